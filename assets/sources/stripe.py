@@ -1,0 +1,98 @@
+"""raw_stripe.*: billing: customers, subscriptions, invoices. Amounts in the currency's smallest unit."""
+
+from pipelines.extraction.assets import source_definitions
+from pipelines.extraction.contracts import Entity, Source
+
+stripe = Source(
+    name="stripe",
+    description="Billing: customers, subscriptions, invoices. Amounts in the currency's smallest unit.",
+    owner="team:finance",
+    kinds=("stripe",),
+    entities=(
+        Entity(
+            name="customer",
+            description="Who pays. One row per version of the record; `metadata` is JSON and may hold `salesforce_account_id`.",
+            columns={
+                "id": "varchar",
+                "name": "varchar",
+                "email": "varchar",
+                "phone": "varchar",
+                "currency": "varchar",
+                "address_country": "varchar",
+                "delinquent": "boolean",
+                "metadata": "varchar",
+                "deleted": "boolean",
+                "created": "bigint",
+                "updated": "bigint",
+            },
+            key=("id",),
+            version="updated",
+            time="updated",
+            time_unit="epoch_s",
+            required=("created", "updated"),
+        ),
+        Entity(
+            name="subscription",
+            description="What a customer pays for. One row per version of the record.",
+            columns={
+                "id": "varchar",
+                "customer": "varchar",
+                "status": "varchar",
+                "plan_id": "varchar",
+                "plan_nickname": "varchar",
+                "plan_amount": "bigint",
+                "plan_interval": "varchar",
+                "quantity": "bigint",
+                "currency": "varchar",
+                "created": "bigint",
+                "start_date": "bigint",
+                "current_period_start": "bigint",
+                "current_period_end": "bigint",
+                "cancel_at_period_end": "boolean",
+                "canceled_at": "bigint",
+                "ended_at": "bigint",
+                "trial_end": "bigint",
+                "updated": "bigint",
+            },
+            key=("id",),
+            version="updated",
+            time="updated",
+            time_unit="epoch_s",
+            required=("customer", "created", "updated"),
+            rules={
+                "quantity is not at least 1": "quantity >= 1",
+                "plan_amount is negative": "plan_amount >= 0",
+            },
+        ),
+        Entity(
+            name="invoice",
+            description="A bill. One row per version of the record (draft, open, paid, uncollectible).",
+            columns={
+                "id": "varchar",
+                "customer": "varchar",
+                "subscription": "varchar",
+                "number": "varchar",
+                "status": "varchar",
+                "billing_reason": "varchar",
+                "currency": "varchar",
+                "amount_due": "bigint",
+                "amount_paid": "bigint",
+                "attempt_count": "bigint",
+                "created": "bigint",
+                "due_date": "bigint",
+                "paid_at": "bigint",
+                "updated": "bigint",
+            },
+            key=("id",),
+            version="updated",
+            time="updated",
+            time_unit="epoch_s",
+            required=("customer", "created", "updated"),
+            rules={
+                "amount_due is negative": "amount_due >= 0",
+            },
+        ),
+    ),
+)
+
+defs = source_definitions(stripe)

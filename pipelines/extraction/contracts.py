@@ -1,0 +1,42 @@
+"""What an export must look like: the contract between a system and its raw tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One kind of record in a system's export; becomes the table `raw_<source>.<name>`.
+
+    Columns that are not listed here pass through with the type they have in the export, so a company's own
+    custom fields need no edit. A listed column that an export lacks is null.
+    """
+
+    name: str
+    """Raw table and folder below the source's folder."""
+    description: str
+    columns: Mapping[str, str]
+    """The vendor's column name to its DuckDB type."""
+    key: tuple[str, ...]
+    """Identifies a record. Never null, and unique together with `version`."""
+    version: str | None = None
+    """The column that says when this version of the record was written; None for records that never change."""
+    time: str | None = None
+    """When the row became known (freshness, the run's `as_of`, the check for dates in the future)."""
+    time_unit: str = "timestamp"
+    """How `time` is written: `timestamp`, `date`, `epoch_s` or `epoch_ms`."""
+    required: tuple[str, ...] = ()
+    """Columns besides the key that may not be null."""
+    rules: Mapping[str, str] = field(default_factory=dict)
+    """Reason to SQL condition over the columns; a row for which it is false is quarantined (null passes)."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One system whose exports are loaded into the schema `raw_<name>`."""
+
+    name: str
+    description: str
+    entities: tuple[Entity, ...]
+    owner: str = "team:data"
+    kinds: tuple[str, ...] = ()
