@@ -1,0 +1,44 @@
+"""Which version of a model is the champion, where it lies, and whether this run fits a new one."""
+
+import json
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from pipelines.settings import data_dir
+
+REFIT_TAG = "scorecast/refit"
+"""Run tag: `missing` fits only where there is no champion (daily); anything else, or no tag, fits."""
+
+
+def model_folder(name: str) -> Path:
+    """Where the versions of a model lie."""
+    return data_dir() / "models" / name
+
+
+def model_path(name: str, version: str) -> Path:
+    """The file of one version."""
+    return model_folder(name) / f"{version}.skops"
+
+
+def champion_version(name: str) -> str | None:
+    """The version that scores, or None; a pointer to a file that is gone counts as none."""
+    pointer = model_folder(name) / "champion.json"
+    if not pointer.exists():
+        return None
+    version = json.loads(pointer.read_text())["version"]
+    return version if model_path(name, version).exists() else None
+
+
+def promote(name: str, version: str) -> None:
+    """Make a stored version the champion, atomically."""
+    pointer = model_folder(name) / "champion.json"
+    draft = pointer.with_suffix(".json.tmp")
+    draft.write_text(json.dumps({"version": version}))
+    os.replace(draft, pointer)
+
+
+def should_fit(context: dg.AssetExecutionContext, champion: str | None) -> bool:
+    """Daily runs keep the champion; the weekly refit, and a person in the UI, fit anew."""
+    return champion is None or context.run.tags.get(REFIT_TAG) != "missing"

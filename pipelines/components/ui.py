@@ -1,0 +1,27 @@
+"""What the Dagster UI shows beside an asset: pictures and small tables."""
+
+import base64
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def image_metadata(png: bytes) -> dg.MarkdownMetadataValue:
+    """A PNG as markdown that the UI shows as a picture."""
+    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def table_metadata(frame: "pl.DataFrame", longest: int = 60) -> dg.MarkdownMetadataValue:
+    """A few rows as a markdown table; long values are cut."""
+
+    def cell(value: object) -> str:
+        text = f"{value:,.3f}" if isinstance(value, float) else str("" if value is None else value)
+        text = text.replace("|", "\\|").replace("\n", " ")
+        return text if len(text) <= longest else text[: longest - 1] + "…"
+
+    lines = ["| " + " | ".join(frame.columns) + " |", "|" + "---|" * frame.width]
+    lines += ["| " + " | ".join(cell(value) for value in row) + " |" for row in frame.iter_rows()]
+    return dg.MetadataValue.md("\n".join(lines))

@@ -1,0 +1,87 @@
+"""The warehouse behind a small resource: connect, read a frame, write a frame. One run at a time writes it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from pipelines.locking import run_lock
+from pipelines.settings import data_dir, warehouse_path
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+CONNECTION_SETTINGS = {"python_enable_replacements": "false", "memory_limit": "1200MB", "threads": "2"}
+"""Python variables are never read as tables; a laptop keeps room for its user."""
+
+
+@contextmanager
+def connect(path: Path, read_only: bool = False) -> "Iterator[duckdb.DuckDBPyConnection]":
+    """
+    A connection to a DuckDB file that is closed on leaving, so that another process (dbt) can open the file.
+
+    Raises `duckdb.IOException` when another process writes the file.
+    """
+    import duckdb
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = duckdb.connect(str(path), read_only=read_only, config=CONNECTION_SETTINGS)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def table_exists(connection: "duckdb.DuckDBPyConnection", schema: str, table: str) -> bool:
+    """Whether `schema.table` is there, as a table or a view."""
+    found = connection.execute(
+        "select count(*) from information_schema.tables where table_schema = ? and table_name = ?", [schema, table]
+    ).fetchone()
+    return bool(found and found[0])
+
+
+def read_frame(connection: "duckdb.DuckDBPyConnection", query: str, parameters: list | None = None) -> "pl.DataFrame":
+    """The result of a query as a polars frame, through Arrow."""
+    return connection.execute(query, parameters or []).pl()
+
+
+def write_frame(connection: "duckdb.DuckDBPyConnection", frame: "pl.DataFrame", schema: str, table: str) -> None:
+    """Replace `schema.table` by the frame, in one transaction."""
+    connection.execute(f'create schema if not exists "{schema}"')
+    connection.register("incoming_frame", frame.to_arrow())
+    try:
+        connection.execute(f'create or replace table "{schema}"."{table}" as select * from incoming_frame')
+    finally:
+        connection.unregister("incoming_frame")
+
+
+class Warehouse(dg.ConfigurableResource):
+    """
+    The pipeline's own DuckDB file.
+
+    While a run holds this resource no other run can: a second one waits for its turn, whoever started it (the
+    schedule, the UI, the command line). The kernel frees the lock of a killed process.
+    """
+
+    wait_seconds: float = 3600.0
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> "Iterator[Warehouse]":
+        """Hold the run lock from the first step that needs the warehouse to the last."""
+
+        def say(holder: str) -> None:
+            if context.log:
+                context.log.info(f"Waiting for the warehouse: {holder}")
+
+        owner = f"run {context.run_id}" if context.run_id else "a run"
+        with run_lock(data_dir() / "warehouse.lock", owner=owner, timeout=self.wait_seconds, on_wait=say):
+            yield self
+
+    @contextmanager
+    def connect(self, read_only: bool = False) -> "Iterator[duckdb.DuckDBPyConnection]":
+        """A connection to the warehouse, closed on leaving."""
+        with connect(warehouse_path(), read_only=read_only) as connection:
+            yield connection
