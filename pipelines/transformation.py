@@ -7,8 +7,12 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.settings import dbt_project_dir, warehouse_path
+
+if TYPE_CHECKING:
+    from dagster_dbt import DbtCliResource
 
 
 def project_variables(project_dir: Path | None = None) -> dict:
@@ -44,6 +48,11 @@ def dbt_environment(warehouse: Path | None = None) -> dict[str, str]:
     }
 
 
+def dbt_executable() -> str:
+    """The dbt of the environment that runs this process."""
+    return str(Path(sys.executable).parent / "dbt")
+
+
 def run_dbt(
     *arguments: str,
     project_dir: Path | None = None,
@@ -58,7 +67,7 @@ def run_dbt(
     """
     project = project_dir or dbt_project_dir()
     command = [
-        str(Path(sys.executable).parent / "dbt"),
+        dbt_executable(),
         *arguments,
         "--project-dir",
         str(project),
@@ -70,6 +79,15 @@ def run_dbt(
     if target_dir:
         command += ["--target-path", str(target_dir)]
     return subprocess.run(command, env=dbt_environment(warehouse), text=True, capture_output=capture, check=False)
+
+
+def dbt_resource() -> "DbtCliResource":
+    """Dbt as a Dagster resource, pointed at this project and warehouse."""
+    from dagster_dbt import DbtCliResource
+
+    project = dbt_project_dir()
+    os.environ.update({name: value for name, value in dbt_environment().items() if name not in os.environ})
+    return DbtCliResource(project_dir=str(project), profiles_dir=str(project), dbt_executable=dbt_executable())
 
 
 def fingerprint(project_dir: Path | None = None) -> str:

@@ -17,18 +17,18 @@ def model_folder(name: str) -> Path:
     return data_dir() / "models" / name
 
 
-def model_path(name: str, version: str) -> Path:
+def model_path(name: str, version: str, suffix: str = ".skops") -> Path:
     """The file of one version."""
-    return model_folder(name) / f"{version}.skops"
+    return model_folder(name) / f"{version}{suffix}"
 
 
-def champion_version(name: str) -> str | None:
+def champion_version(name: str, suffix: str = ".skops") -> str | None:
     """The version that scores, or None; a pointer to a file that is gone counts as none."""
     pointer = model_folder(name) / "champion.json"
     if not pointer.exists():
         return None
     version = json.loads(pointer.read_text())["version"]
-    return version if model_path(name, version).exists() else None
+    return version if model_path(name, version, suffix).exists() else None
 
 
 def promote(name: str, version: str) -> None:

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from pydantic import Field
 
 from pipelines.components.model_store import champion_version, model_path, promote, should_fit
 from pipelines.components.run_log import record_fit
-from pipelines.components.ui import image_metadata, table_metadata
+from pipelines.components.ui import image_metadata, literal, table_metadata
 from pipelines.settings import data_dir
 from pipelines.warehouse import Warehouse, read_frame, table_exists, write_frame
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
-    from pipelines.learning.prediction import FittedPrediction, FitResult
+    from pipelines.learning.prediction import FitResult, FittedPrediction
     from pipelines.learning.specs import PredictionSpec
 
 
@@ -27,14 +28,14 @@ class PublishedScores(dg.Model, dg.Resolvable):
     """Name in the schema `published`."""
     described_by: str
     """Core model with one row per entity."""
-    columns: list[str] = []
+    columns: list[str] = Field(default_factory=list)
     """Columns of that core model to show beside the key."""
     expected_value_as: str = "expected_value"
     """What probability times value is called."""
 
 
 class Prediction(dg.Component, dg.Model, dg.Resolvable):
-    """A yes-or-no question about an entity, asked at every `as_of_date`, answered with a probability and its reasons."""
+    """A yes-or-no question about an entity, asked at every `as_of_date`; the answer is a probability with reasons."""
 
     name: str
     description: str
@@ -52,8 +53,8 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
     """SQL condition over the snapshot: who is learnt from and scored."""
     value: str | None = None
     """Snapshot column with the money at stake."""
-    text: list[str] = []
-    exclude: list[str] = []
+    text: list[str] = Field(default_factory=list)
+    exclude: list[str] = Field(default_factory=list)
     min_rows: int = 200
     min_positives: int = 30
 
@@ -62,7 +63,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         return dg.Definitions(assets=[self._model_asset(), self._scores_asset(), self._published_asset()])
 
     def learning_spec(self) -> "PredictionSpec":
-        """This spec in the words of `pipelines.learning`, which knows no Dagster."""
+        """The same in the words of `pipelines.learning`, which knows no Dagster."""
         from pipelines.learning.specs import PredictionSpec
 
         return PredictionSpec(
@@ -186,7 +187,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             scores = score_prediction(model, frame, descriptions=self._descriptions(connection))
             if self.value:
                 scores = scores.join(frame.select(self.entity, self.value), on=self.entity, how="left")
-            scores = scores.with_columns(model_version=_literal(version), horizon_days=_literal(self.horizon_days))
+            scores = scores.with_columns(model_version=literal(version), horizon_days=literal(self.horizon_days))
             write_frame(connection, scores, "scores", self.name)
         metadata = {"dagster/row_count": scores.height, "model_version": version, "status": "scored"}
         return dg.MaterializeResult(metadata={**metadata, "sample": table_metadata(scores.head(5))})
@@ -262,9 +263,3 @@ def fit_metadata(result: "FitResult", version: str) -> dict:
         "card": dg.MetadataValue.md(result.card),
         **{name: image_metadata(picture) for name, picture in result.plots.items()},
     }
-
-
-def _literal(value: str | int) -> "pl.Expr":
-    import polars as pl
-
-    return pl.lit(value)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import polars as pl
 
 
@@ -25,3 +27,10 @@ def table_metadata(frame: "pl.DataFrame", longest: int = 60) -> dg.MarkdownMetad
     lines = ["| " + " | ".join(frame.columns) + " |", "|" + "---|" * frame.width]
     lines += ["| " + " | ".join(cell(value) for value in row) + " |" for row in frame.iter_rows()]
     return dg.MetadataValue.md("\n".join(lines))
+
+
+def literal(value: "str | int | date") -> "pl.Expr":
+    """A constant column; polars is imported only when a run needs it."""
+    import polars as pl
+
+    return pl.lit(value)

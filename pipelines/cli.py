@@ -1,0 +1,141 @@
+"""The command line: `scorecast run | ui | sql | status | sample | rollback | dbt`."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.settings import data_dir, project_root, published_path
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Honest, explained scores and forecasts on your own warehouse.",
+)
+
+
+def main() -> None:
+    """Entry point of the `scorecast` command."""
+    app()
+
+
+def prepare_instance() -> Path:
+    """The Dagster instance's folder, `data/dagster`, with the project's dagster.yaml in it."""
+    home = data_dir() / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(project_root() / "dagster.yaml", home / "dagster.yaml")
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+@app.command()
+def run(
+    job: Annotated[str, typer.Argument(help="daily or weekly_refit")] = "daily",
+) -> None:
+    """Run a job from exports to published tables, and say what came out."""
+    from pipelines.running import make_sample_if_none, print_summary, run_job
+
+    prepare_instance()
+    make_sample_if_none()
+    ok = run_job(job)
+    print_summary()
+    raise typer.Exit(0 if ok else 1)
+
+
+@app.command()
+def ui(port: int = 3000) -> None:
+    """Open the Dagster UI on 127.0.0.1, with the daemon that runs schedules and sensors."""
+    home = prepare_instance()
+    typer.echo(f"Dagster UI: http://127.0.0.1:{port}   (run history in {home}; stop with Ctrl-C)")
+    dagster = str(Path(sys.executable).parent / "dagster")
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.execv(
+        dagster,
+        [
+            dagster,
+            "dev",
+            "--workspace",
+            str(project_root() / "workspace.yaml"),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ],
+    )
+
+
+@app.command()
+def sql(
+    query: Annotated[str | None, typer.Argument(help="a query; without one a shell opens")] = None,
+    csv: Annotated[bool, typer.Option(help="print CSV instead of a table")] = False,
+) -> None:
+    """Query the published tables, read-only."""
+    from pipelines.sql_shell import open_shell, run_query
+
+    if not published_path().exists():
+        typer.echo(f"Nothing is published yet: {published_path()} is not there. Run `make run` first.", err=True)
+        raise typer.Exit(1)
+    if query is None:
+        open_shell(published_path())
+    else:
+        raise typer.Exit(run_query(published_path(), query, as_csv=csv))
+
+
+@app.command()
+def status() -> None:
+    """What is published, how good it is, and how old."""
+    from pipelines.running import print_summary
+
+    if not print_summary():
+        raise typer.Exit(1)
+
+
+@app.command()
+def rollback(
+    to: Annotated[str | None, typer.Argument(help="release_id; without one the release before the current")] = None,
+) -> None:
+    """Publish an older release again; what was published since stays in the history."""
+    from datetime import UTC, datetime
+
+    from pipelines.publishing import rollback as roll_back
+
+    try:
+        release = roll_back(published_path(), data_dir() / "releases", to=to, now=datetime.now(UTC))
+    except (ValueError, FileNotFoundError, LookupError) as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"Published again: {release.note}. It is release {release.release_id}.")
+
+
+@app.command()
+def sample(
+    next_day: Annotated[
+        bool, typer.Option("--next-day", help="write one more day to the sample that is there")
+    ] = False,
+    accounts: Annotated[int | None, typer.Option(min=1)] = None,
+    months: Annotated[int | None, typer.Option(min=1)] = None,
+    seed: Annotated[int | None, typer.Option()] = None,
+) -> None:
+    """Write the sample company's exports into data/landing."""
+    from pipelines.running import write_sample_company, write_sample_day
+
+    if next_day:
+        typer.echo(f"Wrote {write_sample_day()}. Next: make run")
+    else:
+        write_sample_company(accounts=accounts, months=months, seed=seed)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def dbt(context: typer.Context) -> None:
+    """Call dbt with this project's profile and variables: `scorecast dbt build --select core`."""
+    from pipelines.transformation import run_dbt
+
+    raise typer.Exit(run_dbt(*context.args).returncode)
+
+
+if __name__ == "__main__":
+    main()

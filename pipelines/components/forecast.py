@@ -1,0 +1,203 @@
+"""Forecast: one YAML spec → `models/<name>` (the chosen methods), `scores/<name>`, `published/<table>`."""
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import Field
+
+from pipelines.components.model_store import champion_version, model_path, promote, should_fit
+from pipelines.components.run_log import record_fit
+from pipelines.components.ui import image_metadata, literal, table_metadata
+from pipelines.warehouse import Warehouse, read_frame, table_exists, write_frame
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import duckdb
+    import polars as pl
+
+    from pipelines.learning.forecasting import ForecastSpec
+
+
+class PublishedForecast(dg.Model, dg.Resolvable):
+    """Which table users get."""
+
+    table: str
+
+
+class Forecast(dg.Component, dg.Model, dg.Resolvable):
+    """Where each metric goes next, by segment and in total, by the method that did best in a backtest."""
+
+    name: str
+    description: str
+    series: str
+    """Model in the schema `features`: metric, segment, metric_date, value."""
+    metrics: dict[str, str]
+    """Metric to how days add up to a period: `sum` for flows, `last` for stocks."""
+    publish: PublishedForecast
+    owner: str = "team:data"
+    frequency: str = "W"
+    horizon: int = 13
+    prophet: str = "totals"
+    """Which series Prophet may compete for: `totals`, `all` or `none`; it is the slowest candidate."""
+    holidays: list[str] = Field(default_factory=list)
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The three assets of this forecast; every one can be materialised alone."""
+        shared = {"group_name": f"{self.name}_forecast", "owners": [self.owner], "pool": "warehouse"}
+
+        @dg.asset(
+            key=["models", self.model_name],
+            deps=[["features", self.series]],
+            kinds={"prophet", "statsforecast"},
+            description=f"The method chosen for each series by backtest. {self.description}",
+            **shared,
+        )
+        def model(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+            return self.choose(context, warehouse)
+
+        @dg.asset(
+            key=["scores", self.model_name],
+            deps=[["models", self.model_name], ["features", self.series]],
+            kinds={"duckdb"},
+            description=f"The forecast as of the run's date. {self.description}",
+            **shared,
+        )
+        def scores(warehouse: Warehouse) -> dg.MaterializeResult:
+            return self.forecast(warehouse)
+
+        @dg.asset(
+            key=["published", self.publish.table],
+            deps=[["scores", self.model_name]],
+            kinds={"duckdb"},
+            description=f"What users query: forecast with interval, and the actuals before it. {self.description}",
+            **shared,
+        )
+        def published(warehouse: Warehouse) -> dg.MaterializeResult:
+            return self.publish_forecast(warehouse)
+
+        return dg.Definitions(assets=[model, scores, published])
+
+    def learning_spec(self) -> "ForecastSpec":
+        """The same in the words of `pipelines.learning`, which knows no Dagster."""
+        from pipelines.learning.forecasting import ForecastSpec
+
+        return ForecastSpec(
+            name=self.name,
+            metrics=self.metrics,
+            frequency=self.frequency,
+            horizon=self.horizon,
+            prophet=self.prophet,
+            holidays=tuple(self.holidays),
+        )
+
+    @property
+    def model_name(self) -> str:
+        """How the fitted choice is called among the models."""
+        return f"{self.name}_forecast"
+
+    def choose(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+        """Backtest every candidate on every series and write down which one forecasts it from now on."""
+        from pipelines.learning.forecasting import fit_forecasts
+
+        champion = champion_version(self.model_name, suffix=".json")
+        if not should_fit(context, champion):
+            return dg.MaterializeResult(metadata={"status": "kept", "model_version": champion})
+        with warehouse.connect() as connection:
+            series, as_of = self._series(connection)
+        started = datetime.now(UTC)
+        run = {"model": self.model_name, "run_id": context.run_id, "started_at": started, "rows": series.height}
+        result = fit_forecasts(series, as_of, self.learning_spec())
+        chosen = result.accuracy.filter(result.accuracy["chosen"])
+        reason = "; ".join(f"{metric}/{segment}: {why}" for metric, segment, why in result.skipped.iter_rows())
+        if chosen.is_empty():
+            reason = f"No series could be forecast. {reason}"
+            with warehouse.connect() as connection:
+                record_fit(connection, **run, status="skipped", reason=reason, model_version=champion)
+            context.log.warning(f"{self.model_name}: {reason}")
+            return dg.MaterializeResult(metadata={"status": "skipped", "reason": reason})
+
+        version = f"{self.model_name}-{started:%Y%m%dT%H%M%S}"
+        path = model_path(self.model_name, version, suffix=".json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(chosen.select("metric", "segment", "method").to_dicts(), indent=2))
+        promote(self.model_name, version)
+        totals = chosen.filter(chosen["segment"] == "total")
+        error = totals["smape"].mean()
+        metrics = {"error": error, "series": chosen.height, "skipped": result.skipped.height}
+        with warehouse.connect() as connection:
+            record_fit(
+                connection,
+                **run,
+                status="kept",
+                reason=reason or "chosen by backtest",
+                model_version=version,
+                method=", ".join(sorted(set(chosen["method"]))),
+                metrics=metrics,
+                candidates=result.accuracy.to_dicts(),
+            )
+            accuracy = result.accuracy.with_columns(as_of_date=literal(as_of), model_version=literal(version))
+            write_frame(connection, accuracy, "scores", f"{self.model_name}_accuracy")
+        return dg.MaterializeResult(
+            metadata={
+                "status": "kept",
+                "model_version": version,
+                "smape_of_totals": error,
+                "accuracy": table_metadata(totals),
+                **{name: image_metadata(picture) for name, picture in result.plots.items()},
+            }
+        )
+
+    def forecast(self, warehouse: Warehouse) -> dg.MaterializeResult:
+        """Forecast every series with its chosen method; without a choice the last forecast stays as it is."""
+        from pipelines.learning.forecasting import refresh_forecasts
+
+        version = champion_version(self.model_name, suffix=".json")
+        if version is None:
+            return dg.MaterializeResult(metadata={"status": "no model yet; see published.model_runs for the reason"})
+        choice = json.loads(model_path(self.model_name, version, suffix=".json").read_text())
+        chosen = {(row["metric"], row["segment"]): row["method"] for row in choice}
+        with warehouse.connect() as connection:
+            series, as_of = self._series(connection)
+            result = refresh_forecasts(series, as_of, self.learning_spec(), chosen)
+            write_frame(
+                connection, result.forecasts.with_columns(model_version=literal(version)), "scores", self.model_name
+            )
+        return dg.MaterializeResult(
+            metadata={
+                "status": "forecast",
+                "dagster/row_count": result.forecasts.height,
+                "model_version": version,
+                **{name: image_metadata(picture) for name, picture in result.plots.items()},
+            }
+        )
+
+    def publish_forecast(self, warehouse: Warehouse) -> dg.MaterializeResult:
+        """Bring the forecast into the shape that users query."""
+        with warehouse.connect() as connection:
+            if not table_exists(connection, "scores", self.model_name):
+                return dg.MaterializeResult(metadata={"status": "no forecast yet"})
+            connection.execute("create schema if not exists published")
+            connection.execute(
+                f"""
+                create or replace table published.{self.publish.table} as
+                select
+                    metric, segment, period_start_date, frequency, forecast, p10, p50, p90, actual, method,
+                    as_of_date, model_version
+                from scores.{self.model_name}
+                order by metric, segment, period_start_date
+                """
+            )
+            rows = connection.execute(f"select count(*) from published.{self.publish.table}").fetchone()[0]
+        return dg.MaterializeResult(metadata={"dagster/row_count": rows})
+
+    def _series(self, connection: "duckdb.DuckDBPyConnection") -> "tuple[pl.DataFrame, date]":
+        series = read_frame(
+            connection,
+            f"select metric, segment, metric_date, value from features.{self.series} where list_contains(?, metric)",
+            [list(self.metrics)],
+        )
+        as_of = connection.execute("select as_of_date from raw_scorecast.as_of").fetchone()[0]
+        return series, as_of

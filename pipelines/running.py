@@ -1,0 +1,187 @@
+"""A run from the command line: make the sample where nothing is configured, run the job, say what came out."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING
+
+from pipelines.settings import data_dir, published_path
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, JobDefinition
+    from rich.console import Console
+
+POLL_SECONDS = 0.3
+
+
+def terminal() -> "Console":
+    """A console on the terminal's own stderr, which Dagster's capture of a step's output does not reach."""
+    from rich.console import Console
+
+    return Console(file=os.fdopen(os.dup(2), "w"))
+
+
+@contextmanager
+def progress_bar(console: "Console", title: str) -> "Iterator":
+    """A bar on a terminal; when piped, nothing moves and `update` prints one plain line per step."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[doing]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(title, total=None, doing="starting")
+        yield lambda **fields: progress.update(task, **fields)
+
+
+def make_sample_if_none() -> None:
+    """Write the sample company's exports if `sources.yaml` asks for the sample and the landing folder is empty."""
+    from pipelines.extraction.configuration import read_configuration
+
+    configuration = read_configuration()
+    landing = data_dir() / "landing"
+    if configuration.sample is not None and not (landing.exists() and any(landing.iterdir())):
+        write_sample_company()
+
+
+def write_sample_company(accounts: int | None = None, months: int | None = None, seed: int | None = None) -> None:
+    """Write the whole sample company; what is not given comes from `sources.yaml`, then from the defaults."""
+    from pipelines.extraction.configuration import read_configuration
+    from pipelines.sample.company import write_sample
+
+    configured = read_configuration().sample or {}
+    given = {"accounts": accounts, "months": months, "seed": seed}
+    options = {**configured, **{name: value for name, value in given.items() if value is not None}}
+    console = terminal()
+    started = time.monotonic()
+    with progress_bar(console, "Sample company") as update:
+        summary = write_sample(
+            data_dir() / "landing",
+            data_dir() / "truth",
+            **options,
+            progress=lambda doing, share: update(doing=doing, completed=round(share * 100), total=100),
+        )
+    console.print(f"Sample company written in {time.monotonic() - started:.0f} s: {summary}")
+
+
+def write_sample_day() -> date:
+    """Write one more day of the sample company's exports; returns the day."""
+    from pipelines.sample.company import write_next_day
+
+    return write_next_day(data_dir() / "landing", data_dir() / "truth")
+
+
+def run_job(name: str) -> bool:
+    """
+    Run a job in this process, recorded in the Dagster instance like any other run.
+
+    Returns whether it succeeded; what failed is printed with the way to its page in the UI.
+    """
+    console = terminal()
+    with console.status("Loading the definitions") if console.is_terminal else _quiet():
+        import dagster as dg
+
+        from pipelines.definitions import defs
+
+        job = defs.resolve_job_def(name)
+    with dg.DagsterInstance.get() as instance:
+        return _run(console, instance, job)
+
+
+def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition") -> bool:
+    from dagster import DagsterEventType
+    from dagster._core.utils import make_new_run_id
+
+    run_id = make_new_run_id()
+    steps = len(job.graph.node_defs)
+    finished = threading.Event()
+    started = time.monotonic()
+
+    def watch(update) -> None:
+        cursor, done = None, 0
+        while not finished.wait(POLL_SECONDS):
+            records = instance.get_records_for_run(run_id, cursor=cursor)
+            cursor = records.cursor
+            for record in records.records:
+                entry = record.event_log_entry
+                event = entry.dagster_event
+                if event is None:
+                    update(doing=entry.user_message[:70])
+                elif event.event_type == DagsterEventType.STEP_START:
+                    update(doing=event.step_key)
+                elif event.event_type in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_SKIPPED):
+                    done += 1
+                    update(completed=done)
+                    if not console.is_terminal:
+                        console.print(f"{time.monotonic() - started:6.1f} s  {event.step_key}")
+
+    with progress_bar(console, f"Job {job.name}") as update:
+        update(total=steps)
+        watcher = threading.Thread(target=watch, args=(update,), daemon=True)
+        watcher.start()
+        try:
+            result = job.execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+        finally:
+            finished.set()
+            watcher.join()
+    seconds = time.monotonic() - started
+    if result.success:
+        console.print(f"Job {job.name} succeeded in {seconds:.0f} s (run {run_id}).")
+        return True
+    console.print(f"Job {job.name} failed after {seconds:.0f} s. `make ui` shows run {run_id}.")
+    for event in result.all_events:
+        if event.is_step_failure:
+            console.print(f"  {event.step_key}: {failure_reason(event)}", markup=False)
+    return False
+
+
+def failure_reason(event) -> str:
+    """The innermost error of a failed step, in its own words."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return (error.message if error else event.message or "").strip()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    yield
+
+
+def print_summary() -> bool:
+    """
+    A short table of what is published: rows, how good, how old, and where to query it.
+
+    Returns False when nothing is published yet.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if not published_path().exists():
+        console.print(f"Nothing is published yet ({published_path()} is not there).")
+        return False
+    release, tables, quality = read_summary()
+    table = Table(
+        title=f"Published: release {release['release_id']}, as of {release['as_of_date']}", title_justify="left"
+    )
+    for column, justify in (("table", "left"), ("rows", "right"), ("how good", "left")):
+        table.add_column(column, justify=justify)
+    for name, rows in tables:
+        table.add_row(name, f"{rows:,}", quality.get(name, ""))
+    console.print(table)
+    console.print(f'Query it:  make sql Q="select * from churn_scores limit 5"   ({published_path()})', markup=False)
+    console.print("Look at it:  make ui      One more day:  .venv/bin/scorecast sample --next-day && make run")
+    return True

@@ -1,0 +1,39 @@
+"""When things run: the daily job, the weekly refit, and their schedules."""
+
+import dagster as dg
+
+from pipelines.components.model_store import REFIT_TAG
+from pipelines.extraction.configuration import read_configuration
+
+TIMEZONE = read_configuration().timezone
+MODELS = dg.AssetSelection.key_prefixes("models")
+
+daily = dg.define_asset_job(
+    "daily",
+    selection=dg.AssetSelection.all(),
+    description="Ingest what is new, transform, score with the champions, publish. Fits a model only where there is none.",
+    tags={REFIT_TAG: "missing"},
+)
+weekly_refit = dg.define_asset_job(
+    "weekly_refit",
+    selection=MODELS | MODELS.downstream(),
+    description="Fit every model anew on what is known now; a challenger replaces the champion only if it is as good.",
+    tags={REFIT_TAG: "always"},
+)
+
+SCHEDULES = [
+    dg.ScheduleDefinition(
+        name="every_morning",
+        job=daily,
+        cron_schedule="0 5 * * *",
+        execution_timezone=TIMEZONE,
+        description="05:00 every day.",
+    ),
+    dg.ScheduleDefinition(
+        name="every_sunday",
+        job=weekly_refit,
+        cron_schedule="0 3 * * 0",
+        execution_timezone=TIMEZONE,
+        description="03:00 every Sunday.",
+    ),
+]

@@ -1,0 +1,68 @@
+"""A read-only SQL shell on the published file."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.warehouse import connect
+
+if TYPE_CHECKING:
+    import duckdb
+
+HELP = "End a query with ; — .tables lists what there is, .quit leaves."
+MAX_ROWS = 40
+
+
+def run_query(path: Path, query: str, as_csv: bool = False) -> int:
+    """Print one query's result; returns a process exit code."""
+    with connect(path, read_only=True) as connection:
+        return _answer(connection, query, as_csv)
+
+
+def open_shell(path: Path) -> None:
+    """Read queries until .quit or end of input; a new release is picked up by the next query."""
+    import readline  # noqa: F401  (gives input() history and line editing)
+
+    print(f"{path} (read-only). {HELP}")
+    buffer = ""
+    while True:
+        try:
+            line = input("      ...> " if buffer else "scorecast> ")
+        except (EOFError, KeyboardInterrupt):
+            print()
+            return
+        command = line.strip()
+        if not buffer and command in {".quit", ".exit", "quit", "exit"}:
+            return
+        if not buffer and command in {".help", "help"}:
+            print(HELP)
+        elif not buffer and command == ".tables":
+            run_query(path, "select table_name, estimated_size as row_count from duckdb_tables() order by table_name")
+        else:
+            buffer = f"{buffer}\n{line}" if buffer else line
+            if buffer.rstrip().endswith(";"):
+                run_query(path, buffer)
+                buffer = ""
+
+
+def _answer(connection: "duckdb.DuckDBPyConnection", query: str, as_csv: bool) -> int:
+    import duckdb
+
+    try:
+        result = connection.sql(query)
+    except duckdb.Error as problem:
+        print(str(problem), file=sys.stderr)
+        return 1
+    if result is None:
+        return 0
+    if as_csv:
+        sys.stdout.write(result.pl().write_csv())
+    else:
+        result.show(max_rows=MAX_ROWS, max_width=_width())
+    return 0
+
+
+def _width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size((160, 24)).columns
