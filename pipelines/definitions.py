@@ -1,5 +1,6 @@
 """The one Definitions: everything in `assets/`, its resources, jobs, schedules and sensors."""
 
+import warnings
 from datetime import timedelta
 
 import dagster as dg
@@ -9,6 +10,8 @@ from pipelines.sensors import SENSORS
 from pipelines.settings import project_root
 from pipelines.transformation import dbt_resource
 from pipelines.warehouse import Warehouse
+
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 STALE_AFTER = timedelta(hours=30)
 """A published table that was not renewed for this long has missed a daily run."""
