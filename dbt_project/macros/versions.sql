@@ -1,0 +1,30 @@
+{#-
+    Every version of a record with the time it was valid: `valid_from`, when it became known, to `valid_to`, null while it
+    holds. Several versions that became known at once (before their account was linked) leave the last. The relation has
+    `known_at` and `recorded_at` (the version's own time, which orders them).
+-#}
+{% macro versions_of(relation, key) %}
+    {%- set key_columns = key | join(', ') -%}
+    {%- set partition = relation ~ '.' ~ key | join(', ' ~ relation ~ '.') -%}
+    select
+        {{ relation }}.*,
+        {{ relation }}.known_at as valid_from,
+        lead({{ relation }}.known_at) over (
+            partition by {{ partition }} order by {{ relation }}.known_at
+        ) as valid_to,
+        row_number() over (
+            partition by {{ partition }} order by {{ relation }}.known_at
+        ) as version
+    from {{ relation }}
+    inner join (
+        select
+            {{ key_columns }},
+            known_at,
+            max(recorded_at) as recorded_at
+        from {{ relation }}
+        group by {{ key_columns }}, known_at
+    ) as last_at_once
+        on {% for column in key %}{{ relation }}.{{ column }} = last_at_once.{{ column }}
+        and {% endfor %}{{ relation }}.known_at = last_at_once.known_at
+        and {{ relation }}.recorded_at = last_at_once.recorded_at
+{% endmacro %}

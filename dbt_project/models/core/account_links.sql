@@ -1,0 +1,1 @@
+{{ link_identifiers('account', ref('account_evidence'), ref('account_matches')) }}

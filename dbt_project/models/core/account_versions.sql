@@ -1,0 +1,96 @@
+{%- set attributes = [
+    'account_name', 'account_type', 'domain', 'phone', 'industry', 'employee_count', 'annual_revenue', 'country', 'city',
+    'owner_id', 'plan', 'seats', 'currency'
+] + custom_columns('accounts') -%}
+{%- set order = 'known_at, is_end, is_register desc, source_system, account_key' -%}
+
+with records as (
+    select * from {{ ref('account_records') }}
+),
+link_periods as (
+    select * from {{ ref('account_link_periods') }}
+),
+merges as (
+    select * from {{ ref('account_merges') }}
+),
+of_accounts as (
+    select
+        link_periods.recorded_account_id as account_id,
+        records.source_system,
+        records.account_key,
+        coalesce(records.is_register, false) as is_register,
+        coalesce(records.is_deleted, false) as is_deleted,
+        records.merged_into_key is not null as is_merged,
+        false as is_end,
+        records.created_at,
+        {{ company_domain('coalesce(lower(trim(records.domain)), ' ~ email_domain('records.email') ~ ')') }} as domain,
+        {%- for attribute in attributes if attribute != 'domain' %}
+        records.{{ attribute }},
+        {%- endfor %}
+        {{ known_with_link('records.known_at', 'link_periods') }} as known_at
+    from records
+    inner join link_periods
+        on {{ on_link('link_periods', 'records.source_system', 'records.account_key', 'records.known_at') }}
+),
+ends as (
+    select
+        account_id,
+        null as source_system,
+        null as account_key,
+        true as is_register,
+        true as is_deleted,
+        false as is_merged,
+        true as is_end,
+        null as created_at,
+        null as domain,
+        {%- for attribute in attributes if attribute != 'domain' %}
+        null as {{ attribute }},
+        {%- endfor %}
+        known_at
+    from merges
+),
+changes as (
+    select * from of_accounts
+    union all
+    select * from ends
+),
+carried_forward as (
+    select
+        account_id,
+        known_at as valid_from,
+        {%- for attribute in attributes %}
+        coalesce(
+            {{ last_known('case when is_register and not is_deleted then ' ~ attribute ~ ' end', 'account_id', order) }},
+            {{ last_known('case when not is_deleted then ' ~ attribute ~ ' end', 'account_id', order) }}
+        ) as {{ attribute }},
+        {%- endfor %}
+        coalesce(
+            {{ last_known('case when is_register and not is_merged then is_deleted end', 'account_id', order) }},
+            {{ last_known('case when not is_merged then is_deleted end', 'account_id', order) }},
+            false
+        ) as is_deleted,
+        min(created_at) over (
+            partition by account_id order by {{ order }} rows between unbounded preceding and current row
+        ) as created_at,
+        row_number() over (
+            partition by account_id, known_at order by is_end desc, is_register, source_system desc, account_key desc
+        ) as place
+    from changes
+),
+versions as (
+    select * from carried_forward
+    where place = 1
+),
+final as (
+    select
+        account_id,
+        valid_from,
+        lead(valid_from) over (partition by account_id order by valid_from) as valid_to,
+        {%- for attribute in attributes %}
+        {{ attribute }},
+        {%- endfor %}
+        created_at,
+        is_deleted
+    from versions
+)
+select * from final

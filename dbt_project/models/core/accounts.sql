@@ -1,0 +1,72 @@
+with versions as (
+    select * from {{ ref('account_versions') }}
+),
+revenue as (
+    select * from {{ ref('account_revenue_versions') }}
+),
+merges as (
+    select * from {{ ref('account_merges') }}
+),
+latest_versions as (
+    select versions.*
+    from versions
+    left join merges on versions.account_id = merges.account_id
+    where versions.valid_to is null and merges.account_id is null
+),
+latest_revenue as (
+    select * from revenue
+    where valid_to is null
+),
+deletions as (
+    select
+        account_id,
+        min(valid_from) as deleted_at
+    from versions
+    where is_deleted
+    group by account_id
+),
+stops as (
+    select
+        account_id,
+        valid_from,
+        is_customer,
+        lag(is_customer) over (partition by account_id order by valid_from) as was_customer
+    from revenue
+),
+churns as (
+    select
+        account_id,
+        max(valid_from) as churned_at
+    from stops
+    where was_customer and not is_customer
+    group by account_id
+),
+final as (
+    select
+        latest_versions.account_id,
+        latest_versions.account_name,
+        latest_versions.domain,
+        latest_versions.industry,
+        latest_versions.employee_count,
+        latest_versions.annual_revenue,
+        latest_versions.country,
+        latest_versions.city,
+        latest_versions.phone,
+        latest_versions.account_type,
+        latest_versions.owner_id,
+        latest_versions.plan,
+        latest_versions.seats,
+        coalesce(latest_revenue.is_customer, false) as is_customer,
+        coalesce(latest_revenue.arr, 0) as arr,
+        coalesce(latest_revenue.currency, upper(latest_versions.currency)) as currency,
+        cast(latest_revenue.first_customer_at as date) as customer_since_date,
+        churns.churned_at,
+        {{- select_custom_columns('accounts', 'latest_versions') }}
+        latest_versions.created_at,
+        case when latest_versions.is_deleted then deletions.deleted_at end as deleted_at
+    from latest_versions
+    left join latest_revenue on latest_versions.account_id = latest_revenue.account_id
+    left join deletions on latest_versions.account_id = deletions.account_id
+    left join churns on latest_versions.account_id = churns.account_id
+)
+select * from final

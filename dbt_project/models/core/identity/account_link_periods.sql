@@ -1,0 +1,1 @@
+{{ link_periods('account', ref('account_links'), ref('account_merges')) }}

@@ -1,0 +1,1 @@
+{{ link_periods('person', ref('person_links'), ref('person_merges')) }}

@@ -1,0 +1,1 @@
+{{ match_identifiers(ref('person_evidence')) }}

@@ -1,0 +1,66 @@
+with versions as (
+    select * from {{ ref('opportunity_versions') }}
+),
+firsts as (
+    select * from versions
+    where version = 1
+),
+latest as (
+    select * from versions
+    where valid_to is null
+),
+closings as (
+    select
+        source_system,
+        opportunity_id,
+        min(closed_at) as closed_at
+    from versions
+    where is_closed
+    group by source_system, opportunity_id
+),
+deletions as (
+    select
+        source_system,
+        opportunity_id,
+        min(known_at) as deleted_at
+    from versions
+    where is_deleted
+    group by source_system, opportunity_id
+),
+final as (
+    select
+        latest.opportunity_id,
+        latest.source_system,
+        latest.account_id,
+        firsts.recorded_account_id,
+        latest.opportunity_name,
+        latest.stage,
+        latest.amount,
+        firsts.amount as first_amount,
+        latest.currency,
+        latest.stated_probability_percent,
+        latest.type,
+        latest.product,
+        latest.lead_source,
+        latest.forecast_category,
+        latest.owner_id,
+        latest.campaign_id,
+        {{- select_custom_columns('opportunities', 'latest') }}
+        latest.close_date,
+        case when latest.is_closed then closings.closed_at end as closed_at,
+        latest.is_open,
+        latest.is_closed,
+        latest.is_won,
+        deletions.deleted_at,
+        latest.created_at,
+        firsts.created_at as occurred_at,
+        firsts.known_at
+    from latest
+    inner join firsts
+        on latest.source_system = firsts.source_system and latest.opportunity_id = firsts.opportunity_id
+    left join closings
+        on latest.source_system = closings.source_system and latest.opportunity_id = closings.opportunity_id
+    left join deletions
+        on latest.source_system = deletions.source_system and latest.opportunity_id = deletions.opportunity_id
+)
+select * from final

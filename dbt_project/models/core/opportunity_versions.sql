@@ -1,0 +1,60 @@
+with records as (
+    {{ union_staging('opportunities', {
+        'opportunity_id': 'string',
+        'account_key': 'string',
+        'opportunity_name': 'string',
+        'stage': 'string',
+        'amount': 'double',
+        'currency': 'string',
+        'stated_probability_percent': 'double',
+        'close_date': 'date',
+        'closed_at': 'timestamp',
+        'type': 'string',
+        'product': 'string',
+        'lead_source': 'string',
+        'forecast_category': 'string',
+        'owner_id': 'string',
+        'campaign_id': 'string',
+        'is_closed': 'boolean',
+        'is_won': 'boolean',
+        'is_deleted': 'boolean',
+        'created_at': 'timestamp',
+        'known_at': 'timestamp',
+    }) }}
+),
+account_link_periods as (
+    select * from {{ ref('account_link_periods') }}
+),
+attributed as (
+    select
+        records.opportunity_id,
+        records.source_system,
+        records.account_key,
+        {{- attributed_columns('records', true, false) }}
+        records.known_at as recorded_at,
+        records.opportunity_name,
+        records.stage,
+        records.amount,
+        upper(records.currency) as currency,
+        records.stated_probability_percent,
+        records.close_date,
+        records.type,
+        records.product,
+        records.lead_source,
+        records.forecast_category,
+        records.owner_id,
+        records.campaign_id,
+        {{- select_custom_columns('opportunities', 'records') }}
+        coalesce(records.is_closed, records.is_won, false) as is_closed,
+        coalesce(records.is_won, false) as is_won,
+        case when coalesce(records.is_closed, records.is_won, false) then coalesce(records.closed_at, records.known_at) end as closed_at,
+        coalesce(records.is_deleted, false) as is_deleted,
+        not coalesce(records.is_closed, records.is_won, false) and not coalesce(records.is_deleted, false) as is_open,
+        records.created_at
+    from records
+    {{- join_account('records') }}
+),
+final as (
+    {{ versions_of('attributed', ['source_system', 'opportunity_id']) }}
+)
+select * from final

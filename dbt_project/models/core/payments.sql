@@ -1,0 +1,46 @@
+with records as (
+    {{ union_staging('invoices', {
+        'invoice_id': 'string',
+        'account_key': 'string',
+        'status': 'string',
+        'currency': 'string',
+        'amount_paid': 'double',
+        'attempt_count': 'bigint',
+        'created_at': 'timestamp',
+        'due_at': 'timestamp',
+        'paid_at': 'timestamp',
+        'known_at': 'timestamp',
+    }) }}
+),
+account_link_periods as (
+    select * from {{ ref('account_link_periods') }}
+),
+ordered as (
+    select
+        records.*,
+        row_number() over (partition by source_system, invoice_id order by known_at) as place
+    from records
+    where status = 'paid'
+),
+payments as (
+    select * from ordered
+    where place = 1
+),
+final as (
+    select
+        payments.invoice_id as payment_id,
+        payments.invoice_id,
+        payments.source_system,
+        payments.account_key,
+        {{- attributed_columns('payments', true, false) }}
+        payments.amount_paid as amount,
+        upper(payments.currency) as currency,
+        greatest(
+            {{ dbt.datediff('coalesce(payments.due_at, payments.created_at)', 'coalesce(payments.paid_at, payments.known_at)', 'hour') }} / 24.0, 0
+        ) as days_late,
+        payments.attempt_count,
+        coalesce(payments.paid_at, payments.known_at) as occurred_at
+    from payments
+    {{- join_account('payments') }}
+)
+select * from final

@@ -1,0 +1,38 @@
+with versions as (
+    select * from {{ ref('ticket_versions') }}
+),
+firsts as (
+    select * from versions
+    where version = 1
+),
+latest as (
+    select * from versions
+    where valid_to is null
+),
+final as (
+    select
+        firsts.ticket_id,
+        firsts.source_system,
+        latest.account_id,
+        firsts.recorded_account_id,
+        latest.person_id,
+        firsts.recorded_person_id,
+        firsts.subject,
+        firsts.description,
+        firsts.priority,
+        firsts.type,
+        firsts.channel,
+        {{- select_custom_columns('tickets', 'firsts') }}
+        latest.status as latest_status,
+        latest.priority as latest_priority,
+        latest.type as latest_type,
+        latest.tags as latest_tags,
+        latest.assignee_id as latest_assignee_id,
+        latest.solved_at,
+        firsts.created_at as occurred_at,
+        firsts.known_at
+    from firsts
+    inner join latest
+        on firsts.source_system = latest.source_system and firsts.ticket_id = latest.ticket_id
+)
+select * from final

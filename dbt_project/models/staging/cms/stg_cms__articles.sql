@@ -1,0 +1,15 @@
+with articles as (
+    {{ raw_columns(source('raw_cms', 'article'), {
+        'article_id': ['id', 'string'],
+        'slug': ['slug', 'string'],
+        'title': ['title', 'string'],
+        'body': ['body', 'string'],
+        'author': ['author', 'string'],
+        'status': ['status', 'string'],
+        'category': ['category', 'string'],
+        'tags': ['tags', 'string'],
+        'published_at': ['published_at', 'timestamp'],
+        'known_at': ['updated_at', 'timestamp'],
+    }) }}
+)
+select * from articles

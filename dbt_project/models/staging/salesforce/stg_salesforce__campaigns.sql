@@ -1,0 +1,16 @@
+with campaigns as (
+    {{ raw_columns(source('raw_salesforce', 'campaign'), {
+        'campaign_id': ['Id', 'string'],
+        'campaign_name': ['Name', 'string'],
+        'type': ['Type', 'string'],
+        'status': ['Status', 'string'],
+        'start_date': ['StartDate', 'date'],
+        'end_date': ['EndDate', 'date'],
+        'budgeted_cost': ['BudgetedCost', 'double'],
+        'actual_cost': ['ActualCost', 'double'],
+        'is_active': ['IsActive', 'boolean'],
+        'created_at': ['CreatedDate', 'timestamp'],
+        'known_at': ['SystemModstamp', 'timestamp'],
+    }) }}
+)
+select * from campaigns

@@ -1,0 +1,36 @@
+with leads as (
+    {{ raw_columns(source('raw_salesforce', 'lead'), {
+        'lead_id': ['Id', 'string'],
+        'first_name': ['FirstName', 'string'],
+        'last_name': ['LastName', 'string'],
+        'email': ['Email', 'string'],
+        'phone': ['Phone', 'string'],
+        'company': ['Company', 'string'],
+        'title': ['Title', 'string'],
+        'website': ['Website', 'string'],
+        'industry': ['Industry', 'string'],
+        'employee_count': ['NumberOfEmployees', 'bigint'],
+        'country': ['Country', 'string'],
+        'city': ['City', 'string'],
+        'source': ['LeadSource', 'string'],
+        'status': ['Status', 'string'],
+        'rating': ['Rating', 'string'],
+        'owner_id': ['OwnerId', 'string'],
+        'is_converted': ['IsConverted', 'boolean'],
+        'converted_date': ['ConvertedDate', 'date'],
+        'converted_account_key': ['ConvertedAccountId', 'string'],
+        'converted_contact_key': ['ConvertedContactId', 'string'],
+        'converted_opportunity_id': ['ConvertedOpportunityId', 'string'],
+        'is_deleted': ['IsDeleted', 'boolean'],
+        'merged_into_key': ['MasterRecordId', 'string'],
+        'created_at': ['CreatedDate', 'timestamp'],
+        'known_at': ['SystemModstamp', 'timestamp'],
+    }) }}
+),
+final as (
+    select
+        leads.*,
+        {{ website_domain('website') }} as domain
+    from leads
+)
+select * from final

@@ -1,0 +1,23 @@
+with customers as (
+    {{ raw_columns(source('raw_stripe', 'customer'), {
+        'contact_key': ['id', 'string'],
+        'account_key': ['id', 'string'],
+        'email': ['email', 'string'],
+        'is_deleted': ['deleted', 'boolean'],
+        'created_at': ['created', 'epoch_s'],
+        'known_at': ['updated', 'epoch_s'],
+    }) }}
+),
+contacts as (
+    select
+        contact_key,
+        account_key,
+        email,
+        is_deleted,
+        created_at,
+        known_at,
+        loaded_at
+    from customers
+    where email is not null
+)
+select * from contacts

@@ -1,0 +1,26 @@
+with invoices as (
+    {{ raw_columns(source('raw_stripe', 'invoice'), {
+        'invoice_id': ['id', 'string'],
+        'account_key': ['customer', 'string'],
+        'subscription_id': ['subscription', 'string'],
+        'invoice_number': ['number', 'string'],
+        'status': ['status', 'string'],
+        'billing_reason': ['billing_reason', 'string'],
+        'currency': ['currency', 'string'],
+        'amount_due_minor': ['amount_due', 'bigint'],
+        'amount_paid_minor': ['amount_paid', 'bigint'],
+        'attempt_count': ['attempt_count', 'bigint'],
+        'created_at': ['created', 'epoch_s'],
+        'due_at': ['due_date', 'epoch_s'],
+        'paid_at': ['paid_at', 'epoch_s'],
+        'known_at': ['updated', 'epoch_s'],
+    }) }}
+),
+in_currency_units as (
+    select
+        invoices.*,
+        {{ currency_units('amount_due_minor', 'currency') }} as amount,
+        {{ currency_units('amount_paid_minor', 'currency') }} as amount_paid
+    from invoices
+)
+select * from in_currency_units
