@@ -1,0 +1,59 @@
+"""The run's date: the day up to which everything downstream knows."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from pipelines.extraction.checking import literal, quoted
+from pipelines.extraction.contracts import Entity, Source
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def day_of(entity: Entity) -> str:
+    """SQL: the latest day of the contract's `time` column."""
+    latest = f"max({quoted(entity.time or '')})"
+    if entity.time_unit == "epoch_s":
+        return f"to_timestamp({latest})::timestamp::date"
+    if entity.time_unit == "epoch_ms":
+        return f"epoch_ms({latest})::date"
+    return f"{latest}::date"
+
+
+def latest_day(connection: "duckdb.DuckDBPyConnection", sources: Iterable[Source]) -> date | None:
+    """The latest day on which any loaded row became known; None when nothing is loaded."""
+    connection.execute("set TimeZone = 'UTC'")
+    tables = {
+        (schema, table)
+        for schema, table in connection.execute(
+            "select table_schema, table_name from information_schema.tables where table_schema like 'raw%'"
+        ).fetchall()
+    }
+    queries = [
+        f"select {day_of(entity)} as day from {quoted(f'raw_{source.name}')}.{quoted(entity.name)}"
+        for source in sources
+        for entity in source.entities
+        if entity.time and (f"raw_{source.name}", entity.name) in tables
+    ]
+    if not queries:
+        return None
+    return connection.execute(f"select max(day) from ({' union all '.join(queries)})").fetchone()[0]
+
+
+def write_as_of(
+    connection: "duckdb.DuckDBPyConnection", sources: Iterable[Source], configured: date | None, now: datetime
+) -> date:
+    """
+    Write `raw_scorecast.as_of` (as_of_date, run_at: one row) and return the date.
+
+    It is the configured date, else the latest day in the data, never after today.
+    """
+    moment = now.astimezone(UTC).replace(tzinfo=None) if now.tzinfo else now
+    day = configured or min(latest_day(connection, sources) or moment.date(), moment.date())
+    connection.execute("create schema if not exists raw_scorecast")
+    connection.execute(
+        "create or replace table raw_scorecast.as_of as"
+        f" select {literal(day)} as as_of_date, {literal(moment)} as run_at"
+    )
+    return day

@@ -1,0 +1,238 @@
+"""The contract as SQL: cast every column, say in words what is wrong with a row. Strings in, SQL out."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from pipelines.extraction.contracts import Entity
+
+IN_WORDS = {
+    "bigint": "a whole number",
+    "integer": "a whole number",
+    "double": "a number",
+    "boolean": "true or false",
+    "date": "a date (2024-01-31)",
+    "timestamp": "a time (2024-01-31 13:45:00)",
+    "varchar": "a text",
+}
+INTEGERS = {"tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint"}
+FRACTIONS = {"float", "double", "decimal"}
+TIMES = {"date", "timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp with time zone"}
+MAX_VALUE_LENGTH = 80
+TOLERANCE = timedelta(days=1)
+"""Clocks and time zones differ: a time is in the future when it is later than now and this."""
+
+
+@dataclass(frozen=True)
+class StagedColumn:
+    """A column as it was read, and what becomes of it."""
+
+    source: str
+    """Name in the export."""
+    name: str
+    """Name in the raw table: the contract's spelling."""
+    read_type: str
+    """Type as read, lower case: `varchar` for all columns of text formats."""
+    type: str
+    """Type in the raw table."""
+    in_contract: bool
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: object) -> str:
+    """A value as an SQL literal; lists and mappings become DuckDB lists and structs."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, datetime):
+        return f"timestamp '{value.isoformat(sep=' ')}'"
+    if isinstance(value, date):
+        return f"date '{value.isoformat()}'"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{literal(str(key))}: {literal(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ", ".join(literal(item) for item in value) + "]"
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def base_type(type_name: str) -> str:
+    """`DECIMAL(18,3)` -> `decimal`, `STRUCT(...)` -> `struct`, `VARCHAR[]` -> `list`, lower case."""
+    lowered = type_name.lower()
+    return "list" if lowered.endswith("]") else lowered.split("(")[0].strip()
+
+
+def cast_expression(column: StagedColumn, value: str) -> str:
+    """SQL that turns the value as read into the raw table's type, null where it cannot be."""
+    read, target = base_type(column.read_type), base_type(column.type)
+    if read in ("struct", "list", "map", "union"):
+        return f"to_json({value})::varchar"
+    if read == target:
+        return f"nullif({value}, 'nan'::double)" if target == "double" else value
+    if target == "varchar":
+        return f"{value}::varchar"
+    if read == "varchar" and target == "timestamp":
+        return (
+            f"case when {value} like '%:%+%' or {value} like '%:%-%'"
+            f" then try_cast(try_cast({value} as timestamptz) as timestamp) else try_cast({value} as timestamp) end"
+        )
+    numbers = INTEGERS | FRACTIONS
+    comparable = read == "varchar" or (read in numbers and target in numbers) or (read in TIMES and target in TIMES)
+    cast = f"try_cast({value if comparable else f'{value}::varchar'} as {column.type})"
+    return f"nullif({cast}, 'nan'::double)" if target == "double" else cast
+
+
+def blank(column: StagedColumn, value: str) -> str:
+    """SQL: nothing is written there. A text of blanks is nothing, except in a text column that may be empty."""
+    return f"coalesce(trim({value}), '') = ''" if column.read_type == "varchar" else f"{value} is null"
+
+
+def wrong_type(column: StagedColumn, value: str, cast: str) -> str | None:
+    """SQL: something is written there that is not of the contract's type; None where every value is."""
+    read, target = base_type(column.read_type), base_type(column.type)
+    if not column.in_contract or target == "varchar" or read == target:
+        return None
+    wrong = f"{cast} is null"
+    if target == "double":
+        wrong += f" and lower(trim({value}::varchar)) not in ('nan', 'none', 'null') or isinf({cast})"
+    elif target in INTEGERS and read == "varchar":
+        wrong += f" or (contains({value}, '.') and try_cast({value} as double) <> {cast})"
+    elif target in INTEGERS and read in FRACTIONS:
+        wrong = f"not isnan({value}::double) and ({wrong} or {value} <> {cast})"
+    return f"not ({blank(column, value)}) and ({wrong})"
+
+
+def future(entity: Entity, now: datetime) -> str | None:
+    """SQL: the contract's `time` is later than now and a day; None for entities without a time."""
+    if entity.time is None:
+        return None
+    limit, column = now + TOLERANCE, quoted(entity.time)
+    epoch = int((limit - datetime(1970, 1, 1)).total_seconds())
+    bounds = {
+        "timestamp": literal(limit.replace(microsecond=0)),
+        "date": literal(limit.date()),
+        "epoch_s": str(epoch),
+        "epoch_ms": str(epoch * 1000),
+    }
+    return f"{column} > {bounds[entity.time_unit]}"
+
+
+def shown_time(entity: Entity) -> str:
+    """SQL: the contract's `time` as people read it."""
+    column = quoted(entity.time or "")
+    if entity.time_unit == "epoch_s":
+        return f"{column}::varchar || ' (' || strftime(to_timestamp({column}), '%Y-%m-%d %H:%M:%S') || ')'"
+    if entity.time_unit == "epoch_ms":
+        return f"{column}::varchar || ' (' || strftime(epoch_ms({column}), '%Y-%m-%d %H:%M:%S') || ')'"
+    return f"{column}::varchar"
+
+
+def shown(value: str) -> str:
+    """SQL: a value in quotes, not too long."""
+    return f"'''' || left({value}::varchar, {MAX_VALUE_LENGTH}) || ''''"
+
+
+def rule_columns(entity: Entity, condition: str) -> list[str]:
+    """The contract's columns that a rule mentions, in its order."""
+    words = [word.lower() for word in re.findall(r"\w+", condition)]
+    return sorted(
+        (name for name in entity.columns if name.lower() in words), key=lambda name: words.index(name.lower())
+    )
+
+
+def typed_select(staged: str, columns: Sequence[StagedColumn]) -> str:
+    """SQL: every column under its raw name and type, what was read as `_read_<i>`, the row as `_row`."""
+    items = ["rowid as _row", "_path"]
+    for position, column in enumerate(columns):
+        value = quoted(column.source)
+        items += [f"{cast_expression(column, value)} as {quoted(column.name)}", f"{value} as _read_{position}"]
+    return f"select {', '.join(items)} from {staged}"
+
+
+def breaches(entity: Entity, columns: Sequence[StagedColumn], now: datetime) -> list[tuple[str, str]]:
+    """
+    (SQL condition, SQL text) for everything that can be wrong with a row of `typed_select`.
+
+    A rule that mentions a column that is null passes, and so does a missing column that is not required.
+    """
+    found = []
+    present = {column.name: (position, column) for position, column in enumerate(columns)}
+    for name, (position, column) in present.items():
+        value, cast = f"_read_{position}", quoted(name)
+        if wrong := wrong_type(column, value, cast):
+            words = IN_WORDS.get(base_type(column.type), column.type)
+            found.append((wrong, f"{literal(f'{name} is not {words}: ')} || {shown(value)}"))
+        if name in entity.key or name in entity.required:
+            role = "part of the key" if name in entity.key else "required"
+            found.append((blank(column, value), literal(f"{name} is empty, but it is {role}")))
+    if entity.time in present and (later := future(entity, now)):
+        text = f" (this run's clock: {now:%Y-%m-%d %H:%M})"
+        found.append(
+            (later, f"{literal(f'{entity.time} is in the future: ')} || {shown_time(entity)} || {literal(text)}")
+        )
+    for reason, condition in entity.rules.items():
+        mentioned = rule_columns(entity, condition)
+        if all(name in present for name in mentioned):
+            values = " || ', ' || ".join(
+                f"{literal(f'{name} = ')} || coalesce({quoted(name)}::varchar, 'null')" for name in mentioned
+            )
+            found.append((f"not ({condition})", f"{literal(f'{reason} (')} || {values} || ')'"))
+    return [(f"coalesce({condition}, false)", text) for condition, text in found]
+
+
+def breach_query(entity: Entity, staged: str, columns: Sequence[StagedColumn], now: datetime) -> str | None:
+    """SQL: `_row, reason` of every row that breaks the contract by itself; None when nothing can be wrong."""
+    wrong = breaches(entity, columns, now)
+    if not wrong:
+        return None
+    texts = ", ".join(f"case when {condition} then {text} end" for condition, text in wrong)
+    return (
+        f"select _row, concat_ws('; ', {texts}) as reason from ({typed_select(staged, columns)})"
+        f" where {' or '.join(condition for condition, _ in wrong)}"
+    )
+
+
+def inference_query(staged: str, columns: Sequence[str]) -> str:
+    """
+    SQL: for every text column a struct of what all its values could be.
+
+    A whole number must look like one (`007` and `+49` are texts), so that no identifier loses a digit.
+    """
+    items = []
+    for name in columns:
+        value = quoted(name)
+        items.append(
+            f"struct_pack(filled := count(nullif(trim({value}), '')),"
+            f" \"bigint\" := bool_and(regexp_full_match({value}, '-?(0|[1-9][0-9]*)') and try_cast({value} as bigint) is not null),"
+            f" \"double\" := bool_and(regexp_full_match({value}, '-?(0|[1-9][0-9]*)([.][0-9]+([eE][+-]?[0-9]+)?|[eE]-[0-9]+)?')),"
+            f" \"boolean\" := bool_and(lower({value}) in ('true', 'false')),"
+            f" \"date\" := bool_and(regexp_full_match({value}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') and try_cast({value} as date) is not null),"
+            f" \"timestamp\" := bool_and(regexp_full_match({value}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ][0-9]{{2}}:[0-9]{{2}}.*)?') and try_cast({value} as timestamp) is not null))"
+        )
+    return f"select {', '.join(items)} from {staged}"
+
+
+def inferred_type(possible: Mapping[str, object]) -> str | None:
+    """The narrowest type of `inference_query`'s answer; None for a column without a value."""
+    if not possible["filled"]:
+        return None
+    return next((name for name in ("boolean", "bigint", "double", "date", "timestamp") if possible[name]), "varchar")
+
+
+def common_type(first: str | None, second: str | None) -> str | None:
+    """The narrowest type that holds both: whole numbers go into numbers, dates into times, anything into text."""
+    if first == second or second is None:
+        return first
+    if first is None:
+        return second
+    for pair in (("bigint", "double"), ("date", "timestamp")):
+        if {first, second} == set(pair):
+            return pair[1]
+    return "varchar"

@@ -1,0 +1,167 @@
+"""`sources.yaml`: which systems there are, where their exports lie, and the few settings of a run."""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pipelines.settings import data_dir, project_root, sources_file
+
+SETTINGS = ("sample", "sources", "as_of", "timezone", "failure_webhook", "quarantine_limit")
+SAMPLE_SETTINGS = ("accounts", "months", "seed")
+DEFAULT_TIMEZONE = "UTC"
+DEFAULT_QUARANTINE_LIMIT = 0.05
+
+
+class ConfigurationError(ValueError):
+    """`sources.yaml` cannot be used; the message says where and what to write instead."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What `sources.yaml` says."""
+
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    """System to the absolute path of its exports. A system that is not here is absent."""
+    sample: Mapping[str, int] | None = None
+    """Size of the sample company whose exports are made when there are none; None: never make any."""
+    as_of: date | None = None
+    """The run's date; None: the latest day in the data."""
+    timezone: str = DEFAULT_TIMEZONE
+    """The schedules' time zone."""
+    failure_webhook: str | None = None
+    """Where a failed run is posted."""
+    quarantine_limit: float = DEFAULT_QUARANTINE_LIMIT
+    """The share of an entity's new rows in quarantine above which the run stops."""
+
+
+def known_sources() -> list[str]:
+    """The systems that have a file in `assets/sources/`."""
+    folder = project_root() / "assets" / "sources"
+    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+
+
+def read_configuration(path: Path | None = None) -> Configuration:
+    """
+    Read `sources.yaml`, or another file of its shape.
+
+    A relative folder is relative to the data folder (`data/`, or `SCORECAST_DATA`). `${NAME}` in a text is the
+    environment variable of that name. Raises `ConfigurationError`.
+    """
+    import yaml
+
+    path = path or sources_file()
+    if not path.exists():
+        raise ConfigurationError(
+            f"{path} is not there. It says where the exports are; restore it, or point SCORECAST_SOURCES at yours."
+        )
+    text = path.read_text()
+    try:
+        said = yaml.safe_load(text) or {}
+    except yaml.YAMLError as problem:
+        mark = getattr(problem, "problem_mark", None)
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        what = getattr(problem, "problem", None) or "not YAML"
+        raise ConfigurationError(f"{path}{where}: {what}. Check the indentation and the colons there.") from None
+    return _Reader(path, text).configuration(said)
+
+
+class _Reader:
+    """Turns the parsed YAML into a configuration; remembers the text to name lines."""
+
+    def __init__(self, path: Path, text: str):
+        self.path, self.lines = path, text.splitlines()
+
+    def problem(self, key: str, what: str) -> ConfigurationError:
+        line = next(
+            (n for n, line in enumerate(self.lines, 1) if re.match(rf"\s*['\"]?{re.escape(key)}\b", line)), None
+        )
+        return ConfigurationError(f"{self.path}{f', line {line}' if line else ''}: {what}")
+
+    def mapping(self, key: str, value: object) -> dict:
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise self.problem(key, f"'{key}' must be a block of `name: value` lines, not {value!r}.")
+        return value
+
+    def known(self, key: object, allowed: "tuple[str, ...] | list[str]", kind: str) -> None:
+        if key in allowed:
+            return
+        close = difflib.get_close_matches(str(key).lower(), allowed, n=3, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(allowed)}."
+        raise self.problem(str(key), f"there is no {kind} '{key}'. {hint}")
+
+    def configuration(self, said: object) -> Configuration:
+        said = self.mapping(self.path.name, said)
+        for key in said:
+            self.known(key, SETTINGS, "setting")
+        return Configuration(
+            folders=self.folders(said.get("sources")),
+            sample=self.sample(said["sample"]) if said.get("sample") is not None else None,
+            as_of=self.as_of(said.get("as_of")),
+            timezone=self.timezone(said.get("timezone")),
+            failure_webhook=self.resolved("failure_webhook", said.get("failure_webhook")),
+            quarantine_limit=self.share(said.get("quarantine_limit")),
+        )
+
+    def folders(self, value: object) -> dict[str, Path]:
+        systems = known_sources()
+        folders = {}
+        for name, folder in self.mapping("sources", value).items():
+            self.known(name, systems, "source")
+            if not isinstance(folder, str):
+                raise self.problem(
+                    name, f"'{name}' must be a folder, such as `{name}: landing/{name}`, not {folder!r}."
+                )
+            folders[name] = (data_dir() / Path(self.resolved(name, folder) or "").expanduser()).resolve()
+        return folders
+
+    def sample(self, value: object) -> dict[str, int]:
+        sample = self.mapping("sample", value)
+        for key, number in sample.items():
+            self.known(key, SAMPLE_SETTINGS, "sample setting")
+            if not isinstance(number, int) or isinstance(number, bool) or number < (0 if key == "seed" else 1):
+                raise self.problem(key, f"'{key}' must be a whole number, not {number!r}.")
+        return sample
+
+    def as_of(self, value: object) -> date | None:
+        if value is None or (isinstance(value, date) and not hasattr(value, "hour")):
+            return value
+        raise self.problem("as_of", f"'as_of' must be a date such as 2025-06-30, not {value!r}.")
+
+    def timezone(self, value: object) -> str:
+        name = DEFAULT_TIMEZONE if value is None else str(value)
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise self.problem(
+                "timezone", f"there is no time zone '{name}'. Write one such as Europe/Berlin."
+            ) from None
+        return name
+
+    def share(self, value: object) -> float:
+        if value is None:
+            return DEFAULT_QUARANTINE_LIMIT
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+            raise self.problem("quarantine_limit", f"'quarantine_limit' must be a share from 0 to 1, not {value!r}.")
+        return float(value)
+
+    def resolved(self, key: str, value: object) -> str | None:
+        """A text with `${NAME}` replaced; a webhook whose variable is not set is none."""
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise self.problem(key, f"'{key}' must be a text, not {value!r}.")
+        missing = [name for name in re.findall(r"\$\{(\w+)\}", value) if name not in os.environ]
+        if missing and key == "failure_webhook":
+            return None
+        if missing:
+            raise self.problem(
+                key, f"the environment variable {missing[0]} is not set. Set it, or write the value here."
+            )
+        return re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], value) or None

@@ -1,0 +1,874 @@
+"""Landing files into raw tables with DuckDB's own readers: incremental, checked against the contract, nothing lost."""
+
+import bisect
+import hashlib
+import os
+import tempfile
+import time
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.extraction.as_of import write_as_of
+from pipelines.extraction.checking import (
+    StagedColumn,
+    base_type,
+    breach_query,
+    cast_expression,
+    common_type,
+    inference_query,
+    inferred_type,
+    literal,
+    quoted,
+    typed_select,
+)
+from pipelines.extraction.configuration import Configuration
+from pipelines.extraction.contracts import Entity, Source
+from pipelines.extraction.files import (
+    LandedFile,
+    UnreadableFileError,
+    check_readable,
+    checksum_and_lines,
+    csv_header,
+    did_you_mean,
+    find_files,
+    raw_records,
+    scan_csv,
+    text_lines,
+    why_not_json,
+)
+
+if TYPE_CHECKING:
+    import duckdb
+
+OWN_COLUMNS = {"_file": "varchar", "_line": "bigint", "_loaded_at": "timestamp"}
+BOOKKEEPING = {
+    "_manifest": "entity varchar, file varchar, size bigint, modified_ns bigint, checksum varchar, contract varchar,"
+    " rows bigint, quarantined bigint, status varchar, message varchar, loaded_at timestamp",
+    "_quarantine": "entity varchar, file varchar, line bigint, reason varchar, raw_text varchar, loaded_at timestamp",
+    "_schema_changes": "entity varchar, file varchar, column_name varchar, change varchar, noticed_at timestamp",
+}
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What one call did for one entity."""
+
+    source: str
+    entity: str
+    status: str
+    """`loaded`, `unchanged` (no new file), `empty` (no file at all), `rejected` (a file could not be read), `missing`
+    (the source's folder is not there)."""
+    message: str
+    new_files: int = 0
+    unchanged_files: int = 0
+    new_rows: int = 0
+    total_rows: int = 0
+    quarantined: int = 0
+    """Rows and files put aside by this call."""
+    rejected: tuple[str, ...] = ()
+    """Why a file could not be read, one message a file."""
+    schema_changes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass
+class _Fresh:
+    """A file that is to be loaded."""
+
+    file: LandedFile
+    checksum: str
+    lines: int
+    known: bool
+    """An earlier version of it is loaded."""
+    columns: tuple[str, ...] = ()
+    read_types: tuple[str, ...] = ()
+    delimiter: str = ""
+    rows: int = 0
+    broken: list[tuple[int, str, str]] = field(default_factory=list)
+    """(line, reason, raw text) of lines that are no records."""
+    quarantined: int = 0
+    message: str = ""
+
+
+@dataclass
+class _Staged:
+    """Files of the same shape, read into one temporary table."""
+
+    table: str
+    columns: list[StagedColumn]
+    files: dict[str, _Fresh]
+    """Path as in `_path` to the file."""
+    record_lines: dict[str, array] = field(default_factory=dict)
+    """Path to the line of each record, where it is not one record a line from the start."""
+
+
+@dataclass
+class _Rejected:
+    fresh: _Fresh
+    message: str
+
+
+def load_source(
+    connection: "duckdb.DuckDBPyConnection",
+    source: Source,
+    folder: Path,
+    now: datetime,
+    entities: Iterable[str] | None = None,
+) -> list[LoadReport]:
+    """
+    Load what is new in a source's folder into `raw_<source>`; one transaction an entity, one report an entity.
+
+    Only new or changed files are read; a changed file replaces its former rows. Rows that break the contract, and files
+    that cannot be read, go to `raw_<source>._quarantine`. A missing folder is reported and raises nothing. A file that
+    is no longer there keeps its rows.
+    """
+    wanted = set(entities) if entities is not None else {entity.name for entity in source.entities}
+    chosen = [entity for entity in source.entities if entity.name in wanted]
+    connection.execute("set python_enable_replacements = false")
+    connection.execute("set TimeZone = 'UTC'")
+    prepare_schema(connection, source)
+    if not folder.is_dir():
+        message = (
+            f"{source.name}: the folder {folder} is not there. What was loaded before stays. Put the exports there, "
+            f"correct `sources: {source.name}:` in sources.yaml, or remove the line if there is no such system."
+        )
+        return [_report(connection, source, entity, "missing", message) for entity in chosen]
+    files, strays = find_files(folder, [entity.name for entity in source.entities])
+    reports = [load_entity(connection, source, entity, files[entity.name], now) for entity in chosen]
+    if strays and reports:
+        reports[0] = replace(reports[0], message=" ".join([reports[0].message, *strays]))
+    return reports
+
+
+def prepare_schema(connection: "duckdb.DuckDBPyConnection", source: Source) -> None:
+    """Create `raw_<source>`, its bookkeeping tables and an empty typed table for every entity that has none."""
+    schema = quoted(f"raw_{source.name}")
+    connection.execute(f"create schema if not exists {schema}")
+    for name, columns in BOOKKEEPING.items():
+        connection.execute(f"create table if not exists {schema}.{name} ({columns})")
+    for entity in source.entities:
+        columns = ", ".join(f"{quoted(name)} {type_}" for name, type_ in {**entity.columns, **OWN_COLUMNS}.items())
+        connection.execute(f"create table if not exists {schema}.{quoted(entity.name)} ({columns})")
+
+
+def contract_fingerprint(entity: Entity) -> str:
+    """A hash of what the loader holds rows against: when it changes, the files are read again."""
+    parts = (
+        dict(entity.columns),
+        entity.key,
+        entity.version,
+        entity.time,
+        entity.time_unit,
+        entity.required,
+        dict(entity.rules),
+    )
+    return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
+
+
+def load_entity(
+    connection: "duckdb.DuckDBPyConnection", source: Source, entity: Entity, files: Sequence[LandedFile], now: datetime
+) -> LoadReport:
+    """Load the new and changed ones of an entity's files, all or nothing; the schema must be prepared."""
+    started = time.monotonic()
+    now = _naive(now)
+    table = f"{quoted(f'raw_{source.name}')}.{quoted(entity.name)}"
+    loader = _Loader(connection, source, entity, table, now)
+    fresh, touched = loader.fresh_files(files)
+    with tempfile.TemporaryDirectory(prefix="scorecast-") as scratch:
+        staged, rejected = loader.stage(fresh, Path(scratch))
+        try:
+            with transaction(connection):
+                changes, quarantined = loader.apply(staged, rejected, touched)
+        finally:
+            for part in staged:
+                connection.execute(f"drop table if exists {part.table}")
+    new_rows = sum(item.rows - item.quarantined for item in fresh)
+    messages = [f"{item.file.name}: {item.message}" for item in fresh if item.message]
+    status = "rejected" if rejected else "loaded" if fresh else "unchanged" if files else "empty"
+    said = {
+        "loaded": f"{new_rows} new rows from {len(fresh)} files",
+        "unchanged": "no new files",
+        "empty": f"no files: {source.name}/{entity.name} has no export yet",
+        "rejected": f"{new_rows} new rows from {len(fresh)} files; {len(rejected)} files could not be read",
+    }[status]
+    return _report(
+        connection,
+        source,
+        entity,
+        status,
+        "; ".join([said, *messages]),
+        new_files=len(fresh) + len(rejected),
+        unchanged_files=len(files) - len(fresh) - len(rejected),
+        new_rows=new_rows,
+        quarantined=quarantined,
+        rejected=tuple(item.message for item in rejected),
+        schema_changes=tuple(changes),
+        seconds=time.monotonic() - started,
+    )
+
+
+@contextmanager
+def transaction(connection: "duckdb.DuckDBPyConnection") -> Iterator[None]:
+    """All or nothing."""
+    connection.execute("begin")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _report(
+    connection: "duckdb.DuckDBPyConnection",
+    source: Source,
+    entity: Entity,
+    status: str,
+    message: str,
+    **figures: object,
+) -> LoadReport:
+    table = f"{quoted(f'raw_{source.name}')}.{quoted(entity.name)}"
+    total = connection.execute(f"select count(*) from {table}").fetchone()[0]
+    return LoadReport(source.name, entity.name, status, message, total_rows=total, **figures)
+
+
+class _Loader:
+    """One entity's load; a class because every step needs the same five things."""
+
+    def __init__(
+        self, connection: "duckdb.DuckDBPyConnection", source: Source, entity: Entity, table: str, now: datetime
+    ):
+        self.connection, self.source, self.entity, self.table, self.now = connection, source, entity, table, now
+        self.schema = quoted(f"raw_{source.name}")
+        self.contract = contract_fingerprint(entity)
+        self.spelling = {name.lower(): name for name in entity.columns}
+
+    def rows(self, query: str) -> list[tuple]:
+        """The rows of a query."""
+        return self.connection.execute(query).fetchall()
+
+    # --- which files ---
+
+    def fresh_files(self, files: Sequence[LandedFile]) -> tuple[list[_Fresh], list[LandedFile]]:
+        """New and changed files, and those that only have another time stamp."""
+        known = {
+            name: (size, modified, checksum, contract)
+            for name, size, modified, checksum, contract in self.rows(
+                f"select file, size, modified_ns, checksum, contract from {self.schema}._manifest"
+                f" where entity = {literal(self.entity.name)}"
+            )
+        }
+        fresh, touched = [], []
+        for file in files:
+            before = known.get(file.name)
+            if before and before[3] == self.contract and before[:2] == (file.size, file.modified_ns):
+                continue
+            checksum, lines = checksum_and_lines(file.path)
+            if before and before[3] == self.contract and before[2] == checksum:
+                touched.append(file)
+                continue
+            fresh.append(_Fresh(file, checksum, lines, known=before is not None))
+        again = self._waiting_for({item.file.name for item in fresh if item.known})
+        for file in files:
+            if file.name in again and not any(item.file is file for item in fresh):
+                fresh.append(_Fresh(file, *checksum_and_lines(file.path), known=True))
+        return sorted(fresh, key=lambda item: item.file.name), touched
+
+    def _waiting_for(self, changed: set[str]) -> set[str]:
+        """Files with rows that were put aside as duplicates of rows in the changed files: their turn may have come."""
+        if not changed:
+            return set()
+        texts = ", ".join(literal(f"{DUPLICATE_OF} {name},") for name in changed)
+        return {
+            name
+            for (name,) in self.rows(
+                f"select distinct file from {self.schema}._quarantine where entity = {literal(self.entity.name)}"
+                f" and list_bool_or([contains(reason, text) for text in [{texts}]])"
+            )
+        }
+
+    # --- reading ---
+
+    def stage(self, fresh: list[_Fresh], scratch: Path) -> tuple[list[_Staged], list[_Rejected]]:
+        """Read the files into temporary tables; what cannot be read is taken out of `fresh` and returned with the reason."""
+        rejected: list[_Rejected] = []
+        self._look_into(fresh, rejected)
+        groups: dict[tuple, list[_Fresh]] = defaultdict(list)
+        for item in fresh:
+            shape = item.columns if item.file.format != "jsonl" else _spellings(item.columns, fresh)
+            groups[(item.file.format, item.delimiter, shape, item.read_types)].append(item)
+        staged: list[_Staged] = []
+        for (format_, _, columns, read_types), items in groups.items():
+            for part in self._read(format_, columns, read_types, items, scratch, rejected):
+                staged.append(part)
+        for item in [item.fresh for item in rejected]:
+            if item in fresh:
+                fresh.remove(item)
+        self._type_passed_through(staged)
+        return staged, rejected
+
+    def _look_into(self, fresh: list[_Fresh], rejected: list[_Rejected]) -> None:
+        """Find each file's columns."""
+        import duckdb
+
+        json_keys = self._json_keys(fresh)
+        for item in list(fresh):
+            file = item.file
+            try:
+                check_readable(file)
+                if file.format == "csv":
+                    item.delimiter, names = csv_header(file.path, self.entity.columns)
+                    item.columns, item.read_types = tuple(names), ("varchar",) * len(names)
+                elif file.format == "jsonl":
+                    item.columns = json_keys.get(str(file.path), ())
+                    item.read_types = ()
+                else:
+                    described = self.rows(f"describe select * from read_parquet({literal(str(file.path))})")
+                    item.columns = tuple(row[0] for row in described)
+                    item.read_types = tuple(row[1].lower() for row in described)
+                self._check_columns(item)
+            except UnreadableFileError as problem:
+                rejected.append(_Rejected(item, str(problem)))
+                fresh.remove(item)
+            except duckdb.Error as problem:
+                rejected.append(_Rejected(item, _unreadable(file, problem)))
+                fresh.remove(item)
+
+    def _json_keys(self, fresh: list[_Fresh]) -> dict[str, tuple[str, ...]]:
+        paths = [str(item.file.path) for item in fresh if item.file.format == "jsonl" and item.file.size]
+        paths = [path for path in paths if not any(letter in path for letter in "*?[")]
+        if not paths:
+            return {}
+        keys: dict[str, list[str]] = defaultdict(list)
+        for path, key in self.rows(
+            "select distinct filename, unnest(json_keys(json)) from"
+            f" read_ndjson_objects({literal(paths)}, ignore_errors = true, filename = true) where json_type(json) = 'OBJECT'"
+        ):
+            keys[path].append(key)
+        return {path: tuple(sorted(names)) for path, names in keys.items()}
+
+    def _check_columns(self, item: _Fresh) -> None:
+        """Raise `UnreadableFileError` when no row of the file could be loaded, or a name is the loader's own."""
+        path, found = item.file.path, {name.lower(): name for name in item.columns}
+        if item.file.format == "jsonl" and not found:
+            return
+        where = f"{path}, line 1" if item.file.format == "csv" else str(path)
+        for name in dict.fromkeys((*self.entity.key, *self.entity.required)):
+            if name.lower() not in found:
+                role = "part of the key" if name in self.entity.key else "required"
+                raise UnreadableFileError(
+                    f"{where}: there is no column '{name}', which is {role} of {self.source.name}.{self.entity.name}."
+                    f"{did_you_mean(name, item.columns)} Found: {', '.join(item.columns)}. Nothing of the file is"
+                    f" loaded. Export it with that column, or change the contract in assets/sources/{self.source.name}.py."
+                )
+        for name in (*OWN_COLUMNS, "_path", "_row"):
+            if name in found:
+                raise UnreadableFileError(f"{where}: a column '{name}' is the loader's own. Rename it in the export.")
+
+    def _read(
+        self,
+        format_: str,
+        columns: tuple[str, ...],
+        read_types: tuple[str, ...],
+        items: list[_Fresh],
+        scratch: Path,
+        rejected: list[_Rejected],
+    ) -> list[_Staged]:
+        """Read files of one shape in one query; a file that stops the reader is rejected and the others are read."""
+        import duckdb
+
+        staged_columns = [
+            StagedColumn(
+                source=name,
+                name=self.spelling.get(name.lower(), name),
+                read_type=read_type,
+                type=self.entity.columns.get(self.spelling.get(name.lower(), ""), "varchar"),
+                in_contract=name.lower() in self.spelling,
+            )
+            for name, read_type in zip(columns, read_types or ("varchar",) * len(columns), strict=True)
+        ]
+        staged = _Staged(_new_name(), staged_columns, {str(item.file.path): item for item in items})
+        try:
+            if format_ == "csv":
+                parts = [staged, *self._read_csv(staged, scratch)]
+            else:
+                self._read_other(staged, format_)
+                parts = [staged]
+        except duckdb.Error as problem:
+            self.connection.execute(f"drop table if exists {staged.table}")
+            if len(items) == 1:
+                rejected.append(_Rejected(items[0], _unreadable(items[0].file, problem)))
+                return []
+            return [
+                part for item in items for part in self._read(format_, columns, read_types, [item], scratch, rejected)
+            ]
+        return parts
+
+    def _read_other(self, staged: _Staged, format_: str) -> None:
+        paths = literal(list(staged.files))
+        if format_ == "parquet":
+            reader = f"read_parquet({paths}, filename = '_path')"
+        elif staged.columns:
+            names = literal({column.source: "varchar" for column in staged.columns})
+            reader = (
+                f"read_json({paths}, format = 'newline_delimited', columns = {names}, ignore_errors = true,"
+                " filename = '_path')"
+            )
+        else:
+            reader = (
+                f"(select filename as _path from read_ndjson_objects({paths}, ignore_errors = true, filename = true))"
+            )
+        self.connection.execute(f"create temp table {staged.table} as select * from {reader}")
+        for path, rows in self.rows(f"select _path, count(*) from {staged.table} group by all"):
+            staged.files[path].rows = rows
+            if format_ == "jsonl" and rows != staged.files[path].lines:
+                staged.record_lines[path] = text_lines(Path(path))
+
+    def _read_csv(self, staged: _Staged, scratch: Path) -> list[_Staged]:
+        """Read CSV files; those with lines that are no records are taken apart and read again from clean copies."""
+        broken = self._csv_query(staged, list(staged.files))
+        counts = dict(self.rows(f"select _path, count(*) from {staged.table} group by all"))
+        for path, item in staged.files.items():
+            item.rows = counts.get(path, 0)
+            if path not in broken and item.lines != item.rows + 1:
+                scan = scan_csv(Path(path), item.delimiter, len(staged.columns))
+                staged.record_lines[path] = scan.record_lines
+        if not broken:
+            return []
+        self.connection.execute(f"delete from {staged.table} where _path in (select unnest({literal(list(broken))}))")
+        again = _Staged(_new_name(), staged.columns, {})
+        for path in broken:
+            clean = str(scratch / f"{len(os.listdir(scratch))}.csv")
+            item = staged.files.pop(path)
+            again.files[clean] = item
+            self._clean(item, again, clean, frozenset())
+        for _ in range(MAX_CLEANING_ROUNDS):
+            left = self._csv_query(again, list(again.files))
+            if not left:
+                break
+            for clean, positions in left.items():
+                item = again.files[clean]
+                records = again.record_lines[clean]
+                odd = {records[record] for record in _records_at(Path(clean), positions)}
+                already = {line for line, _, _ in item.broken}
+                self._clean(item, again, clean, frozenset(odd | already))
+            self.connection.execute(f"drop table {again.table}")
+        else:
+            self._csv_query(again, list(again.files))
+        counts = dict(self.rows(f"select _path, count(*) from {again.table} group by all"))
+        for clean, item in again.files.items():
+            item.rows = counts.get(clean, 0) + len(item.broken)
+        return [again]
+
+    def _clean(self, item: _Fresh, staged: _Staged, clean: str, also_broken: frozenset[int]) -> None:
+        with open(clean, "wb") as stream:
+            scan = scan_csv(item.file.path, item.delimiter, len(staged.columns), stream, also_broken)
+        item.broken = scan.broken
+        staged.record_lines[clean] = scan.record_lines
+        if scan.first_bad_encoding:
+            line, reason, _ = next(entry for entry in scan.broken if entry[0] == scan.first_bad_encoding)
+            item.message = f"line {line} is {reason}"
+
+    def _csv_query(self, staged: _Staged, paths: list[str]) -> dict[str, list[int]]:
+        """Read CSV files as text; returns the paths with unreadable records and their byte positions."""
+        delimiter = next(iter(staged.files.values())).delimiter
+        names = literal({column.source: "varchar" for column in staged.columns})
+        errors, scans = _new_name(), _new_name()
+        self.connection.execute(
+            f"create temp table {staged.table} as select * from read_csv({literal(paths)}, columns = {names},"
+            f" auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"',"
+            f" store_rejects = true, rejects_table = '{errors}', rejects_scan = '{scans}', filename = '_path')"
+        )
+        found: dict[str, list[int]] = defaultdict(list)
+        for path, position in self.rows(
+            f"select distinct s.file_path, e.line_byte_position from {errors} e join {scans} s using (scan_id, file_id)"
+        ):
+            found[path].append(position)
+        self.connection.execute(f"drop table {errors}; drop table {scans}")
+        return dict(found)
+
+    def _type_passed_through(self, staged: list[_Staged]) -> None:
+        """Give columns that the contract does not name the type that their values have."""
+        for part in staged:
+            free = [column for column in part.columns if not column.in_contract]
+            texts = [column.source for column in free if column.read_type == "varchar"]
+            known: dict[str, str | None] = {}
+            if texts:
+                answer = self.rows(inference_query(part.table, texts))[0]
+                known = {name: inferred_type(possible) for name, possible in zip(texts, answer, strict=True)}
+            for position, column in enumerate(part.columns):
+                if column.in_contract:
+                    continue
+                nested = base_type(column.read_type) in ("struct", "list", "map", "union")
+                type_ = known[column.source] if column.source in known else "varchar" if nested else column.read_type
+                part.columns[position] = replace(column, type=type_ or "")
+
+    # --- writing ---
+
+    def apply(
+        self, staged: list[_Staged], rejected: list[_Rejected], touched: list[LandedFile]
+    ) -> tuple[list[str], int]:
+        """Write what was read, inside the caller's transaction; returns schema changes in words and how much was put aside."""
+        fresh = [item for part in staged for item in part.files.values()]
+        notes = self._follow_schema(staged, fresh)
+        replaced = [item.file.name for item in fresh] + [item.fresh.file.name for item in rejected]
+        self._forget(
+            [item.file.name for item in fresh if item.known] + [r.fresh.file.name for r in rejected if r.fresh.known]
+        )
+        put_aside: list[tuple] = []
+        for part in staged:
+            self._insert(part, put_aside)
+        for item in fresh:
+            put_aside += [(item.file.name, line, reason, text) for line, reason, text in item.broken]
+            item.quarantined += len(item.broken)
+        put_aside += [(item.fresh.file.name, None, item.message, None) for item in rejected]
+        self._append(
+            "_quarantine",
+            {
+                "entity": [self.entity.name] * len(put_aside),
+                "file": [row[0] for row in put_aside],
+                "line": [row[1] for row in put_aside],
+                "reason": [row[2] for row in put_aside],
+                "raw_text": [row[3] for row in put_aside],
+                "loaded_at": [self.now] * len(put_aside),
+            },
+        )
+        everything = [(item, "loaded", item.message) for item in fresh]
+        everything += [(item.fresh, "rejected", item.message) for item in rejected]
+        self._delete("_manifest", replaced)
+        self._append(
+            "_manifest",
+            {
+                "entity": [self.entity.name] * len(everything),
+                "file": [item.file.name for item, _, _ in everything],
+                "size": [item.file.size for item, _, _ in everything],
+                "modified_ns": [item.file.modified_ns for item, _, _ in everything],
+                "checksum": [item.checksum for item, _, _ in everything],
+                "contract": [self.contract] * len(everything),
+                "rows": [item.rows if status == "loaded" else 0 for item, status, _ in everything],
+                "quarantined": [item.quarantined if status == "loaded" else 0 for item, status, _ in everything],
+                "status": [status for _, status, _ in everything],
+                "message": [_manifest_message(item, status, message) for item, status, message in everything],
+                "loaded_at": [self.now] * len(everything),
+            },
+        )
+        for file in touched:
+            self.connection.execute(
+                f"update {self.schema}._manifest set modified_ns = ? where entity = ? and file = ?",
+                [file.modified_ns, self.entity.name, file.name],
+            )
+        return notes, len(put_aside)
+
+    def _forget(self, names: list[str]) -> None:
+        """Take out the former rows of files that are loaded again."""
+        if names:
+            self.connection.execute(f"delete from {self.table} where _file in (select unnest({literal(names)}))")
+            self._delete("_quarantine", names)
+
+    def _delete(self, table: str, names: list[str]) -> None:
+        if names:
+            self.connection.execute(
+                f"delete from {self.schema}.{table} where entity = {literal(self.entity.name)}"
+                f" and file in (select unnest({literal(names)}))"
+            )
+
+    def _append(self, table: str, columns: Mapping[str, list]) -> None:
+        """Append Python columns to a bookkeeping table, through Arrow."""
+        import pyarrow
+
+        if not next(iter(columns.values())):
+            return
+        name = _new_name()
+        self.connection.register(name, pyarrow.table(dict(columns)))
+        try:
+            self.connection.execute(f"insert into {self.schema}.{table} by name select * from {name}")
+        finally:
+            self.connection.unregister(name)
+
+    def _insert(self, part: _Staged, put_aside: list[tuple]) -> None:
+        """Check one staged table and move its good rows into the raw table; the others are added to `put_aside`."""
+        files, lines, bad = _new_name(), _new_name(), _new_name()
+        execute = self.connection.execute
+        self._register_lines(part, files, lines)
+        try:
+            query = breach_query(self.entity, part.table, part.columns, self.now)
+            execute(
+                f"create temp table {bad} as {query or 'select 0::bigint as _row, null::varchar as reason where false'}"
+            )
+            line = "coalesce(l._line, r._row - f._first + f._start)"
+            places = f"join {files} f on r._path = f._path left join {lines} l on r._row = l._row"
+            self._find_duplicates(part, bad, line, places)
+            casts = [
+                f"{cast_expression(column, 'r.' + quoted(column.source))} as {quoted(column.name)}"
+                for column in part.columns
+            ]
+            execute(
+                f"insert into {self.table} by name select {', '.join([*casts, ''])} f._name as _file, {line} as _line,"
+                f" {literal(self.now)} as _loaded_at from (select rowid as _row, * from {part.table}) r {places}"
+                f" where r._row not in (select _row from {bad})"
+            )
+            raw = ", ".join(f"{quoted(column.name)} := r.{quoted(column.source)}" for column in part.columns)
+            text = f"to_json(struct_pack({raw}))::varchar" if raw else "''"
+            rows = self.rows(
+                f"select r._path, {line}, string_agg(b.reason, '; '), any_value({text})"
+                f" from (select rowid as _row, * from {part.table}) r"
+                f" {places} join {bad} b on r._row = b._row group by r._row, r._path, {line} order by r._path, r._row"
+            )
+        finally:
+            execute(f"drop table if exists {bad}")
+            execute(f"drop table if exists {files}")
+            execute(f"drop table if exists {lines}")
+        self._with_raw_text(part, rows, put_aside)
+
+    def _register_lines(self, part: _Staged, files: str, lines: str) -> None:
+        """Temporary tables that say which line a row of the staged table stands in."""
+        import pyarrow
+
+        self.connection.execute(
+            f"create temp table {files} (_path varchar, _name varchar, _first bigint, _start bigint)"
+        )
+        self.connection.execute(f"create temp table {lines} (_row bigint, _line bigint)")
+        spans = self.rows(f"select _path, min(rowid), count(*) from {part.table} group by all")
+        for path, first, count in spans:
+            item = part.files[path]
+            self.connection.execute(
+                f"insert into {files} values (?, ?, ?, ?)",
+                [path, item.file.name, first, 2 if item.file.format == "csv" else 1],
+            )
+            records = part.record_lines.get(path)
+            if records is None:
+                continue
+            if len(records) != count:
+                self.connection.execute(f"update {files} set _start = null where _path = ?", [path])
+                continue
+            view = _new_name()
+            numbers = pyarrow.array(records, type=pyarrow.int64())
+            self.connection.register(
+                view, pyarrow.table({"_row": pyarrow.array(range(first, first + count)), "_line": numbers})
+            )
+            self.connection.execute(f"insert into {lines} select * from {view}")
+            self.connection.unregister(view)
+
+    def _find_duplicates(self, part: _Staged, bad: str, line: str, places: str) -> None:
+        """Add to `bad` the rows whose key (and version) an earlier row of the batch or the raw table has."""
+        version = (self.entity.version,) if self.entity.version else ()
+        present = {column.name for column in part.columns}
+        names = [name for name in dict.fromkeys((*self.entity.key, *version)) if name in present]
+        if not names:
+            return
+        keys = ", ".join(quoted(name) for name in names)
+        same = " and ".join(f"k.{quoted(name)} is not distinct from o.{quoted(name)}" for name in names)
+        typed = typed_select(part.table, [column for column in part.columns if column.name in names])
+        shown = " || ', ' || ".join(f"'{name} = ' || coalesce(k.{quoted(name)}::varchar, 'null')" for name in names)
+        good = f"(select * from ({typed}) where _row not in (select _row from {bad}))"
+        told = "' (the first one was kept)'"
+        found = _new_name()
+        self.connection.execute(
+            f"create temp table {found} as with k as {good},"
+            f" repeated as (select {keys}, min(_row) as _first_row from k group by {keys} having count(*) > 1)"
+            f" select k._row, o._first_row, 'duplicate key ' || {shown} as said from k join repeated o on {same}"
+            " where k._row > o._first_row"
+        )
+        self.connection.execute(
+            f"insert into {bad} select d._row, d.said || ': {DUPLICATE_OF} ' || f._name || ', line ' ||"
+            f" coalesce(({line})::varchar, '?') || {told} from {found} d"
+            f" join (select rowid as _row, _path from {part.table}) r on d._first_row = r._row {places}"
+        )
+        self.connection.execute(f"drop table {found}")
+        self.connection.execute(
+            f"insert into {bad} select k._row, 'duplicate key ' || {shown} || ': {DUPLICATE_OF} ' || any_value(o._file)"
+            f" || ', line ' || coalesce(any_value(o._line)::varchar, '?') || {told}"
+            f" from {good} k join {self.table} o on {same} group by k._row, {', '.join(f'k.{quoted(n)}' for n in names)}"
+        )
+
+    def _with_raw_text(self, part: _Staged, rows: list[tuple], put_aside: list[tuple]) -> None:
+        """Fetch the text of bad rows from the files; formats without lines keep the row as JSON."""
+        by_path: dict[str, list[tuple]] = defaultdict(list)
+        for path, line, reason, text in rows:
+            by_path[path].append((line, reason, text))
+        for path, entries in by_path.items():
+            item = part.files[path]
+            item.quarantined += len(entries)
+            texts: Mapping[int, str] = {}
+            if item.file.format != "parquet":
+                texts = raw_records(item.file.path, item.file.format, {line for line, _, _ in entries if line})
+            for line, reason, text in entries:
+                text = texts.get(line, text)
+                if item.file.format == "jsonl":
+                    reason = why_not_json(text) or reason
+                    if "UTF-8" in reason and not item.message:
+                        item.message = f"line {line}: {reason}"
+                put_aside.append((item.file.name, line, reason, text))
+
+    # --- schema changes ---
+
+    def _follow_schema(self, staged: list[_Staged], fresh: list[_Fresh]) -> list[str]:
+        """Add and widen columns of the raw table, note what appeared and vanished; returns the notes in words."""
+        current = {
+            name: type_.lower()
+            for name, type_ in self.rows(f"select column_name, column_type from (describe {self.table})")
+        }
+        spelled = {name.lower(): name for name in current}
+        changes: list[tuple[str, str, str]] = []
+        wanted: dict[str, str | None] = {}
+        for part in staged:
+            for position, column in enumerate(part.columns):
+                name = spelled.setdefault(column.name.lower(), column.name)
+                part.columns[position] = replace(column, name=name)
+                wanted[name] = column.type if column.in_contract else common_type(wanted.get(name), column.type or None)
+        for name, type_ in self.entity.columns.items():
+            wanted.setdefault(name, type_)
+        first_file = {name.lower(): item.file.name for item in reversed(fresh) for name in item.columns}
+        for name, type_ in wanted.items():
+            in_contract = name in self.entity.columns
+            before = current.get(name)
+            file = first_file.get(name.lower(), "")
+            if before is None:
+                current[name] = type_ or "varchar"
+                self.connection.execute(f"alter table {self.table} add column {quoted(name)} {current[name]}")
+                continue
+            if not in_contract and type_ is not None:
+                filled = before == type_ or self.rows(
+                    f"select 1 from {self.table} where {quoted(name)} is not null limit 1"
+                )
+                type_ = common_type(before, type_) if filled else type_
+            if type_ is not None and before != type_.lower():
+                self._alter_type(name, before, type_)
+                current[name] = type_
+                changes.append((file, name, f"type changed from {before} to {type_}"))
+        for part in staged:
+            for position, column in enumerate(part.columns):
+                if not column.in_contract:
+                    part.columns[position] = replace(column, type=current[column.name])
+        changes += self._appearances(fresh, spelled, current)
+        self._append(
+            "_schema_changes",
+            {
+                "entity": [self.entity.name] * len(changes),
+                "file": [file for file, _, _ in changes],
+                "column_name": [name for _, name, _ in changes],
+                "change": [change for _, _, change in changes],
+                "noticed_at": [self.now] * len(changes),
+            },
+        )
+        return [f"{name}: {change} ({file})" for file, name, change in changes]
+
+    def _alter_type(self, name: str, before: str, type_: str) -> None:
+        import duckdb
+
+        try:
+            self.connection.execute(f"alter table {self.table} alter column {quoted(name)} set data type {type_}")
+        except duckdb.ConversionException as problem:
+            raise ValueError(
+                f"{self.source.name}.{self.entity.name}: loaded values of '{name}' ({before}) are not {type_}, which"
+                f" the contract now asks for: {_first_line(problem)}. Correct assets/sources/{self.source.name}.py."
+            ) from problem
+
+    def _appearances(
+        self, fresh: list[_Fresh], spelled: Mapping[str, str], types: Mapping[str, str]
+    ) -> list[tuple[str, str, str]]:
+        """(file, column, change) for columns that come and go from one new file to the next, in the order of names."""
+        history = self.rows(
+            f"select column_name, change from {self.schema}._schema_changes"
+            f" where entity = {literal(self.entity.name)} and change not like 'type changed%' order by noticed_at, rowid"
+        )
+        seen_before = bool(history) or bool(
+            self.rows(
+                f"select 1 from {self.schema}._manifest where entity = {literal(self.entity.name)}"
+                " and status = 'loaded' limit 1"
+            )
+        )
+        present = {name.lower() for name in self.entity.columns} if seen_before else None
+        for name, change in history:
+            if change.startswith(("absent", "vanished")):
+                present.discard(name.lower())
+            else:
+                present.add(name.lower())
+        contract = {name.lower() for name in self.entity.columns}
+        changes = []
+        for item in sorted((item for item in fresh if not item.known), key=lambda item: item.file.name):
+            columns = {name.lower() for name in item.columns}
+            if not columns or not item.rows:
+                continue
+            if present is None:
+                for name in sorted(contract - columns):
+                    changes.append((item.file.name, spelled[name], "absent: null until an export has it"))
+                for name in sorted(columns - contract):
+                    column = spelled[name]
+                    changes.append((item.file.name, column, f"passed through as {types[column]}"))
+            else:
+                for name in sorted(columns - present):
+                    column = spelled[name]
+                    changes.append((item.file.name, column, f"added as {types[column]}"))
+                for name in sorted(present - columns):
+                    changes.append((item.file.name, spelled[name], "vanished: null from this file on"))
+            present = columns
+        return changes
+
+
+DUPLICATE_OF = "already loaded from"
+MAX_CLEANING_ROUNDS = 5
+
+
+def _new_name() -> str:
+    """A name for a temporary table that nothing else has."""
+    return f"loading_{os.urandom(6).hex()}"
+
+
+def _first_line(problem: Exception) -> str:
+    return str(problem).strip().splitlines()[0].rstrip(".")
+
+
+def _unreadable(file: LandedFile, problem: Exception) -> str:
+    kind = {"parquet": "a whole Parquet file", "jsonl": "JSON lines", "csv": "CSV"}[file.format]
+    return (
+        f"{file.path} cannot be read as {kind} ({_first_line(problem)}). It may be cut off or still be written:"
+        " export or copy it again."
+    )
+
+
+def _manifest_message(item: _Fresh, status: str, message: str) -> str | None:
+    if status == "rejected":
+        return message
+    told = [f"{item.quarantined} of {item.rows} rows are in quarantine"] if item.quarantined else []
+    return "; ".join([*told, *([message] if message else [])]) or None
+
+
+def _spellings(columns: tuple[str, ...], fresh: list[_Fresh]) -> tuple[str, ...]:
+    """The columns to read JSON lines with: those of all files together, unless two spell one name differently."""
+    everything = sorted({name for item in fresh if item.file.format == "jsonl" for name in item.columns})
+    return tuple(everything) if len({name.lower() for name in everything}) == len(everything) else columns
+
+
+def _records_at(clean: Path, positions: Iterable[int]) -> set[int]:
+    """Which records of a clean copy start at the byte positions, counted from 0 after the header."""
+    starts, position, open_quote = [], 0, False
+    with clean.open("rb") as stream:
+        for number, line in enumerate(stream):
+            if number and not open_quote:
+                starts.append(position)
+            position += len(line)
+            if number and line.count(b'"') % 2:
+                open_quote = not open_quote
+    return {max(bisect.bisect_right(starts, position + 1) - 1, 0) for position in positions}
+
+
+def load_all(
+    connection: "duckdb.DuckDBPyConnection", sources: Iterable[Source], configuration: Configuration, now: datetime
+) -> list[LoadReport]:
+    """Load every source that the configuration lists, then write `raw_scorecast.as_of`."""
+    folders = configuration.folders
+    present = [source for source in sources if source.name in folders]
+    reports = [report for source in present for report in load_source(connection, source, folders[source.name], now)]
+    write_as_of(connection, present, configuration.as_of, now)
+    return reports
