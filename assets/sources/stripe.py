@@ -11,7 +11,7 @@ stripe = Source(
     entities=(
         Entity(
             name="customer",
-            description="Who pays. One row per version of the record; `metadata` is JSON and may hold `salesforce_account_id`.",
+            description="Who pays. One row per version; `metadata` is JSON and may hold `salesforce_account_id`.",
             columns={
                 "id": "varchar",
                 "name": "varchar",

@@ -199,6 +199,21 @@ def breach_query(entity: Entity, staged: str, columns: Sequence[StagedColumn], n
     )
 
 
+_DAY = "[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}"
+_INTEGER = "-?(0|[1-9][0-9]*)"
+LOOKS_LIKE = {
+    "boolean": "lower({value}) in ('true', 'false')",
+    "bigint": f"regexp_full_match({{value}}, '{_INTEGER}') and try_cast({{value}} as bigint) is not null",
+    "double": f"regexp_full_match({{value}}, '{_INTEGER}([.][0-9]+([eE][+-]?[0-9]+)?|[eE]-[0-9]+)?')",
+    "date": f"regexp_full_match({{value}}, '{_DAY}') and try_cast({{value}} as date) is not null",
+    "timestamp": (
+        f"regexp_full_match({{value}}, '{_DAY}([T ][0-9]{{{{2}}}}:[0-9]{{{{2}}}}.*)?')"
+        " and try_cast({value} as timestamp) is not null"
+    ),
+}
+"""The types of columns that no contract names, narrowest first, and how each of their values must look."""
+
+
 def inference_query(staged: str, columns: Sequence[str]) -> str:
     """
     SQL: for every text column a struct of what all its values could be.
@@ -208,14 +223,9 @@ def inference_query(staged: str, columns: Sequence[str]) -> str:
     items = []
     for name in columns:
         value = quoted(name)
-        items.append(
-            f"struct_pack(filled := count(nullif(trim({value}), '')),"
-            f" \"bigint\" := bool_and(regexp_full_match({value}, '-?(0|[1-9][0-9]*)') and try_cast({value} as bigint) is not null),"
-            f" \"double\" := bool_and(regexp_full_match({value}, '-?(0|[1-9][0-9]*)([.][0-9]+([eE][+-]?[0-9]+)?|[eE]-[0-9]+)?')),"
-            f" \"boolean\" := bool_and(lower({value}) in ('true', 'false')),"
-            f" \"date\" := bool_and(regexp_full_match({value}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') and try_cast({value} as date) is not null),"
-            f" \"timestamp\" := bool_and(regexp_full_match({value}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ][0-9]{{2}}:[0-9]{{2}}.*)?') and try_cast({value} as timestamp) is not null))"
-        )
+        tests = [f"filled := count(nullif(trim({value}), ''))"]
+        tests += [f'"{type_}" := bool_and({test.format(value=value)})' for type_, test in LOOKS_LIKE.items()]
+        items.append(f"struct_pack({', '.join(tests)})")
     return f"select {', '.join(items)} from {staged}"
 
 
@@ -223,7 +233,7 @@ def inferred_type(possible: Mapping[str, object]) -> str | None:
     """The narrowest type of `inference_query`'s answer; None for a column without a value."""
     if not possible["filled"]:
         return None
-    return next((name for name in ("boolean", "bigint", "double", "date", "timestamp") if possible[name]), "varchar")
+    return next((name for name in LOOKS_LIKE if possible[name]), "varchar")
 
 
 def common_type(first: str | None, second: str | None) -> str | None:

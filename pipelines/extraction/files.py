@@ -249,7 +249,7 @@ def _broken(body: bytes, separator: bytes, columns: int) -> str | None:
 def _spanning(
     line: bytes, ahead: list[tuple[int, bytes]], lines: Iterator[tuple[int, bytes]], delimiter: str, columns: int
 ) -> tuple[bytes, int]:
-    """The record that starts in `line` and ends in a later one, and how many later lines it takes (0: there is none)."""
+    """The record that starts in `line` and ends in a later one, and how many later lines it takes (0: none does)."""
     text = line
     for used in range(1, MAX_RECORD_LINES):
         if len(ahead) < used:

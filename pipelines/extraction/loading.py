@@ -146,6 +146,18 @@ def load_source(
     return reports
 
 
+def rejected_files(connection: "duckdb.DuckDBPyConnection", source: str, entity: str) -> list[str]:
+    """Why files of an entity could not be read, one message a file, as long as they have not changed."""
+    return [
+        message
+        for (message,) in connection.execute(
+            f"select message from {quoted(f'raw_{source}')}._manifest"
+            " where entity = ? and status = 'rejected' order by file",
+            [entity],
+        ).fetchall()
+    ]
+
+
 def prepare_schema(connection: "duckdb.DuckDBPyConnection", source: Source) -> None:
     """Create `raw_<source>`, its bookkeeping tables and an empty typed table for every entity that has none."""
     schema = quoted(f"raw_{source.name}")
@@ -300,7 +312,7 @@ class _Loader:
     # --- reading ---
 
     def stage(self, fresh: list[_Fresh], scratch: Path) -> tuple[list[_Staged], list[_Rejected]]:
-        """Read the files into temporary tables; what cannot be read is taken out of `fresh` and returned with the reason."""
+        """Read the files into temporary tables; what cannot be read moves out of `fresh`, with the reason."""
         rejected: list[_Rejected] = []
         self._look_into(fresh, rejected)
         groups: dict[tuple, list[_Fresh]] = defaultdict(list)
@@ -351,8 +363,9 @@ class _Loader:
             return {}
         keys: dict[str, list[str]] = defaultdict(list)
         for path, key in self.rows(
-            "select distinct filename, unnest(json_keys(json)) from"
-            f" read_ndjson_objects({literal(paths)}, ignore_errors = true, filename = true) where json_type(json) = 'OBJECT'"
+            "select distinct filename, unnest(json_keys(json))"
+            f" from read_ndjson_objects({literal(paths)}, ignore_errors = true, filename = true)"
+            " where json_type(json) = 'OBJECT'"
         ):
             keys[path].append(key)
         return {path: tuple(sorted(names)) for path, names in keys.items()}
@@ -368,8 +381,8 @@ class _Loader:
                 role = "part of the key" if name in self.entity.key else "required"
                 raise UnreadableFileError(
                     f"{where}: there is no column '{name}', which is {role} of {self.source.name}.{self.entity.name}."
-                    f"{did_you_mean(name, item.columns)} Found: {', '.join(item.columns)}. Nothing of the file is"
-                    f" loaded. Export it with that column, or change the contract in assets/sources/{self.source.name}.py."
+                    f"{did_you_mean(name, item.columns)} Found: {', '.join(item.columns)}. Nothing of the file is loaded."
+                    f" Export it with that column, or change the contract in assets/sources/{self.source.name}.py."
                 )
         for name in (*OWN_COLUMNS, "_path", "_row"):
             if name in found:
@@ -510,7 +523,7 @@ class _Loader:
                 if column.in_contract:
                     continue
                 nested = base_type(column.read_type) in ("struct", "list", "map", "union")
-                type_ = known[column.source] if column.source in known else "varchar" if nested else column.read_type
+                type_ = known.get(column.source, "varchar" if nested else column.read_type)
                 part.columns[position] = replace(column, type=type_ or "")
 
     # --- writing ---
@@ -518,13 +531,12 @@ class _Loader:
     def apply(
         self, staged: list[_Staged], rejected: list[_Rejected], touched: list[LandedFile]
     ) -> tuple[list[str], int]:
-        """Write what was read, inside the caller's transaction; returns schema changes in words and how much was put aside."""
+        """Write what was read, inside the caller's transaction; returns schema changes and how much was put aside."""
         fresh = [item for part in staged for item in part.files.values()]
         notes = self._follow_schema(staged, fresh)
         replaced = [item.file.name for item in fresh] + [item.fresh.file.name for item in rejected]
-        self._forget(
-            [item.file.name for item in fresh if item.known] + [r.fresh.file.name for r in rejected if r.fresh.known]
-        )
+        self._forget([item.file.name for item in fresh if item.known])
+        self._keep_former(rejected)
         put_aside: list[tuple] = []
         for part in staged:
             self._insert(part, put_aside)
@@ -555,8 +567,8 @@ class _Loader:
                 "modified_ns": [item.file.modified_ns for item, _, _ in everything],
                 "checksum": [item.checksum for item, _, _ in everything],
                 "contract": [self.contract] * len(everything),
-                "rows": [item.rows if status == "loaded" else 0 for item, status, _ in everything],
-                "quarantined": [item.quarantined if status == "loaded" else 0 for item, status, _ in everything],
+                "rows": [item.rows for item, _, _ in everything],
+                "quarantined": [item.quarantined for item, _, _ in everything],
                 "status": [status for _, status, _ in everything],
                 "message": [_manifest_message(item, status, message) for item, status, message in everything],
                 "loaded_at": [self.now] * len(everything),
@@ -574,6 +586,24 @@ class _Loader:
         if names:
             self.connection.execute(f"delete from {self.table} where _file in (select unnest({literal(names)}))")
             self._delete("_quarantine", names)
+
+    def _keep_former(self, rejected: list[_Rejected]) -> None:
+        """A file whose new version cannot be read keeps the rows of its former one, and says so."""
+        for item in rejected:
+            name = item.fresh.file.name
+            if not item.fresh.known:
+                continue
+            before = self.rows(
+                f"select rows, quarantined from {self.schema}._manifest"
+                f" where entity = {literal(self.entity.name)} and file = {literal(name)}"
+            )
+            item.fresh.rows, item.fresh.quarantined = before[0]
+            if item.fresh.rows:
+                item.message += f" The {item.fresh.rows - item.fresh.quarantined} rows of its former version stay."
+            self.connection.execute(
+                f"delete from {self.schema}._quarantine where entity = {literal(self.entity.name)}"
+                f" and file = {literal(name)} and line is null and raw_text is null"
+            )
 
     def _delete(self, table: str, names: list[str]) -> None:
         if names:
@@ -602,9 +632,9 @@ class _Loader:
         self._register_lines(part, files, lines)
         try:
             query = breach_query(self.entity, part.table, part.columns, self.now)
-            execute(
-                f"create temp table {bad} as {query or 'select 0::bigint as _row, null::varchar as reason where false'}"
-            )
+            execute(f"create temp table {bad} (_row bigint, reason varchar)")
+            if query:
+                execute(f"insert into {bad} {query}")
             line = "coalesce(l._line, r._row - f._first + f._start)"
             places = f"join {files} f on r._path = f._path left join {lines} l on r._row = l._row"
             self._find_duplicates(part, bad, line, places)
@@ -688,7 +718,8 @@ class _Loader:
         self.connection.execute(
             f"insert into {bad} select k._row, 'duplicate key ' || {shown} || ': {DUPLICATE_OF} ' || any_value(o._file)"
             f" || ', line ' || coalesce(any_value(o._line)::varchar, '?') || {told}"
-            f" from {good} k join {self.table} o on {same} group by k._row, {', '.join(f'k.{quoted(n)}' for n in names)}"
+            f" from {good} k join {self.table} o on {same}"
+            f" group by k._row, {', '.join(f'k.{quoted(name)}' for name in names)}"
         )
 
     def _with_raw_text(self, part: _Staged, rows: list[tuple], put_aside: list[tuple]) -> None:
@@ -738,10 +769,8 @@ class _Loader:
                 self.connection.execute(f"alter table {self.table} add column {quoted(name)} {current[name]}")
                 continue
             if not in_contract and type_ is not None:
-                filled = before == type_ or self.rows(
-                    f"select 1 from {self.table} where {quoted(name)} is not null limit 1"
-                )
-                type_ = common_type(before, type_) if filled else type_
+                filled = f"select 1 from {self.table} where {quoted(name)} is not null limit 1"
+                type_ = common_type(before, type_) if before == type_ or self.rows(filled) else type_
             if type_ is not None and before != type_.lower():
                 self._alter_type(name, before, type_)
                 current[name] = type_
@@ -780,7 +809,8 @@ class _Loader:
         """(file, column, change) for columns that come and go from one new file to the next, in the order of names."""
         history = self.rows(
             f"select column_name, change from {self.schema}._schema_changes"
-            f" where entity = {literal(self.entity.name)} and change not like 'type changed%' order by noticed_at, rowid"
+            f" where entity = {literal(self.entity.name)} and change not like 'type changed%'"
+            " order by noticed_at, rowid"
         )
         seen_before = bool(history) or bool(
             self.rows(
