@@ -35,7 +35,7 @@ hubspot = Source(
         ),
         Entity(
             name="email_event",
-            description="What happened to one marketing e-mail: sent, delivered, opened, clicked, bounced, unsubscribed.",
+            description="What happened to a marketing e-mail: sent, delivered, opened, clicked, bounced, unsubscribed.",
             columns={
                 "id": "varchar",
                 "recipient": "varchar",

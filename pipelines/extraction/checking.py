@@ -91,7 +91,9 @@ def cast_expression(column: StagedColumn, value: str) -> str:
 
 def blank(column: StagedColumn, value: str) -> str:
     """SQL: nothing is written there. A text of blanks is nothing, except in a text column that may be empty."""
-    return f"coalesce(trim({value}), '') = ''" if column.read_type == "varchar" else f"{value} is null"
+    if column.read_type != "varchar":
+        return f"{value} is null"
+    return f"({value} is null or ({value} < '!' and trim({value}) = ''))"
 
 
 def wrong_type(column: StagedColumn, value: str, cast: str) -> str | None:
@@ -99,14 +101,14 @@ def wrong_type(column: StagedColumn, value: str, cast: str) -> str | None:
     read, target = base_type(column.read_type), base_type(column.type)
     if not column.in_contract or target == "varchar" or read == target:
         return None
-    wrong = f"{cast} is null"
+    wrong = f"{cast} is null and not {blank(column, value)}"
     if target == "double":
-        wrong += f" and lower(trim({value}::varchar)) not in ('nan', 'none', 'null') or isinf({cast})"
+        wrong += f" and lower(trim({value}::varchar)) <> 'nan' or isinf({cast})"
     elif target in INTEGERS and read == "varchar":
-        wrong += f" or (contains({value}, '.') and try_cast({value} as double) <> {cast})"
+        wrong += f" or contains({value}, '.') and try_cast({value} as double) <> {cast}"
     elif target in INTEGERS and read in FRACTIONS:
-        wrong = f"not isnan({value}::double) and ({wrong} or {value} <> {cast})"
-    return f"not ({blank(column, value)}) and ({wrong})"
+        wrong = f"({wrong} or {value} <> {cast}) and not isnan({value}::double)"
+    return wrong
 
 
 def future(entity: Entity, now: datetime) -> str | None:
@@ -184,7 +186,7 @@ def breaches(entity: Entity, columns: Sequence[StagedColumn], now: datetime) -> 
                 f"{literal(f'{name} = ')} || coalesce({quoted(name)}::varchar, 'null')" for name in mentioned
             )
             found.append((f"not ({condition})", f"{literal(f'{reason} (')} || {values} || ')'"))
-    return [(f"coalesce({condition}, false)", text) for condition, text in found]
+    return [(f"({condition})", text) for condition, text in found]
 
 
 def breach_query(entity: Entity, staged: str, columns: Sequence[StagedColumn], now: datetime) -> str | None:

@@ -192,7 +192,7 @@ def scan_csv(
     are read on their own. Empty lines are nothing.
     """
     scan = CsvScan()
-    separator = delimiter.encode()
+    separator, separators = delimiter.encode(), columns - 1
     with path.open("rb") as stream:
         lines = enumerate(stream, start=1)
         _, header = next(lines)
@@ -206,7 +206,9 @@ def scan_csv(
             body = line.rstrip(b"\r\n")
             if not body:
                 continue
-            reason, record = _broken(body, separator, columns), body
+            record = body
+            ordinary = body.count(separator) == separators and b'"' not in body and body.isascii()
+            reason = None if ordinary else _broken(body, separator, columns)
             if number in also_broken:
                 reason = "the line cannot be read as CSV"
             elif reason == OPEN_QUOTE:

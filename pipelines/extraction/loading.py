@@ -381,7 +381,7 @@ class _Loader:
                 role = "part of the key" if name in self.entity.key else "required"
                 raise UnreadableFileError(
                     f"{where}: there is no column '{name}', which is {role} of {self.source.name}.{self.entity.name}."
-                    f"{did_you_mean(name, item.columns)} Found: {', '.join(item.columns)}. Nothing of the file is loaded."
+                    f"{did_you_mean(name, item.columns)} Found: {', '.join(item.columns)}. Nothing of it is loaded."
                     f" Export it with that column, or change the contract in assets/sources/{self.source.name}.py."
                 )
         for name in (*OWN_COLUMNS, "_path", "_row"):
@@ -664,29 +664,44 @@ class _Loader:
         """Temporary tables that say which line a row of the staged table stands in."""
         import pyarrow
 
-        self.connection.execute(
-            f"create temp table {files} (_path varchar, _name varchar, _first bigint, _start bigint)"
-        )
-        self.connection.execute(f"create temp table {lines} (_row bigint, _line bigint)")
         spans = self.rows(f"select _path, min(rowid), count(*) from {part.table} group by all")
+        places, numbered = [], []
         for path, first, count in spans:
             item = part.files[path]
-            self.connection.execute(
-                f"insert into {files} values (?, ?, ?, ?)",
-                [path, item.file.name, first, 2 if item.file.format == "csv" else 1],
-            )
             records = part.record_lines.get(path)
-            if records is None:
-                continue
-            if len(records) != count:
-                self.connection.execute(f"update {files} set _start = null where _path = ?", [path])
-                continue
-            view = _new_name()
-            numbers = pyarrow.array(records, type=pyarrow.int64())
-            self.connection.register(
-                view, pyarrow.table({"_row": pyarrow.array(range(first, first + count)), "_line": numbers})
-            )
-            self.connection.execute(f"insert into {lines} select * from {view}")
+            start = 2 if item.file.format == "csv" else 1
+            if records is not None and len(records) == count:
+                numbered.append((range(first, first + count), records))
+            elif records is not None:
+                start = None
+            places.append((path, item.file.name, first, start))
+        text, number = pyarrow.string(), pyarrow.int64()
+        self._temp_table(
+            files,
+            {
+                "_path": pyarrow.array([path for path, _, _, _ in places], text),
+                "_name": pyarrow.array([name for _, name, _, _ in places], text),
+                "_first": pyarrow.array([first for _, _, first, _ in places], number),
+                "_start": pyarrow.array([start for _, _, _, start in places], number),
+            },
+        )
+        self._temp_table(
+            lines,
+            {
+                "_row": pyarrow.chunked_array([pyarrow.array(rows, number) for rows, _ in numbered], number),
+                "_line": pyarrow.chunked_array([pyarrow.array(records, number) for _, records in numbered], number),
+            },
+        )
+
+    def _temp_table(self, name: str, columns: Mapping[str, object]) -> None:
+        """Arrow columns as a temporary table."""
+        import pyarrow
+
+        view = _new_name()
+        self.connection.register(view, pyarrow.table(dict(columns)))
+        try:
+            self.connection.execute(f"create temp table {name} as select * from {view}")
+        finally:
             self.connection.unregister(view)
 
     def _find_duplicates(self, part: _Staged, bad: str, line: str, places: str) -> None:
