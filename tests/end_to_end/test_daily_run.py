@@ -1,0 +1,232 @@
+"""The sample company from exports to published tables, through the command line that users type."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SCORECAST = str(Path(sys.executable).parent / "scorecast")
+
+CONTRACTS = {
+    "churn_scores": [
+        *["account_id", "account_name", "as_of_date", "horizon_days", "probability", "score", "grade", "arr"],
+        *["expected_loss", "currency", "reason_1", "reason_2", "reason_3", "reasons", "probability_change_7d"],
+        *["change_reason", "model_version", "release_id"],
+    ],
+    "lead_scores": [
+        *[
+            "lead_id",
+            "email_domain",
+            "company",
+            "source",
+            "as_of_date",
+            "horizon_days",
+            "probability",
+            "score",
+            "grade",
+        ],
+        *["expected_value", "reason_1", "reason_2", "reason_3", "reasons", "probability_change_7d", "change_reason"],
+        *["model_version", "release_id"],
+    ],
+    "forecasts": [
+        *["metric", "segment", "period_start_date", "frequency", "forecast", "p10", "p50", "p90", "actual", "method"],
+        *["as_of_date", "release_id"],
+    ],
+}
+
+pytestmark = pytest.mark.slow
+
+
+class Company:
+    """A company in a folder of its own, worked on through the command line."""
+
+    def __init__(self, data: Path):
+        self.data = data
+        self.environment = {**os.environ, "SCORECAST_DATA": str(data)}
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            [SCORECAST, *arguments],
+            env=self.environment,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def call(self, *arguments: str) -> str:
+        process = self.start(*arguments)
+        output, _ = process.communicate(timeout=600)
+        assert process.returncode == 0, output
+        return output
+
+    def ask(self, query: str, file: str = "published.duckdb") -> list[tuple]:
+        with duckdb.connect(str(self.data / file), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory) -> Company:
+    """A small company after its first daily run. Its truth is moved away first: no asset may need it."""
+    company = Company(tmp_path_factory.mktemp("company"))
+    company.call("sample", "--accounts", "400", "--months", "15", "--seed", "3")
+    (company.data / "truth").rename(company.data / "hidden_truth")
+    company.first_output = company.call("run")
+    return company
+
+
+def test_the_first_run_says_what_was_published(company: Company):
+    for table in CONTRACTS:
+        assert table in company.first_output
+    assert "AUC" in company.first_output
+    assert "make sql" in company.first_output
+
+
+@pytest.mark.parametrize("table", CONTRACTS)
+def test_published_tables_keep_their_contract(company: Company, table: str):
+    columns = [name for (name,) in company.ask(f"select column_name from (describe published.{table})")]
+    assert [name for name in CONTRACTS[table] if name not in columns] == []
+
+
+@pytest.mark.parametrize("table", ["churn_scores", "lead_scores"])
+def test_scores_are_probabilities_with_reasons_that_add_up(company: Company, table: str):
+    rows = company.ask(f"select probability, score, grade, reason_1, reasons from published.{table}")
+    assert len(rows) > 50
+    assert all(0 < probability < 1 and 1 <= score <= 99 and reason for probability, score, _, reason, _ in rows)
+    assert len({grade for _, _, grade, _, _ in rows}) > 2
+    assert all(json.loads(reasons) for *_, reasons in rows)
+
+
+def test_everybody_who_is_a_customer_has_one_score(company: Company):
+    customers = company.ask("select count(*) from core.accounts where is_customer", "warehouse.duckdb")
+    assert company.ask("select count(*), count(distinct account_id) from published.churn_scores") == [customers[0] * 2]
+
+
+def test_forecasts_reach_thirteen_weeks_and_segments_add_up(company: Company):
+    metrics = company.ask(
+        """
+        select metric, count(*) filter (where segment = 'total') as weeks,
+            max(abs(total.forecast - parts.forecast)) / max(abs(total.forecast)) as gap
+        from published.forecasts as total
+        inner join (
+            select metric, period_start_date, sum(forecast) as forecast from published.forecasts
+            where segment <> 'total' and actual is null group by all
+        ) as parts using (metric, period_start_date)
+        where segment = 'total' and actual is null
+        group by metric
+        """
+    )
+    assert {metric for metric, _, _ in metrics} == {"bookings", "recurring_revenue", "new_leads", "tickets"}
+    assert all(weeks == 13 and gap < 1e-6 for _, weeks, gap in metrics)
+
+
+def test_the_custom_field_reaches_the_model_without_an_edit(company: Company):
+    columns = [
+        name
+        for (name,) in company.ask("select column_name from (describe features.account_snapshots)", "warehouse.duckdb")
+    ]
+    assert any("implementation_partner" in name for name in columns)
+
+
+def test_the_run_is_in_the_history_that_the_ui_shows(company: Company, monkeypatch):
+    import dagster as dg
+
+    monkeypatch.setenv("DAGSTER_HOME", str(company.data / "dagster"))
+    with dg.DagsterInstance.get() as instance:
+        run = instance.get_runs()[-1]
+        assert (run.job_name, run.status) == ("daily", dg.DagsterRunStatus.SUCCESS)
+        event = instance.get_latest_materialization_event(dg.AssetKey(["published", "churn_scores"]))
+        assert event.asset_materialization.metadata["dagster/row_count"].value > 0
+        model = instance.get_latest_materialization_event(dg.AssetKey(["models", "churn"]))
+        assert any("data:image/png" in str(value.value) for value in model.asset_materialization.metadata.values())
+
+
+def test_one_more_day(company: Company):
+    (before,) = company.ask("select max(as_of_date) from published.churn_scores")[0]
+    releases = company.ask("select count(*) from published.releases")[0][0]
+    fits = company.ask("select count(*) from published.model_runs")[0][0]
+    day = date.fromisoformat(company.call("sample", "--next-day").split()[1].rstrip("."))
+    assert day == before + timedelta(days=1)
+    company.call("run")
+    assert company.ask("select distinct as_of_date from published.churn_scores") == [(day,)]
+    assert company.ask("select count(*) from published.releases")[0][0] == releases + 1
+    assert company.ask("select count(*) from published.model_runs")[0][0] == fits, "a daily run fitted a model anew"
+    history = company.ask("select distinct as_of_date from published.score_history where model = 'churn' order by 1")
+    assert history[-2:] == [(before,), (day,)]
+    off_grid = company.ask(
+        "select distinct as_of_date from features.account_snapshots where isodow(as_of_date) <> 7", "warehouse.duckdb"
+    )
+    assert off_grid in ([(day,)], [])
+
+
+def test_one_model_alone_from_the_ui(company: Company):
+    program = """
+import dagster as dg
+from pipelines.definitions import defs
+job = defs.get_implicit_global_asset_job_def()
+with dg.DagsterInstance.get() as instance:
+    keys = [dg.AssetKey(["models", "churn"]), dg.AssetKey(["scores", "churn"]), dg.AssetKey(["published", "churn_scores"])]
+    result = job.execute_in_process(instance=instance, asset_selection=keys)
+assert result.success
+"""
+    before = company.ask("select count(*) from published.model_runs where model = 'churn'", "warehouse.duckdb")[0][0]
+    subprocess.run(
+        [sys.executable, "-c", program],
+        env={**company.environment, "DAGSTER_HOME": str(company.data / "dagster")},
+        cwd=ROOT,
+        check=True,
+    )
+    after = company.ask("select count(*) from published.model_runs where model = 'churn'", "warehouse.duckdb")[0][0]
+    assert after == before + 1
+
+
+def test_two_runs_started_at_once_and_readers_all_along(company: Company):
+    releases = company.ask("select count(*) from published.releases")[0][0]
+    runs = [company.start("run"), company.start("run")]
+    answers = set()
+    while any(run.poll() is None for run in runs):
+        rows = company.ask(
+            """
+            select count(distinct release_id) from (
+                select release_id from published.churn_scores
+                union all select release_id from published.lead_scores
+                union all select release_id from published.forecasts
+            )
+            """
+        )
+        answers.add(rows[0][0])
+        time.sleep(0.05)
+    outputs = [run.communicate()[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], "\n".join(outputs)
+    assert answers == {1}, "a reader saw two releases at once"
+    assert company.ask("select count(*) from published.releases")[0][0] == releases + 2
+
+
+def test_a_run_that_was_killed_leaves_the_release_and_the_next_heals(company: Company):
+    release = company.ask("select max(release_id) from published.churn_scores")
+    process = company.start("run")
+    time.sleep(12)
+    assert process.poll() is None, process.communicate()[0]
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert company.ask("select max(release_id) from published.churn_scores") == release
+    company.call("run")
+    assert company.ask("select max(release_id) from published.churn_scores") > release
+    assert not list(company.data.glob("*.tmp*"))
+
+
+def test_rollback_and_status(company: Company):
+    output = company.call("rollback")
+    assert "Published again" in output
+    assert company.ask("select status from published.releases order by release_id desc limit 1") == [("rollback",)]
+    assert "churn_scores" in company.call("status")
+    assert "account_id" in company.call("sql", "select * from published.churn_scores limit 1")
