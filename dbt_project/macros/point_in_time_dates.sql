@@ -1,0 +1,84 @@
+{#- The run's day as a Python date, asked of the warehouse while dbt compiles; a fixed day while it only parses. -#}
+{% macro run_date() %}
+    {%- set query = 'select ' ~ as_of_date() -%}
+    {%- if not execute -%} {{ return(modules.datetime.date(2000, 1, 2)) }} {%- endif -%}
+    {%- set day = run_query(query)[0][0] -%}
+    {%- if day is none -%}
+        {{ exceptions.raise_compiler_error("raw_scorecast.as_of is empty: the pipeline writes the run's day there before dbt is called") }}
+    {%- endif -%}
+    {{ return(day) }}
+{% endmacro %}
+
+{% macro date_literal(day) -%} date '{{ day }}' {%- endmacro %}
+
+{#- Weeks end on Sundays and are counted from the one that ended on 7 January 1900. -#}
+{% macro week_number(date) -%}
+    cast(floor(({{ dbt.datediff("date '1899-12-31'", date, 'day') }} + 6) / 7) as integer)
+{%- endmacro %}
+
+{% macro week_end(week) -%}
+    cast({{ dbt.dateadd('day', '7 * ' ~ week, "date '1899-12-31'") }} as date)
+{%- endmacro %}
+
+{#-
+    Which `as_of` dates a snapshot model writes in this run. The first build writes every Sunday and the run's own day; a
+    later one the Sundays since the newest that is stored, and the run's own day.
+
+    `points` are the dates that are computed one by one, by a plain aggregate; `has_grid` says whether the weekly grid is
+    computed as well: the Sundays after `after` (none: all of them) up to the run's day.
+-#}
+{% macro snapshot_dates() %}
+    {%- set run_day = run_date() -%}
+    {%- set one_week = modules.datetime.timedelta(days=7) -%}
+    {%- set sundays = [] -%}
+    {%- set ns = namespace(newest=none) -%}
+    {%- if is_incremental() -%}
+        {%- set ns.newest = run_query(
+            'select max(as_of_date) from ' ~ this ~ ' where as_of_date < ' ~ date_literal(run_day)
+            ~ ' and as_of_date = ' ~ week_end(week_number('as_of_date'))
+        )[0][0] -%}
+    {%- endif -%}
+    {%- if ns.newest is not none -%}
+        {%- for number in range(1, 7) if ns.newest + one_week * number <= run_day -%}
+            {%- do sundays.append(ns.newest + one_week * number) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- set has_grid = ns.newest is none or sundays | length > 4 -%}
+    {%- set points = [] if has_grid else sundays -%}
+    {%- if run_day not in points and not (has_grid and run_day.isoweekday() == 7) -%}
+        {%- do points.append(run_day) -%}
+    {%- endif -%}
+    {{ return({'run_day': run_day, 'points': points, 'has_grid': has_grid, 'after': ns.newest}) }}
+{% endmacro %}
+
+{#- The same as a relation with one column, `as_of_date`. -#}
+{% macro as_of_dates() %}
+    {%- set dates = snapshot_dates() -%}
+    {%- if dates.has_grid %}
+    select {{ week_end('number') }} as as_of_date
+    from ({{ integers(8192) }}) as weeks
+    where
+        {{ week_end('number') }} <= {{ date_literal(dates.run_day) }}
+        {%- if dates.after %}
+        and {{ week_end('number') }} > {{ date_literal(dates.after) }}
+        {%- endif %}
+    {%- if dates.points %}
+    union all
+    {%- endif %}
+    {%- endif %}
+    {%- for day in dates.points %}
+    select {{ date_literal(day) }} as as_of_date
+    {{- ' union all' if not loop.last }}
+    {%- endfor %}
+{% endmacro %}
+
+{#-
+    Before a snapshot model appends its rows: what an earlier run wrote for a day that is not a Sunday has had its day, and
+    what it wrote for this day or a later one is written anew. Old Sundays never change.
+-#}
+{% macro drop_passing_snapshots() %}
+    {%- if is_incremental() -%}
+    delete from {{ this }}
+    where as_of_date >= {{ date_literal(run_date()) }} or as_of_date <> {{ week_end(week_number('as_of_date')) }}
+    {%- endif -%}
+{% endmacro %}
