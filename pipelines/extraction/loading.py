@@ -434,8 +434,8 @@ class _Loader:
         elif staged.columns:
             names = literal({column.source: "varchar" for column in staged.columns})
             reader = (
-                f"read_json({paths}, format = 'newline_delimited', columns = {names}, ignore_errors = true,"
-                " filename = '_path')"
+                f"read_json({paths}, format = 'newline_delimited', columns = {names}, records = true,"
+                " ignore_errors = true, filename = '_path')"
             )
         else:
             reader = (

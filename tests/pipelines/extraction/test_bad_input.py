@@ -1,0 +1,235 @@
+"""Every kind of bad export: the message says where, what and what to do; everything else still loads."""
+
+import pytest
+
+LATIN = "iconv -f LATIN1 -t UTF-8"
+
+
+def test_a_missing_folder_is_named_and_what_was_loaded_stays(landing, account):
+    landing.accounts("1.csv", account("a1"))
+    landing.load()
+    landing.folder.rename(landing.folder.with_name("moved"))
+    report = landing.load()
+    assert (report.status, report.total_rows) == ("missing", 1)
+    assert str(landing.folder) in report.message
+    assert "sources.yaml" in report.message
+
+
+def test_an_empty_file(landing, account):
+    landing.write("account/1.csv", "")
+    landing.accounts("2.csv", account("a2"))
+    report = landing.load()
+    assert report.status == "rejected"
+    assert report.rejected == (f"{landing.folder}/account/1.csv is empty (0 bytes). Export it again, or remove it.",)
+    assert landing.quarantine() == [("account/1.csv", None, report.rejected[0], None)]
+    assert landing.rows("select file, status from raw_crm._manifest order by file") == [
+        ("account/1.csv", "rejected"),
+        ("account/2.csv", "loaded"),
+    ]
+    assert landing.ids() == ["a2"]
+    assert landing.load().status == "unchanged"
+    landing.accounts("1.csv", account("a1"))
+    landing.load()
+    assert landing.ids() == ["a1", "a2"]
+    assert landing.quarantine() == []
+
+
+def test_a_header_without_rows_is_no_error(landing):
+    landing.accounts("1.csv")
+    assert (landing.load().status, landing.load().status) == ("loaded", "unchanged")
+    assert landing.quarantine() == []
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.98])
+def test_a_truncated_parquet(landing, account, kept):
+    path = landing.folder / "account" / "1.parquet"
+    path.parent.mkdir()
+    landing.connection.execute(
+        "copy (select 'p' || i as Id, timestamp '2025-01-01' as SystemModstamp from range(5000) t(i))"
+        f" to '{path}' (format parquet)"
+    )
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * kept)])
+    landing.accounts("2.csv", account("a2"))
+    report = landing.load()
+    assert f"{path} cannot be read as a whole Parquet file" in report.rejected[0]
+    assert "export or copy it again" in report.rejected[0]
+    assert landing.ids() == ["a2"]
+    path.write_bytes(whole)
+    assert landing.load().total_rows == 5001
+
+
+def test_a_parquet_with_a_broken_page_does_not_stop_the_others(landing):
+    folder = landing.folder / "account"
+    folder.mkdir()
+    for name in ("1", "2"):
+        landing.connection.execute(
+            f"copy (select '{name}_' || i as Id, timestamp '2025-01-01' as SystemModstamp from range(5000) t(i))"
+            f" to '{folder / name}.parquet' (format parquet)"
+        )
+    damaged = bytearray((folder / "1.parquet").read_bytes())
+    damaged[4:2000] = b"\xff" * 1996
+    (folder / "1.parquet").write_bytes(bytes(damaged))
+    report = landing.load()
+    assert len(report.rejected) == 1
+    assert "1.parquet" in report.rejected[0]
+    assert report.total_rows == 5000
+
+
+def test_a_changed_file_that_cannot_be_read_keeps_its_former_rows(landing, account):
+    landing.accounts("1.csv", account("a1"))
+    landing.load()
+    landing.write("account/1.csv", "")
+    assert "The 1 rows of its former version stay." in landing.load().rejected[0]
+    assert landing.ids() == ["a1"]
+    assert landing.rows("select rows, quarantined, status from raw_crm._manifest") == [(1, 0, "rejected")]
+
+
+def test_broken_csv_lines(landing, account):
+    lines = [account("a1"), "a2,too,few", account("a3") + ",more", '"a4,open', account("a5"), account("a6")]
+    landing.accounts("1.csv", *lines)
+    report = landing.load()
+    assert landing.ids() == ["a1", "a5", "a6"]
+    assert landing.quarantine() == [
+        ("account/1.csv", 3, "3 values in the line, but the header has 7 columns", "a2,too,few"),
+        ("account/1.csv", 4, "8 values in the line, but the header has 7 columns", lines[2]),
+        ("account/1.csv", 5, "a quote is opened and never closed", '"a4,open'),
+    ]
+    assert report.quarantined == 3
+    assert landing.rows("select _line from raw_crm.account order by 1") == [(2,), (6,), (7,)]
+
+
+def test_wrong_encoding_keeps_the_readable_rows(landing, account):
+    content = "\n".join(["Id,Name,SystemModstamp", "a1,Zoe,2025-01-01", "a2,Zoé,2025-01-01", "a3,Zoi,2025-01-01"])
+    landing.write("account/1.csv", content.encode("latin-1"))
+    report = landing.load()
+    assert landing.ids() == ["a1", "a3"]
+    ((file, line, reason, raw),) = landing.quarantine()
+    assert (file, line, raw) == ("account/1.csv", 3, "a2,Zo\ufffd,2025-01-01")
+    assert reason.startswith("not UTF-8: byte 0xe9 at position 6")
+    assert LATIN in reason
+    assert "account/1.csv: line 3 is not UTF-8" in report.message
+    ((message,),) = landing.rows("select message from raw_crm._manifest")
+    assert "1 of 3 rows are in quarantine" in message
+    assert "line 3 is not UTF-8" in message
+
+
+def test_utf16_and_a_header_in_another_encoding(landing):
+    landing.write("account/1.csv", "Id,SystemModstamp\na1,2025-01-01\n".encode("utf-16"))
+    landing.write("account/2.csv", "Id,Größe,SystemModstamp\na1,1,2025-01-01\n".encode("latin-1"))
+    rejected = landing.load().rejected
+    assert "1.csv is UTF-16, not UTF-8 (line 1)" in rejected[0]
+    assert "iconv -f UTF-16" in rejected[0]
+    assert "2.csv, line 1: the header is not UTF-8 (byte 0xf6)" in rejected[1]
+
+
+def test_a_changed_header_names_the_missing_column_and_what_is_like_it(landing, account):
+    landing.accounts("1.csv", account("a1"))
+    landing.accounts("2.csv", "a2,2025-01-01", header="Id,System_Mod_Stamp")
+    landing.accounts("3.csv", "a3,2025-01-01", header="AccountId,SystemModstamp")
+    report = landing.load()
+    assert landing.ids() == ["a1"]
+    assert "2.csv, line 1: there is no column 'SystemModstamp', which is required of crm.account" in report.rejected[0]
+    assert "Did you mean 'System_Mod_Stamp'?" in report.rejected[0]
+    assert "assets/sources/crm.py" in report.rejected[0]
+    assert "3.csv, line 1: there is no column 'Id', which is part of the key" in report.rejected[1]
+    assert "Found: AccountId, SystemModstamp" in report.rejected[1]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("Seats", "many", "Seats is not a whole number: 'many'"),
+        ("Seats", "2.5", "Seats is not a whole number: '2.5'"),
+        ("Revenue", "12 k", "Revenue is not a number: '12 k'"),
+        ("Revenue", "inf", "Revenue is not a number: 'inf'"),
+        ("IsDeleted", "maybe", "IsDeleted is not true or false: 'maybe'"),
+        ("StartDate", "31.01.2024", "StartDate is not a date (2024-01-31): '31.01.2024'"),
+        ("SystemModstamp", "yesterday", "SystemModstamp is not a time (2024-01-31 13:45:00): 'yesterday'"),
+        ("SystemModstamp", "", "SystemModstamp is empty, but it is required"),
+        (
+            "SystemModstamp",
+            "2025-01-12",
+            "SystemModstamp is in the future: 2025-01-12 00:00:00 (this run's clock: 2025-01-10 12:00)",
+        ),
+        ("Id", "  ", "Id is empty, but it is part of the key"),
+        ("Seats", "-3", "Seats is negative (Seats = -3)"),
+    ],
+)
+@pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
+def test_a_value_that_breaks_the_contract(landing, format_, column, value, reason):
+    row = {"Id": "a1", "SystemModstamp": "2025-01-01 00:00:00", column: value}
+    good = {**row, "Id": "a2", "SystemModstamp": "2025-01-01 00:00:00", column: None}
+    good |= {name: text for name, text in (("Id", "a2"), ("SystemModstamp", "2025-01-01")) if good[name] is None}
+    folder = landing.folder / "account"
+    folder.mkdir()
+    fields = ", ".join(f"unnest({[good[name], row[name]]!r}) as {name}".replace("None", "null") for name in row)
+    option = {"csv": "format csv, header", "jsonl": "format json", "parquet": "format parquet"}[format_]
+    landing.connection.execute(f"copy (select {fields}) to '{folder / f'1.{format_}'}' ({option})")
+    report = landing.load()
+    assert landing.ids() == ["a2"]
+    ((file, line, said, raw),) = landing.quarantine()
+    assert (file, line, said) == (f"account/1.{format_}", 3 if format_ == "csv" else 2, reason)
+    assert value in raw
+    assert report.quarantined == 1
+
+
+def test_future_epochs_are_shown_as_dates(landing):
+    landing.write("event/1.jsonl", '{"id": "e1", "received": 1893456000000}\n')
+    landing.load("event")
+    assert landing.quarantine()[0][2].startswith("received is in the future: 1893456000000 (2030-01-01 00:00:00)")
+
+
+def test_duplicate_keys_within_a_file_and_against_what_is_loaded(landing, account):
+    landing.accounts("1.csv", account("a1"), account("a1"), account("a1", stamp="2025-01-02"))
+    landing.load()
+    landing.accounts("2.csv", account("a1", stamp="2025-01-02"), account("a2"))
+    landing.load()
+    where = "(the first one was kept)"
+    assert [entry[:3] for entry in landing.quarantine()] == [
+        (
+            "account/1.csv",
+            3,
+            f"duplicate key Id = a1, SystemModstamp = 2025-01-01 00:00:00: already loaded from account/1.csv, line 2 {where}",
+        ),
+        (
+            "account/2.csv",
+            2,
+            f"duplicate key Id = a1, SystemModstamp = 2025-01-02 00:00:00: already loaded from account/1.csv, line 4 {where}",
+        ),
+    ]
+    assert landing.ids() == ["a1", "a1", "a2"]
+
+
+def test_lines_that_are_no_json(landing):
+    landing.write("event/1.jsonl", b'{"id": "e1"}\n{"id": "e2"\n[1]\n{"id": "caf\xe9"}\n{"id": "e5"}\n{"id": "e6')
+    report = landing.load("event")
+    assert landing.ids("event") == ["e1", "e5"]
+    reasons = {line: (reason, raw) for _, line, reason, raw in landing.quarantine()}
+    assert reasons[2][0].startswith("the line is not valid JSON")
+    assert reasons[2][1] == '{"id": "e2"'
+    assert reasons[3] == ("the line is not a JSON object", "[1]")
+    assert "not UTF-8" in reasons[4][0]
+    assert reasons[6][1] == '{"id": "e6'
+    assert "line 4: the line is not UTF-8" in report.message
+
+
+def test_files_and_folders_that_belong_to_nothing_are_told(landing, account):
+    landing.accounts("1.csv", account("a1"))
+    landing.write("account/2.xlsx", "binary")
+    landing.write("account/3.csv.part", "still being written")
+    landing.write("acount/1.csv", "Id\n")
+    report = landing.load()
+    assert report.rejected == (
+        f"{landing.folder}/account/2.xlsx: files with .xlsx are not read. Export it as .csv, .jsonl or .parquet.",
+    )
+    assert f"{landing.folder}/acount is not read" in report.message
+    assert "Did you mean 'account'?" in report.message
+
+
+def test_columns_that_cannot_be_told_apart(landing):
+    landing.accounts("1.csv", "a1,x,y,2025-01-01", header="Id,Name,name,SystemModstamp")
+    landing.accounts("2.csv", "a1,x,2025-01-01", header="Id,_file,SystemModstamp")
+    rejected = landing.load().rejected
+    assert "the header has ['Name', 'name'] more than once" in rejected[0]
+    assert "a column '_file' is the loader's own" in rejected[1]

@@ -1,0 +1,250 @@
+"""Incremental loading, schema changes and provenance."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, date, datetime, timedelta
+
+import duckdb
+import pytest
+
+from pipelines.extraction.as_of import write_as_of
+from pipelines.extraction.configuration import Configuration
+from pipelines.extraction.loading import load_all, load_source
+
+
+def test_rows_arrive_typed_with_their_file_line_and_load_time(landing, account):
+    landing.accounts("2025-01.csv", account("a1"), account("a2", stamp="2025-01-02T03:00:00+02:00"))
+    report = landing.load()
+    assert (report.status, report.new_rows, report.total_rows, report.quarantined) == ("loaded", 2, 2, 0)
+    assert landing.rows("select * from raw_crm.account order by Id") == [
+        ("a1", "Acme", 5, 10.5, False, date(2024, 1, 31), datetime(2025, 1, 1), "account/2025-01.csv", 2, landing.now),
+        (
+            "a2",
+            "Acme",
+            5,
+            10.5,
+            False,
+            date(2024, 1, 31),
+            datetime(2025, 1, 2, 1),
+            "account/2025-01.csv",
+            3,
+            landing.now,
+        ),
+    ]
+
+
+def test_only_new_and_changed_files_are_read(landing, account):
+    landing.accounts("1.csv", account("a1"))
+    landing.load()
+    later = landing.now + timedelta(days=1)
+    landing.accounts("2.csv", account("a2"))
+    second = landing.load(now=later)
+    assert (second.new_files, second.unchanged_files, second.new_rows) == (1, 1, 1)
+    assert landing.rows("select Id, _loaded_at from raw_crm.account order by Id") == [
+        ("a1", landing.now),
+        ("a2", later),
+    ]
+    landing.accounts("1.csv", account("a1"), account("a3"))
+    assert landing.load(now=later).new_rows == 2
+    assert sorted(landing.ids()) == ["a1", "a2", "a3"]
+    assert landing.load(now=later).status == "unchanged"
+
+
+def test_a_file_that_was_only_touched_is_not_read_again(landing, account):
+    path = landing.accounts("1.csv", account("a1"))
+    landing.load()
+    os.utime(path, (1, 1))
+    assert landing.load(now=landing.now + timedelta(days=1)).new_files == 0
+    assert landing.rows("select modified_ns, loaded_at from raw_crm._manifest") == [(10**9, landing.now)]
+
+
+def test_a_file_that_is_gone_keeps_its_rows(landing, account):
+    path = landing.accounts("1.csv", account("a1"))
+    landing.load()
+    path.unlink()
+    assert landing.load().status == "empty"
+    assert landing.ids() == ["a1"]
+
+
+def test_versions_of_a_record_stay_and_every_format_loads(landing, account):
+    landing.accounts("1.csv", account("a1"))
+    landing.write(
+        "account/2.jsonl",
+        '{"Id": "a1", "Seats": 7, "IsDeleted": true, "SystemModstamp": "2025-01-02T00:00:00Z", "Tags": {"x": [1]}}\n\n'
+        '{"Id": "a2", "Seats": null, "SystemModstamp": "2025-01-02", "Name": 5}\n',
+    )
+    target = landing.folder / "account" / "3.parquet"
+    landing.connection.execute(
+        "copy (select 'a3' as Id, 9::integer as Seats, 'nan'::float as Revenue,"
+        " timestamptz '2025-01-03 01:00:00+01' as SystemModstamp, {'a': 1} as Extra)"
+        f" to '{target}' (format parquet)"
+    )
+    report = landing.load()
+    assert report.quarantined == 0
+    assert landing.rows(
+        "select Id, Name, Seats, Revenue, SystemModstamp, Tags, Extra, _line from raw_crm.account order by _file, _line"
+    ) == [
+        ("a1", "Acme", 5, 10.5, datetime(2025, 1, 1), None, None, 2),
+        ("a1", None, 7, None, datetime(2025, 1, 2), '{"x":[1]}', None, 1),
+        ("a2", "5", None, None, datetime(2025, 1, 2), None, None, 3),
+        ("a3", None, 9, None, datetime(2025, 1, 3), None, '{"a":1}', 1),
+    ]
+
+
+def test_lines_are_right_with_values_that_span_lines(landing, account):
+    landing.accounts("1.csv", account("a1", name='"two\nlines"'), "", account("a2"), account("a3", seats="-1"))
+    landing.load()
+    assert landing.rows("select Id, _line, Name from raw_crm.account order by Id") == [
+        ("a1", 2, "two\nlines"),
+        ("a2", 5, "Acme"),
+    ]
+    assert landing.quarantine() == [
+        ("account/1.csv", 6, "Seats is negative (Seats = -1)", account("a3", seats="-1")),
+    ]
+
+
+def test_a_column_appears_and_vanishes(landing, account):
+    landing.accounts("1.csv", account("a1"))
+    landing.accounts(
+        "2.csv", account("a2") + ",5", header="Id,Name,Seats,Revenue,IsDeleted,StartDate,SystemModstamp,Tier__c"
+    )
+    landing.accounts("3.csv", "a3,2025-01-01,6", header="Id,SystemModstamp,Tier__c")
+    report = landing.load()
+    assert landing.rows("select Id, Name, Tier__c from raw_crm.account order by Id") == [
+        ("a1", "Acme", None),
+        ("a2", "Acme", 5),
+        ("a3", None, 6),
+    ]
+    changes = landing.rows("select file, column_name, change from raw_crm._schema_changes order by all")
+    assert ("account/2.csv", "Tier__c", "added as bigint") in changes
+    assert ("account/3.csv", "Name", "vanished: null from this file on") in changes
+    assert len(changes) == 6
+    assert "Tier__c: added as bigint (account/2.csv)" in report.schema_changes
+    landing.accounts("4.csv", "a4,2025-01-01,Acme", header="Id,SystemModstamp,Name")
+    assert [change for change in landing.load().schema_changes] == [
+        "Name: added as varchar (account/4.csv)",
+        "Tier__c: vanished: null from this file on (account/4.csv)",
+    ]
+
+
+def test_a_passed_through_column_widens_when_its_type_changes(landing):
+    header = "Id,SystemModstamp,Code__c,Zip__c"
+    landing.accounts("1.csv", "a1,2025-01-01,1,", header=header)
+    landing.load()
+    landing.accounts("2.csv", "a2,2025-01-01,1.5,00123", header=header)
+    landing.accounts("3.csv", "a3,2025-01-01,x,123", header=header)
+    report = landing.load()
+    assert "Code__c: type changed from bigint to varchar (account/2.csv)" in report.schema_changes
+    assert landing.rows("select Code__c, Zip__c from raw_crm.account order by Id") == [
+        ("1", None),
+        ("1.5", "00123"),
+        ("x", "123"),
+    ]
+
+
+def test_names_are_matched_without_case_and_another_delimiter_is_found(landing):
+    landing.write("Account/1.CSV", "\ufeffid;NAME;systemmodstamp\r\na1;Müller, Söhne;2025-01-01\r\n")
+    landing.load()
+    assert landing.rows("select Id, Name, _file from raw_crm.account") == [("a1", "Müller, Söhne", "Account/1.CSV")]
+
+
+def test_a_changed_contract_reads_the_files_again(landing, account):
+    landing.accounts("1.csv", account("a1", seats="-1"))
+    assert landing.load().quarantined == 1
+    entity, event = landing.source.entities
+    landing.source = dataclasses.replace(landing.source, entities=(dataclasses.replace(entity, rules={}), event))
+    assert landing.load().new_rows == 1
+    assert landing.quarantine() == []
+
+
+def test_rows_that_waited_for_a_duplicate_load_when_it_is_corrected(landing, account):
+    landing.accounts("1.csv", account("a1"))
+    landing.accounts("2.csv", account("a1"), account("a2"))
+    assert landing.load().quarantined == 1
+    landing.accounts("1.csv", account("a9"))
+    landing.load()
+    assert sorted(landing.ids()) == ["a1", "a2", "a9"]
+    assert landing.quarantine() == []
+
+
+def test_only_the_chosen_entities_are_loaded(landing, account):
+    landing.accounts("1.csv", account("a1"))
+    reports = load_source(landing.connection, landing.source, landing.folder, landing.now, entities=["event"])
+    assert [report.entity for report in reports] == ["event"]
+    assert landing.ids() == []
+
+
+def test_a_killed_load_leaves_the_old_state_and_the_next_one_heals(landing, account, tmp_path):
+    landing.accounts("1.csv", account("a1"))
+    landing.load()
+    landing.connection.close()
+    landing.accounts("2.csv", *(account(f"b{number}") for number in range(20_000)))
+    program = (
+        "import duckdb, os, signal, pathlib\n"
+        "from pipelines.extraction import loading\n"
+        "from tests_conftest import CRM, NOW\n"
+        "append = loading._Loader._append\n"
+        "def die(self, table, columns):\n"
+        "    append(self, table, columns)\n"
+        "    if table == '_manifest': os.kill(os.getpid(), signal.SIGKILL)\n"
+        "loading._Loader._append = die\n"
+        f"with duckdb.connect({str(tmp_path / 'warehouse.duckdb')!r}) as connection:\n"
+        f"    loading.load_source(connection, CRM, pathlib.Path({str(landing.folder)!r}), NOW)\n"
+    )
+    here = os.path.dirname(__file__)
+    (tmp_path / "tests_conftest.py").write_text(open(os.path.join(here, "conftest.py")).read())
+    root = os.path.abspath(os.path.join(here, *[os.pardir] * 3))
+    killed = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([root, str(tmp_path)])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    landing.connection = duckdb.connect(str(tmp_path / "warehouse.duckdb"))
+    assert landing.ids() == ["a1"]
+    assert landing.rows("select file from raw_crm._manifest") == [("account/1.csv",)]
+    landing.load()
+    assert len(landing.ids()) == 20_001
+
+
+def test_the_run_date_is_the_latest_day_but_never_after_today(landing, account):
+    landing.accounts("1.csv", account("a1", stamp="2025-01-07 10:00:00"))
+    millis = int(datetime(2025, 1, 8, 23, tzinfo=UTC).timestamp() * 1000)
+    landing.write("event/1.jsonl", f'{{"id": "e1", "received": {millis}}}\n')
+    landing.load()
+    now = landing.now.replace(tzinfo=UTC)
+    assert write_as_of(landing.connection, [landing.source], None, now) == date(2025, 1, 8)
+    assert landing.rows("select * from raw_scorecast.as_of") == [(date(2025, 1, 8), landing.now)]
+    assert write_as_of(landing.connection, [landing.source], None, datetime(2025, 1, 7)) == date(2025, 1, 7)
+    assert write_as_of(landing.connection, [landing.source], date(2024, 12, 31), now) == date(2024, 12, 31)
+
+
+def test_load_all_leaves_out_what_the_company_does_not_have(landing, account):
+    landing.accounts("1.csv", account("a1"))
+    other = dataclasses.replace(landing.source, name="other")
+    reports = load_all(
+        landing.connection, [landing.source, other], Configuration(folders={"crm": landing.folder}), landing.now
+    )
+    assert {report.source for report in reports} == {"crm"}
+    assert landing.rows("select as_of_date from raw_scorecast.as_of") == [(date(2025, 1, 1),)]
+    assert landing.rows("select count(*) from information_schema.tables where table_schema = 'raw_other'") == [(0,)]
+
+
+@pytest.mark.slow
+def test_a_large_back_fill_is_loaded_in_few_queries(landing):
+    for month in range(24):
+        path = landing.folder / "event" / f"{month:02}.csv"
+        path.parent.mkdir(exist_ok=True)
+        landing.connection.execute(
+            f"copy (select 'e{month}_' || i as id, 'click' as kind, 1700000000000 + i as received from range(20000) t(i))"
+            f" to '{path}' (header)"
+        )
+    started = time.monotonic()
+    assert landing.load("event").new_rows == 480_000
+    assert time.monotonic() - started < 20
