@@ -4,14 +4,15 @@
 
     evidence  one row per identifier (a record of some system) and value that speaks for it: its own key, another record's
               key, an e-mail address, a company domain; with the time from which we knew.
-    matches   per identifier and value: the identifier that was first known with the same value.
+    matches   per identifier and value: the identifier that was first known with the same value. Followers (anonymous
+              ids: a browser that several people may share) are never the first.
     links     an identifier is linked once, when it becomes known, by the strongest match known by then
               (exact key, then e-mail, then company domain); without one it starts an entity of its own.
     merges    what is found out later joins entities: a merge in the source system, or a match of an identifier that
               had started an entity of its own.
 -#}
 {% macro match_identifiers(evidence) %}
-    {%- set first = "over (partition by value order by known_at, born_at, is_register desc, is_derived, source, identifier)" -%}
+    {%- set first = "over (partition by value order by is_follower, known_at, born_at, is_register desc, is_derived, source, identifier)" -%}
     with evidence as (
         select
             source,
@@ -20,6 +21,7 @@
             value,
             max(is_register) as is_register,
             max(is_derived) as is_derived,
+            max(is_follower) as is_follower,
             min(known_at) as known_at
         from {{ evidence }}
         where value is not null and known_at is not null
@@ -42,6 +44,7 @@
             evidence.value,
             evidence.is_register,
             evidence.is_derived,
+            evidence.is_follower,
             identifiers.born_at,
             greatest(evidence.known_at, identifiers.born_at) as known_at
         from evidence

@@ -1,104 +1,20 @@
-"""A small warehouse from Python rows: raw tables typed by the sources' contracts, then the real dbt project on them."""
+"""Fixtures for everything that looks at what the dbt project builds."""
 
-import importlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-import duckdb
 import pytest
 
-from pipelines.extraction.contracts import Entity, Source
-from pipelines.transformation import run_dbt
-
-Rows = Sequence[Mapping[str, object]]
-LOADED_AT = datetime(2026, 1, 1, 5)
-
-
-def source(name: str) -> Source:
-    return getattr(importlib.import_module(f"assets.sources.{name}"), name)
-
-
-def epoch(moment: str) -> int:
-    """Seconds since 1970 of an ISO time in UTC."""
-    return int(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp())
-
-
-def epoch_ms(moment: str) -> int:
-    return epoch(moment) * 1000
-
-
-def column_types(entity: Entity, rows: Rows, without: Iterable[str]) -> dict[str, str]:
-    """The contract's types, less the columns that this export lacks, plus its custom columns (by the first value)."""
-    types = {name: kind for name, kind in entity.columns.items() if name not in without}
-    for row in rows:
-        for name, value in row.items():
-            if name not in types and name != "_loaded_at":
-                types[name] = "double" if isinstance(value, int | float) else "varchar"
-    return types
-
-
-def write_raw(
-    warehouse: Path,
-    raw: Mapping[str, Rows],
-    as_of: str,
-    without: Mapping[str, Iterable[str]] | None = None,
-) -> None:
-    """
-    Append rows to raw tables: `{"stripe.customer": [{"id": "cus_1", ...}]}`. Tables are made when first named.
-
-    `without` names columns that an export lacks (`{"stripe.customer": ["metadata"]}`); `_loaded_at` in a row says
-    when it was loaded. Writes the run's day too.
-    """
-    with duckdb.connect(str(warehouse)) as connection:
-        connection.execute("create schema if not exists raw_scorecast")
-        connection.execute("create or replace table raw_scorecast.as_of (as_of_date date, run_at timestamp)")
-        connection.execute("insert into raw_scorecast.as_of values (?, ?)", [as_of, f"{as_of} 06:00"])
-        for table, rows in raw.items():
-            source_name, entity_name = table.split(".")
-            entity = next(one for one in source(source_name).entities if one.name == entity_name)
-            types = column_types(entity, rows, (without or {}).get(table, ()))
-            name = f'raw_{source_name}."{entity_name}"'
-            columns = ", ".join(f'"{column}" {kind}' for column, kind in types.items())
-            connection.execute(f"create schema if not exists raw_{source_name}")
-            connection.execute(
-                f"create table if not exists {name} ({columns}, _file varchar, _line bigint, _loaded_at timestamp)"
-            )
-            for line, row in enumerate(rows, start=1):
-                values = {**row, "_file": "rows", "_line": line, "_loaded_at": row.get("_loaded_at", LOADED_AT)}
-                named = ", ".join(f'"{column}"' for column in values)
-                marks = ", ".join("?" for _ in values)
-                connection.execute(f"insert into {name} ({named}) values ({marks})", list(values.values()))
-
-
-def build(warehouse: Path, *arguments: str, select: str = "staging core") -> None:
-    """`dbt build` of part of the real project into this warehouse; fails with dbt's words."""
-    result = run_dbt(
-        "build",
-        "--select",
-        *select.split(),
-        *arguments,
-        warehouse=warehouse,
-        target_dir=warehouse.parent / "target",
-        capture=True,
-    )
-    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
-
-
-def table(warehouse: Path, query: str) -> list[dict]:
-    """The rows of a query as dicts."""
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        result = connection.execute(query)
-        names = [column[0] for column in result.description]
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+from tests.dbt_project.warehouses import Rows, build, write_raw
 
 
 @pytest.fixture(scope="session")
 def small_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """
-    `small_warehouse(raw, as_of="2025-06-30", without=None, select="staging core")`: the path of a built warehouse.
+    `small_warehouse(raw)`: the path of a warehouse with these raw rows and what dbt builds of them.
 
+    Also `as_of`, `without` (columns that an export lacks), `select` and `command` ("run" leaves out the tests).
     Builds are kept for the session, so tests that ask for the same rows share one dbt run.
     """
     built: dict[str, Path] = {}
@@ -108,17 +24,14 @@ def small_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., P
         as_of: str = "2025-06-30",
         without: Mapping[str, Iterable[str]] | None = None,
         select: str = "staging core",
+        command: str = "build",
     ) -> Path:
-        key = json.dumps([raw, as_of, {k: sorted(v) for k, v in (without or {}).items()}, select], default=str)
+        key = json.dumps([raw, as_of, {k: sorted(v) for k, v in (without or {}).items()}, select, command], default=str)
         if key not in built:
             warehouse = tmp_path_factory.mktemp("warehouse") / "warehouse.duckdb"
             write_raw(warehouse, raw, as_of, without)
-            build(warehouse, select=select)
+            build(warehouse, select=select, command=command)
             built[key] = warehouse
         return built[key]
 
     return make
-
-
-def day(text: str) -> date:
-    return date.fromisoformat(text)

@@ -114,7 +114,8 @@ final as (
         evidence.value,
         evidence.known_at,
         own_keys.is_register,
-        0 as is_derived
+        0 as is_derived,
+        0 as is_follower
     from evidence
     inner join own_keys
         on evidence.source = own_keys.source_system and evidence.identifier = own_keys.account_key

@@ -142,7 +142,8 @@ evidence as (
 final as (
     select
         evidence.*,
-        0 as is_register
+        0 as is_register,
+        case when source = 'anonymous id' then 1 else 0 end as is_follower
     from evidence
 )
 select * from final

@@ -1,0 +1,120 @@
+{{ config(alias='accounts') }}
+
+with accounts as (
+    select * from {{ ref('accounts') }}
+),
+people as (
+    select
+        account_id,
+        count(*) as people_count
+    from {{ ref('people') }}
+    where deleted_at is null
+    group by account_id
+),
+subscriptions as (
+    select
+        account_id,
+        count(*) as active_subscriptions
+    from {{ ref('subscriptions') }}
+    where is_active
+    group by account_id
+),
+opportunities as (
+    select
+        account_id,
+        count(case when is_open then 1 end) as open_opportunities,
+        sum(case when is_open then amount else 0 end) as open_amount,
+        count(case when is_won then 1 end) as won_opportunities,
+        sum(case when is_won then amount else 0 end) as won_amount
+    from {{ ref('opportunities') }}
+    group by account_id
+),
+invoices as (
+    select
+        account_id,
+        sum(amount) as amount_invoiced,
+        count(case when not is_paid and latest_status = 'open' then 1 end) as open_invoices,
+        max(occurred_at) as last_invoice_at
+    from {{ ref('invoices') }}
+    group by account_id
+),
+usage as (
+    select
+        account_id,
+        max(case when active_users > 0 then usage_date end) as last_usage_date,
+        sum(case when usage_date > {{ dbt.dateadd('day', -28, as_of_date()) }} then logins else 0 end) as logins_28d,
+        sum(case when usage_date > {{ dbt.dateadd('day', -28, as_of_date()) }} then minutes_active else 0 end) as minutes_active_28d
+    from {{ ref('usage') }}
+    group by account_id
+),
+tickets as (
+    select
+        account_id,
+        count(*) as tickets,
+        count(case when latest_status not in ('solved', 'closed') then 1 end) as open_tickets,
+        max(occurred_at) as last_ticket_at
+    from {{ ref('tickets') }}
+    group by account_id
+),
+ratings as (
+    select
+        account_id,
+        avg(case when is_good then 1.0 else 0.0 end) as good_ratings_share
+    from {{ ref('satisfaction_ratings') }}
+    where is_good is not null
+    group by account_id
+),
+visits as (
+    select
+        account_id,
+        max(occurred_at) as last_visit_at
+    from {{ ref('visits') }}
+    group by account_id
+),
+final as (
+    select
+        accounts.account_id,
+        accounts.account_name,
+        accounts.domain,
+        accounts.industry,
+        accounts.employee_count,
+        accounts.country,
+        accounts.city,
+        accounts.is_customer,
+        accounts.arr,
+        accounts.currency,
+        accounts.customer_since_date,
+        accounts.churned_at,
+        accounts.plan,
+        coalesce(subscriptions.active_subscriptions, 0) as active_subscriptions,
+        coalesce(people.people_count, 0) as people_count,
+        coalesce(opportunities.open_opportunities, 0) as open_opportunities,
+        coalesce(opportunities.open_amount, 0) as open_amount,
+        coalesce(opportunities.won_opportunities, 0) as won_opportunities,
+        coalesce(opportunities.won_amount, 0) as won_amount,
+        coalesce(invoices.amount_invoiced, 0) as amount_invoiced,
+        coalesce(invoices.open_invoices, 0) as open_invoices,
+        invoices.last_invoice_at,
+        usage.last_usage_date,
+        coalesce(usage.logins_28d, 0) as logins_28d,
+        coalesce(usage.minutes_active_28d, 0) as minutes_active_28d,
+        coalesce(tickets.tickets, 0) as tickets,
+        coalesce(tickets.open_tickets, 0) as open_tickets,
+        tickets.last_ticket_at,
+        ratings.good_ratings_share,
+        visits.last_visit_at,
+        {{- select_custom_columns('accounts', 'accounts') }}
+        accounts.created_at,
+        {{ as_of_date() }} as as_of_date
+    from accounts
+    left join people on accounts.account_id = people.account_id
+    left join subscriptions on accounts.account_id = subscriptions.account_id
+    left join opportunities on accounts.account_id = opportunities.account_id
+    left join invoices on accounts.account_id = invoices.account_id
+    left join usage on accounts.account_id = usage.account_id
+    left join tickets on accounts.account_id = tickets.account_id
+    left join ratings on accounts.account_id = ratings.account_id
+    left join visits on accounts.account_id = visits.account_id
+    where accounts.deleted_at is null
+)
+select * from final
