@@ -37,6 +37,8 @@ class StagedColumn:
     type: str
     """Type in the raw table."""
     in_contract: bool
+    date_format: str | None = None
+    """How the contract says that dates are written, where not as in ISO 8601."""
 
 
 def quoted(name: str) -> str:
@@ -78,6 +80,9 @@ def cast_expression(column: StagedColumn, value: str) -> str:
         return f"nullif({value}, 'nan'::double)" if target == "double" else value
     if target == "varchar":
         return f"{value}::varchar"
+    if read == "varchar" and target in ("date", "timestamp") and column.date_format:
+        written = f"try_strptime({value}, {literal(column.date_format)})"
+        return f"coalesce({written}::{target}, try_cast({value} as {target}))"
     if read == "varchar" and target == "timestamp":
         return (
             f"case when {value} like '%:%+%' or {value} like '%:%-%'"
@@ -170,6 +175,8 @@ def breaches(entity: Entity, columns: Sequence[StagedColumn], now: datetime) -> 
         value, cast = f"_read_{position}", quoted(name)
         if wrong := wrong_type(column, value, cast):
             words = IN_WORDS.get(base_type(column.type), column.type)
+            if column.date_format and base_type(column.type) in ("date", "timestamp"):
+                words = f"{words.split(' (')[0]} ({column.date_format})"
             found.append((wrong, f"{literal(f'{name} is not {words}: ')} || {shown(value)}"))
         if name in entity.key or name in entity.required:
             role = "part of the key" if name in entity.key else "required"

@@ -25,6 +25,8 @@ class Entity:
     """When the row became known (freshness, the run's `as_of`, the check for dates in the future)."""
     time_unit: str = "timestamp"
     """How `time` is written: `timestamp`, `date`, `epoch_s` or `epoch_ms`."""
+    date_format: str | None = None
+    """How dates and times are written in text exports, as in strptime (`%m/%d/%Y`), where it is not ISO 8601."""
     required: tuple[str, ...] = ()
     """Columns besides the key that may not be null."""
     rules: Mapping[str, str] = field(default_factory=dict)

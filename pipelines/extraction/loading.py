@@ -177,6 +177,7 @@ def contract_fingerprint(entity: Entity) -> str:
         entity.version,
         entity.time,
         entity.time_unit,
+        entity.date_format,
         entity.required,
         dict(entity.rules),
     )
@@ -407,6 +408,7 @@ class _Loader:
                 read_type=read_type,
                 type=self.entity.columns.get(self.spelling.get(name.lower(), ""), "varchar"),
                 in_contract=name.lower() in self.spelling,
+                date_format=self.entity.date_format,
             )
             for name, read_type in zip(columns, read_types or ("varchar",) * len(columns), strict=True)
         ]

@@ -152,6 +152,20 @@ def test_names_are_matched_without_case_and_another_delimiter_is_found(landing):
     assert landing.rows("select Id, Name, _file from raw_crm.account") == [("a1", "Müller, Söhne", "Account/1.CSV")]
 
 
+def test_dates_in_the_contracts_own_format(landing):
+    entity, event = landing.source.entities
+    entity = dataclasses.replace(entity, date_format="%m/%d/%Y")
+    landing.source = dataclasses.replace(landing.source, entities=(entity, event))
+    landing.accounts(
+        "1.csv", "a1,02/01/2024,1/2/2025", "a2,31/01/2024,2025-01-03", header="Id,StartDate,SystemModstamp"
+    )
+    landing.load()
+    assert landing.rows("select Id, StartDate, SystemModstamp from raw_crm.account") == [
+        ("a1", date(2024, 2, 1), datetime(2025, 1, 2))
+    ]
+    assert landing.quarantine()[0][2] == "StartDate is not a date (%m/%d/%Y): '31/01/2024'"
+
+
 def test_a_changed_contract_reads_the_files_again(landing, account):
     landing.accounts("1.csv", account("a1", seats="-1"))
     assert landing.load().quarantined == 1
