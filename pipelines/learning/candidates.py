@@ -1,0 +1,215 @@
+"""The candidates: regularised logistic regression, gradient boosting, and the mean of both.
+
+A fitted learner is a plain dictionary; `margins` gives its log-odds, `contributions` splits them exactly over the original columns.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from pipelines.learning.encoding import Encoding, linear_matrix, text_matrix
+
+if TYPE_CHECKING:
+    import lightgbm
+    from scipy import sparse
+
+STRENGTHS = (0.001, 0.01, 0.1, 1.0)
+"""Inverse regularisation of the logistic candidates; chosen out of sample."""
+MOST_TREES = 300
+PATIENCE = 25
+FEWEST_TREES = 10
+BOOSTING = {
+    "boosting, small trees": {"num_leaves": 7, "learning_rate": 0.08, "feature_fraction": 0.3, "lambda_l2": 10.0},
+    "boosting, medium trees": {"num_leaves": 15, "learning_rate": 0.06, "feature_fraction": 0.4, "lambda_l2": 10.0},
+    "boosting, large trees": {"num_leaves": 31, "learning_rate": 0.05, "feature_fraction": 0.3, "lambda_l2": 20.0},
+}
+CONTRIBUTION_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Encoded rows: tree matrix, and the linear terms with their owners (positions in `Encoding.names`)."""
+
+    matrix: np.ndarray
+    linear: np.ndarray
+    owners: np.ndarray
+    text: "sparse.csr_matrix | None"
+    text_owners: np.ndarray
+
+    def take(self, rows: np.ndarray) -> "Rows":
+        """Some of the rows."""
+        text = None if self.text is None else self.text[rows]
+        return Rows(self.matrix[rows], self.linear[rows], self.owners, text, self.text_owners)
+
+
+def encoded_rows(encoding: Encoding, matrix: np.ndarray, frame: pl.DataFrame) -> Rows:
+    """Everything the learners need of these rows."""
+    linear, owners = linear_matrix(encoding, matrix)
+    text, text_owners = text_matrix(encoding, frame)
+    return Rows(matrix, linear, owners, text, text_owners)
+
+
+def fit_logistic(rows: Rows, target: np.ndarray, strength: float) -> dict:
+    """L2-regularised logistic regression (`strength` is scikit-learn's C)."""
+    return next(fit_logistic_path(rows, target, (strength,)))
+
+
+def fit_logistic_path(rows: Rows, target: np.ndarray, strengths: tuple[float, ...]) -> Iterator[dict]:
+    """One learner per strength, weakest first, each starting where the last ended."""
+    import warnings
+
+    from scipy import sparse
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    terms = rows.linear if rows.text is None else sparse.hstack([sparse.csr_matrix(rows.linear), rows.text], "csr")
+    start = None
+    for strength in sorted(strengths):
+        if terms.shape[1] == 0:
+            yield {"kind": "logistic", "strength": strength, "weights": np.zeros(0), "intercept": _log_odds(target)}
+            continue
+        model = LogisticRegression(C=strength, solver="lbfgs", max_iter=150, tol=1e-3, warm_start=start is not None)
+        if start is not None:
+            model.coef_, model.intercept_, model.classes_ = start.coef_, start.intercept_, start.classes_
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(terms, target.astype(np.int64))
+        start = model
+        yield {
+            "kind": "logistic",
+            "strength": float(strength),
+            "weights": model.coef_[0].astype(np.float64),
+            "intercept": float(model.intercept_[0]),
+        }
+
+
+def boosting_data(rows: Rows, target: np.ndarray, encoding: Encoding) -> "lightgbm.Dataset":
+    """Binned training data that several settings share."""
+    import lightgbm
+
+    return lightgbm.Dataset(
+        rows.matrix,
+        label=target.astype(np.float32),
+        feature_name=[f"f{number}" for number in range(rows.matrix.shape[1])],
+        categorical_feature=encoding.categories,
+        params={"max_bin": 63, "verbosity": -1, "data_random_seed": 1, "feature_pre_filter": False},
+        free_raw_data=False,
+    )
+
+
+def fit_boosting(
+    data: "lightgbm.Dataset",
+    setting: str,
+    seed: int,
+    num_threads: int,
+    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    trees: int = MOST_TREES,
+) -> dict:
+    """LightGBM with one of the `BOOSTING` settings; with `validation` (matrix, target) it stops early on its log loss."""
+    import lightgbm
+
+    size = len(data.label)
+    parameters = {
+        "objective": "binary",
+        "metric": "binary_logloss",
+        **BOOSTING[setting],
+        "min_data_in_leaf": int(min(60, max(5, size // 60))),
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+        "max_bin": 63,
+        "cat_smooth": 20.0,
+        "max_cat_threshold": 16,
+        "feature_pre_filter": False,
+        "deterministic": True,
+        "force_row_wise": True,
+        "seed": seed,
+        "num_threads": num_threads,
+        "verbosity": -1,
+    }
+    held_out = [] if validation is None else [data.create_valid(validation[0], label=validation[1].astype(np.float32))]
+    stop = [] if validation is None else [lightgbm.early_stopping(PATIENCE, verbose=False)]
+    booster = lightgbm.train(parameters, data, num_boost_round=trees, valid_sets=held_out, callbacks=stop)
+    used = booster.best_iteration if validation is not None and booster.best_iteration > 0 else trees
+    return {"kind": "boosting", "setting": setting, "trees": int(used), "model": booster.model_to_string(used)}
+
+
+def constant_learner(target: np.ndarray) -> dict:
+    """The base rate: what a model without usable columns says."""
+    return {"kind": "logistic", "strength": 0.0, "weights": np.zeros(0), "intercept": _log_odds(target)}
+
+
+def margins(learner: dict, rows: Rows, num_threads: int = 2) -> np.ndarray:
+    """Log-odds of every row, float64."""
+    if learner["kind"] == "boosting":
+        return _booster(learner["model"]).predict(rows.matrix, raw_score=True, num_threads=num_threads)
+    weights = learner["weights"]
+    if not len(weights):
+        return np.full(len(rows.matrix), learner["intercept"])
+    dense = rows.linear.shape[1]
+    result = rows.linear @ weights[:dense] + learner["intercept"]
+    return result if rows.text is None else result + rows.text @ weights[dense:]
+
+
+def contributions(
+    learner: dict, rows: Rows, columns: int, text_means: np.ndarray, num_threads: int = 2
+) -> tuple[np.ndarray, float]:
+    """Contribution of every original column to the log-odds (rows × columns), and the base: they add up to `margins`.
+
+    Logistic: weight × (term − its mean over the training rows). Boosting: TreeSHAP, exact for trees (Lundberg et al., 2020, "From
+    local explanations to global understanding with explainable AI for trees").
+    """
+    result = np.zeros((len(rows.matrix), columns))
+    if learner["kind"] == "boosting":
+        booster = _booster(learner["model"])
+        base = 0.0
+        for start in range(0, len(rows.matrix), CONTRIBUTION_ROWS):
+            part = booster.predict(
+                rows.matrix[start : start + CONTRIBUTION_ROWS], pred_contrib=True, num_threads=num_threads
+            )
+            result[start : start + len(part), : part.shape[1] - 1] = part[:, :-1]
+            base = float(part[0, -1])
+        return result, base
+    weights, base = learner["weights"], learner["intercept"]
+    if not len(weights):
+        return result, base
+    dense = rows.linear.shape[1]
+    add_by_owner(result, rows.linear * weights[:dense], rows.owners)
+    if rows.text is not None:
+        for owner in np.unique(rows.text_owners):
+            mine = rows.text_owners == owner
+            offset = float(weights[dense:][mine] @ text_means[mine])
+            result[:, owner] += rows.text[:, np.flatnonzero(mine)] @ weights[dense:][mine] - offset
+            base += offset
+    return result, base
+
+
+def describe(learner: dict) -> str:
+    """In words, for model cards and run logs."""
+    if learner["kind"] == "boosting":
+        return f"{learner['setting']} ({learner['trees']} trees)"
+    return f"logistic (C = {learner['strength']:g})"
+
+
+def add_by_owner(result: np.ndarray, values: np.ndarray, owners: np.ndarray) -> None:
+    """Sum term contributions into their columns; terms of a column need not be neighbours."""
+    order = np.argsort(owners, kind="stable")
+    ordered = owners[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    result[:, ordered[starts]] += np.add.reduceat(values[:, order], starts, axis=1)
+
+
+def _log_odds(target: np.ndarray) -> float:
+    rate = (float(target.sum()) + 0.5) / (len(target) + 1)
+    return math.log(rate / (1 - rate))
+
+
+@lru_cache(maxsize=8)
+def _booster(text: str) -> "lightgbm.Booster":
+    import lightgbm
+
+    return lightgbm.Booster(model_str=text)

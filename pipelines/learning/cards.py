@@ -1,0 +1,115 @@
+"""The model card: what a model predicts, from what, how good it is, and where not to trust it. Markdown."""
+
+from collections.abc import Sequence
+
+from pipelines.learning.scoring import FittedPrediction
+
+SPLITS = {
+    "time": "out of time: learnt from older snapshots, judged on the newest",
+    "entities": "whole entities held out, not out of time",
+    "stratified": "stratified hold-out, no time",
+}
+FIGURES = (
+    ("auc", "AUC", "0.5 is chance, 1 is perfect ranking"),
+    ("average_precision", "Average precision", "compare with the base rate"),
+    ("log_loss", "Log loss", "lower is better"),
+    ("brier", "Brier score", "lower is better"),
+    ("calibration_error", "Calibration error", "mean distance between predicted and observed rate"),
+    ("lift_top_decile", "Lift of the top tenth", "times the base rate"),
+    ("base_rate", "Base rate", "share of yes on the test"),
+)
+
+
+def write_card(
+    model: FittedPrediction,
+    figures: dict,
+    candidates: Sequence[dict],
+    dropped: Sequence[tuple[str, str]],
+    notes: Sequence[str],
+    kept: bool,
+    reason: str,
+    calibrated_on: str,
+) -> str:
+    """The whole card; `notes` are statements about the data and the split that a reader must see first."""
+    spec = model.spec
+    horizon = f" within {spec.horizon_days} days" if spec.horizon_days else ""
+    parts = [
+        f"# {spec.name}",
+        f"Predicts `{spec.target}` for each `{spec.entity_key}`{horizon}. Method: {model.method}.",
+        f"**{reason}**",
+        *[f"> {note}" for note in notes],
+        "## Data",
+        _data(model, figures),
+        f"## How good, on {figures['n_test']:,} test rows ({SPLITS[figures['split']]})",
+        _table(["figure", "value", "how to read it"], [[t, f"{figures[k]:.4f}", w] for k, t, w in FIGURES]),
+        "### By tenth of the score",
+        _table(list(figures["deciles"][0]), [list(row.values()) for row in figures["deciles"]]),
+    ]
+    if figures["segments"]:
+        segments = figures["segments"]
+        parts += ["### By segment", _table(list(segments[0]), [list(row.values()) for row in segments])]
+    parts += [
+        "## Candidates",
+        "Chosen by log loss on validation rows that the candidate had not seen; the best of each family then met the test.",
+        _table(
+            ["candidate", "log loss, validation", "log loss, test", "AUC, test", "chosen"],
+            [
+                [row["name"], row["log_loss_validation"], row["log_loss"], row["auc"], "yes" if row["chosen"] else ""]
+                for row in candidates
+            ],
+        ),
+        f"## Columns used: {len(model.encoding.names)}, dropped: {len(dropped)}",
+        _table(["dropped", "why"], [list(pair) for pair in dropped]) if dropped else "None was dropped.",
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in _limits(model, figures, kept, calibrated_on)),
+        f"Data fingerprint `{model.fingerprint[:16]}`, code `{model.code_version}`.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _data(model: FittedPrediction, figures: dict) -> str:
+    lines = [
+        f"- {figures['n_rows']:,} rows of {figures['n_entities']:,} entities with a known answer, {figures['n_positive']:,} yes"
+    ]
+    if "fit_from" in figures:
+        lines.append(f"- one snapshot about every {figures['step_days']} days (closer ones overlap)")
+        lines.append(
+            f"- learnt from {figures['n_fit']:,} rows, {figures['fit_from']} to {figures['fit_until']}; judged on "
+            f"{figures['n_test']:,} rows, {figures['test_from']} to {figures['test_until']}"
+        )
+        if figures["split"] == "time":
+            lines.append(
+                f"- a gap of {figures['gap_days']} days in between: every answer learnt from was known when the test began"
+            )
+    else:
+        lines.append(f"- learnt from {figures['n_fit']:,} rows, judged on {figures['n_test']:,}")
+    return "\n".join(lines)
+
+
+def _limits(model: FittedPrediction, figures: dict, kept: bool, calibrated_on: str) -> list[str]:
+    where = "newer rows than it learnt from" if calibrated_on == "time" else "entities that it had not learnt from"
+    limits = [
+        f"For the figures above, calibration was fitted on {where}, before the test.",
+        "The model that scores was refitted on all rows, the test rows too, and calibrated on what its forerunners said about rows "
+        "that they had not seen; it has more recent data than the figures show, and no figures of its own.",
+        "Reasons say what moved this model's estimate, not what causes the outcome.",
+        f"Rates at the extremes rest on few cases: the test has {figures['n_test_entities_positive']:,} entities with a yes.",
+        "Columns that were empty in the training period are not used until they have history.",
+    ]
+    if figures["split"] != "time":
+        limits.insert(0, "Not judged out of time: the figures do not show what change over time does to it.")
+    if not kept:
+        limits.insert(0, "This model was not kept; it does not score.")
+    return limits
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    def cell(value: object) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, float):
+            return f"{value:.4f}"
+        return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|").replace("\n", " ")
+
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(cell(value) for value in row) + " |" for row in rows])

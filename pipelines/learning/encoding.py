@@ -1,0 +1,281 @@
+"""From a frame to numbers: one matrix for trees, one for linear models, both from the declared types.
+
+`Encoding` is plain data (dictionaries, lists, numbers), so that it can be stored without pickle.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from pipelines.learning.columns import Column, as_numbers, frequent_levels, kind_of
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+QUANTILE_ROWS = 10_000
+MOST_SPLINE_COLUMNS = 150
+KNOTS = (0.25, 0.5, 0.75)
+TEXT_VIEWS = (("word", (1, 2), 4_000), ("char_wb", (3, 5), 6_000))
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What was learnt from the training rows about every column.
+
+    `columns`: one dictionary each with name, kind and, by kind: levels (category), reference_day (date without as_of), typical (value
+    that reasons compare with), and the linear transform (low, high, centre, scale, mean, deviation, knots, flag_rate).
+    `texts`: one dictionary per text column and view with vocabulary, weights and means.
+    """
+
+    columns: list[dict]
+    texts: list[dict]
+    as_of: str | None
+
+    @property
+    def names(self) -> list[str]:
+        """Original columns in the order of contributions: encoded ones, then text."""
+        seen = dict.fromkeys(text["name"] for text in self.texts)
+        return [column["name"] for column in self.columns] + list(seen)
+
+    @property
+    def categories(self) -> list[int]:
+        """Positions of the categories in the tree matrix."""
+        return [number for number, column in enumerate(self.columns) if column["kind"] == "category"]
+
+
+def fit_encoding(
+    frame: pl.DataFrame, columns: Sequence[Column], clusters: np.ndarray, as_of: str | None, with_text: bool = True
+) -> tuple[Encoding, np.ndarray]:
+    """Learn from tidied training rows; also returns their tree matrix (rows × columns, float32, nan where missing)."""
+    states: list[dict] = []
+    for column in columns:
+        if column.kind == "text":
+            continue
+        state: dict = {"name": column.name, "kind": column.kind}
+        if column.kind == "category":
+            state["levels"] = frequent_levels(frame[column.name], clusters)
+        if column.kind == "date" and as_of is None:
+            state["reference_day"] = float(as_numbers(frame[column.name]).max() or 0.0)
+        states.append(state)
+    draft = Encoding(states, [], as_of)
+    matrix = encode(draft, frame)
+    _learn_linear(states, matrix)
+    texts = [
+        _learn_text(frame[column.name], column.name, view)
+        for column in columns
+        if column.kind == "text" and with_text
+        for view in TEXT_VIEWS
+    ]
+    return Encoding(states, [text for text in texts if text["vocabulary"]], as_of), matrix
+
+
+def encode(encoding: Encoding, frame: pl.DataFrame) -> np.ndarray:
+    """Tree matrix of tidied rows. A column that the frame lacks is missing throughout; others are ignored."""
+    matrix = np.full((frame.height, len(encoding.columns)), np.nan, dtype=np.float32)
+    known = _as_of_days(encoding, frame)
+    for number, column in enumerate(encoding.columns):
+        if column["name"] not in frame.columns:
+            continue
+        with np.errstate(over="ignore"):
+            matrix[:, number] = _encode_column(column, frame[column["name"]], known)
+    matrix[~np.isfinite(matrix)] = np.nan
+    return matrix
+
+
+def linear_matrix(encoding: Encoding, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centred, robustly scaled terms (rows × terms, float32) from a tree matrix, and the column that each term belongs to.
+
+    Numbers: clipped to their 0.5 % and 99.5 % quantiles, asinh of the distance to the median (a signed logarithm in the tails), plus
+    hinges at the quartiles when there are few columns: a linear spline. Missing is the mean, plus a flag where missing is common.
+    """
+    terms: list[np.ndarray] = []
+    owners: list[int] = []
+    numbers = [i for i, column in enumerate(encoding.columns) if column["kind"] in ("number", "date")]
+    if numbers:
+        bent = _bend(encoding, matrix, numbers)
+        mean = np.array([encoding.columns[i]["mean"] for i in numbers], dtype=np.float32)
+        deviation = np.array([encoding.columns[i]["deviation"] for i in numbers], dtype=np.float32)
+        terms.append(np.nan_to_num((bent - mean) / deviation, nan=0.0))
+        owners += numbers
+        for place, i in enumerate(numbers):
+            for knot, middle, width in encoding.columns[i]["knots"]:
+                hinge = (np.maximum(bent[:, place] - knot, 0) - middle) / width
+                terms.append(np.nan_to_num(hinge, nan=0.0)[:, None])
+                owners.append(i)
+    for i, column in enumerate(encoding.columns):
+        values = matrix[:, i]
+        if column["kind"] == "boolean":
+            terms.append(np.nan_to_num(2 * (values - np.float32(column["mean"])), nan=0.0)[:, None])
+            owners.append(i)
+        elif column["kind"] == "category":
+            rates = np.array(column["rates"], dtype=np.float32)
+            terms.append(2 * ((values[:, None] == np.arange(len(rates))) - rates))
+            owners += [i] * len(rates)
+        if column["flag_rate"] is not None:
+            terms.append((2 * (np.isnan(values) - np.float32(column["flag_rate"])))[:, None])
+            owners.append(i)
+    if not terms:
+        return np.zeros((len(matrix), 0), dtype=np.float32), np.zeros(0, dtype=np.int64)
+    return np.hstack(terms).astype(np.float32, copy=False), np.array(owners, dtype=np.int64)
+
+
+def text_matrix(encoding: Encoding, frame: pl.DataFrame) -> "tuple[sparse.csr_matrix | None, np.ndarray]":
+    """TF-IDF terms of all text columns (rows × terms, sparse), and the position of each term's column in `names`."""
+    from scipy import sparse
+
+    if not encoding.texts:
+        return None, np.zeros(0, dtype=np.int64)
+    names = encoding.names
+    blocks, owners = [], []
+    for state in encoding.texts:
+        texts = _texts(frame, state["name"])
+        vectorizer = _vectorizer(state["analyzer"], state["ngrams"], vocabulary=state["vocabulary"])
+        vectorizer.idf_ = np.asarray(state["weights"], dtype=np.float64)
+        blocks.append(vectorizer.transform(texts))
+        owners += [names.index(state["name"])] * len(state["vocabulary"])
+    return sparse.hstack(blocks, format="csr"), np.array(owners, dtype=np.int64)
+
+
+def scoring_notes(encoding: Encoding, frame: pl.DataFrame) -> list[str]:
+    """What is different about these rows from the ones learnt from, in words: columns that are gone or cannot be read."""
+    notes = []
+    for name in encoding.names:
+        if name not in frame.columns:
+            notes.append(f"Column {name!r} is missing; it counts as empty.")
+    for column in encoding.columns:
+        if column["name"] not in frame.columns or column["kind"] in ("category", "text"):
+            continue
+        values = frame[column["name"]]
+        if kind_of(values.dtype) == "category" or kind_of(values.dtype) is None:
+            lost = as_numbers(values).null_count() - values.null_count()
+            if lost:
+                notes.append(
+                    f"Column {column['name']!r}: {lost:,} values are no {column['kind']}; they count as empty."
+                )
+    return notes
+
+
+def _encode_column(column: dict, values: pl.Series, known: np.ndarray | None) -> np.ndarray:
+    if column["kind"] == "category":
+        if kind_of(values.dtype) is None:
+            return np.full(len(values), np.nan, dtype=np.float32)
+        levels = column["levels"]
+        codes = values.cast(pl.String).replace_strict(
+            levels, range(len(levels)), default=len(levels), return_dtype=pl.Float32
+        )
+        return np.where(values.is_null().to_numpy(), np.nan, codes.to_numpy())
+    if column["kind"] == "boolean" and values.dtype == pl.String:
+        words = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
+        return values.str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Float32).to_numpy()
+    numbers = as_numbers(values).to_numpy()
+    if column["kind"] == "date":
+        return (column["reference_day"] if known is None else known) - numbers
+    return numbers
+
+
+def _as_of_days(encoding: Encoding, frame: pl.DataFrame) -> np.ndarray | None:
+    """Day number of the end of every row's as_of."""
+    if encoding.as_of is None:
+        return None
+    if encoding.as_of not in frame.columns:
+        return np.full(frame.height, np.nan)
+    return as_numbers(frame[encoding.as_of]).to_numpy()
+
+
+def _learn_linear(states: list[dict], matrix: np.ndarray) -> None:
+    """Write each column's linear transform and typical value into its state."""
+    rows = len(matrix)
+    step = max(1, -(-rows // QUANTILE_ROWS))
+    numeric = [i for i, state in enumerate(states) if state["kind"] in ("number", "date")]
+    with_knots = len(states) <= MOST_SPLINE_COLUMNS
+    ordered = np.sort(matrix[::step][:, numeric], axis=0) if numeric else np.zeros((0, 0))
+    for place, i in enumerate(numeric):
+        known = ordered[~np.isnan(ordered[:, place]), place].astype(np.float64)
+        if not len(known):
+            known = matrix[~np.isnan(matrix[:, i]), i].astype(np.float64)
+        low, q1, centre, q3, high = _quantiles(known, (0.005, 0.25, 0.5, 0.75, 0.995))
+        clipped = np.clip(known, low, high)
+        scale = (q3 - q1) / 1.349 or float(np.mean(np.abs(clipped - centre))) or 1.0
+        states[i].update(low=low, high=high, centre=centre, scale=scale, typical=centre)
+        states[i]["knots"] = []
+    draft = Encoding(states, [], None)
+    for place, i in enumerate(numeric):
+        bent = _bend(draft, matrix, [i])[:, 0]
+        known = bent[~np.isnan(bent)].astype(np.float64)
+        states[i]["mean"] = float(known.mean()) if len(known) else 0.0
+        states[i]["deviation"] = (float(known.std()) if len(known) else 0.0) or 1.0
+        if with_knots and len(np.unique(ordered[:, place])) > 10:
+            knots = np.unique(_quantiles(np.sort(known), KNOTS))
+            hinges = [(knot, np.maximum(known - knot, 0)) for knot in knots if knot < known.max()]
+            states[i]["knots"] = [
+                [float(knot), float(hinge.mean()), float(hinge.std()) or 1.0]
+                for knot, hinge in hinges
+                if knot > known.min()
+            ]
+    seen: set[bytes] = set()
+    for i, state in enumerate(states):
+        missing = np.isnan(matrix[:, i])
+        known = matrix[~missing, i]
+        if state["kind"] == "boolean":
+            state["mean"] = float(known.mean()) if len(known) else 0.0
+            state["typical"] = float(state["mean"] >= 0.5)
+        elif state["kind"] == "category":
+            counts = np.bincount(known.astype(np.int64), minlength=len(state["levels"]) + 1)
+            state["rates"] = [float(count) / max(rows, 1) for count in counts]
+            state["typical"] = float(np.argmax(counts))
+        pattern = np.packbits(missing).tobytes()
+        common = max(10, 0.005 * rows) <= missing.sum() <= min(rows - 10, 0.995 * rows)
+        state["flag_rate"] = float(missing.mean()) if common and pattern not in seen else None
+        if common:
+            seen.add(pattern)
+
+
+def _bend(encoding: Encoding, matrix: np.ndarray, places: list[int]) -> np.ndarray:
+    """Clip and take asinh of the scaled distance to the median; float32, nan stays."""
+
+    def each(key: str) -> np.ndarray:
+        return np.array([encoding.columns[i][key] for i in places], dtype=np.float32)
+
+    bent = np.clip(matrix[:, places], each("low"), each("high"))
+    bent -= each("centre")
+    bent /= each("scale")
+    return np.arcsinh(bent, out=bent)
+
+
+def _quantiles(ordered: np.ndarray, shares: Sequence[float]) -> list[float]:
+    """Of sorted values without nan; 0 for none."""
+    if not len(ordered):
+        return [0.0] * len(shares)
+    return [float(ordered[round(share * (len(ordered) - 1))]) for share in shares]
+
+
+def _learn_text(values: pl.Series, name: str, view: tuple[str, tuple[int, int], int]) -> dict:
+    analyzer, ngrams, most = view
+    texts = values.fill_null("").to_list()
+    vectorizer = _vectorizer(analyzer, ngrams, max_features=most, min_df=3)
+    state = {"name": name, "analyzer": analyzer, "ngrams": list(ngrams), "vocabulary": [], "weights": [], "means": []}
+    try:
+        terms = vectorizer.fit_transform(texts)
+    except ValueError:  # no term is frequent enough: the texts are empty or all different
+        return state
+    state["vocabulary"] = vectorizer.get_feature_names_out().tolist()
+    state["weights"] = vectorizer.idf_.astype(np.float64)
+    state["means"] = np.asarray(terms.mean(axis=0), dtype=np.float64).ravel()
+    return state
+
+
+def _vectorizer(analyzer: str, ngrams: Sequence[int], **options: object):
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(
+        analyzer=analyzer, ngram_range=tuple(ngrams), sublinear_tf=True, strip_accents="unicode", **options
+    )
+
+
+def _texts(frame: pl.DataFrame, name: str) -> list[str]:
+    if name not in frame.columns:
+        return [""] * frame.height
+    return frame[name].cast(pl.String, strict=False).fill_null("").to_list()

@@ -1,0 +1,147 @@
+"""How good probabilities are. Arrays in, figures out: `target` is 0/1, `probability` within (0, 1), one entry per row."""
+
+import math
+
+import numpy as np
+import polars as pl
+
+SMALLEST = 1e-12
+
+
+def log_losses(target: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Loss of every row, in nats. Good (1952), "Rational Decisions"."""
+    p = np.clip(np.asarray(probability, dtype=np.float64), SMALLEST, 1 - SMALLEST)
+    return -np.where(np.asarray(target) > 0, np.log(p), np.log1p(-p))
+
+
+def log_loss(target: np.ndarray, probability: np.ndarray) -> float:
+    """Mean loss in nats; lower is better."""
+    return float(log_losses(target, probability).mean())
+
+
+def brier(target: np.ndarray, probability: np.ndarray) -> float:
+    """Mean squared error of the probabilities. Brier (1950), "Verification of forecasts expressed in terms of probability"."""
+    return float(np.mean((np.asarray(probability, dtype=np.float64) - target) ** 2))
+
+
+def auc(target: np.ndarray, score: np.ndarray) -> float:
+    """Chance that a random yes scores above a random no, ties counted half; nan with one class only.
+
+    Mann and Whitney (1947); Hanley and McNeil (1982), "The meaning and use of the area under a ROC curve".
+    """
+    target = np.asarray(target) > 0
+    positives, negatives = int(target.sum()), int((~target).sum())
+    if positives == 0 or negatives == 0:
+        return float("nan")
+    ranks = _average_ranks(np.asarray(score))
+    return float((ranks[target].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def auc_error(value: float, positives: int, negatives: int) -> float:
+    """Standard error of an AUC from independent cases. Hanley and McNeil (1982), equation 2."""
+    if positives < 1 or negatives < 1:
+        return float("nan")
+    q1, q2 = value / (2 - value), 2 * value**2 / (1 + value)
+    variance = value * (1 - value) + (positives - 1) * (q1 - value**2) + (negatives - 1) * (q2 - value**2)
+    return math.sqrt(max(variance, 0.0) / (positives * negatives))
+
+
+def average_precision(target: np.ndarray, score: np.ndarray) -> float:
+    """Area under precision over recall as a step function, ties taken together. As scikit-learn's `average_precision_score`."""
+    target = np.asarray(target) > 0
+    if not target.any():
+        return float("nan")
+    order = np.argsort(-np.asarray(score), kind="stable")
+    ordered = np.asarray(score)[order]
+    last_of_tie = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
+    hits = np.cumsum(target[order])[last_of_tie]
+    precision = hits / (last_of_tie + 1)
+    return float(np.sum(np.diff(np.append(0, hits)) * precision) / hits[-1])
+
+
+def calibration_error(target: np.ndarray, probability: np.ndarray, bins: int = 10) -> float:
+    """Mean distance between predicted and observed rate in bins of equal size.
+
+    Naeini, Cooper and Hauskrecht (2015), with the equal-mass bins of Nixon et al. (2019).
+    """
+    order = np.argsort(probability, kind="stable")
+    groups = np.array_split(order, min(bins, len(order)))
+    gaps = [abs(float(np.mean(probability[g])) - float(np.mean(target[g]))) * len(g) for g in groups if len(g)]
+    return float(sum(gaps) / len(order))
+
+
+def calibration_noise(probability: np.ndarray, cases: int, bins: int = 10) -> float:
+    """The calibration error that perfect probabilities would show on so many independent cases.
+
+    Mean absolute deviation of a binomial rate by the normal approximation, sqrt(2 / pi) standard errors per bin.
+    """
+    spread = float(np.mean(probability * (1 - probability)))
+    return math.sqrt(2 / math.pi) * math.sqrt(spread / max(cases / bins, 1))
+
+
+def lift(target: np.ndarray, score: np.ndarray, share: float = 0.1) -> float:
+    """Rate of yes in the highest `share` of rows over the rate in all rows."""
+    target = np.asarray(target)
+    rate = float(target.mean())
+    if rate == 0:
+        return float("nan")
+    top = np.argsort(-np.asarray(score), kind="stable")[: max(1, math.ceil(len(target) * share))]
+    return float(target[top].mean()) / rate
+
+
+def decile_table(target: np.ndarray, probability: np.ndarray) -> pl.DataFrame:
+    """One row per tenth of the rows, the most likely first: predicted and observed rate, lift, share of all yes so far (gain)."""
+    order = np.argsort(-np.asarray(probability), kind="stable")
+    rate, total = float(np.mean(target)), float(np.sum(target))
+    rows, found = [], 0.0
+    for number, group in enumerate(np.array_split(order, min(10, len(order))), start=1):
+        hits = float(np.sum(target[group]))
+        found += hits
+        rows.append(
+            {
+                "decile": number,
+                "rows": len(group),
+                "positives": int(hits),
+                "predicted_rate": float(np.mean(probability[group])),
+                "observed_rate": hits / len(group),
+                "lift": hits / len(group) / rate if rate else float("nan"),
+                "gain": found / total if total else float("nan"),
+            }
+        )
+    return pl.DataFrame(rows)
+
+
+def evaluate(target: np.ndarray, probability: np.ndarray) -> dict[str, float]:
+    """All figures of one set of rows."""
+    return {
+        "auc": auc(target, probability),
+        "average_precision": average_precision(target, probability),
+        "brier": brier(target, probability),
+        "log_loss": log_loss(target, probability),
+        "calibration_error": calibration_error(target, probability),
+        "lift_top_decile": lift(target, probability),
+        "base_rate": float(np.mean(target)),
+    }
+
+
+def loss_difference(
+    target: np.ndarray, challenger: np.ndarray, champion: np.ndarray, clusters: np.ndarray
+) -> tuple[float, float]:
+    """Mean log loss of the challenger minus the champion's on the same rows, and its standard error.
+
+    Rows of one entity are not independent, so the error is the cluster-robust one (Liang and Zeger, 1986).
+    `clusters`: the entity of every row, as integers from 0.
+    """
+    difference = log_losses(target, challenger) - log_losses(target, champion)
+    mean = float(difference.mean())
+    sums = np.bincount(clusters, weights=difference - mean)
+    groups = len(np.unique(clusters))
+    correction = groups / max(groups - 1, 1)
+    return mean, math.sqrt(correction * float(np.sum(sums**2))) / len(difference)
+
+
+def _average_ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1, ties sharing their mean."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return (last - (counts - 1) / 2)[inverse]
