@@ -72,12 +72,22 @@
     ),
     {%- endif %}
     {%- endfor %}
+    features as (
+        select
+            {{ ([id, 'as_of_date'] + carried) | join(', ') }}
+            {%- for table in tables %}
+            {%- for feature in table.features %},
+            cast({{ feature.sql }} as {{ dbt.type_float() }}) as {{ feature.name }}
+            {%- endfor %}
+            {%- endfor %}
+        from computed
+    ),
     final as (
         select
-            computed.{{ id }},
-            computed.as_of_date
+            features.{{ id }},
+            features.as_of_date
             {%- for column in carried %},
-            computed.{{ column }}
+            features.{{ column }}
             {%- endfor %}
             {%- for table in versions %}
             {%- for attribute in table.attributes %},
@@ -86,7 +96,7 @@
             {%- endfor %}
             {%- for table in tables %}
             {%- for feature in table.features %},
-            cast({{ feature.sql }} as {{ dbt.type_float() }}) as {{ feature.name }}
+            features.{{ feature.name }}
             {%- endfor %}
             {%- endfor %}
             {%- for parent in parent_keys %}
@@ -94,14 +104,14 @@
             {{ parent }}_features.{{ column }} as {{ prefixed(column, parent) }}
             {%- endfor %}
             {%- endfor %}
-        from computed
+        from features
         {%- for table in versions %}
         left join {{ ref(table.model) }} as {{ table.name }}
-            on {{ known_version('computed', id, table.name, table) }}
+            on {{ known_version('features', id, table.name, table) }}
         {%- endfor %}
         {%- for parent in parent_keys %}
         left join {{ parent }}_of
-            on computed.{{ id }} = {{ parent }}_of.{{ id }} and computed.as_of_date = {{ parent }}_of.as_of_date
+            on features.{{ id }} = {{ parent }}_of.{{ id }} and features.as_of_date = {{ parent }}_of.as_of_date
         left join {{ parents[parent] or parent ~ '_features' }} as {{ parent }}_features
             on {{ parent }}_of.{{ parent }}_id = {{ parent }}_features.{{ parent }}_id
             and {{ parent }}_of.as_of_date = {{ parent }}_features.as_of_date

@@ -1,0 +1,66 @@
+{#-
+    What every column of the snapshot tables means, in words. `snapshots` lists {snapshot: relation, entity, parents:
+    {parent: relation}}; what the semantic models do not plan is described by the model's own YAML.
+-#}
+{% macro feature_catalogue(snapshots) %}
+    {%- set rows = [] -%}
+    {%- if execute -%}
+        {%- for item in snapshots -%}
+            {%- set known = described_features(item.entity, item.snapshot.identifier) -%}
+            {%- for table in attribute_tables(item.entity) -%}
+                {%- for parent in table.parents -%}
+                    {%- set snapshot_of_parent = (item.parents or {}).get(parent) -%}
+                    {%- set described = described_features(parent, snapshot_of_parent.identifier if snapshot_of_parent else none) -%}
+                    {%- for name, feature in described.items() if prefixed(name, parent) not in known -%}
+                        {%- do known.update({prefixed(name, parent): dict(feature, words=parent ~ ': ' ~ feature.words)}) -%}
+                    {%- endfor -%}
+                {%- endfor -%}
+            {%- endfor -%}
+            {%- for column in adapter.get_columns_in_relation(item.snapshot) if column.name not in [item.entity ~ '_id', 'as_of_date'] -%}
+                {%- set feature = known.get(column.name, {'words': column.name | replace('_', ' ')}) -%}
+                {%- do rows.append([
+                    column.name, item.snapshot.identifier, feature.source_table, feature.measure, feature.window_days, feature.words
+                ]) -%}
+            {%- endfor -%}
+        {%- endfor -%}
+    {%- endif -%}
+    select
+        cast(feature as {{ dbt.type_string() }}) as feature,
+        cast(snapshot as {{ dbt.type_string() }}) as snapshot,
+        cast(source_table as {{ dbt.type_string() }}) as source_table,
+        cast(measure as {{ dbt.type_string() }}) as measure,
+        cast(window_days as integer) as window_days,
+        cast(description as {{ dbt.type_string() }}) as description
+    from (
+        values
+        {%- for row in rows %}
+        (
+            {%- for value in row -%}
+            {%- if value is none or value is undefined %}null{% elif value is string %}'{{ value | replace("'", "''") }}'{% else %}{{ value }}{% endif -%}
+            {{ ', ' if not loop.last }}
+            {%- endfor -%}
+        ),
+        {%- endfor %}
+        (null, null, null, null, null, null)
+    ) as listed (feature, snapshot, source_table, measure, window_days, description)
+    where feature is not null
+{% endmacro %}
+
+{#- {feature: {words, source_table, measure, window_days}} of an entity: planned features, attributes, hand-written columns. -#}
+{% macro described_features(entity, model_name) %}
+    {%- set known = {} -%}
+    {%- for table in attribute_tables(entity) -%}
+        {%- for attribute in table.attributes -%} {%- do known.update({attribute.name: attribute}) -%} {%- endfor -%}
+    {%- endfor -%}
+    {%- for table in event_tables(entity) -%}
+        {%- for feature in table.features -%} {%- do known.update({feature.name: feature}) -%} {%- endfor -%}
+    {%- endfor -%}
+    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name == model_name -%}
+        {%- for column in node.columns.values() if column.description and column.name not in [entity ~ '_id', 'as_of_date'] -%}
+            {%- do known.update({column.name: {
+                'words': column.description.rstrip('.'), 'source_table': none, 'measure': none, 'window_days': none
+            }}) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(known) }}
+{% endmacro %}

@@ -1,0 +1,79 @@
+with snapshots as (
+    select
+        account_id,
+        as_of_date,
+        is_customer
+    from {{ ref('account_snapshots') }}
+),
+revenue as (
+    select * from {{ ref('account_revenue_versions') }}
+),
+{#- a pause within a day (one subscription replaced by another) is no stop -#}
+compared as (
+    select
+        revenue.*,
+        lag(is_customer) over (partition by account_id order by valid_from) as was_customer
+    from revenue
+),
+stops as (
+    select
+        account_id,
+        cast(valid_from as date) as stopped_date
+    from compared
+    where
+        was_customer
+        and not is_customer
+        and (valid_to is null or cast(valid_to as date) > cast(valid_from as date))
+),
+merge_steps as (
+    {{ merge_steps('account') }}
+),
+first_merges as (
+    select
+        recorded_id,
+        counts_from
+    from merge_steps
+    where step = 1
+),
+{#- a merged company's subscriptions go on with the survivor: from the merge on, the survivor's end is its end -#}
+stops_of_companies as (
+    select
+        stops.account_id,
+        stops.stopped_date
+    from stops
+    left join first_merges on stops.account_id = first_merges.recorded_id
+    where first_merges.recorded_id is null or stops.stopped_date < first_merges.counts_from
+    union all
+    select
+        merge_steps.recorded_id as account_id,
+        stops.stopped_date
+    from stops
+    inner join merge_steps
+        on stops.account_id = merge_steps.account_id
+        and stops.stopped_date >= merge_steps.counts_from
+        and stops.stopped_date < merge_steps.counts_to
+),
+next_stops as (
+    select
+        snapshots.account_id,
+        snapshots.as_of_date,
+        min(stops_of_companies.stopped_date) as stopped_date
+    from snapshots
+    inner join stops_of_companies
+        on snapshots.account_id = stops_of_companies.account_id
+        and snapshots.as_of_date < stops_of_companies.stopped_date
+    group by snapshots.account_id, snapshots.as_of_date
+),
+final as (
+    select
+        snapshots.account_id,
+        snapshots.as_of_date,
+        case
+            when snapshots.is_customer and {{ dbt.dateadd('day', 90, 'snapshots.as_of_date') }} <= {{ as_of_date() }}
+                then coalesce(next_stops.stopped_date <= {{ dbt.dateadd('day', 90, 'snapshots.as_of_date') }}, false)
+        end as is_churned_90d
+    from snapshots
+    left join next_stops
+        on snapshots.account_id = next_stops.account_id and snapshots.as_of_date = next_stops.as_of_date
+)
+select * from final
