@@ -719,6 +719,12 @@ class _Loader:
         shown = " || ', ' || ".join(f"'{name} = ' || coalesce(k.{quoted(name)}::varchar, 'null')" for name in names)
         good = f"(select * from ({typed}) where _row not in (select _row from {bad}))"
         told = "' (the first one was kept)'"
+        self.connection.execute(
+            f"insert into {bad} select k._row, 'duplicate key ' || {shown} || ': {DUPLICATE_OF} ' || any_value(o._file)"
+            f" || ', line ' || coalesce(any_value(o._line)::varchar, '?') || {told}"
+            f" from {good} k join {self.table} o on {same}"
+            f" group by k._row, {', '.join(f'k.{quoted(name)}' for name in names)}"
+        )
         found = _new_name()
         self.connection.execute(
             f"create temp table {found} as with k as {good},"
@@ -732,12 +738,6 @@ class _Loader:
             f" join (select rowid as _row, _path from {part.table}) r on d._first_row = r._row {places}"
         )
         self.connection.execute(f"drop table {found}")
-        self.connection.execute(
-            f"insert into {bad} select k._row, 'duplicate key ' || {shown} || ': {DUPLICATE_OF} ' || any_value(o._file)"
-            f" || ', line ' || coalesce(any_value(o._line)::varchar, '?') || {told}"
-            f" from {good} k join {self.table} o on {same}"
-            f" group by k._row, {', '.join(f'k.{quoted(name)}' for name in names)}"
-        )
 
     def _with_raw_text(self, part: _Staged, rows: list[tuple], put_aside: list[tuple]) -> None:
         """Fetch the text of bad rows from the files; formats without lines keep the row as JSON."""

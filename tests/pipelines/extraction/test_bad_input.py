@@ -185,18 +185,14 @@ def test_duplicate_keys_within_a_file_and_against_what_is_loaded(landing, accoun
     landing.load()
     landing.accounts("2.csv", account("a1", stamp="2025-01-02"), account("a2"))
     landing.load()
-    where = "(the first one was kept)"
+
+    def reason(stamp: str, line: int) -> str:
+        key = f"Id = a1, SystemModstamp = {stamp} 00:00:00"
+        return f"duplicate key {key}: already loaded from account/1.csv, line {line} (the first one was kept)"
+
     assert [entry[:3] for entry in landing.quarantine()] == [
-        (
-            "account/1.csv",
-            3,
-            f"duplicate key Id = a1, SystemModstamp = 2025-01-01 00:00:00: already loaded from account/1.csv, line 2 {where}",
-        ),
-        (
-            "account/2.csv",
-            2,
-            f"duplicate key Id = a1, SystemModstamp = 2025-01-02 00:00:00: already loaded from account/1.csv, line 4 {where}",
-        ),
+        ("account/1.csv", 3, reason("2025-01-01", 2)),
+        ("account/2.csv", 2, reason("2025-01-02", 4)),
     ]
     assert landing.ids() == ["a1", "a1", "a2"]
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -209,12 +210,11 @@ def test_a_killed_load_leaves_the_old_state_and_the_next_one_heals(landing, acco
         f"with duckdb.connect({str(tmp_path / 'warehouse.duckdb')!r}) as connection:\n"
         f"    loading.load_source(connection, CRM, pathlib.Path({str(landing.folder)!r}), NOW)\n"
     )
-    here = os.path.dirname(__file__)
-    (tmp_path / "tests_conftest.py").write_text(open(os.path.join(here, "conftest.py")).read())
-    root = os.path.abspath(os.path.join(here, *[os.pardir] * 3))
+    here = Path(__file__).resolve().parent
+    (tmp_path / "tests_conftest.py").write_text((here / "conftest.py").read_text())
     killed = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([root, str(tmp_path)])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here.parents[2]), str(tmp_path)])},
         capture_output=True,
         text=True,
         check=False,
@@ -256,7 +256,8 @@ def test_a_large_back_fill_is_loaded_in_few_queries(landing):
         path = landing.folder / "event" / f"{month:02}.csv"
         path.parent.mkdir(exist_ok=True)
         landing.connection.execute(
-            f"copy (select 'e{month}_' || i as id, 'click' as kind, 1700000000000 + i as received from range(20000) t(i))"
+            f"copy (select 'e{month}_' || i as id, 'click' as kind, 1700000000000 + i as received"
+            " from range(20000) t(i))"
             f" to '{path}' (header)"
         )
     started = time.monotonic()

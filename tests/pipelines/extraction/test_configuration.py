@@ -1,0 +1,77 @@
+"""`sources.yaml`: what it may say, and that every mistake is named with its line."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pipelines.extraction.configuration import Configuration, ConfigurationError, known_sources, read_configuration
+from pipelines.settings import project_root
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    def write(text: str) -> Configuration:
+        path = tmp_path / "sources.yaml"
+        path.write_text(text)
+        return read_configuration(path)
+
+    return write
+
+
+def test_the_shipped_file_lists_every_system_below_the_data_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("SCORECAST_DATA", str(tmp_path))
+    configuration = read_configuration(project_root() / "sources.yaml")
+    assert sorted(configuration.folders) == known_sources()
+    assert configuration.folders["stripe"] == tmp_path / "landing" / "stripe"
+    assert configuration.sample == {"accounts": 2000, "months": 24, "seed": 7}
+    assert (configuration.timezone, configuration.as_of, configuration.failure_webhook) == ("UTC", None, None)
+
+
+def test_everything_that_can_be_said(written, monkeypatch):
+    monkeypatch.setenv("EXPORTS", "/exports")
+    monkeypatch.setenv("HOOK", "https://example.test/hook")
+    configuration = written(
+        "sources:\n  salesforce: ${EXPORTS}/sf\nas_of: 2025-06-30\ntimezone: Europe/Berlin\n"
+        "failure_webhook: ${HOOK}\nquarantine_limit: 0.2\n"
+    )
+    assert configuration == Configuration(
+        folders={"salesforce": Path("/exports/sf")},
+        as_of=date(2025, 6, 30),
+        timezone="Europe/Berlin",
+        failure_webhook="https://example.test/hook",
+        quarantine_limit=0.2,
+    )
+
+
+def test_an_empty_file_means_no_sources(written):
+    assert written("") == Configuration()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("sources:\n  salesfroce: x\n", 2, "no source 'salesfroce'. Did you mean salesforce?"),
+        ("sources:\n  erp: x\n", 2, "There are: cms, google_ads"),
+        ("sources:\n  stripe: [x]\n", 2, "must be a folder, such as `stripe: landing/stripe`, not ['x']"),
+        ("sources: landing\n", 1, "must be a block of `name: value` lines"),
+        ("source:\n  stripe: x\n", 1, "Did you mean sources?"),
+        ("sources:\n  stripe: x\n cms: y\n", 3, "Check the indentation"),
+        ("sources:\n  stripe: ${NOT_SET_ANYWHERE}/x\n", 2, "NOT_SET_ANYWHERE is not set"),
+        ("as_of: soon\n", 1, "must be a date such as 2025-06-30, not 'soon'"),
+        ("timezone: Berlin\n", 1, "no time zone 'Berlin'"),
+        ("quarantine_limit: 5\n", 1, "a share from 0 to 1, not 5"),
+        ("sample:\n  accounts: many\n", 2, "must be a whole number, not 'many'"),
+        ("sample:\n  account: 5\n", 2, "Did you mean accounts"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(written, text, line, words):
+    with pytest.raises(ConfigurationError) as caught:
+        written(text)
+    assert f"sources.yaml, line {line}" in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"nowhere\.yaml is not there.*SCORECAST_SOURCES"):
+        read_configuration(tmp_path / "nowhere.yaml")
