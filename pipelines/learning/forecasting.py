@@ -255,12 +255,12 @@ def _one_series(
             method = MEDIAN
         methods = [method]
 
-    backtests = _backtests(forecaster, methods, cutoffs, note)
-    found = _first_that_fits(forecaster, backtests, len(cutoffs), note)
-    if found is None:
-        # Only after a refresh whose method failed: the simple method never does.
-        backtests = _backtests(forecaster, [MEDIAN, simple], cutoffs, note)
+    # After a refresh whose method fails the combination is next; the simple method never fails.
+    for names in (methods, [MEDIAN], [simple]):
+        backtests = _backtests(forecaster, names, cutoffs, note)
         found = _first_that_fits(forecaster, backtests, len(cutoffs), note)
+        if found is not None:
+            break
     return result(backtests, *found)
 
 

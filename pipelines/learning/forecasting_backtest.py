@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from pipelines.learning.forecasting_candidates import MEDIAN, CandidateError, Forecaster
+from pipelines.learning.forecasting_candidates import MEDIAN, MINIMUM_HISTORY, CandidateError, Forecaster
 
 INTERVAL = 0.8
 # A single method has to beat the combination by this much in the backtest: with a handful of origins,
@@ -76,18 +76,12 @@ def run_backtest(forecaster: Forecaster, method: str, cutoffs: Sequence[int]) ->
     Raises CandidateError where none is, or where the method fails at one: a method that fails now and then is not
     one to rely on.
     """
-    found, forecasts = [], []
-    failure = CandidateError("no past origin to judge it from")
-    for cutoff in cutoffs:
-        try:
-            forecasts.append(forecaster.forecast(method, cutoff))
-            found.append(cutoff)
-        except CandidateError as error:
-            failure = error
-            if not str(error).startswith("needs "):
-                raise
+    found = [cutoff for cutoff in cutoffs if cutoff >= MINIMUM_HISTORY[method]]
     if not found:
-        raise failure
+        raise CandidateError(
+            f"needs {MINIMUM_HISTORY[method]} weeks before a past origin to be judged, has {max(cutoffs, default=0)}"
+        )
+    forecasts = [forecaster.forecast(method, cutoff) for cutoff in found]
     horizon, values = forecaster.horizon, forecaster.values
     return Backtest(
         method=method,

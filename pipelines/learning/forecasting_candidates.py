@@ -182,7 +182,13 @@ def _prophet(history: np.ndarray, first_week: date, horizon: int, countries: Seq
             holidays=_weekly_holidays(countries, first_week, len(weeks)),
             uncertainty_samples=0,
         )
-        model.fit(pd.DataFrame({"ds": weeks[: len(history)], "y": history}), seed=seed)
+        # Prophet takes Newton below 100 points, where one fit can take seconds.
+        model.stan_backend.set_options(newton_fallback=False)
+        observed = pd.DataFrame({"ds": weeks[: len(history)], "y": history})
+        try:
+            model.fit(observed, seed=seed, algorithm="LBFGS", iter=2000)
+        except RuntimeError as error:  # Its text is a command line.
+            raise CandidateError("Prophet's optimiser failed") from error
         return model.predict(pd.DataFrame({"ds": weeks[len(history) :]}))["yhat"].to_numpy()
 
 
