@@ -28,7 +28,7 @@
     {%- if tables and dates.has_grid %}
     {{- weekly_features(id, spine, tables, carried, dates) }},
     {%- endif %}
-    {%- if tables %}
+    {%- if tables and dates.points %}
     {{- single_day_features(id, spine, tables, carried, dates) }},
     {%- endif %}
     computed as (
