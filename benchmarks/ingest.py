@@ -1,0 +1,90 @@
+"""
+The sample's back-fill into raw tables, against a plain scan of the same files.
+
+Both sides on two cores in the same run: DuckDB's readers into temporary tables with nothing checked and nothing kept,
+and the loader (checksums, contract, quarantine, duplicates, line numbers, manifest, a file on disk). Pass a landing
+folder to measure exports that are already there.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from assets.sources import all_sources
+from pipelines.extraction.configuration import Configuration
+from pipelines.extraction.files import find_files
+from pipelines.extraction.loading import load_all
+
+CORES = {0, 1}
+BAR_SECONDS = 5.0
+READERS = {
+    "csv": "read_csv({paths}, all_varchar = true, ignore_errors = true, union_by_name = true)",
+    "jsonl": "read_json({paths}, format = 'newline_delimited', ignore_errors = true, union_by_name = true)",
+    "parquet": "read_parquet({paths}, union_by_name = true)",
+}
+SETTINGS = {"python_enable_replacements": "false", "memory_limit": "1200MB", "threads": str(len(CORES))}
+
+
+def scan(landing: Path) -> tuple[float, int]:
+    """Seconds and files of reading everything once."""
+    started, count = time.monotonic(), 0
+    with duckdb.connect(config=SETTINGS) as connection:
+        for source in all_sources():
+            if not (landing / source.name).is_dir():
+                continue
+            found, _ = find_files(landing / source.name, [entity.name for entity in source.entities])
+            for files in found.values():
+                for format_ in sorted({file.format for file in files}):
+                    paths = [str(file.path) for file in files if file.format == format_]
+                    count += len(paths)
+                    reader = READERS[format_].format(paths=paths)
+                    connection.execute(f"create or replace temp table scanned as select * from {reader}")
+    return time.monotonic() - started, count
+
+
+def load(landing: Path, warehouse: Path) -> tuple[float, int, int]:
+    """Seconds, rows and quarantined rows of loading everything."""
+    sources = all_sources()
+    folders = {source.name: landing / source.name for source in sources if (landing / source.name).is_dir()}
+    started = time.monotonic()
+    with duckdb.connect(str(warehouse), config=SETTINGS) as connection:
+        reports = load_all(connection, sources, Configuration(folders=folders), datetime.now(UTC))
+    seconds = time.monotonic() - started
+    return seconds, sum(report.new_rows for report in reports), sum(report.quarantined for report in reports)
+
+
+def main() -> int:
+    """Measure in a folder of its own and clean up."""
+    os.sched_setaffinity(0, CORES)
+    with tempfile.TemporaryDirectory(prefix="scorecast-benchmark-") as name:
+        folder = Path(name)
+        if len(sys.argv) > 1:
+            landing = Path(sys.argv[1]).resolve()
+        else:
+            from pipelines.sample.company import write_sample
+
+            landing = folder / "landing"
+            write_sample(landing, folder / "truth")
+        import pyarrow  # noqa: F401  both sides start with what a run has imported anyway
+
+        scan_seconds, files = scan(landing)
+        load_seconds, rows, quarantined = load(landing, folder / "warehouse.duckdb")
+        again_seconds, _, _ = load(landing, folder / "warehouse.duckdb")
+    print(f"plain scan   {scan_seconds:6.2f} s   {files} files")
+    print(
+        f"load         {load_seconds:6.2f} s   {rows:,} rows, {quarantined:,} in quarantine   bar {BAR_SECONDS:.1f} s"
+    )
+    print(f"nothing new  {again_seconds:6.2f} s")
+    print(f"ratio        {load_seconds / scan_seconds:6.2f}     load / plain scan")
+    return 0 if load_seconds <= BAR_SECONDS else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
