@@ -278,29 +278,20 @@ def text_lines(path: Path) -> array:
         return array("q", (number for number, line in enumerate(stream, start=1) if line.strip()))
 
 
-def raw_records(path: Path, format: str, wanted: set[int]) -> Mapping[int, str]:
-    """The text of the records that start at the `wanted` lines, as it stands in the file."""
-    found: dict[int, str] = {}
+def raw_records(path: Path, spans: Mapping[int, int]) -> dict[int, str]:
+    """The text of records as it stands in the file, by the line they start in; `spans` maps it to the line after."""
+    found: dict[int, bytes] = {}
+    start, end = 0, 0
     with path.open("rb") as stream:
-        lines = enumerate(stream, start=1)
-        for number, line in lines:
-            if number not in wanted:
-                continue
-            text = line
-            if format == "csv":
-                for _ in range(MAX_RECORD_LINES):
-                    if text.count(b'"') % 2 == 0 or number + 1 in wanted:
-                        break
-                    number, more = next(lines, (number, b""))
-                    text += more
-                    if not more:
-                        break
-            found[number if format != "csv" else number - text.rstrip(b"\r\n").count(b"\n")] = text.rstrip(
-                b"\r\n"
-            ).decode(errors="replace")
-            if len(found) == len(wanted):
+        for number, line in enumerate(stream, start=1):
+            if number in spans:
+                start, end = number, spans[number]
+                found[start] = line
+            elif number < end:
+                found[start] += line
+            elif len(found) == len(spans):
                 break
-    return found
+    return {number: text.rstrip(b"\r\n").decode(errors="replace") for number, text in found.items()}
 
 
 def why_not_json(text: str) -> str | None:

@@ -439,7 +439,7 @@ class _Loader:
             else:
                 self._read_other(staged, format_)
                 parts = [staged]
-        except duckdb.Error as problem:
+        except (duckdb.Error, UnreadableFileError) as problem:
             self.connection.execute(f"drop table if exists {staged.table}")
             if len(items) == 1:
                 rejected.append(_Rejected(items[0], _unreadable(items[0].file, problem)))
@@ -499,7 +499,7 @@ class _Loader:
                 self._clean(item, again, clean, frozenset(odd | already))
             self.connection.execute(f"drop table {again.table}")
         else:
-            self._csv_query(again, list(again.files))
+            raise UnreadableFileError(f"DuckDB and the line reader disagree about {', '.join(left)}")
         counts = dict(self.rows(f"select _path, count(*) from {again.table} group by all"))
         for clean, item in again.files.items():
             item.rows = counts.get(clean, 0) + len(item.broken)
@@ -769,7 +769,7 @@ class _Loader:
             item.quarantined += len(entries)
             texts: Mapping[int, str] = {}
             if item.file.format != "parquet":
-                texts = raw_records(item.file.path, item.file.format, {line for line, _, _ in entries if line})
+                texts = raw_records(item.file.path, _spans(part, path, [line for line, _, _ in entries if line]))
             for line, reason, text in entries:
                 text = texts.get(line, text)
                 if item.file.format == "jsonl":
@@ -891,6 +891,15 @@ MAX_CLEANING_ROUNDS = 5
 def _new_name() -> str:
     """A name for a temporary table that nothing else has."""
     return f"loading_{os.urandom(6).hex()}"
+
+
+def _spans(part: _Staged, path: str, starts: Sequence[int]) -> dict[int, int]:
+    """The line in which a record starts to the line after it; a CSV record may span several."""
+    item, records = part.files[path], part.record_lines.get(path)
+    if records is None or item.file.format != "csv":
+        return {start: start + 1 for start in starts}
+    others = sorted([*records, *(line for line, _, _ in item.broken), item.lines + 1])
+    return {start: others[bisect.bisect_right(others, start)] for start in starts}
 
 
 def _first_line(problem: Exception) -> str:

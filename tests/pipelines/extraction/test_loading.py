@@ -97,14 +97,17 @@ def test_versions_of_a_record_stay_and_every_format_loads(landing, account):
 
 
 def test_lines_are_right_with_values_that_span_lines(landing, account):
-    landing.accounts("1.csv", account("a1", name='"two\nlines"'), "", account("a2"), account("a3", seats="-1"))
+    odd = [account("a3", seats="-1", name='5" pipe'), account("a4", seats="-1", name='"two\nlines"'), "broken"]
+    landing.accounts("1.csv", account("a1", name='"two\nlines"'), "", account("a2"), *odd)
     landing.load()
     assert landing.rows("select Id, _line, Name from raw_crm.account order by Id") == [
         ("a1", 2, "two\nlines"),
         ("a2", 5, "Acme"),
     ]
     assert landing.quarantine() == [
-        ("account/1.csv", 6, "Seats is negative (Seats = -1)", account("a3", seats="-1")),
+        ("account/1.csv", 6, "Seats is negative (Seats = -1)", odd[0]),
+        ("account/1.csv", 7, "Seats is negative (Seats = -1)", odd[1]),
+        ("account/1.csv", 9, "1 values in the line, but the header has 7 columns", "broken"),
     ]
 
 
