@@ -324,6 +324,10 @@
             recorded_{{ id }},
             {{ id }},
             linked_at,
+            case
+                when row_number() over (partition by source, identifier order by valid_from) = 1 then {{ start_of_time() }}
+                else valid_from
+            end as counts_from,
             valid_from,
             valid_to
         from periods
@@ -334,13 +338,14 @@
 
 {#-
     Join condition: the period of a link in which a row became known. A row that was known before its identifier was
-    linked becomes known with the link: take `known_with_link(...)` as its known_at.
+    linked belongs to the first period (it counts from the start of time) and becomes known with the link: take
+    `known_with_link(...)` as its known_at. Each comparison has one table a side, which lets engines hash the join.
 -#}
 {% macro on_link(link, source, identifier, known_at) -%}
     {{ link }}.source = {{ source }}
     and {{ link }}.identifier = {{ identifier }}
-    and greatest({{ known_at }}, {{ link }}.linked_at) >= {{ link }}.valid_from
-    and greatest({{ known_at }}, {{ link }}.linked_at) < {{ link }}.valid_to
+    and {{ known_at }} >= {{ link }}.counts_from
+    and {{ known_at }} < {{ link }}.valid_to
 {%- endmacro %}
 
 {% macro known_with_link(known_at, link) -%}

@@ -46,6 +46,9 @@
 {#- The end of time: `valid_to` of what still holds, so that a period is found with two comparisons. -#}
 {% macro end_of_time() -%} cast('9999-12-31' as {{ dbt.type_timestamp() }}) {%- endmacro %}
 
+{#- The start of time: earlier than anything that happened to a customer. -#}
+{% macro start_of_time() -%} cast('1900-01-01' as {{ dbt.type_timestamp() }}) {%- endmacro %}
+
 {#- The value last known up to this row, skipping nulls. -#}
 {% macro last_known(expression, partition_by, order_by) -%}
     {{ return(adapter.dispatch('last_known')(expression, partition_by, order_by)) }}
