@@ -1,9 +1,9 @@
 """
 The features macro on 2,000,000 usage events of 5,000 accounts over two years, against the least that could be done.
 
-The least: one group-by scan over the events with the same measures, plus writing the finished table once more. dbt renders
-the real macro over a project with one event table; what it compiles is timed in DuckDB on two threads, in the same run
-and on the same file as the scan and the writing. Every side is the best of three.
+The least: one group-by scan over the events with the same measures, plus writing the finished table once more. dbt
+renders the real macro over a project with one event table; what it compiles is timed in DuckDB on two threads, in the
+same run and on the same file as the scan and the writing. Every side is the best of three.
 """
 
 import os
@@ -94,7 +94,8 @@ def write_events(warehouse: Path) -> None:
                 floor(random() * 900)::bigint as api_calls,
                 floor(random() * 5)::bigint as errors,
                 random() * 300 as minutes_active,
-                date '{LAST_DAY}' - floor(random() * {DAYS})::integer + to_seconds(floor(random() * 86400)::bigint) as known_at
+                date '{LAST_DAY}' - floor(random() * {DAYS})::integer
+                    + to_seconds(floor(random() * 86400)::bigint) as known_at
             from range({EVENTS}) as numbers(number)
             """
         )
@@ -130,8 +131,8 @@ def best_seconds(connection: duckdb.DuckDBPyConnection, *statements: str) -> flo
 
 SCAN = """
     select
-        recorded_account_id, count(*), sum(active_users), count(active_users), sum(logins), sum(actions), sum(api_calls),
-        sum(errors), sum(minutes_active), min(known_at), max(known_at)
+        recorded_account_id, count(*), sum(active_users), count(active_users), sum(logins), sum(actions),
+        sum(api_calls), sum(errors), sum(minutes_active), min(known_at), max(known_at)
     from core.usage
     group by recorded_account_id
 """
