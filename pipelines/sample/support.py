@@ -1,0 +1,212 @@
+"""Zendesk: organisations, users, tickets, comments, satisfaction. Poor health asks more, waits worse, rates worse."""
+
+import numpy as np
+import polars as pl
+
+from pipelines.sample import content
+from pipelines.sample.billing import Subscriptions, weeks_as_customer
+from pipelines.sample.crm import account_ids, contact_ids
+from pipelines.sample.frames import either, event_numbers, expand, ids, keep, pick, repeated, versions
+from pipelines.sample.plan import DAY, World
+from pipelines.sample.population import Population
+
+AGENTS = 8
+PRIORITIES = ("low", "normal", "high", "urgent")
+CHANNELS = ("email", "web", "chat", "phone")
+USERS_PER_ORGANISATION = 3
+
+
+def organizations(world: World, population: Population, billing: Subscriptions) -> pl.DataFrame:
+    """One per customer; about one in seven lacks the CRM's id."""
+    draws, uid = world.draws, billing.uid
+    frame = population.accounts[population.customers]
+    created = billing.start + 7200
+    return pl.DataFrame(
+        {
+            "id": ids("36", world.chunk, uid, 12),
+            "name": frame["name"],
+            "external_id": keep(draws.chance("organisation linked", 0.86, uid), account_ids(world, uid)),
+            "domain_names": frame["domain"],
+            "created_at": created,
+            "updated_at": created,
+        }
+    )
+
+
+def user_ids(world: World, person: np.ndarray) -> pl.Series:
+    """Zendesk ids of people."""
+    return ids("9", world.chunk, person, 13)
+
+
+def users(world: World, population: Population, billing: Subscriptions) -> pl.DataFrame:
+    """Up to three people of each customer, and (once) our agents. Three in ten lack the CRM's contact id."""
+    draws, people = world.draws, population.people
+    account = people["account"].to_numpy()
+    place = population.customer_of(account.clip(0))
+    row = np.flatnonzero(
+        (people["lead"].to_numpy() < 0) & (place >= 0) & (people["person"].to_numpy() % 10 < USERS_PER_ORGANISATION)
+    )
+    person, item = people["person"].to_numpy()[row], place[account[row]]
+    created = np.maximum(billing.start[item], people["known_from"].to_numpy()[row]) + 9000
+    created = created + (person % 10) * 5 * DAY
+    found = pl.DataFrame(
+        {
+            "id": user_ids(world, person),
+            "email": people["email"][row],
+            "name": people["first"][row] + " " + people["last"][row],
+            "role": "end-user",
+            "organization_id": ids("36", world.chunk, billing.uid[item], 12),
+            "external_id": keep(draws.chance("user linked", 0.7, person), contact_ids(world, person)),
+            "created_at": created,
+            "updated_at": created,
+        }
+    )
+    if world.chunk:
+        return found
+    agent = np.arange(AGENTS)
+    since = np.full(AGENTS, (world.first_day - 30) * DAY)
+    return pl.concat(
+        [
+            found,
+            pl.DataFrame(
+                {
+                    "id": ids("8", 0, agent, 13),
+                    "email": pick([f"agent{number}@tidewise.example" for number in agent], agent),
+                    "name": pick(content.FIRST_NAMES, agent) + " " + pick(content.LAST_NAMES, agent),
+                    "role": "agent",
+                    "organization_id": pl.Series([None] * AGENTS, dtype=pl.String),
+                    "external_id": pl.Series([None] * AGENTS, dtype=pl.String),
+                    "created_at": since,
+                    "updated_at": since,
+                }
+            ),
+        ]
+    )
+
+
+def tickets(world: World, population: Population, billing: Subscriptions) -> dict[str, pl.DataFrame]:
+    """Ticket versions, comments, satisfaction ratings, and (for tests) what each ticket is about and its mood."""
+    draws, uid = world.draws, billing.uid
+    week = np.array(world.event_weeks)
+    health = population.health.total
+    count = population.people.filter(pl.col("lead") < 0).group_by("account").len().sort("account")["len"].to_numpy()
+    people = np.minimum(count[population.customers], USERS_PER_ORGANISATION)
+    item, at = np.nonzero(weeks_as_customer(world, billing))
+    at = week[at]
+    rate = 0.16 * np.sqrt(billing.seats[item, at] / 12) * np.exp(-0.38 * health[item, at]) * world.week_activity[at]
+    item, at, number = expand(draws.poisson("tickets", np.minimum(rate, 4), uid[item], at), item, at)
+    created = world.in_week(at, "ticket", uid[item], at, number)
+    good = (created > billing.start[item] + DAY) & (created < billing.end[item]) & (created >= world.first_day * DAY)
+    item, at, number, created = item[good], at[good], number[good], created[good]
+    keys = (uid[item], at, number)
+    mood = health[item, at] + 0.8 * draws.normal("ticket mood", *keys)
+    weights = np.stack([np.ones(len(item)) * w for w in (0.22, 0.25, 0.14, 0.13, 0.12, 0.11, 0.0)], axis=1)
+    weights[:, 6] = 0.03 * np.exp(-0.9 * mood.clip(-3, 3))
+    edges = np.cumsum(weights, axis=1)
+    topic = (draws.uniform("topic", *keys)[:, None] > edges / edges[:, -1:]).sum(axis=1)
+    sentiment = content.sentiment_of(mood + 0.25)
+    urgency = 0.7 * np.isin(topic, (0, 3, 6)) - 0.45 * mood + draws.normal("urgency", *keys)
+    priority = 0 + (urgency > -0.9).astype(np.int64) + (urgency > 0.9) + (urgency > 2.0)
+    feature = pick(content.FEATURES, draws.integer("feature", len(content.FEATURES), *keys))
+    subject = content.fill(content.by_class(content.TICKET_SUBJECTS, topic, draws, "subject", *keys), feature=feature)
+    problem = content.fill(content.by_class(content.TICKET_PROBLEMS, topic, draws, "problem", *keys), feature=feature)
+    opening = content.by_class({k: content.OPENINGS[k] for k in content.SENTIMENTS}, sentiment, draws, "opening", *keys)
+    closing = content.by_class({k: content.CLOSINGS[k] for k in content.SENTIMENTS}, sentiment, draws, "closing", *keys)
+    capital = problem.str.slice(0, 1).str.to_uppercase() + problem.str.slice(1)
+    person = uid[item] * 10 + draws.integer("requester", people[item], *keys)
+    number_text = event_numbers(world, *keys)
+    answered = created + (3600 * (0.5 + 9 * draws.exponential("answer", *keys))).astype(np.int64)
+    hours = 10 + 30 * draws.exponential("solve", *keys) * np.exp(-0.2 * mood - 0.25 * (priority - 1))
+    solved = answered + (3600 * np.minimum(hours, 500)).astype(np.int64)
+    assignee = ids("8", 0, draws.integer("agent", AGENTS, *keys), 13)
+    base = pl.DataFrame(
+        {
+            "id": "1" + number_text,
+            "requester_id": user_ids(world, person),
+            "organization_id": keep(
+                draws.chance("ticket organisation", 0.95, *keys), ids("36", world.chunk, uid[item], 12)
+            ),
+            "subject": subject.str.slice(0, 1).str.to_uppercase() + subject.str.slice(1),
+            "description": opening + " " + capital + ". " + closing,
+            "type": pick(content.TICKET_TYPES, topic),
+            "via_channel": pick(CHANNELS, draws.choice("channel", (0.45, 0.3, 0.15, 0.1), *keys)),
+            "created_at": created,
+        }
+    )
+    raised = priority + (draws.chance("raised", 0.12, *keys) & (priority < 3))
+    tags = pick([topic_name if topic_name != "how_to" else "" for topic_name in content.TOPICS], topic)
+    none = pl.Series([None] * len(item), dtype=pl.Int64)
+    states = [
+        base.with_columns(status=pl.lit("new"), priority=pick(PRIORITIES, priority), tags=pl.lit(""),
+                          assignee_id=pl.lit(None, dtype=pl.String), updated_at=pl.Series(created), solved_at=none),
+        base.with_columns(status=pl.lit("open"), priority=pick(PRIORITIES, raised), tags=tags, assignee_id=assignee,
+                          updated_at=pl.Series(answered), solved_at=none),
+        base.with_columns(status=pl.lit("solved"), priority=pick(PRIORITIES, raised), tags=tags, assignee_id=assignee,
+                          updated_at=pl.Series(solved), solved_at=pl.Series(solved)),
+    ]  # fmt: skip
+    comments = _comments(world, population, keys, person, number_text, feature, mood, answered, solved)
+    rated = draws.chance("rated", 0.4, *keys)
+    good_rating = draws.chance("good rating", 1 / (1 + np.exp(-1.3 - 0.9 * mood)), *keys)
+    words = content.by_class(content.RATING_COMMENTS, good_rating.astype(np.int64), draws, "rating text", *keys)
+    ratings = pl.DataFrame(
+        {
+            "id": "5" + number_text,
+            "ticket_id": base["id"],
+            "requester_id": base["requester_id"],
+            "score": either(good_rating, "good", "bad"),
+            "comment": keep(draws.chance("rating comment", 0.5, *keys), words),
+            "created_at": solved + (3600 * (1 + 30 * draws.exponential("rated at", *keys))).astype(np.int64),
+        }
+    ).filter(pl.Series(rated))
+    truth = pl.DataFrame(
+        {
+            "ticket_id": base["id"],
+            "account_id": account_ids(world, uid[item]),
+            "topic": pick(content.TOPICS, topic),
+            "sentiment": pick(content.SENTIMENTS, sentiment),
+            "urgency": urgency,
+            "created_at": created,
+        }
+    )
+    return {
+        "ticket": versions(pl.concat(states), "id", "updated_at"),
+        "ticket_comment": comments,
+        "satisfaction_rating": ratings,
+        "truth": truth,
+    }
+
+
+def _comments(
+    world: World,
+    population: Population,
+    keys: tuple[np.ndarray, np.ndarray, np.ndarray],
+    person: np.ndarray,
+    number_text: pl.Series,
+    feature: pl.Series,
+    mood: np.ndarray,
+    answered: np.ndarray,
+    solved: np.ndarray,
+) -> pl.DataFrame:
+    draws = world.draws
+    row, turn = repeated(1 + draws.poisson("turns", 1.1 * np.exp(-0.15 * mood), *keys).clip(0, 6))
+    of_row = tuple(key[row] for key in keys)
+    by_agent = turn % 2 == 0
+    spread = (turn + 0.5 * draws.uniform("turn at", *of_row, turn)) / 8
+    moment = answered[row] + np.where(turn == 0, 0, (spread * (solved - answered)[row]).astype(np.int64))
+    sentiment = content.sentiment_of(mood[row] + 0.6 * draws.normal("turn mood", *of_row, turn))
+    reply = content.by_class(
+        {k: content.CUSTOMER_REPLIES[k] for k in content.SENTIMENTS}, sentiment, draws, "reply", *of_row, turn
+    )
+    agent = pick(content.AGENT_REPLIES, draws.integer("agent reply", len(content.AGENT_REPLIES), *of_row, turn))
+    return pl.DataFrame(
+        {
+            "id": "2" + number_text[row] + pl.Series(turn).cast(pl.String),
+            "ticket_id": "1" + number_text[row],
+            "author_id": either(
+                by_agent, ids("8", 0, draws.integer("agent", AGENTS, *of_row), 13), user_ids(world, person[row])
+            ),
+            "body": content.fill(either(by_agent, agent, reply), feature=feature[row]),
+            "public": draws.chance("public", 0.93, *of_row, turn),
+            "created_at": moment,
+        }
+    )
