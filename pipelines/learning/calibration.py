@@ -1,4 +1,4 @@
-"""Platt scaling: probability = sigmoid(slope · margin + offset), so that contributions to the margin stay contributions."""
+"""Platt scaling: probability = sigmoid(slope · margin + offset), so that contributions to the margin still add up."""
 
 import numpy as np
 
@@ -17,7 +17,8 @@ def sigmoid(margin: np.ndarray) -> np.ndarray:
 def fit_platt(margin: np.ndarray, target: np.ndarray) -> tuple[float, float]:
     """Slope and offset by Newton's method on the penalised log loss.
 
-    Platt (1999), "Probabilistic outputs for support vector machines"; the penalty pulls towards the uncalibrated margin. The slope
+    Platt (1999), "Probabilistic outputs for support vector machines"; the penalty pulls towards the uncalibrated
+    margin. The slope
     stays positive: calibration must not turn the ranking around.
     """
     x = np.column_stack([np.asarray(margin, dtype=np.float64), np.ones(len(margin))])

@@ -1,6 +1,7 @@
 """The candidates: regularised logistic regression, gradient boosting, and the mean of both.
 
-A fitted learner is a plain dictionary; `margins` gives its log-odds, `contributions` splits them exactly over the original columns.
+A fitted learner is a plain dictionary; `margins` gives its log-odds, `contributions` splits them exactly over the
+original columns.
 """
 
 import math
@@ -25,10 +26,11 @@ PATIENCE = 25
 FEWEST_TREES = 10
 BOOSTING = {
     "boosting, small trees": {"num_leaves": 7, "learning_rate": 0.08, "feature_fraction": 0.3, "lambda_l2": 10.0},
-    "boosting, medium trees": {"num_leaves": 15, "learning_rate": 0.06, "feature_fraction": 0.4, "lambda_l2": 10.0},
-    "boosting, large trees": {"num_leaves": 31, "learning_rate": 0.05, "feature_fraction": 0.3, "lambda_l2": 20.0},
+    "boosting, large trees": {"num_leaves": 24, "learning_rate": 0.05, "feature_fraction": 0.3, "lambda_l2": 20.0},
 }
 CONTRIBUTION_ROWS = 20_000
+THREADED_ROWS = 5_000
+"""Below this, threads cost more than they save."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,10 @@ def fit_logistic_path(rows: Rows, target: np.ndarray, strengths: tuple[float, ..
         }
 
 
-def boosting_data(rows: Rows, target: np.ndarray, encoding: Encoding) -> "lightgbm.Dataset":
-    """Binned training data that several settings share."""
+def boosting_data(
+    rows: Rows, target: np.ndarray, encoding: Encoding, reference: "lightgbm.Dataset | None" = None
+) -> "lightgbm.Dataset":
+    """Binned rows that several settings share; validation rows are binned as those of `reference`."""
     import lightgbm
 
     return lightgbm.Dataset(
@@ -99,7 +103,8 @@ def boosting_data(rows: Rows, target: np.ndarray, encoding: Encoding) -> "lightg
         categorical_feature=encoding.categories,
         params={"max_bin": 63, "verbosity": -1, "data_random_seed": 1, "feature_pre_filter": False},
         free_raw_data=False,
-    )
+        reference=reference,
+    ).construct()
 
 
 def fit_boosting(
@@ -107,10 +112,10 @@ def fit_boosting(
     setting: str,
     seed: int,
     num_threads: int,
-    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    validation: "lightgbm.Dataset | None" = None,
     trees: int = MOST_TREES,
 ) -> dict:
-    """LightGBM with one of the `BOOSTING` settings; with `validation` (matrix, target) it stops early on its log loss."""
+    """LightGBM with one of the `BOOSTING` settings; with `validation` it stops early on its log loss."""
     import lightgbm
 
     size = len(data.label)
@@ -121,17 +126,15 @@ def fit_boosting(
         "min_data_in_leaf": int(min(60, max(5, size // 60))),
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
-        "max_bin": 63,
         "cat_smooth": 20.0,
         "max_cat_threshold": 16,
-        "feature_pre_filter": False,
         "deterministic": True,
         "force_row_wise": True,
         "seed": seed,
-        "num_threads": num_threads,
+        "num_threads": num_threads if size >= THREADED_ROWS else 1,
         "verbosity": -1,
     }
-    held_out = [] if validation is None else [data.create_valid(validation[0], label=validation[1].astype(np.float32))]
+    held_out = [] if validation is None else [validation]
     stop = [] if validation is None else [lightgbm.early_stopping(PATIENCE, verbose=False)]
     booster = lightgbm.train(parameters, data, num_boost_round=trees, valid_sets=held_out, callbacks=stop)
     used = booster.best_iteration if validation is not None and booster.best_iteration > 0 else trees
@@ -160,7 +163,8 @@ def contributions(
 ) -> tuple[np.ndarray, float]:
     """Contribution of every original column to the log-odds (rows × columns), and the base: they add up to `margins`.
 
-    Logistic: weight × (term − its mean over the training rows). Boosting: TreeSHAP, exact for trees (Lundberg et al., 2020, "From
+    Logistic: weight × (term − its mean over the training rows). Boosting: TreeSHAP, exact for trees (Lundberg et al.,
+    2020, "From
     local explanations to global understanding with explainable AI for trees").
     """
     result = np.zeros((len(rows.matrix), columns))

@@ -50,7 +50,7 @@ def write_card(
         parts += ["### By segment", _table(list(segments[0]), [list(row.values()) for row in segments])]
     parts += [
         "## Candidates",
-        "Chosen by log loss on validation rows that the candidate had not seen; the best of each family then met the test.",
+        "Chosen by log loss on validation rows that no candidate had seen; the best of each family then met the test.",
         _table(
             ["candidate", "log loss, validation", "log loss, test", "AUC, test", "chosen"],
             [
@@ -69,7 +69,8 @@ def write_card(
 
 def _data(model: FittedPrediction, figures: dict) -> str:
     lines = [
-        f"- {figures['n_rows']:,} rows of {figures['n_entities']:,} entities with a known answer, {figures['n_positive']:,} yes"
+        f"- {figures['n_rows']:,} rows with a known answer, {figures['n_positive']:,} yes, "
+        f"of {figures['n_entities']:,} entities"
     ]
     if "fit_from" in figures:
         lines.append(f"- one snapshot about every {figures['step_days']} days (closer ones overlap)")
@@ -79,7 +80,7 @@ def _data(model: FittedPrediction, figures: dict) -> str:
         )
         if figures["split"] == "time":
             lines.append(
-                f"- a gap of {figures['gap_days']} days in between: every answer learnt from was known when the test began"
+                f"- a gap of {figures['gap_days']} days between: every answer learnt from was known when the test began"
             )
     else:
         lines.append(f"- learnt from {figures['n_fit']:,} rows, judged on {figures['n_test']:,}")
@@ -90,10 +91,10 @@ def _limits(model: FittedPrediction, figures: dict, kept: bool, calibrated_on: s
     where = "newer rows than it learnt from" if calibrated_on == "time" else "entities that it had not learnt from"
     limits = [
         f"For the figures above, calibration was fitted on {where}, before the test.",
-        "The model that scores was refitted on all rows, the test rows too, and calibrated on what its forerunners said about rows "
+        "The model that scores was refitted on all rows, and calibrated on what its forerunners said about rows "
         "that they had not seen; it has more recent data than the figures show, and no figures of its own.",
         "Reasons say what moved this model's estimate, not what causes the outcome.",
-        f"Rates at the extremes rest on few cases: the test has {figures['n_test_entities_positive']:,} entities with a yes.",
+        f"Extreme rates rest on few cases: the test has {figures['n_test_entities_positive']:,} entities with a yes.",
         "Columns that were empty in the training period are not used until they have history.",
     ]
     if figures["split"] != "time":

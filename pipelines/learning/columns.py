@@ -40,7 +40,7 @@ def kind_of(dtype: pl.DataType) -> str | None:
 
 
 def tidy(frame: pl.DataFrame) -> pl.DataFrame:
-    """The same rows with what cannot be told apart made equal: blank text, NaN and infinity become null, time zones go."""
+    """The same rows with blank text, NaN and infinity as null, and times without zone."""
     return frame.with_columns(
         cs.float().map_batches(lambda s: s.set(~s.is_finite(), None)),
         (cs.string() | cs.categorical() | cs.enum()).cast(pl.String).str.strip_chars().replace("", None),
@@ -68,7 +68,8 @@ def choose_columns(
 ) -> tuple[list[Column], list[tuple[str, str]]]:
     """Usable columns and (column, reason) for the dropped ones.
 
-    `frame`: training rows, tidied; `target`: 0/1; `clusters`: entity of each row as an integer from 0. Looks at training rows only,
+    `frame`: training rows, tidied; `target`: 0/1; `clusters`: entity of each row as an integer from 0. Looks at
+    training rows only,
     so that the test has no say in what the model sees.
     """
     columns: list[Column] = []
@@ -95,7 +96,7 @@ def choose_columns(
 
 
 def as_numbers(values: pl.Series) -> pl.Series:
-    """Any column of numbers, booleans, dates (days since 1970) or numbers written as text, as Float64; the rest null."""
+    """Numbers, booleans, dates (days since 1970) or numbers written as text, as Float64; the rest null."""
     if values.dtype in (pl.Date, pl.Datetime):
         days = values.cast(pl.Datetime("us"), strict=False).dt.replace_time_zone(None).dt.epoch("us") / 86_400e6
         return days.cast(pl.Float64)
@@ -150,7 +151,8 @@ def _leak_sample(target: np.ndarray, clusters: np.ndarray, seed: int) -> tuple[n
 def _leak(values: pl.Series, kind: str, target: np.ndarray, sample: tuple[np.ndarray, np.ndarray]) -> str | None:
     """Why this column alone knows the answer too well, or None.
 
-    Bins of the column (and one for "missing") get their rate of yes in one half of the entities; the AUC is measured in the other.
+    Bins of the column (and one for "missing") get their rate of yes in one half of the entities; the AUC is measured in
+    the other.
     """
     missing = values.is_null().to_numpy()
     reason = _leak_by_presence(missing, target)
@@ -184,7 +186,8 @@ def _leak(values: pl.Series, kind: str, target: np.ndarray, sample: tuple[np.nda
 def _leak_by_presence(missing: np.ndarray, target: np.ndarray) -> str | None:
     """A column that is filled in (or left empty) only once the answer is known.
 
-    Where one of the two groups holds a single answer and that is no accident at the base rate. For a group of only "no", half of
+    Where one of the two groups holds a single answer and that is no accident at the base rate. For a group of only
+    "no", half of
     all "no" must be in it and the base rate be ordinary: rare outcomes leave innocent groups without a single yes.
     """
     base = float(target.mean())

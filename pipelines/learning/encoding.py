@@ -25,7 +25,8 @@ TEXT_VIEWS = (("word", (1, 2), 4_000), ("char_wb", (3, 5), 6_000))
 class Encoding:
     """What was learnt from the training rows about every column.
 
-    `columns`: one dictionary each with name, kind and, by kind: levels (category), reference_day (date without as_of), typical (value
+    `columns`: one dictionary each with name, kind and, by kind: levels (category), reference_day (date without as_of),
+    typical (value
     that reasons compare with), and the linear transform (low, high, centre, scale, mean, deviation, knots, flag_rate).
     `texts`: one dictionary per text column and view with vocabulary, weights and means.
     """
@@ -86,40 +87,45 @@ def encode(encoding: Encoding, frame: pl.DataFrame) -> np.ndarray:
 
 
 def linear_matrix(encoding: Encoding, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centred, robustly scaled terms (rows × terms, float32) from a tree matrix, and the column that each term belongs to.
+    """Centred, robustly scaled terms (rows × terms, float32) from a tree matrix, and the position of each one's column.
 
-    Numbers: clipped to their 0.5 % and 99.5 % quantiles, asinh of the distance to the median (a signed logarithm in the tails), plus
-    hinges at the quartiles when there are few columns: a linear spline. Missing is the mean, plus a flag where missing is common.
+    Numbers: clipped to their 0.5 % and 99.5 % quantiles, asinh of the distance to the median (a signed logarithm in the
+    tails), plus
+    hinges at the quartiles when there are few columns: a linear spline. Missing is the mean, plus a flag where missing
+    is common.
     """
-    terms: list[np.ndarray] = []
-    owners: list[int] = []
-    numbers = [i for i, column in enumerate(encoding.columns) if column["kind"] in ("number", "date")]
-    if numbers:
-        bent = _bend(encoding, matrix, numbers)
-        mean = np.array([encoding.columns[i]["mean"] for i in numbers], dtype=np.float32)
-        deviation = np.array([encoding.columns[i]["deviation"] for i in numbers], dtype=np.float32)
-        terms.append(np.nan_to_num((bent - mean) / deviation, nan=0.0))
-        owners += numbers
-        for place, i in enumerate(numbers):
-            for knot, middle, width in encoding.columns[i]["knots"]:
-                hinge = (np.maximum(bent[:, place] - knot, 0) - middle) / width
-                terms.append(np.nan_to_num(hinge, nan=0.0)[:, None])
-                owners.append(i)
+    owners = _term_owners(encoding)
+    result = np.zeros((len(matrix), len(owners)), dtype=np.float32)
+    place = 0
     for i, column in enumerate(encoding.columns):
         values = matrix[:, i]
-        if column["kind"] == "boolean":
-            terms.append(np.nan_to_num(2 * (values - np.float32(column["mean"])), nan=0.0)[:, None])
-            owners.append(i)
-        elif column["kind"] == "category":
-            rates = np.array(column["rates"], dtype=np.float32)
-            terms.append(2 * ((values[:, None] == np.arange(len(rates))) - rates))
-            owners += [i] * len(rates)
+        terms: list[np.ndarray] = []
+        if column["kind"] in ("number", "date"):
+            bent = _bend(column, values)
+            terms.append((bent - np.float32(column["mean"])) / np.float32(column["deviation"]))
+            for knot, middle, width in column["knots"]:
+                terms.append((np.maximum(bent - np.float32(knot), 0) - np.float32(middle)) / np.float32(width))
+        elif column["kind"] == "boolean":
+            terms.append(2 * (values - np.float32(column["mean"])))
+        else:
+            terms += [2 * ((values == code) - np.float32(rate)) for code, rate in enumerate(column["rates"])]
         if column["flag_rate"] is not None:
-            terms.append((2 * (np.isnan(values) - np.float32(column["flag_rate"])))[:, None])
-            owners.append(i)
-    if not terms:
-        return np.zeros((len(matrix), 0), dtype=np.float32), np.zeros(0, dtype=np.int64)
-    return np.hstack(terms).astype(np.float32, copy=False), np.array(owners, dtype=np.int64)
+            terms.append(2 * (np.isnan(values) - np.float32(column["flag_rate"])))
+        for term in terms:
+            result[:, place] = term
+            place += 1
+    return np.nan_to_num(result, copy=False, nan=0.0), owners
+
+
+def _term_owners(encoding: Encoding) -> np.ndarray:
+    """Position of the column that each linear term belongs to."""
+    owners: list[int] = []
+    for i, column in enumerate(encoding.columns):
+        terms = {"boolean": 1, "category": len(column.get("rates", ()))}.get(
+            column["kind"], 1 + len(column.get("knots", ()))
+        )
+        owners += [i] * (terms + (column["flag_rate"] is not None))
+    return np.array(owners, dtype=np.int64)
 
 
 def text_matrix(encoding: Encoding, frame: pl.DataFrame) -> "tuple[sparse.csr_matrix | None, np.ndarray]":
@@ -140,7 +146,7 @@ def text_matrix(encoding: Encoding, frame: pl.DataFrame) -> "tuple[sparse.csr_ma
 
 
 def scoring_notes(encoding: Encoding, frame: pl.DataFrame) -> list[str]:
-    """What is different about these rows from the ones learnt from, in words: columns that are gone or cannot be read."""
+    """What is missing from these rows, in words: columns that are gone or cannot be read."""
     notes = []
     for name in encoding.names:
         if name not in frame.columns:
@@ -201,9 +207,8 @@ def _learn_linear(states: list[dict], matrix: np.ndarray) -> None:
         scale = (q3 - q1) / 1.349 or float(np.mean(np.abs(clipped - centre))) or 1.0
         states[i].update(low=low, high=high, centre=centre, scale=scale, typical=centre)
         states[i]["knots"] = []
-    draft = Encoding(states, [], None)
     for place, i in enumerate(numeric):
-        bent = _bend(draft, matrix, [i])[:, 0]
+        bent = _bend(states[i], matrix[:, i])
         known = bent[~np.isnan(bent)].astype(np.float64)
         states[i]["mean"] = float(known.mean()) if len(known) else 0.0
         states[i]["deviation"] = (float(known.std()) if len(known) else 0.0) or 1.0
@@ -233,16 +238,10 @@ def _learn_linear(states: list[dict], matrix: np.ndarray) -> None:
             seen.add(pattern)
 
 
-def _bend(encoding: Encoding, matrix: np.ndarray, places: list[int]) -> np.ndarray:
+def _bend(column: dict, values: np.ndarray) -> np.ndarray:
     """Clip and take asinh of the scaled distance to the median; float32, nan stays."""
-
-    def each(key: str) -> np.ndarray:
-        return np.array([encoding.columns[i][key] for i in places], dtype=np.float32)
-
-    bent = np.clip(matrix[:, places], each("low"), each("high"))
-    bent -= each("centre")
-    bent /= each("scale")
-    return np.arcsinh(bent, out=bent)
+    clipped = np.clip(values, np.float32(column["low"]), np.float32(column["high"]))
+    return np.arcsinh((clipped - np.float32(column["centre"])) / np.float32(column["scale"]))
 
 
 def _quantiles(ordered: np.ndarray, shares: Sequence[float]) -> list[float]:

@@ -1,4 +1,4 @@
-"""How good probabilities are. Arrays in, figures out: `target` is 0/1, `probability` within (0, 1), one entry per row."""
+"""How good probabilities are. Arrays with one entry per row in (`target` 0/1, `probability` in (0, 1)), figures out."""
 
 import math
 
@@ -20,7 +20,7 @@ def log_loss(target: np.ndarray, probability: np.ndarray) -> float:
 
 
 def brier(target: np.ndarray, probability: np.ndarray) -> float:
-    """Mean squared error of the probabilities. Brier (1950), "Verification of forecasts expressed in terms of probability"."""
+    """Mean squared error. Brier (1950), "Verification of forecasts expressed in terms of probability"."""
     return float(np.mean((np.asarray(probability, dtype=np.float64) - target) ** 2))
 
 
@@ -47,7 +47,7 @@ def auc_error(value: float, positives: int, negatives: int) -> float:
 
 
 def average_precision(target: np.ndarray, score: np.ndarray) -> float:
-    """Area under precision over recall as a step function, ties taken together. As scikit-learn's `average_precision_score`."""
+    """Area under precision over recall as a step function, as scikit-learn's `average_precision_score`."""
     target = np.asarray(target) > 0
     if not target.any():
         return float("nan")
@@ -90,7 +90,7 @@ def lift(target: np.ndarray, score: np.ndarray, share: float = 0.1) -> float:
 
 
 def decile_table(target: np.ndarray, probability: np.ndarray) -> pl.DataFrame:
-    """One row per tenth of the rows, the most likely first: predicted and observed rate, lift, share of all yes so far (gain)."""
+    """One row per tenth, the most likely first: predicted and observed rate, lift, share of all yes so far (gain)."""
     order = np.argsort(-np.asarray(probability), kind="stable")
     rate, total = float(np.mean(target)), float(np.sum(target))
     rows, found = [], 0.0

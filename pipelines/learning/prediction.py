@@ -105,11 +105,14 @@ def fit_prediction(
 ) -> FitResult:
     """Fit, judge and decide whether to keep.
 
-    `frame`: features, `spec.entity_key`, `spec.as_of` (Date or Datetime) and `spec.target` (boolean, null while not known; such rows are
-    ignored). `descriptions`: feature → words, for reasons. `champion`: the model in use. Deterministic for the same rows,
+    `frame`: features, `spec.entity_key`, `spec.as_of` (Date or Datetime) and `spec.target` (boolean, null while not
+    known; such rows are
+    ignored). `descriptions`: feature → words, for reasons. `champion`: the model in use. Deterministic for the same
+    rows,
     seed and machine.
 
-    Raises TooLittleData with the reason in words, ValueError if the key or target column is missing or of the wrong type.
+    Raises TooLittleData with the reason in words, ValueError if the key or target column is missing or of the wrong
+    type.
     """
     from threadpoolctl import threadpool_limits
 
@@ -128,9 +131,7 @@ def fit_prediction(
         columns, dropped = choose_columns(
             training.frame[split.train], training.target[split.train], training.clusters[split.train], spec, seed
         )
-        say(
-            f"{spec.name}: {len(split.train):,} rows to learn from, {len(split.test):,} to judge, {len(columns)} columns"
-        )
+        say(f"{spec.name}: {len(split.train):,} rows to learn from, {len(split.test):,} to judge on")
         return _fit(training, split, columns, dropped, spec, dict(descriptions or {}), champion, seed, num_threads, say)
 
 
@@ -263,8 +264,9 @@ def _try_candidates(
         if rows.matrix.shape[1] == 0:
             continue
         data = boosting_data(rows, target, encoding)
+        validation = boosting_data(unseen, answers, encoding, reference=data)
         for setting in BOOSTING:
-            learner = fit_boosting(data, setting, seed, num_threads, (unseen.matrix, answers))
+            learner = fit_boosting(data, setting, seed, num_threads, validation)
             trees[setting].append(max(learner["trees"], FEWEST_TREES))
             collected.setdefault(setting, []).append(margins(learner, unseen, num_threads))
     out_of_fold = {name: np.concatenate(parts) for name, parts in collected.items() if len(parts) == len(split.inner)}
@@ -333,7 +335,7 @@ def _fit_parts(
 def _encoded(
     training: Training, rows: np.ndarray, columns: list[Column], spec: PredictionSpec
 ) -> tuple[Encoding, Rows]:
-    part = training.frame[rows]
+    part = training.frame if len(rows) == training.frame.height else training.frame[rows]
     as_of = spec.as_of if training.days is not None else None
     encoding, matrix = fit_encoding(part, columns, training.clusters[rows], as_of)
     return encoding, encoded_rows(encoding, matrix, part)
@@ -419,8 +421,10 @@ def _against_champion(
 ) -> tuple[bool, str]:
     """Is the challenger at least as good, within noise, as the champion on the same test rows?
 
-    A champion was refitted on all that was known when it was made, often on these very test rows, so its own probabilities would be
-    judged on what it has learnt by heart. Where enough test rows are younger than its answers, it is compared as it is; otherwise its
+    A champion was refitted on all that was known when it was made, often on these very test rows, so its own
+    probabilities would be
+    judged on what it has learnt by heart. Where enough test rows are younger than its answers, it is compared as it is;
+    otherwise its
     recipe (columns and settings) is fitted on the challenger's training rows and compared, like with like.
     """
     question = (champion.spec.target, champion.spec.horizon_days, champion.spec.entity_key)
@@ -476,7 +480,7 @@ def _refit_champion(
     seed: int,
     num_threads: int,
 ) -> np.ndarray | None:
-    """What the champion's recipe says about the test after learning what the challenger learnt; None if it is the same recipe."""
+    """What the champion's recipe says about the test, learning from the same rows; None if it is the same recipe."""
     texts = dict.fromkeys(text["name"] for text in champion.encoding.texts)
     columns = [Column(column["name"], column["kind"]) for column in champion.encoding.columns]
     columns += [Column(name, "text") for name in texts]
@@ -526,8 +530,8 @@ def _as_boolean(values: pl.Series, spec: PredictionSpec) -> pl.Series:
     if values.dtype.is_numeric() and values.is_in([0, 1]).all():
         return values.cast(pl.Boolean)
     raise ValueError(
-        f"{spec.name}: the target {spec.target!r} must be true, false or null; it is {values.dtype} with values such as "
-        f"{values.unique().head(3).to_list()}. Make it a boolean in the outcomes model."
+        f"{spec.name}: the target {spec.target!r} must be true, false or null; it is {values.dtype} with values "
+        f"such as {values.unique().head(3).to_list()}. Make it a boolean in the outcomes model."
     )
 
 

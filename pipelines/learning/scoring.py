@@ -85,10 +85,14 @@ def score_prediction(
 ) -> pl.DataFrame:
     """Score rows of features; one row each, in their order.
 
-    Returns entity_key, as_of (Date, null without time), probability (Float64), score (Int32, 1-99: percentile among these rows),
-    grade (A-E: fifths of the score, A the most likely), expected_value (value × probability, null without a value), reasons (JSON: the base, the
-    strongest features and the remainder, whose contributions sum to the log-odds) and reason_1 to reason_3 (words, never null).
-    A column that is missing counts as empty, and is logged; a new one is ignored. `descriptions`: feature → words; those of
+    Returns entity_key, as_of (Date, null without time), probability (Float64), score (Int32, 1-99: percentile among
+    these rows),
+    grade (A-E: fifths of the score, A the most likely), expected_value (value × probability, null without a value),
+    reasons (JSON: the base, the
+    strongest features and the remainder, whose contributions sum to the log-odds) and reason_1 to reason_3 (words,
+    never null).
+    A column that is missing counts as empty, and is logged; a new one is ignored. `descriptions`: feature → words;
+    those of
     the fit when None.
 
     Raises ValueError if the key column is missing.

@@ -10,7 +10,8 @@ RISK = re.compile(r"churn|leav|cancel|default|fraud|late|lost|escalat|complain",
 class PredictionSpec:
     """A yes-or-no question about an entity.
 
-    The frame it is asked of has one row per `entity_key` and `as_of`, the features known then, and `target` (boolean, null while
+    The frame it is asked of has one row per `entity_key` and `as_of`, the features known then, and `target` (boolean,
+    null while
     the answer is not known). `as_of=None` says that the table has no time.
     """
 
@@ -37,7 +38,8 @@ class PredictionSpec:
     likelihood_word: str | None = None
     """What a reason raises or lowers: "risk" or "chance"; guessed from the name when None."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
         if not self.name or not self.entity_key or not self.target:
             raise ValueError("A prediction needs a name, an entity_key and a target.")
         if self.entity_key == self.target:

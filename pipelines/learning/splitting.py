@@ -1,6 +1,7 @@
 """Which rows teach, which calibrate and which judge.
 
-With time: train on older snapshots, judge on the newest, and leave out in between every snapshot whose answer was not yet known when
+With time: train on older snapshots, judge on the newest, and leave out in between every snapshot whose answer was not
+yet known when
 the test began. Inside the training period the same cut is made once more: its newer part chooses and calibrates.
 """
 
@@ -47,7 +48,8 @@ def split_rows(
 ) -> Split:
     """Cut by time where there is enough of it, else by entities, and say so.
 
-    `days`: day number of each row's as_of, None for a table without time; `clusters`: entity of each row, integers from 0;
+    `days`: day number of each row's as_of, None for a table without time; `clusters`: entity of each row, integers from
+    0;
     `target`: 0/1. All of equal length; only rows with a known answer.
     """
     everything = np.arange(len(target))
@@ -60,14 +62,14 @@ def split_rows(
             if inner_cut is not None and _enough(clusters, target, inner_cut[0], min_rows // 4, min_positives // 4):
                 return Split("time", train, test, [inner_cut], "time")
             notes.append(
-                "The training period is too short for a second cut by time; choice and calibration use whole entities held "
-                "out within it."
+                "The training period is too short for a second cut by time; choice and calibration use whole entities "
+                "held out within it."
             )
             return Split("time", train, test, _folds(clusters, target, train, seed), "entities", notes)
         notes.append(
-            f"**Not judged out of time**: between {_as_date(days.min())} and {_as_date(days.max())} there are not enough known "
-            f"answers on both sides of a gap of {horizon_days} days. A random fifth of the entities is held out instead; "
-            "expect the figures to be too good."
+            f"**Not judged out of time**: {_as_date(days.min())} to {_as_date(days.max())} has not enough "
+            f"known answers on both sides of a gap of {horizon_days} days. A random fifth of the entities is held out "
+            "instead; expect the figures to be too good."
         )
         kind = "entities"
     else:
@@ -89,7 +91,7 @@ def _cut(
     share: float,
     min_positives: int,
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Older and newer rows with the gap between them left out; the newer part grows until it has enough of both answers."""
+    """Older and newer rows without the gap between them; the newer part grows until it has enough of both answers."""
     points = np.unique(days[rows])
     most = max(1, len(points) // 2)
     for size in range(max(1, round(len(points) * share)), most + 1):

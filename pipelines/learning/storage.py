@@ -43,7 +43,8 @@ def save_model(model: FittedPrediction, path: Path) -> None:
 def load_model(path: Path) -> FittedPrediction:
     """Read a model that `save_model` wrote.
 
-    Raises FileNotFoundError, or ModelRefused if the file is damaged, from another version, or holds anything but plain values
+    Raises FileNotFoundError, or ModelRefused if the file is damaged, from another version, or holds anything but plain
+    values
     and arrays.
     """
     import zipfile

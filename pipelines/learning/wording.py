@@ -11,7 +11,8 @@ AGGREGATES = re.compile(r"_(?:sum|count|avg|average|min|max|median|distinct|rate
 def stem(feature: str) -> str:
     """The source that a feature stems from, so that three windows of one measure do not fill three reasons.
 
-    >>> stem("usage_logins_sum_7d_vs_28d"), stem("days_since_last_usage"), stem("account_tickets_count_ever"), stem("industry")
+    >>> stem("usage_logins_sum_7d_vs_28d"), stem("days_since_last_usage"), stem("account_tickets_count_ever"),
+    stem("industry")
     ('usage', 'usage', 'account_tickets', 'industry')
     """
     parent = next((prefix for prefix in PARENTS if feature.startswith(prefix)), "")
@@ -28,7 +29,8 @@ def humanise(feature: str) -> str:
     """A column name as words, where nobody has described it.
 
     >>> humanise("tickets_count_28d"), humanise("custom_industry_segment__c"), humanise("usage_logins_sum_7d_vs_28d")
-    ('Tickets count in the last 28 days', 'Industry segment', 'Usage logins sum in the last 7 days against the last 28 days')
+    ('Tickets count in the last 28 days', 'Industry segment', 'Usage logins sum in the last 7 days against the last 28
+    days')
     """
     name = re.sub(r"__c$", "", feature.strip())
     name = name.removeprefix("custom_")
@@ -58,7 +60,9 @@ def describe_value(value: object, kind: str) -> str:
     if kind == "number":
         return _number(float(value))
     text = " ".join(str(value).split())
-    return f"“{text[:57]}…”" if kind == "text" and len(text) > 58 else text
+    if kind != "text":
+        return text
+    return f"“{text}”" if len(text) <= 58 else f"“{text[:57]}…”"
 
 
 def reason_text(
