@@ -130,8 +130,9 @@ def interval_half_widths(errors: np.ndarray) -> np.ndarray:
 
     A split conformal interval (Vovk et al. 2005; Lei et al. 2018) on errors divided by h^b, the growth with the
     step h; b is fitted to the mean absolute errors and drawn to 1/4, since a few origins say little about it.
-    Errors of one origin move together, so the number of independent ones is the number of origins: the width
-    grows by the ratio of Student's t to the normal quantile, as for any scale known from so few draws.
+    Errors of one origin move together, so the number of independent ones is the number of origins, and one of
+    them was spent on choosing the method: the width grows by the ratio of Student's t to the normal quantile, as
+    for any scale known from so few draws.
     """
     count, horizon = errors.shape
     steps = np.arange(1, horizon + 1)
@@ -146,7 +147,8 @@ def interval_half_widths(errors: np.ndarray) -> np.ndarray:
         growth = float(np.clip((slope + 0.25) / 2, 0.0, 1.0))
     profile = steps**growth
     level = min(1.0, INTERVAL * (1 + 1 / size.size))
-    return float(np.quantile(size / profile, level)) * _few_draws(count) * profile
+    draws = max(min(count, 2), count - 1)
+    return float(np.quantile(size / profile, level)) * _few_draws(draws) * profile
 
 
 def _few_draws(count: int) -> float:
