@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "extraction": {"extraction", "settings", "warehouse", "quality"},
     "quality": {"quality", "settings", "warehouse", "extraction"},
     "sample": {"sample"},
-    "publishing": {"publishing", "settings", "locking"},
+    "publishing": {"publishing", "settings", "quality"},
     "locking": set(),
     "settings": set(),
     "transformation": {"settings"},

@@ -1,0 +1,72 @@
+"""The release: everything in the warehouse's schema `published`, audited, as one file that users query."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from pipelines.publishing import build_release
+from pipelines.quality.publish import audit_release
+from pipelines.settings import data_dir, published_path, warehouse_path
+from pipelines.warehouse import Warehouse
+
+KEY_METADATA = "scorecast/key"
+"""Metadata of a published asset: its key columns, comma-separated; without it the table's first column."""
+
+
+def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
+    """The asset `published/release`, downstream of every published table."""
+    keys = {
+        spec.key.path[-1]: str(spec.metadata[KEY_METADATA]).split(",")
+        for spec in tables
+        if KEY_METADATA in spec.metadata
+    }
+
+    @dg.asset(
+        key=["published", "release"],
+        deps=[spec.key for spec in tables],
+        check_specs=[
+            dg.AssetCheckSpec(
+                "audit",
+                asset=["published", "release"],
+                blocking=True,
+                description="Great Expectations on what is about to be published; a failure keeps the last release.",
+            )
+        ],
+        group_name="published",
+        kinds={"duckdb", "greatexpectations"},
+        owners=["team:data"],
+        description="published.duckdb: built beside the last release, audited, swapped in whole.",
+        pool="warehouse",
+    )
+    def release(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+        docs = data_dir() / "reports" / "publish"
+        findings = []
+
+        def audit(connection):
+            findings.extend(audit_release(connection, keys, docs))
+            return findings
+
+        made = build_release(
+            warehouse_path(), published_path(), data_dir() / "releases", audit, context.run_id, datetime.now(UTC)
+        )
+        warnings = [finding.message for finding in findings if not finding.success]
+        return dg.MaterializeResult(
+            metadata={
+                "release_id": made.release_id,
+                "as_of_date": str(made.as_of_date),
+                "note": made.note,
+                "tables": dg.MetadataValue.json({table: described["rows"] for table, described in made.tables.items()}),
+                "data_docs": dg.MetadataValue.url((docs / "index.html").as_uri()),
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name="audit",
+                    passed=True,
+                    description="\n".join(warnings) or "Everything holds.",
+                    metadata={"expectations": len(findings), "warnings": len(warnings)},
+                )
+            ],
+        )
+
+    return release

@@ -1,0 +1,60 @@
+"""One run at a time: a lock that the kernel frees when its holder dies."""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+POLL_SECONDS = 0.2
+
+
+class LockTimeoutError(TimeoutError):
+    """Another run held the lock for longer than this one was ready to wait."""
+
+
+@contextmanager
+def run_lock(
+    path: Path, owner: str, timeout: float = 3600.0, on_wait: Callable[[str], None] = lambda holder: None
+) -> Iterator[None]:
+    """
+    Hold `path` exclusively; wait up to `timeout` seconds, saying once through `on_wait` who holds it.
+
+    The lock is the kernel's (`flock`), so a killed process leaves none behind; the file's text is only for people.
+    Raises `LockTimeoutError` with the holder.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        deadline, told = time.monotonic() + timeout, False
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                holder = _holder(path)
+                if not told:
+                    on_wait(holder)
+                    told = True
+                if time.monotonic() > deadline:
+                    raise LockTimeoutError(
+                        f"{holder} has held {path} for more than {timeout:.0f} s. Wait for it, or stop that process."
+                    ) from None
+                time.sleep(POLL_SECONDS)
+        file.truncate(0)
+        file.write(json.dumps({"owner": owner, "pid": os.getpid(), "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"}))
+        file.flush()
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _holder(path: Path) -> str:
+    try:
+        said = json.loads(path.read_text())
+        return f"{said['owner']} (process {said['pid']}, since {said['since']} UTC)"
+    except (OSError, ValueError, KeyError):
+        return "another run"

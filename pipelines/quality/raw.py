@@ -1,0 +1,145 @@
+"""The gate on raw input: may what was loaded go on into the warehouse?"""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.quality.findings import Finding
+from pipelines.quality.suites import Rule, Suite, validate
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+    from pipelines.extraction.contracts import Entity, Source
+
+STALE_AFTER_DAYS = 7
+MIN_ROWS_FOR_SHARE = 100
+"""A few bad rows among a handful say nothing about a load."""
+
+
+def check_raw(
+    connection: "duckdb.DuckDBPyConnection",
+    sources: "Sequence[Source]",
+    as_of: date,
+    quarantine_limit: float,
+    docs: Path,
+) -> list[Finding]:
+    """
+    Check what each source's last load brought, one suite a source.
+
+    The tables are profiled in DuckDB (a first load may have millions of rows), the profile, one row a table, is what
+    Great Expectations checks. Blocking: keys null or not unique, rows lost, too many rows in quarantine. Warned of:
+    nothing new for a week, a table without rows.
+    """
+    suites = []
+    for source in sources:
+        frame = profile(connection, source, as_of)
+        if frame.height:
+            suites.append(Suite(source.name, frame, rules(quarantine_limit), shown_by=("table",)))
+    return validate("raw", suites, docs) if suites else []
+
+
+def rules(quarantine_limit: float) -> list[Rule]:
+    """What must hold for every table of a source."""
+
+    def at_most(column: str, most: float, says: str, is_blocking: bool = True) -> Rule:
+        arguments = {"column": column, "min_value": 0, "max_value": most}
+        return Rule("ExpectColumnValuesToBeBetween", arguments, says, is_blocking)
+
+    return [
+        at_most("null_keys", 0, "every row has its key"),
+        at_most("duplicate_keys", 0, "every key (with its version) is there once"),
+        at_most(
+            "quarantined_share", quarantine_limit, f"at most {quarantine_limit:.0%} of the new rows are in quarantine"
+        ),
+        at_most("lost_rows", 0, "every row of every file is loaded or in quarantine"),
+        at_most(
+            "days_since_newest", STALE_AFTER_DAYS, f"something new within {STALE_AFTER_DAYS} days", is_blocking=False
+        ),
+        Rule(
+            "ExpectColumnValuesToBeBetween",
+            {"column": "rows", "min_value": 1},
+            "the table has rows",
+            is_blocking=False,
+        ),
+    ]
+
+
+def profile(connection: "duckdb.DuckDBPyConnection", source: "Source", as_of: date) -> "pl.DataFrame":
+    """
+    One row per table of the source that is there.
+
+    Columns: table (String), rows, null_keys, duplicate_keys, lost_rows (Int64), quarantined_share (Float64, of the
+    files of the last load), days_since_newest (Int64, null where the contract names no time).
+    """
+    import polars as pl
+
+    schema = f"raw_{source.name}"
+    present = {
+        name
+        for (name,) in connection.execute(
+            "select table_name from duckdb_tables() where schema_name = ?", [schema]
+        ).fetchall()
+    }
+    rows = [_profile_table(connection, schema, entity, as_of) for entity in source.entities if entity.name in present]
+    columns = {
+        "table": pl.String,
+        "rows": pl.Int64,
+        "null_keys": pl.Int64,
+        "duplicate_keys": pl.Int64,
+        "lost_rows": pl.Int64,
+        "quarantined_share": pl.Float64,
+        "days_since_newest": pl.Int64,
+    }
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def _profile_table(
+    connection: "duckdb.DuckDBPyConnection", schema: str, entity: "Entity", as_of: date
+) -> tuple[object, ...]:
+    table = f'{schema}."{entity.name}"'
+    keys = [f'"{name}"' for name in dict.fromkeys((*entity.key, *((entity.version,) if entity.version else ())))]
+    any_null = " or ".join(f"{key} is null" for key in keys[: len(entity.key)])
+    total, nulls, distinct, newest = connection.execute(
+        f"select count(*), count(*) filter (where {any_null}), count(distinct ({', '.join(keys)})),"
+        f" max({_as_date(entity)}) from {table}"
+    ).fetchone()
+    read, put_aside = connection.execute(
+        f"select coalesce(sum(rows), 0), coalesce(sum(quarantined), 0) from {schema}._manifest"
+        " where entity = ? and status = 'loaded'",
+        [entity.name],
+    ).fetchone()
+    last_read, last_aside = connection.execute(
+        f"""
+        select coalesce(sum(rows), 0), coalesce(sum(quarantined), 0)
+        from {schema}._manifest
+        where entity = ? and loaded_at = (select max(loaded_at) from {schema}._manifest where entity = ?)
+        """,
+        [entity.name, entity.name],
+    ).fetchone()
+    (repeated,) = connection.execute(
+        f"""
+        select count(*) from {schema}._quarantine
+        where entity = ? and reason like 'duplicate key%already loaded%'
+            and loaded_at = (select max(loaded_at) from {schema}._manifest where entity = ?)
+        """,
+        [entity.name, entity.name],
+    ).fetchone()
+    bad = max(last_aside - repeated, 0)
+    share = bad / last_read if last_read >= MIN_ROWS_FOR_SHARE else 0.0
+    lost = int(read) - int(put_aside) - int(total)
+    age = (as_of - newest).days if newest else None
+    return (entity.name, total, nulls, total - distinct, max(lost, 0), share, max(age, 0) if age is not None else None)
+
+
+def _as_date(entity: "Entity") -> str:
+    """The contract's time as a date, however it is written."""
+    if entity.time is None:
+        return "null::date"
+    column = f'"{entity.time}"'
+    if entity.time_unit in ("epoch_s", "epoch_ms"):
+        per_second = 1 if entity.time_unit == "epoch_s" else 1000
+        return f"make_timestamp({column} * {1_000_000 // per_second})::date"
+    return f"{column}::date"

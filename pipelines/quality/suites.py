@@ -1,0 +1,124 @@
+"""Great Expectations in small: named expectations on a frame of just the columns they look at, findings in words."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.quality.findings import Finding
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MAX_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One expectation: Great Expectations' class and arguments, and what it means to people."""
+
+    kind: str
+    """Class in `great_expectations.expectations`, e.g. `ExpectColumnValuesToNotBeNull`."""
+    arguments: Mapping[str, Any]
+    says: str
+    """What must hold, in words."""
+    is_blocking: bool = True
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The rules of one table or source, and the frame they look at."""
+
+    name: str
+    frame: "pl.DataFrame"
+    rules: Sequence[Rule]
+    shown_by: tuple[str, ...] = field(default=())
+    """Columns that name an offending row in messages."""
+
+
+def validate(gate: str, suites: Sequence[Suite], docs: Path) -> list[Finding]:
+    """
+    Check every suite and write Great Expectations' Data Docs to `docs` (`index.html` there).
+
+    Great Expectations gets pandas batches: its SQL engine reads DuckDB results after the connection is closed.
+    """
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    import great_expectations as gx
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    for site in list(context.get_site_names()):
+        context.delete_data_docs_site(site)
+    context.add_data_docs_site(site_name=gate, site_config=_site(docs))
+    source = context.data_sources.add_pandas("frames")
+    findings: list[Finding] = []
+    for suite in suites:
+        findings += _validate_one(context, source, gate, suite)
+    context.build_data_docs()
+    return findings
+
+
+def _site(docs: Path) -> dict:
+    docs.mkdir(parents=True, exist_ok=True)
+    return {
+        "class_name": "SiteBuilder",
+        "show_how_to_buttons": False,
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)},
+    }
+
+
+def _validate_one(context: Any, source: Any, gate: str, suite: Suite) -> list[Finding]:
+    import great_expectations as gx
+    from great_expectations import expectations
+
+    built = [
+        getattr(expectations, rule.kind)(**rule.arguments, meta={"number": number}, notes=rule.says)
+        for number, rule in enumerate(suite.rules)
+    ]
+    batch = source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("all rows")
+    validation = context.validation_definitions.add(
+        gx.ValidationDefinition(
+            name=suite.name,
+            data=batch,
+            suite=context.suites.add(gx.ExpectationSuite(name=suite.name, expectations=built)),
+        )
+    )
+    result_format: dict[str, Any] = {"result_format": "SUMMARY", "partial_unexpected_count": MAX_EXAMPLES}
+    if suite.shown_by:
+        result_format["unexpected_index_column_names"] = list(suite.shown_by)
+        result_format["result_format"] = "COMPLETE"
+    outcome = validation.run(batch_parameters={"dataframe": suite.frame.to_pandas()}, result_format=result_format)
+    findings = []
+    for result in outcome.results:
+        rule = suite.rules[result.expectation_config.meta["number"]]
+        findings.append(
+            Finding(
+                gate=gate,
+                suite=suite.name,
+                expectation=rule.says,
+                success=bool(result.success),
+                is_blocking=rule.is_blocking,
+                message=f"{suite.name}: {rule.says}" + ("" if result.success else f", but {_seen(result, suite)}"),
+            )
+        )
+    return findings
+
+
+def _seen(result: Any, suite: Suite) -> str:
+    """What was seen instead: the observed value, or how many rows and which."""
+    seen = result.result or {}
+    if result.exception_info and result.exception_info.get("exception_message"):
+        return f"it could not be checked: {result.exception_info['exception_message']}"
+    if seen.get("observed_value") is not None:
+        return f"there is {seen['observed_value']}"
+    count = seen.get("unexpected_count")
+    rows = seen.get("unexpected_index_list") or []
+    if rows:
+        examples = ["; ".join(f"{name} {row[name]}" for name in row) for row in rows[:MAX_EXAMPLES]]
+    else:
+        examples = [str(value) for value in (seen.get("partial_unexpected_list") or [])[:MAX_EXAMPLES]]
+    return f"not in {count} of {suite.frame.height} rows, e.g. {', '.join(examples) or 'none shown'}"
