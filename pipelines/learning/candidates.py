@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)
 """Inverse regularisation of the logistic candidates; chosen out of sample."""
-MOST_TREES = 300
-PATIENCE = 25
+MOST_TREES = 200
+PATIENCE = 20
 FEWEST_TREES = 10
 BOOSTING = {
-    "boosting, small trees": {"num_leaves": 7, "learning_rate": 0.08, "feature_fraction": 0.3, "lambda_l2": 10.0},
-    "boosting, large trees": {"num_leaves": 24, "learning_rate": 0.05, "feature_fraction": 0.3, "lambda_l2": 20.0},
+    "boosting, small trees": {"num_leaves": 7, "learning_rate": 0.1, "feature_fraction": 0.3, "lambda_l2": 10.0},
+    "boosting, large trees": {"num_leaves": 24, "learning_rate": 0.06, "feature_fraction": 0.3, "lambda_l2": 20.0},
 }
 CONTRIBUTION_ROWS = 20_000
 THREADED_ROWS = 5_000
@@ -101,7 +101,13 @@ def boosting_data(
         label=target.astype(np.float32),
         feature_name=[f"f{number}" for number in range(rows.matrix.shape[1])],
         categorical_feature=encoding.categories,
-        params={"max_bin": 63, "verbosity": -1, "data_random_seed": 1, "feature_pre_filter": False},
+        params={
+            "max_bin": 63,
+            "verbosity": -1,
+            "data_random_seed": 1,
+            "bin_construct_sample_cnt": 10_000,
+            "feature_pre_filter": False,
+        },
         free_raw_data=False,
         reference=reference,
     ).construct()

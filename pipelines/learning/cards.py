@@ -49,6 +49,11 @@ def write_card(
         segments = figures["segments"]
         parts += ["### By segment", _table(list(segments[0]), [list(row.values()) for row in segments])]
     parts += [
+        "## What moves the estimate most",
+        _table(
+            ["column", "mean contribution to the log-odds, either way"],
+            [list(row.values()) for row in figures["strongest"]],
+        ),
         "## Candidates",
         "Chosen by log loss on validation rows that no candidate had seen; the best of each family then met the test.",
         _table(

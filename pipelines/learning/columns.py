@@ -16,6 +16,7 @@ ID_NAME = re.compile(r"(?:^|[_\s])(?:id|key|number|no|nr|uuid|guid)$", re.IGNORE
 ID_SHARE = 0.95
 MOST_LEVELS = 40
 FEWEST_ENTITIES = 5
+FEWEST_ENTITIES_LEAK = 10
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def choose_columns(
             continue
         kind, reason = _judge(frame[name], clusters, spec)
         if reason is None:
-            reason = _leak(frame[name], kind, target, sample)
+            reason = _leak(frame[name], kind, target, clusters, sample)
         if reason is not None:
             dropped.append((name, reason))
         else:
@@ -148,14 +149,16 @@ def _leak_sample(target: np.ndarray, clusters: np.ndarray, seed: int) -> tuple[n
     return chosen[half[chosen] == 0], chosen[half[chosen] == 1]
 
 
-def _leak(values: pl.Series, kind: str, target: np.ndarray, sample: tuple[np.ndarray, np.ndarray]) -> str | None:
+def _leak(
+    values: pl.Series, kind: str, target: np.ndarray, clusters: np.ndarray, sample: tuple[np.ndarray, np.ndarray]
+) -> str | None:
     """Why this column alone knows the answer too well, or None.
 
     Bins of the column (and one for "missing") get their rate of yes in one half of the entities; the AUC is measured in
     the other.
     """
     missing = values.is_null().to_numpy()
-    reason = _leak_by_presence(missing, target)
+    reason = _leak_by_presence(missing, target, clusters)
     if reason is not None or kind == "text":
         return reason
     learn, judge = sample
@@ -183,25 +186,25 @@ def _leak(values: pl.Series, kind: str, target: np.ndarray, sample: tuple[np.nda
     return f"leak: alone it predicts the outcome with AUC {measured:.3f}" if measured >= LEAK_AUC else None
 
 
-def _leak_by_presence(missing: np.ndarray, target: np.ndarray) -> str | None:
+def _leak_by_presence(missing: np.ndarray, target: np.ndarray, clusters: np.ndarray) -> str | None:
     """A column that is filled in (or left empty) only once the answer is known.
 
-    Where one of the two groups holds a single answer and that is no accident at the base rate. For a group of only
-    "no", half of
-    all "no" must be in it and the base rate be ordinary: rare outcomes leave innocent groups without a single yes.
+    Where one of the two groups holds a single answer, and at the base rate that is no accident for so many entities.
+    For a group of only "no", half of all "no" must be in it and the base rate be ordinary: rare outcomes leave innocent
+    groups without a single yes.
     """
     base = float(target.mean())
     if base in (0.0, 1.0):
         return None
     for group, words in ((~missing, "filled in"), (missing, "left empty")):
-        rows = int(group.sum())
-        if rows < 30:
+        rows, hits = int(group.sum()), float(target[group].sum())
+        if rows == 0 or 0 < hits < rows:
             continue
-        hits = float(target[group].sum())
-        if hits == rows and rows * np.log(base) < np.log(1e-9):
+        entities = len(np.unique(clusters[group]))
+        if hits == rows and entities >= FEWEST_ENTITIES_LEAK and entities * np.log(base) < np.log(1e-9):
             return f"leak: {words} in {rows:,} rows, and the outcome is yes in all of them"
         share = rows / float((target == 0).sum())
-        if hits == 0 and base >= 0.1 and share >= 0.5 and rows * np.log1p(-base) < np.log(1e-12):
+        if hits == 0 and base >= 0.1 and share >= 0.5 and entities * np.log1p(-base) < np.log(1e-12):
             return f"leak: {words} in {rows:,} rows, and the outcome is no in all of them"
     return None
 

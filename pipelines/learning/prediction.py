@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 
 from pipelines.learning import evaluation
 from pipelines.learning.calibration import fit_platt, sigmoid
@@ -37,7 +38,7 @@ from pipelines.learning.cards import write_card
 from pipelines.learning.columns import Column, as_numbers, choose_columns, tidy
 from pipelines.learning.encoding import Encoding, fit_encoding
 from pipelines.learning.plots import calibration_plot, gain_plot
-from pipelines.learning.scoring import FittedPrediction, encode_for, predict, score_prediction
+from pipelines.learning.scoring import FittedPrediction, encode_for, log_odds, predict, score_prediction
 from pipelines.learning.specs import PredictionSpec
 from pipelines.learning.splitting import Split, split_rows, thin
 
@@ -50,6 +51,9 @@ NOISE = 2.0
 SURE = 1.645
 """One-sided 95 %: how sure we must be that the AUC is above one half."""
 FEWEST_FAIR_POSITIVES = 10
+STRONGEST_ROWS = 2_000
+TOO_GOOD = 0.97
+"""An AUC that is more often a leak than a success."""
 
 
 class TooLittleData(ValueError):
@@ -157,7 +161,7 @@ def prepare(frame: pl.DataFrame, spec: PredictionSpec, seed: int) -> Training:
         notes.append(f"A random {share:.0%} of the entities is learnt from, to stay within memory.")
         frame = frame.filter(pl.col(spec.entity_key).is_in(chosen.implode()))
     order = [name for name in (spec.as_of, spec.entity_key) if name in frame.columns]
-    frame = tidy(frame.sort(order, maintain_order=True))
+    frame = tidy(frame.sort(order, maintain_order=True).with_columns(cs.float().cast(pl.Float32)))
     clusters = frame[spec.entity_key].rank("dense").to_numpy().astype(np.int64) - 1
     target = frame[spec.target].to_numpy().astype(np.float64)
     return Training(frame, target, clusters, _days(frame, spec), step, notes)
@@ -228,9 +232,9 @@ def _fit(
         fingerprint=fingerprint(training.frame, [*final_encoding.names, spec.target]),
         code_version=code_version(),
     )
-    card = write_card(
-        model, figures, candidates, dropped, [*training.notes, *split.notes], kept, reason, split.inner_kind
-    )
+    figures["strongest"] = _strongest(model, training.frame[test[:STRONGEST_ROWS]])
+    notes = [*training.notes, *split.notes, *_too_good(figures)]
+    card = write_card(model, figures, candidates, dropped, notes, kept, reason, split.inner_kind)
     deciles = pl.DataFrame(figures["deciles"])
     plots = {
         "calibration": calibration_plot(deciles, f"{spec.name}: calibration on the test"),
@@ -390,6 +394,23 @@ def _by_segment(values: pl.Series, name: str, target: np.ndarray, probability: n
                 }
             )
     return rows
+
+
+def _strongest(model: FittedPrediction, frame: pl.DataFrame) -> list[dict]:
+    """The columns that move this model's log-odds most: mean absolute contribution over these rows."""
+    size = np.abs(log_odds(model, frame)[1]).mean(axis=0)
+    order = np.argsort(-size, kind="stable")[:15]
+    return [{"column": model.encoding.names[i], "mean_contribution": float(size[i])} for i in order if size[i] > 0]
+
+
+def _too_good(figures: dict) -> list[str]:
+    if figures["auc"] < TOO_GOOD:
+        return []
+    names = ", ".join(f"`{row['column']}`" for row in figures["strongest"][:3])
+    return [
+        f"**Suspiciously good** (AUC {figures['auc']:.3f}): make sure that {names} were known before the outcome; "
+        "if they were not, exclude them."
+    ]
 
 
 def _gates(figures: dict, spec: PredictionSpec) -> tuple[bool, str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 WINDOW = re.compile(r"_(\d+)d(?=_|$)")
 PARENTS = {"person_": "the person's ", "account_": "the company's "}
@@ -25,6 +26,7 @@ def stem(feature: str) -> str:
     return feature
 
 
+@lru_cache(maxsize=10_000)
 def humanise(feature: str) -> str:
     """A column name as words, where nobody has described it.
 
