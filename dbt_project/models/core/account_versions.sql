@@ -2,7 +2,7 @@
     'account_name', 'account_type', 'domain', 'phone', 'industry', 'employee_count', 'annual_revenue', 'country', 'city',
     'owner_id', 'plan', 'seats', 'currency'
 ] + custom_columns('accounts') -%}
-{%- set order = 'known_at, is_end, is_register desc, source_system, account_key' -%}
+{%- set order = 'known_at, is_end, is_link desc, is_register desc, source_system, account_key' -%}
 
 with records as (
     select * from {{ ref('account_records') }}
@@ -22,6 +22,7 @@ of_accounts as (
         coalesce(records.is_deleted, false) as is_deleted,
         records.merged_into_key is not null as is_merged,
         false as is_end,
+        false as is_link,
         records.created_at,
         {{ company_domain('coalesce(lower(trim(records.domain)), ' ~ email_domain('records.email') ~ ')') }} as domain,
         {%- for attribute in attributes if attribute != 'domain' %}
@@ -41,6 +42,7 @@ ends as (
         true as is_deleted,
         false as is_merged,
         true as is_end,
+        false as is_link,
         null as created_at,
         null as domain,
         {%- for attribute in attributes if attribute != 'domain' %}
@@ -49,8 +51,30 @@ ends as (
         known_at
     from merges
 ),
+{#- a company that is only mentioned (by a deal) has a version too, with nothing known of it -#}
+begins as (
+    select
+        recorded_account_id as account_id,
+        source as source_system,
+        identifier as account_key,
+        false as is_register,
+        false as is_deleted,
+        false as is_merged,
+        false as is_end,
+        true as is_link,
+        null as created_at,
+        null as domain,
+        {%- for attribute in attributes if attribute != 'domain' %}
+        null as {{ attribute }},
+        {%- endfor %}
+        valid_from as known_at
+    from link_periods
+    where valid_from = linked_at
+),
 changes as (
     select * from of_accounts
+    union all
+    select * from begins
     union all
     select * from ends
 ),
@@ -73,7 +97,7 @@ carried_forward as (
             partition by account_id order by {{ order }} rows between unbounded preceding and current row
         ) as created_at,
         row_number() over (
-            partition by account_id, known_at order by is_end desc, is_register, source_system desc, account_key desc
+            partition by account_id, known_at order by is_end desc, is_link, is_register, source_system desc, account_key desc
         ) as place
     from changes
 ),

@@ -55,7 +55,7 @@ with accounts as (
     }) }}
 ),
 final as (
-    select accounts.*, cast('2016-01-01' as timestamp) as known_at, true as is_register from accounts
+    select accounts.*, cast('2017-12-30' as timestamp) as known_at, true as is_register from accounts
 )
 select * from final
 """
@@ -96,7 +96,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
             create table raw_tiny_crm.deals as
             select * from (values
                 ('D1', 'Acme', 'GTX', 'Won', 550.0, date '2017-03-01', date '2017-01-15', 'west'),
-                ('D2', 'Acme', 'GTX', 'Engaging', null, null, date '2017-02-15', null)
+                ('D2', 'Acme', 'GTX', 'Engaging', null, null, date '2017-02-15', null),
+                ('D3', 'Only a name', 'GTX', 'Engaging', null, null, date '2017-02-15', null)
             ) as deals(deal_id, account, product, deal_stage, close_value, close_date, engage_date, "Region")
             """
         )
@@ -166,3 +167,27 @@ def test_a_crm_without_history_feeds_the_core_through_its_staging_models_alone(w
     assert versions == [{"is_open": True, "amount": None}, {"is_open": False, "amount": 550.0}]
     (account,) = table(warehouse, "select * from core.accounts where account_id = 'tiny_crm:Acme'")
     assert account["industry"] == "retail"
+
+
+def test_a_deal_is_known_in_its_time_although_its_companys_record_came_later(warehouse: Path):
+    versions = table(
+        warehouse,
+        "select recorded_account_id, valid_from from core.opportunity_versions where opportunity_id = 'D1' order by 2",
+    )
+    assert [(v["recorded_account_id"], str(v["valid_from"])[:10]) for v in versions] == [
+        ("tiny_crm:Acme", "2017-01-15"),
+        ("tiny_crm:Acme", "2017-03-01"),
+    ]
+    attributes = table(
+        warehouse,
+        "select industry, valid_from from core.account_versions where account_id = 'tiny_crm:Acme' order by valid_from",
+    )
+    assert [(a["industry"], str(a["valid_from"])[:10]) for a in attributes] == [
+        (None, "2017-01-15"),
+        ("retail", "2017-12-30"),
+    ]
+
+
+def test_a_company_that_only_a_deal_mentions_is_a_company(warehouse: Path):
+    (account,) = table(warehouse, "select * from core.accounts where account_id = 'tiny_crm:Only a name'")
+    assert (account["account_name"], account["is_customer"]) == (None, False)

@@ -5,13 +5,33 @@ contacts as (
     select * from {{ ref('person_records') }}
     where account_key is not null and email is not null
 ),
+deals as (
+    {{ union_staging('opportunities', {'account_key': 'string', 'known_at': 'timestamp'}) }}
+),
+{#- a company exists from its first deal on, even if its own record is known only later (an export without history) -#}
+mentions as (
+    select
+        source_system,
+        account_key,
+        known_at,
+        coalesce(is_register, false) as is_register
+    from records
+    union all
+    select
+        source_system,
+        account_key,
+        known_at,
+        true as is_register
+    from deals
+    where account_key is not null
+),
 own_keys as (
     select
         source_system,
         account_key,
         min(known_at) as known_at,
         max(case when is_register then 1 else 0 end) as is_register
-    from records
+    from mentions
     group by source_system, account_key
 ),
 live_records as (
