@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipelines.settings import data_dir, published_path
 
 if TYPE_CHECKING:
+    import duckdb
     from dagster import DagsterInstance, JobDefinition
     from rich.console import Console
 
@@ -158,6 +159,50 @@ def failure_reason(event) -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     yield
+
+
+def read_summary() -> tuple[dict, list[tuple[str, int]], dict[str, str]]:
+    """The current release, its tables with their rows, and for each model's table how good the model is, in words."""
+    import json
+
+    from pipelines.warehouse import connect
+
+    with connect(published_path(), read_only=True) as connection:
+        release_id, as_of, note, tables = connection.execute(
+            "select release_id, as_of_date, note, tables from releases order by release_id desc limit 1"
+        ).fetchone()
+        described = json.loads(tables)
+        quality = {}
+        for table, description in described.items():
+            if "model_version" in description["columns"]:
+                quality[table] = _how_good(connection, table)
+        skipped = connection.execute(
+            """
+            select model, reason from model_runs where status = 'skipped'
+            qualify row_number() over (partition by model order by started_at desc) = 1
+            """
+        ).fetchall()
+    rows = [(table, description["rows"]) for table, description in described.items()]
+    release = {"release_id": release_id, "as_of_date": as_of, "note": note, "skipped": skipped}
+    return release, rows, quality
+
+
+def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
+    row = connection.execute(
+        f"""
+        select runs.auc, runs.calibration_error, runs.error
+        from model_runs as runs
+        inner join (select max(model_version) as model_version from {table}) as used using (model_version)
+        where runs.status = 'kept'
+        order by runs.started_at desc limit 1
+        """
+    ).fetchone()
+    if row is None:
+        return ""
+    auc, calibration_error, error = row
+    if auc is not None:
+        return f"AUC {auc:.3f} out of time, calibration error {calibration_error:.3f}"
+    return f"error (sMAPE) of the totals {error:.1f} %, backtested" if error is not None else ""
 
 
 def print_summary() -> bool:

@@ -58,6 +58,17 @@ def write_frame(connection: "duckdb.DuckDBPyConnection", frame: "pl.DataFrame", 
         connection.unregister("incoming_frame")
 
 
+def append_frame(connection: "duckdb.DuckDBPyConnection", frame: "pl.DataFrame", schema: str, table: str) -> None:
+    """Add the frame's rows to `schema.table`, by column name; the table is made if it is not there."""
+    connection.execute(f'create schema if not exists "{schema}"')
+    connection.register("incoming_frame", frame.to_arrow())
+    try:
+        connection.execute(f'create table if not exists "{schema}"."{table}" as select * from incoming_frame limit 0')
+        connection.execute(f'insert into "{schema}"."{table}" by name select * from incoming_frame')
+    finally:
+        connection.unregister("incoming_frame")
+
+
 class Warehouse(dg.ConfigurableResource):
     """
     The pipeline's own DuckDB file.

@@ -8,9 +8,10 @@ import dagster as dg
 from pydantic import Field
 
 from pipelines.components.model_store import champion_version, model_path, promote, should_fit
+from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit
 from pipelines.components.ui import image_metadata, literal, table_metadata
-from pipelines.warehouse import Warehouse, read_frame, table_exists, write_frame
+from pipelines.warehouse import Warehouse, append_frame, read_frame, table_exists, write_frame
 
 if TYPE_CHECKING:
     from datetime import date
@@ -73,6 +74,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             deps=[["scores", self.model_name]],
             kinds={"duckdb"},
             description=f"What users query: forecast with interval, and the actuals before it. {self.description}",
+            metadata={KEY_METADATA: "metric,segment,period_start_date"},
             **shared,
         )
         def published(warehouse: Warehouse) -> dg.MaterializeResult:
@@ -112,6 +114,10 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         result = fit_forecasts(series, as_of, self.learning_spec())
         chosen = result.accuracy.filter(result.accuracy["chosen"])
         reason = "; ".join(f"{metric}/{segment}: {why}" for metric, segment, why in result.skipped.iter_rows())
+        notes = [
+            f"{metric}/{segment}, {method or 'all methods'}: {why}"
+            for metric, segment, method, why in result.notes.iter_rows()
+        ]
         if chosen.is_empty():
             reason = f"No series could be forecast. {reason}"
             with warehouse.connect() as connection:
@@ -139,13 +145,14 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
                 candidates=result.accuracy.to_dicts(),
             )
             accuracy = result.accuracy.with_columns(as_of_date=literal(as_of), model_version=literal(version))
-            write_frame(connection, accuracy, "scores", f"{self.model_name}_accuracy")
+            append_frame(connection, accuracy, "published", "forecast_accuracy")
         return dg.MaterializeResult(
             metadata={
                 "status": "kept",
                 "model_version": version,
-                "smape_of_totals": error,
+                **({"smape_of_totals": error} if error is not None else {}),
                 "accuracy": table_metadata(totals),
+                "notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in notes) or "none"),
                 **{name: image_metadata(picture) for name, picture in result.plots.items()},
             }
         )

@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from pipelines.components.model_store import champion_version, model_path, promote, should_fit
+from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit
 from pipelines.components.ui import image_metadata, literal, table_metadata
 from pipelines.settings import data_dir
@@ -116,7 +117,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             kinds={"duckdb"},
             owners=[self.owner],
             description=f"What users query: key, answer, reasons, provenance. {self.description}",
-            metadata={"scorecast/key": self.entity},
+            metadata={KEY_METADATA: self.entity},
             pool="warehouse",
         )
         def published(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
