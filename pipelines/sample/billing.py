@@ -116,8 +116,8 @@ def invoices(world: World, population: Population, billing: Subscriptions) -> pl
     amount = billing.seats_at(world, item, created) * billing.price_at(world, item, created)
     week = world.week_of(created).clip(2, world.weeks - 1) - 2
     health = population.health.total[item, week]
-    failures = draws.poisson("failures", np.exp(-2.3 - 0.85 * health), uid, number).clip(0, 4)
-    delay = 4 + 6 * draws.exponential("delay", uid, number) * np.exp(-0.4 * health) + 5 * failures
+    failures = draws.poisson("failures", np.exp(-2.4 - 0.95 * health), uid, number).clip(0, 4)
+    delay = 4 + 6 * draws.exponential("delay", uid, number) * np.exp(-0.55 * health) + 5 * failures
     paid = world.at_work(created // DAY + 1 + np.minimum(delay, 75).astype(np.int64), "paid", uid, number)
     bad = (paid > billing.end[item]) & draws.chance("uncollectible", 0.4, uid, number)
     base = pl.DataFrame(

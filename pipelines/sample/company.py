@@ -34,6 +34,7 @@ class SampleSummary:
     invalid_rows: int
 
     def __str__(self) -> str:
+        """In words."""
         return (
             f"{self.rows:,} rows in {self.files:,} files, {self.first_day} to {self.last_day}"
             f" ({self.invalid_rows:,} of them invalid on purpose)"
@@ -158,8 +159,10 @@ def _write(
                 continue
             shape = SHAPE_BY_NAME[name]
             if progress:
-                progress(name if plan.chunks == 1 else f"{name}, part {chunk + 1} of {plan.chunks}",
-                         (chunk + step / steps) / plan.chunks)  # fmt: skip
+                progress(
+                    name if plan.chunks == 1 else f"{name}, part {chunk + 1} of {plan.chunks}",
+                    (chunk + step / steps) / plan.chunks,
+                )
             known = known_rows(frame, shape, spans[0][0], last_day)
             for start, end in spans:
                 part = known_rows(known, shape, start, end)

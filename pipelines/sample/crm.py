@@ -110,11 +110,13 @@ def accounts(world: World, population: Population) -> pl.DataFrame:
         Type=pl.lit("Prospect"),
     )
     twins = [
-        copy.with_columns(IsDeleted=pl.lit(False), MasterRecordId=pl.lit(None, dtype=pl.String),
-                          SystemModstamp=pl.Series(twin_at)),
-        copy.with_columns(IsDeleted=pl.lit(True), MasterRecordId=account_ids(world, twin_uid),
-                          SystemModstamp=pl.Series(merged_at)),
-    ]  # fmt: skip
+        copy.with_columns(
+            IsDeleted=pl.lit(False), MasterRecordId=pl.lit(None, dtype=pl.String), SystemModstamp=pl.Series(twin_at)
+        ),
+        copy.with_columns(
+            IsDeleted=pl.lit(True), MasterRecordId=account_ids(world, twin_uid), SystemModstamp=pl.Series(merged_at)
+        ),
+    ]
     return versions(pl.concat([found, *twins], how="diagonal_relaxed"), "Id", "SystemModstamp")
 
 
@@ -129,17 +131,22 @@ def _account_attributes(world: World, frame: pl.DataFrame, uid: np.ndarray) -> p
             "Id": account_ids(world, uid),
             "Name": frame["name"],
             "Type": pl.Series([None], dtype=pl.String).gather(np.zeros(len(uid), dtype=np.int64)),
-            "Industry": keep(draws.chance("has industry", 0.93, uid), pick(content.INDUSTRIES, frame["industry"].to_numpy())),
+            "Industry": keep(
+                draws.chance("has industry", 0.93, uid), pick(content.INDUSTRIES, frame["industry"].to_numpy())
+            ),
             "NumberOfEmployees": keep(draws.chance("has size", 0.85, uid), rough),
             "AnnualRevenue": keep(draws.chance("has revenue", 0.6, uid), revenue),
             "Website": keep(draws.chance("has website", 0.92, uid), "https://www." + frame["domain"]),
             "Phone": keep(
                 draws.chance("has account phone", 0.7, uid),
-                pick(content.DIAL_CODES, country) + " 30 " + pl.Series(draws.integer("phone", 10**7, uid)).cast(pl.String).str.zfill(7),
+                pick(content.DIAL_CODES, country)
+                + " 30 "
+                + pl.Series(draws.integer("phone", 10**7, uid)).cast(pl.String).str.zfill(7),
             ),
             "BillingCountry": keep(draws.chance("has country", 0.96, uid), pick(content.COUNTRIES, country)),
             "BillingCity": keep(
-                draws.chance("has city", 0.85, uid), pick([c for row in content.CITIES for c in row], country * 6 + city)
+                draws.chance("has city", 0.85, uid),
+                pick([c for row in content.CITIES for c in row], country * 6 + city),
             ),
             "OwnerId": owners(world, uid),
             "CreatedDate": frame["created_at"],
@@ -148,7 +155,7 @@ def _account_attributes(world: World, frame: pl.DataFrame, uid: np.ndarray) -> p
             ),
             "Billing_Batch__c": "B" + (frame["batch"] + 1).cast(pl.String),
         }
-    )  # fmt: skip
+    )
 
 
 def contacts(world: World, population: Population) -> pl.DataFrame:
@@ -188,12 +195,14 @@ def contacts(world: World, population: Population) -> pl.DataFrame:
                 pick([c for cities in content.CITIES for c in cities], country * 6 + frame["city"].to_numpy()[account]),
             ),
             "LeadSource": either(
-                lead >= 0, pick(SOURCES, population.leads["source"].to_numpy()[lead]), pick(("Outbound", "Partner Referral"), person % 2)
+                lead >= 0,
+                pick(SOURCES, population.leads["source"].to_numpy()[lead]),
+                pick(("Outbound", "Partner Referral"), person % 2),
             ),
             "OwnerId": owners(world, frame["uid"].to_numpy()[account]),
             "CreatedDate": created,
         }
-    )  # fmt: skip
+    )
     promoted = np.where(
         (stamp >= moved[at]) & draws.chance("promoted", 0.5, person)[at], (title[at] - 2).clip(0, None), title[at]
     )
@@ -271,13 +280,17 @@ def leads(world: World, population: Population) -> pl.DataFrame:
         Id=lead_ids(world, twin + MERGED),
         Email=either(shape == 0, mail.str.to_uppercase(), either(shape == 1, mail.str.to_titlecase(), mail)),
         FirstName=either(shape == 2, first.str.slice(0, 1) + ".", first),
-        LastName=either(shape == 1, base["LastName"][twin].str.slice(0, 3) + base["LastName"][twin].str.slice(2), base["LastName"][twin]),
+        LastName=either(
+            shape == 1,
+            base["LastName"][twin].str.slice(0, 3) + base["LastName"][twin].str.slice(2),
+            base["LastName"][twin],
+        ),
         LeadSource=pick(SOURCES, draws.choice("twin source", (1, 1, 1, 1, 0, 2, 0), twin)),
         CreatedDate=pl.Series(twin_at),
         NumberOfEmployees=pl.lit(None, dtype=pl.Int64),
         Rating=pl.lit(None, dtype=pl.String),
         IsConverted=pl.lit(False),
-    )  # fmt: skip
+    )
     is_merged = merged_at < world.horizon
     twins = [
         copy.with_columns(
@@ -306,7 +319,9 @@ def _lead_attributes(world: World, population: Population, person: pl.DataFrame)
             "Company": keep(draws.chance("lead company", 0.95, lead), frame["name"]),
             "Title": keep(draws.chance("lead has title", 0.85, lead), pick(content.TITLES, frame["title"].to_numpy())),
             "Website": keep(draws.chance("lead website", 0.5, lead), frame["domain"]),
-            "Industry": keep(draws.chance("lead industry", 0.75, lead), pick(content.INDUSTRIES, frame["industry"].to_numpy())),
+            "Industry": keep(
+                draws.chance("lead industry", 0.75, lead), pick(content.INDUSTRIES, frame["industry"].to_numpy())
+            ),
             "Country": keep(draws.chance("lead country", 0.9, lead), pick(content.COUNTRIES, country)),
             "City": keep(
                 draws.chance("lead city", 0.6, lead),
@@ -316,7 +331,7 @@ def _lead_attributes(world: World, population: Population, person: pl.DataFrame)
             "OwnerId": owners(world, lead),
             "CreatedDate": frame["created_at"],
         }
-    )  # fmt: skip
+    )
 
 
 def opportunities(world: World, population: Population) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -445,10 +460,18 @@ def campaign_members(world: World, population: Population) -> pl.DataFrame:
             "CreatedDate": created,
         }
     )
-    sent = base.with_columns(Status=pl.lit("Sent"), HasResponded=pl.lit(False), FirstRespondedDate=pl.lit(None, dtype=pl.Int64),
-                             SystemModstamp=pl.Series(created))  # fmt: skip
-    response = base.with_columns(Status=pl.lit("Responded"), HasResponded=pl.lit(True), FirstRespondedDate=pl.Series(answered),
-                                 SystemModstamp=pl.Series(answered))  # fmt: skip
+    sent = base.with_columns(
+        Status=pl.lit("Sent"),
+        HasResponded=pl.lit(False),
+        FirstRespondedDate=pl.lit(None, dtype=pl.Int64),
+        SystemModstamp=pl.Series(created),
+    )
+    response = base.with_columns(
+        Status=pl.lit("Responded"),
+        HasResponded=pl.lit(True),
+        FirstRespondedDate=pl.Series(answered),
+        SystemModstamp=pl.Series(answered),
+    )
     return versions(pl.concat([sent, response.filter(pl.Series(responds))]), "Id", "SystemModstamp")
 
 

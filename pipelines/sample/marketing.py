@@ -11,10 +11,34 @@ from pipelines.sample.plan import DAY, WEEK, World, activity
 from pipelines.sample.population import Population, weeks_of_life
 
 FORMS = ("Contact us", "Request a demo", "Download: buyer's guide", "Webinar registration", "Newsletter")
-PATHS = ("/", "/pricing", "/product", "/demo", "/blog", "/customers", "/docs", "/help", "/help/export-your-data",
-         "/help/cancel-your-plan", "/about", "/careers")  # fmt: skip
-PAGE_TITLES = ("Home", "Pricing", "Product", "Book a demo", "Blog", "Customers", "Documentation", "Help centre",
-               "Export your data", "Cancel your plan", "About us", "Careers")  # fmt: skip
+PATHS = (
+    "/",
+    "/pricing",
+    "/product",
+    "/demo",
+    "/blog",
+    "/customers",
+    "/docs",
+    "/help",
+    "/help/export-your-data",
+    "/help/cancel-your-plan",
+    "/about",
+    "/careers",
+)
+PAGE_TITLES = (
+    "Home",
+    "Pricing",
+    "Product",
+    "Book a demo",
+    "Blog",
+    "Customers",
+    "Documentation",
+    "Help centre",
+    "Export your data",
+    "Cancel your plan",
+    "About us",
+    "Careers",
+)
 CHANNELS = (
     ("https://www.google.com/", None, None),
     (None, None, None),
@@ -24,8 +48,16 @@ CHANNELS = (
     ("https://partner.example/", None, None),
 )
 DEVICES = ("desktop", "mobile", "tablet")
-AD_CAMPAIGNS = ("Brand", "Competitor", "Generic: scheduling", "Generic: reporting", "Remarketing", "Integrations", "Video",
-                "Local")  # fmt: skip
+AD_CAMPAIGNS = (
+    "Brand",
+    "Competitor",
+    "Generic: scheduling",
+    "Generic: reporting",
+    "Remarketing",
+    "Integrations",
+    "Video",
+    "Local",
+)
 STRANGERS = 10**8
 """Added to a number for visitors whom nobody ever identifies."""
 
@@ -95,9 +127,9 @@ def hubspot_contacts(world: World, population: Population) -> pl.DataFrame:
 def _audience(
     world: World, population: Population
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Row among people, event week, intent, health and age in weeks of everyone who is a lead or a customer's contact."""
+    """Row among people, event week, intent, health and age in weeks of all leads and customers' people."""
     people = population.people
-    person, lead, account = (people[name].to_numpy() for name in ("person", "lead", "account"))
+    lead, account = (people[name].to_numpy() for name in ("lead", "account"))
     churned = population.accounts["churned_at"].to_numpy()[account.clip(0)]
     end = np.where(
         lead >= 0, np.minimum(lead_end(world, population)[lead] + 60 * DAY, world.horizon), churned + 90 * DAY
@@ -132,7 +164,7 @@ def mail_events(world: World, population: Population) -> pl.DataFrame:
     good = moment > people["known_from"].to_numpy()[row]
     row, at, mood, key, moment = row[good], at[good], mood[good], key[good], moment[good]
     bounced = draws.chance("bounce", 0.02, key)
-    opened = ~bounced & draws.chance("open", 1 / (1 + np.exp(0.9 - 0.75 * mood)), key, at)
+    opened = ~bounced & draws.chance("open", 1 / (1 + np.exp(0.9 - 0.9 * mood)), key, at)
     clicked = opened & draws.chance("click", 1 / (1 + np.exp(1.5 - 0.8 * mood)), key, at)
     left = opened & draws.chance("unsubscribe", 0.006, key, at)
     reaction = moment + (9 * 3600 * draws.exponential("open at", key, at)).astype(np.int64) + 60
@@ -142,7 +174,7 @@ def mail_events(world: World, population: Population) -> pl.DataFrame:
         ("BOUNCE", bounced, moment + 25),
         ("OPEN", opened, reaction),
         ("CLICK", clicked, reaction + 40),
-        ("UNSUBSCRIBE", left, reaction + 90),
+        ("UNSUBSCRIBED", left, reaction + 90),
     ]
     numbers = event_numbers(world, key, at, np.zeros(len(row), dtype=np.int64))
     campaign = pl.Series(80_000 + at).cast(pl.String)
@@ -207,12 +239,12 @@ def forms(world: World, population: Population) -> pl.DataFrame:
 
 
 def visits(world: World, population: Population) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Sessions and their page views, of leads, of customers' people and of strangers; some arrive a day or more late."""
+    """Sessions and their page views, of leads, of customers' people and of strangers; some arrive days late."""
     draws, people = world.draws, population.people
     row, at, intent, health, age = _audience(world, population)
     key = people["person"].to_numpy()[row]
     is_lead = people["lead"].to_numpy()[row] >= 0
-    rate = np.where(is_lead, 0.24 * np.exp(0.75 * intent - 0.045 * age), 0.07 * np.exp(0.15 * health))
+    rate = np.where(is_lead, 0.3 * np.exp(0.85 * intent - 0.045 * age), 0.07 * np.exp(0.15 * health))
     place, at_event, number = expand(
         draws.poisson("visits", np.minimum(rate * world.week_activity[at], 8), key, at), np.arange(len(row)), at
     )
@@ -263,7 +295,7 @@ def visits(world: World, population: Population) -> tuple[pl.DataFrame, pl.DataF
             "country": pick(content.COUNTRY_CODES, draws.choice("visit country", content.COUNTRY_WEIGHTS, person)),
             "device_category": pick(DEVICES, draws.choice("device", (0.7, 0.25, 0.05), *keys)),
         }
-    )  # fmt: skip
+    )
     views = pl.DataFrame(
         {
             "page_view_id": session[item] + "-" + pl.Series(turn).cast(pl.String),

@@ -114,6 +114,7 @@ class World:
     draws: Draws = field(init=False)
 
     def __post_init__(self) -> None:
+        """Give the chunk its random numbers."""
         object.__setattr__(self, "draws", Draws(self.plan.seed, self.chunk))
 
     @property

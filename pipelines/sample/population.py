@@ -10,9 +10,9 @@ from pipelines.sample.frames import pick, repeated
 from pipelines.sample.health import Health, Intent, simulate_health, simulate_intent
 from pipelines.sample.plan import DAY, WEEK, World
 
-OLD_SHARE, OUTBOUND_SHARE, LEADS_PER_ACCOUNT = 0.40, 0.20, 4.0
+OLD_SHARE, OUTBOUND_SHARE, LEADS_PER_ACCOUNT = 0.44, 0.22, 4.0
 """Accounts that were there before the first day, accounts that sales found, and leads, per account asked for."""
-OLD_CUSTOMERS = 0.9
+OLD_CUSTOMERS = 0.8
 LEADS_GROWTH, OUTBOUND_GROWTH = 0.25, 0.15
 OUTBOUND, INBOUND = 10**7, 2 * 10**7
 """A company's number: below OUTBOUND old ones, then those that sales found, then those that came with a lead."""
@@ -39,7 +39,8 @@ class Population:
     """lead, uid (company), created_at, source, title, converted_at, given_up_at, deal (row), account (row)."""
     intent: Intent
     people: pl.DataFrame
-    """person, account (row, -1 for a lead without one), lead (row, -1), first, last, email, phone, title, known_from."""
+    """person, account (row, -1 for a lead without one), lead (row, -1), first, last, email, phone, title,
+    known_from."""
     deals: pl.DataFrame
     """deal, account (row), lead (row, -1), created_at, closed_at, is_won, is_expansion, is_old."""
     customers: np.ndarray
@@ -90,8 +91,10 @@ def health_level(traits: pl.DataFrame) -> np.ndarray:
 def make_people(world: World, person: np.ndarray, traits: pl.DataFrame, title: np.ndarray) -> pl.DataFrame:
     """Name, e-mail, phone and title of persons at companies; about 8 % write from a free mail address."""
     draws = world.draws
-    first, last = (pick(names, draws.integer(stream, len(names), person)) for stream, names in
-                   (("first", content.FIRST_NAMES), ("last", content.LAST_NAMES)))  # fmt: skip
+    first, last = (
+        pick(names, draws.integer(stream, len(names), person))
+        for stream, names in (("first", content.FIRST_NAMES), ("last", content.LAST_NAMES))
+    )
     free = draws.chance("free mail", 0.08, person)
     number = pl.Series(draws.integer("mail number", 10_000, person)).cast(pl.String)
     frame = pl.DataFrame(
@@ -156,7 +159,7 @@ def simulate(world: World) -> Population:
         + 0.8 * content.TITLE_EFFECTS[title]
         + 0.5 * INDUSTRY_EFFECTS[lead_traits["industry"].to_numpy()]
         + 0.15 * np.clip(np.log(lead_traits["employees"].to_numpy()) - 4.3, -2, 2)
-        + 0.55 * draws.normal("lead level", lead)
+        + 0.5 * draws.normal("lead level", lead)
     )
     intent = simulate_intent(world, lead, level, lead_at)
     is_converted = (intent.converted_at > 0) & (intent.converted_at < world.horizon)
@@ -240,7 +243,7 @@ def _deals(
     quality = draws.normal("deal quality", number)
     quality[len(direct) :] += 0.5 * intent.level[converted]
     opened = np.concatenate([opened, intent.converted_at[converted]])
-    is_won = draws.chance("won", 1 / (1 + np.exp(-0.35 - 0.9 * quality)), number)
+    is_won = draws.chance("won", 1 / (1 + np.exp(0.2 - 0.9 * quality)), number)
     days = np.exp(3.6 - 0.2 * quality + 0.55 * draws.normal("cycle", number)).clip(5, 240)
     closed = world.at_work(opened // DAY + days.astype(np.int64) + 1, "closed", number)
     past = np.concatenate([was_won, np.zeros(len(converted), dtype=bool)])

@@ -46,9 +46,9 @@ def usage(world: World, population: Population, billing: Subscriptions) -> pl.Da
     """A row per workspace and day with activity. Two in a hundred arrive days late."""
     draws, uid = world.draws, billing.uid
     health = population.health.total
-    habit = 0.45 * draws.normal("habit", uid)
-    mood = weekly_wave(world, "usage", uid, world.weeks, 0.85, 0.45)
-    adoption = 1 / (1 + np.exp(-(0.15 + 0.6 * health + habit[:, None] + mood)))
+    habit = 0.3 * draws.normal("habit", uid)
+    mood = weekly_wave(world, "usage", uid, world.weeks, 0.85, 0.3)
+    adoption = 1 / (1 + np.exp(-(0.15 + 0.8 * health + habit[:, None] + mood)))
     week = np.array(world.event_weeks)
     item, at = np.nonzero(weeks_as_customer(world, billing))
     at = week[at]
@@ -64,9 +64,9 @@ def usage(world: World, population: Population, billing: Subscriptions) -> pl.Da
     good = active > 0
     item, at, day, active = item[good], at[good], day[good], active[good]
     key = uid[item]
-    style = np.exp(0.3 * draws.normal("style", uid))[item]
+    style = np.exp(0.25 * draws.normal("style", uid))[item]
     logins = active + draws.poisson("logins", 0.7 * active, key, day)
-    depth = style * np.exp(0.12 * health[item, at])
+    depth = style * np.exp(0.3 * health[item, at].clip(-4, 4))
     actions = draws.poisson("actions", 14 * active * depth, key, day)
     api = np.where(draws.chance("uses api", 0.4, uid)[item], draws.poisson("api", 9 * active * depth, key, day), 0)
     errors = draws.poisson("errors", 0.05 * active * np.exp(-0.25 * health[item, at]), key, day)

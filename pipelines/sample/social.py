@@ -15,8 +15,15 @@ SITES = ("G2", "Capterra", "TrustRadius")
 ARTICLES_PER_WEEK = 3
 
 
-def _posts(world: World, key: tuple[np.ndarray, ...], moment: np.ndarray, handle: pl.Series, name: pl.Series,
-           mood: np.ndarray, account: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:  # fmt: skip
+def _posts(
+    world: World,
+    key: tuple[np.ndarray, ...],
+    moment: np.ndarray,
+    handle: pl.Series,
+    name: pl.Series,
+    mood: np.ndarray,
+    account: pl.Series,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     draws = world.draws
     is_us = draws.chance("about us", 0.75, *key)
     brand = either(is_us, content.OUR_BRAND, content.COMPETITOR)
@@ -43,9 +50,11 @@ def _posts(world: World, key: tuple[np.ndarray, ...], moment: np.ndarray, handle
             "shares": (3 * heat**2).astype(np.int64),
             "replies": (4 * heat * (1 + (sentiment == 0))).astype(np.int64),
             "created_at": moment,
-            "collected_at": moment + 900 + np.where(draws.chance("post late", 0.06, *key), 1 + draws.integer("late by", 6, *key), 0) * DAY,
+            "collected_at": moment
+            + 900
+            + np.where(draws.chance("post late", 0.06, *key), 1 + draws.integer("late by", 6, *key), 0) * DAY,
         }
-    )  # fmt: skip
+    )
     truth = pl.DataFrame(
         {
             "post_id": post_id,
@@ -137,12 +146,14 @@ def reviews(world: World, population: Population) -> pl.DataFrame:
             "author_name": pick(content.FIRST_NAMES, author),
             "author_company": keep(draws.chance("review company", 0.5, uid[item], at), frame["name"][item]),
             "rating": rating,
-            "title": content.by_class({k: content.REVIEW_TITLES[k] for k in content.SENTIMENTS}, sentiment, draws, "title", uid[item], at),
+            "title": content.by_class(
+                {k: content.REVIEW_TITLES[k] for k in content.SENTIMENTS}, sentiment, draws, "title", uid[item], at
+            ),
             "text": text.str.slice(0, 1).str.to_uppercase() + text.str.slice(1),
             "created_at": moment,
             "collected_at": moment + (DAY * (0.3 + 4 * draws.uniform("collected", uid[item], at))).astype(np.int64),
         }
-    )  # fmt: skip
+    )
 
 
 def articles(world: World) -> tuple[pl.DataFrame, pl.DataFrame]:

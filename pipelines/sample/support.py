@@ -46,7 +46,7 @@ def users(world: World, population: Population, billing: Subscriptions) -> pl.Da
     row = np.flatnonzero(
         (people["lead"].to_numpy() < 0) & (place >= 0) & (people["person"].to_numpy() % 10 < USERS_PER_ORGANISATION)
     )
-    person, item = people["person"].to_numpy()[row], place[account[row]]
+    person, item = people["person"].to_numpy()[row], place[row]
     created = np.maximum(billing.start[item], people["known_from"].to_numpy()[row]) + 9000
     created = created + (person % 10) * 5 * DAY
     found = pl.DataFrame(
@@ -93,7 +93,7 @@ def tickets(world: World, population: Population, billing: Subscriptions) -> dic
     people = np.minimum(count[population.customers], USERS_PER_ORGANISATION)
     item, at = np.nonzero(weeks_as_customer(world, billing))
     at = week[at]
-    rate = 0.16 * np.sqrt(billing.seats[item, at] / 12) * np.exp(-0.38 * health[item, at]) * world.week_activity[at]
+    rate = 0.15 * np.sqrt(billing.seats[item, at] / 12) * np.exp(-0.48 * health[item, at]) * world.week_activity[at]
     item, at, number = expand(draws.poisson("tickets", np.minimum(rate, 4), uid[item], at), item, at)
     created = world.in_week(at, "ticket", uid[item], at, number)
     good = (created > billing.start[item] + DAY) & (created < billing.end[item]) & (created >= world.first_day * DAY)
@@ -137,13 +137,31 @@ def tickets(world: World, population: Population, billing: Subscriptions) -> dic
     tags = pick([topic_name if topic_name != "how_to" else "" for topic_name in content.TOPICS], topic)
     none = pl.Series([None] * len(item), dtype=pl.Int64)
     states = [
-        base.with_columns(status=pl.lit("new"), priority=pick(PRIORITIES, priority), tags=pl.lit(""),
-                          assignee_id=pl.lit(None, dtype=pl.String), updated_at=pl.Series(created), solved_at=none),
-        base.with_columns(status=pl.lit("open"), priority=pick(PRIORITIES, raised), tags=tags, assignee_id=assignee,
-                          updated_at=pl.Series(answered), solved_at=none),
-        base.with_columns(status=pl.lit("solved"), priority=pick(PRIORITIES, raised), tags=tags, assignee_id=assignee,
-                          updated_at=pl.Series(solved), solved_at=pl.Series(solved)),
-    ]  # fmt: skip
+        base.with_columns(
+            status=pl.lit("new"),
+            priority=pick(PRIORITIES, priority),
+            tags=pl.lit(""),
+            assignee_id=pl.lit(None, dtype=pl.String),
+            updated_at=pl.Series(created),
+            solved_at=none,
+        ),
+        base.with_columns(
+            status=pl.lit("open"),
+            priority=pick(PRIORITIES, raised),
+            tags=tags,
+            assignee_id=assignee,
+            updated_at=pl.Series(answered),
+            solved_at=none,
+        ),
+        base.with_columns(
+            status=pl.lit("solved"),
+            priority=pick(PRIORITIES, raised),
+            tags=tags,
+            assignee_id=assignee,
+            updated_at=pl.Series(solved),
+            solved_at=pl.Series(solved),
+        ),
+    ]
     comments = _comments(world, population, keys, person, number_text, feature, mood, answered, solved)
     rated = draws.chance("rated", 0.4, *keys)
     good_rating = draws.chance("good rating", 1 / (1 + np.exp(-1.3 - 0.9 * mood)), *keys)

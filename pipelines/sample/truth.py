@@ -47,7 +47,7 @@ def account_weeks(world: World, population: Population) -> pl.DataFrame:
 
 
 def lead_weeks(world: World, population: Population) -> pl.DataFrame:
-    """Per open lead (age up to 365 days) and Sunday: intent, the true probability to convert in 60 days, whether it did."""
+    """Per open lead (up to 365 days old) and Sunday: intent, true probability to convert in 60 days, outcome."""
     weeks, leads = _sundays(world), population.leads
     created, converted = leads["created_at"].to_numpy(), leads["converted_at"].to_numpy()
     end = lead_end(world, population)
