@@ -29,7 +29,7 @@ BOOSTING = {
     "boosting, large trees": {"num_leaves": 24, "learning_rate": 0.06, "feature_fraction": 0.3, "lambda_l2": 20.0},
 }
 CONTRIBUTION_ROWS = 20_000
-THREADED_ROWS = 5_000
+THREADED_ROWS = 10_000
 """Below this, threads cost more than they save."""
 
 

@@ -546,8 +546,8 @@ def _key(part: dict) -> str:
 
 
 def _as_boolean(values: pl.Series, spec: PredictionSpec) -> pl.Series:
-    if values.dtype == pl.Boolean:
-        return values
+    if values.dtype in (pl.Boolean, pl.Null):
+        return values.cast(pl.Boolean)
     if values.dtype.is_numeric() and values.is_in([0, 1]).all():
         return values.cast(pl.Boolean)
     raise ValueError(

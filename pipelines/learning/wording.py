@@ -60,7 +60,7 @@ def describe_value(value: object, kind: str) -> str:
         days = round(float(value))
         return "today" if days == 0 else f"{abs(days):,} {_plural('day', abs(days))} {'ago' if days > 0 else 'ahead'}"
     if kind == "number":
-        return _number(float(value))
+        return _number(float(value) + 0.0)  # -0 reads as 0
     text = " ".join(str(value).split())
     if kind != "text":
         return text

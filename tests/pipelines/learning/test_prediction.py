@@ -183,6 +183,8 @@ def test_too_little_data_says_what_is_there_and_what_is_needed(known):
     with pytest.raises(TooLittleData, match=r"7 of 400 entities have is_gone_90d = yes .* 30 are needed"):
         fit(few)
     with pytest.raises(TooLittleData, match="0 rows"):
+        fit(known.with_columns(pl.lit(None).alias("is_gone_90d")))
+    with pytest.raises(TooLittleData, match="0 rows"):
         fit(known.with_columns(pl.lit(None, dtype=pl.Boolean).alias("is_gone_90d")))
 
 
@@ -323,3 +325,21 @@ def test_pictures_and_card_tell_the_story(fitted):
     assert chosen[0]["log_loss"] == fitted.metrics["log_loss"]
     assert chosen[0]["log_loss_validation"] == min(row["log_loss_validation"] for row in fitted.candidates)
     json.dumps(fitted.metrics)
+
+
+def test_a_column_that_has_lost_its_type_is_empty(fitted, known):
+    rows = known.head(20)
+    names = ["segment", "usage_logins_sum_7d", "started_date", "has_late_invoice"]
+    untyped = score_prediction(fitted.model, rows.with_columns(pl.lit(None).alias(name) for name in names))
+    gone = score_prediction(fitted.model, rows.drop(names))
+    assert untyped["probability"].equals(gone["probability"])
+    assert untyped["reasons"].equals(gone["reasons"])
+
+
+def test_more_rows_than_fit_in_memory_are_drawn_by_entity_and_said_so(known, monkeypatch):
+    monkeypatch.setattr("pipelines.learning.prediction.MOST_ROWS", 2_000)
+    training = prepare(known, question(), seed=0)
+    per_entity = training.frame.group_by("account_id").len()["len"]
+    assert training.frame.height == 2_000
+    assert set(per_entity) == {known["as_of_date"].n_unique()}
+    assert "A random 25% of the entities" in training.notes[0]
