@@ -120,11 +120,15 @@
     select * from final
 {% endmacro %}
 
-{#- Join condition: the version of an entity that was known at the end of `as_of_date`. -#}
+{#- Join condition: the version of an entity that was known at the end of `as_of_date`. Without an `or`, so that it hashes. -#}
 {% macro known_version(rows, id, versions, table) -%}
     {{ rows }}.{{ id }} = {{ versions }}.{{ table.key }}
-    and cast({{ versions }}.{{ table.start }} as date) <= {{ rows }}.as_of_date
-    and ({{ versions }}.{{ table.end }} is null or cast({{ versions }}.{{ table.end }} as date) > {{ rows }}.as_of_date)
+    and {{ is_known_at(rows ~ '.as_of_date', versions, table.start, table.end) }}
+{%- endmacro %}
+
+{% macro is_known_at(as_of_date, versions, start='valid_from', end='valid_to') -%}
+    cast({{ versions }}.{{ start }} as date) <= {{ as_of_date }}
+    and coalesce(cast({{ versions }}.{{ end }} as date), date '9999-12-31') > {{ as_of_date }}
 {%- endmacro %}
 
 {#- Where an entity's parents stand: {parent: {model, key, start, end, column}}, from the first table of versions that names them. -#}
@@ -153,7 +157,9 @@
             {%- for feature in table.features -%} {%- do names.append(feature.name) -%} {%- endfor -%}
         {%- endfor -%}
     {%- endif -%}
-    {{ return(names) }}
+    {%- set worth = [] -%}
+    {%- for name in names if is_worth_of_parent(name) -%} {%- do worth.append(name) -%} {%- endfor -%}
+    {{ return(worth) }}
 {% endmacro %}
 
 {% macro prefixed(column, parent) %}
@@ -260,7 +266,7 @@
             recorded.segment,
             {{ week_number('events.' ~ table.time) }} as week
             {%- for base in table.bases %},
-            {{ base.sql }} as {{ base.stem }}{{ base.suffix }}
+            {{ small(base) }} as {{ base.stem }}{{ base.suffix }}
             {%- endfor %}
         from {{ ref(table.model) }} as events
         inner join recorded on events.{{ table.key }} = recorded.recorded_id
@@ -274,7 +280,12 @@
             min(week) as week
         from (
             {%- for table in tables %}
-            select segment, min(week) as week from {{ table.name }}_weeks group by segment
+            select
+                recorded.segment,
+                {{ week_number('min(events.' ~ table.time ~ ')') }} as week
+            from {{ ref(table.model) }} as events
+            inner join recorded on events.{{ table.key }} = recorded.recorded_id
+            group by recorded.segment
             {{ 'union all' if not loop.last }}
             {%- endfor %}
         ) as first_weeks_of_tables
@@ -343,6 +354,14 @@
         select * from windowed
         where {{ id }} is not null
     )
+{%- endmacro %}
+
+{#- What is added up per week, in four bytes: this is what a large build keeps in memory. -#}
+{% macro small(base) -%}
+    {%- if base.windows == ['ever'] -%} {{ base.sql }}
+    {%- elif base.sql.startswith('count(') -%} cast({{ base.sql }} as integer)
+    {%- else -%} cast({{ base.sql }} as {{ dbt.type_float() }})
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro windowed_base(base, window) -%}

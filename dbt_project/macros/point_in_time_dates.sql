@@ -82,3 +82,14 @@
     where as_of_date >= {{ date_literal(run_date()) }} or as_of_date <> {{ week_end(week_number('as_of_date')) }}
     {%- endif -%}
 {% endmacro %}
+
+{#-
+    A table of hundreds of columns is written by one thread: each thread of DuckDB that writes holds a row group of every
+    column, 0.65 GB a thread at 540 columns. Measured on 131,000 such rows: 7 s and 1.6 GB with two threads, 10 s and less
+    than 0.9 GB with one.
+-#}
+{% macro write_with_one_thread(is_start) -%} {{ return(adapter.dispatch('write_with_one_thread')(is_start)) }} {%- endmacro %}
+{% macro default__write_with_one_thread(is_start) -%} {%- endmacro %}
+{% macro duckdb__write_with_one_thread(is_start) -%}
+    set threads = {{ 1 if is_start else target.threads }}
+{%- endmacro %}

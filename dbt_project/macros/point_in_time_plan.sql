@@ -14,7 +14,13 @@
     ]) }}
 {% endmacro %}
 
-{% macro category_windows() %} {{ return(['28d', '91d', 'ever']) }} {% endmacro %}
+{#- One window is enough per category: a column each, and wide tables are what a laptop has no room for. -#}
+{% macro category_windows() %} {{ return(['91d']) }} {% endmacro %}
+
+{#- What is worth knowing of a parent: not its categories, trends, shortest and longest look back. -#}
+{% macro is_worth_of_parent(column) %}
+    {{ return(not modules.re.search('_(7d|364d)$|_vs_\\d+d$|_91d_', column)) }}
+{% endmacro %}
 
 {#- A window against the longer one that contains it. -#}
 {% macro feature_trends() %}

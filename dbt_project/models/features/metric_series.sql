@@ -15,7 +15,7 @@ revenue as (
     left join account_versions
         on revenue_versions.account_id = account_versions.account_id
         and revenue_versions.valid_from >= account_versions.valid_from
-        and (account_versions.valid_to is null or revenue_versions.valid_from < account_versions.valid_to)
+        and revenue_versions.valid_from < coalesce(account_versions.valid_to, {{ end_of_time() }})
 ),
 won_deals as (
     select
@@ -27,7 +27,7 @@ won_deals as (
     left join account_versions
         on deals.recorded_account_id = account_versions.account_id
         and deals.known_at >= account_versions.valid_from
-        and (account_versions.valid_to is null or deals.known_at < account_versions.valid_to)
+        and deals.known_at < coalesce(account_versions.valid_to, {{ end_of_time() }})
     where deals.result = 'won'
 ),
 {#- one row per change: what a day adds to a metric; a stock (recurring revenue) is the running total of its changes -#}

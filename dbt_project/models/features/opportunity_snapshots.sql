@@ -2,7 +2,8 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='append_new_columns',
-    pre_hook="{{ drop_passing_snapshots() }}",
+    pre_hook=["{{ drop_passing_snapshots() }}", "{{ write_with_one_thread(true) }}"],
+    post_hook="{{ write_with_one_thread(false) }}",
 ) }}
 {{ read_core_models() }}
 
@@ -24,8 +25,7 @@ spine as (
         {{ dbt.datediff('as_of_dates.as_of_date', 'versions.close_date', 'day') }} as days_to_close_date
     from versions
     inner join as_of_dates
-        on cast(versions.valid_from as date) <= as_of_dates.as_of_date
-        and (versions.valid_to is null or cast(versions.valid_to as date) > as_of_dates.as_of_date)
+        on {{ is_known_at('as_of_dates.as_of_date', 'versions') }}
     where versions.is_open
 ),
 final as (

@@ -96,9 +96,15 @@ def known_by(rows: Rows, day: date) -> Rows:
     }
 
 
-def dbt(project: Path, warehouse: Path, *arguments: str) -> None:
+def dbt(project: Path, warehouse: Path, *arguments: str, target_dir: Path | None = None) -> None:
     """Call dbt on the project; fails with dbt's words."""
-    result = run_dbt(*arguments, project_dir=project, warehouse=warehouse, target_dir=project / "target", capture=True)
+    result = run_dbt(
+        *arguments,
+        project_dir=project,
+        warehouse=warehouse,
+        target_dir=target_dir or project / "target",
+        capture=True,
+    )
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
 
 

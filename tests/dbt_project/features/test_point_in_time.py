@@ -93,7 +93,7 @@ def windows_of(events: pl.DataFrame, name: str, day: date) -> dict[str, object]:
         values[f"tickets_rating_average_{window}"] = within["rating"].mean()
         values[f"tickets_delay_max_{window}"] = within["effort"].max()
         values[f"tickets_escalations_count_{window}"] = float(within["is_escalated"].sum())
-        if window in ("28d", "91d", "ever"):
+        if window == "91d":
             for priority in ("low", "urgent"):
                 count = within.filter(pl.col("priority") == priority).height
                 values[f"tickets_count_{window}_priority_{priority}"] = float(count)

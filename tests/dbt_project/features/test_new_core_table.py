@@ -1,0 +1,57 @@
+"""A core table that is added tomorrow gives features, and words for them, with no other edit."""
+
+import shutil
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+
+from tests.dbt_project.features.project import dbt, features, write_rows
+
+CALLS = """
+semantic_models:
+  - name: calls
+    description: phone calls
+    model: ref('calls')
+    defaults:
+      agg_time_dimension: known_at
+    entities:
+      - {name: call, type: primary, expr: call_id}
+      - {name: account, type: foreign, expr: caller_account_id}
+    dimensions:
+      - {name: known_at, type: time, type_params: {time_granularity: day}}
+    measures:
+      - {name: calls_minutes, agg: sum, expr: minutes, description: minutes on the phone}
+"""
+CALLS_SQL = """
+select 'c1' as call_id, 'a1' as caller_account_id, 12.5 as minutes, timestamp '2025-03-05 10:00' as known_at
+"""
+
+
+def test_an_added_core_model_becomes_features_of_its_entity(project: Path, tmp_path: Path):
+    copy = tmp_path / "project"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns("target", "logs"))
+    (copy / "models" / "core" / "calls.sql").write_text(CALLS_SQL)
+    (copy / "models" / "core" / "calls.yml").write_text(CALLS)
+    warehouse = tmp_path / "warehouse.duckdb"
+    version = {"account_id": "a1", "valid_from": datetime(2025, 3, 1), "plan": "pro", "is_deleted": False}
+    with duckdb.connect(str(warehouse)) as connection:
+        write_rows(connection, {"account_versions": [version]}, date(2025, 3, 12))
+    dbt(copy, warehouse, "build", "--select", "core", "features")
+
+    snapshots = features(warehouse, "account_snapshots", "as_of_date")
+    assert snapshots["as_of_date"].to_list() == [date(2025, 3, 2), date(2025, 3, 9), date(2025, 3, 12)]
+    assert snapshots["calls_minutes_sum_7d"].to_list() == [0.0, 12.5, 0.0]
+    assert snapshots["calls_count_28d"].to_list() == [0.0, 1.0, 1.0]
+    assert snapshots["days_since_last_calls"].to_list() == [None, 4.0, 7.0]
+
+    catalogue = features(warehouse, "catalogue", "snapshot, feature").filter(snapshot="account_snapshots")
+    assert set(catalogue["feature"]) == set(snapshots.columns) - {"account_id", "as_of_date"}
+    words = dict(zip(catalogue["feature"], catalogue["description"], strict=True))
+    assert words["calls_minutes_sum_7d"] == "minutes on the phone in the last 7 days"
+    assert words["calls_minutes_sum_7d_vs_28d"] == "minutes on the phone per day, last 7 days against last 28"
+    assert words["days_since_last_calls"] == "days since the last call"
+    assert words["tickets_count_91d_priority_urgent"] == "support tickets with priority urgent in the last 91 days"
+    assert words["tickets_rating_average_91d"] == "average rating in the last 91 days"
+    assert words["arr"] == "Annualised recurring revenue, currency units"
+    assert words["custom_tier"] == "custom field tier"
