@@ -1,0 +1,134 @@
+"""What happened after a day, and the daily series, on rows small enough to check by hand."""
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.dbt_project.features.project import dbt, features, write_rows
+
+START = datetime(2025, 1, 1, 9)
+AS_OF = date(2025, 6, 29)
+
+
+def account(name: str, **values: object) -> dict:
+    version = {"account_id": name, "valid_from": START, "created_at": START, "industry": "Retail", "is_deleted": False}
+    return version | values
+
+
+def revenue(name: str, at: datetime, mrr: float) -> dict:
+    amounts = {"mrr": mrr, "arr": 12 * mrr, "is_customer": mrr > 0, "currency": "USD", "first_customer_at": START}
+    return {"account_id": name, "valid_from": at, **amounts}
+
+
+def lead(name: str, at: datetime, **values: object) -> dict:
+    return {"lead_id": name, "valid_from": at, "source": "web", "is_open": True, "created_at": START} | values
+
+
+STOP, MERGE = datetime(2025, 3, 10, 12), datetime(2025, 2, 5, 12)
+ROWS = {
+    "account_versions": [
+        account("stays"),
+        account("stops", industry="Energy"),
+        account("swaps"),
+        account("merged"),
+        account("merged", valid_from=MERGE, is_deleted=True),
+        account("prospect"),
+    ],
+    "account_merges": [{"account_id": "merged", "surviving_account_id": "stops", "known_at": MERGE}],
+    "account_revenue_versions": [
+        revenue("stays", START, 100),
+        revenue("stops", START, 10),
+        revenue("stops", STOP, 0),
+        revenue("swaps", START, 20),
+        revenue("swaps", STOP, 0),
+        revenue("swaps", STOP + timedelta(minutes=5), 30),
+        revenue("merged", START, 5),
+        revenue("merged", MERGE, 0),
+    ],
+    "lead_versions": [
+        lead("converts", START),
+        lead("converts", STOP, is_open=False, is_converted=True),
+        lead("merges", START, source="fair"),
+        lead("merges", STOP, is_open=False, merged_into_lead_id="converts"),
+        lead("waits", START),
+    ],
+    "opportunity_versions": [
+        {"opportunity_id": "o1", "valid_from": START, "is_open": True, "is_won": False, "amount": 50.0},
+        {"opportunity_id": "o1", "valid_from": STOP, "is_open": False, "is_won": True, "amount": 50.0},
+    ],
+    "closed_opportunities": [
+        {"opportunity_id": "o1", "recorded_account_id": "stops", "result": "won", "won_amount": 50.0, "currency": "USD"}
+        | {"known_at": STOP},
+        {"opportunity_id": "o2", "recorded_account_id": "stays", "result": "won", "won_amount": 7.0, "currency": "USD"}
+        | {"known_at": STOP},
+        {"opportunity_id": "o3", "recorded_account_id": "stays", "result": "won", "won_amount": 9.0, "currency": "EUR"}
+        | {"known_at": STOP},
+        {"opportunity_id": "o4", "recorded_account_id": "stays", "result": "lost", "won_amount": 0.0, "currency": "USD"}
+        | {"known_at": STOP},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def warehouse(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("warehouse") / "warehouse.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        write_rows(connection, ROWS, AS_OF)
+    dbt(project, path, "build", "--full-refresh", "--select", "core", "features")
+    return path
+
+
+def outcomes(warehouse: Path, entity: str, target: str) -> dict[tuple[str, date], bool | None]:
+    frame = features(warehouse, f"{entity}_outcomes", f"{entity}_id, as_of_date")
+    return {(name, day): value for name, day, value in frame.select(f"{entity}_id", "as_of_date", target).iter_rows()}
+
+
+def test_churn_is_the_end_of_all_subscriptions_within_90_days(warehouse: Path):
+    found = outcomes(warehouse, "account", "is_churned_90d")
+    first = date(2025, 1, 5)
+    assert not found["stays", first]
+    assert found["stops", first] and found["stops", date(2025, 3, 9)]
+    assert found["stops", date(2025, 3, 16)] is None, "no customer any more"
+    assert found["swaps", first] is False, "one subscription replaced by another is no end"
+    assert found["merged", first] is True, "the survivor stopped, and the merge itself was no end"
+    assert ("merged", date(2025, 2, 9)) not in found
+    assert found["prospect", first] is None
+    assert found["stays", date(2025, 3, 30)] is False
+    assert found["stays", date(2025, 4, 6)] is None, "90 days have not passed"
+
+
+def test_conversion_and_win_become_known_after_their_horizon(warehouse: Path):
+    leads = outcomes(warehouse, "lead", "is_converted_60d")
+    assert leads["converts", date(2025, 1, 5)] is False, "64 days before"
+    assert leads["converts", date(2025, 1, 12)] is True
+    assert ("converts", date(2025, 3, 16)) not in leads
+    assert leads["merges", date(2025, 1, 12)] is None
+    assert leads["waits", date(2025, 4, 27)] is False and leads["waits", date(2025, 5, 4)] is None
+    deals = outcomes(warehouse, "opportunity", "is_won_90d")
+    assert deals["o1", date(2025, 1, 5)] is True
+
+
+def test_series_are_daily_without_gaps_and_segments_add_up(warehouse: Path):
+    frame = features(warehouse, "metric_series", "metric, segment, metric_date")
+    series = {
+        key: dict(part.select("metric_date", "value").iter_rows())
+        for key, part in frame.partition_by("metric", "segment", as_dict=True).items()
+    }
+    day = STOP.date()
+    assert series["bookings", "total"][day] == 57.0
+    assert series["bookings", "Energy"][day] == 50.0 and series["bookings", "Retail"][day] == 7.0
+    assert series["bookings_eur", "total"][day] == 9.0
+    assert series["recurring_revenue", "total"][START.date()] == 135.0
+    assert series["recurring_revenue", "total"][MERGE.date()] == 130.0
+    assert series["recurring_revenue", "total"][AS_OF] == 130.0
+    assert series["new_leads", "total"] == {
+        START.date() + timedelta(days=number): 3.0 if number == 0 else 0.0 for number in range(180)
+    }
+    for (metric, segment), values in series.items():
+        days = sorted(values)
+        assert days[-1] == AS_OF and len(days) == (days[-1] - days[0]).days + 1, (metric, segment)
+        if segment == "total":
+            parts = [part for (of, name), part in series.items() if of == metric and name != "total"]
+            assert all(abs(sum(part.get(one, 0) for part in parts) - value) < 1e-6 for one, value in values.items())
