@@ -56,6 +56,10 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
     """Snapshot column with the money at stake."""
     text: list[str] = Field(default_factory=list)
     exclude: list[str] = Field(default_factory=list)
+    segments: list[str] = Field(default_factory=list)
+    """Snapshot columns by whose values the model card repeats the metrics."""
+    step_days: int = 28
+    """Days between the snapshots that are learnt from."""
     min_rows: int = 200
     min_positives: int = 30
 
@@ -75,6 +79,8 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             exclude=tuple(self.exclude),
             text=tuple(self.text),
             value=self.value,
+            segments=tuple(self.segments),
+            step_days=self.step_days,
             min_rows=self.min_rows,
             min_positives=self.min_positives,
         )
@@ -230,13 +236,24 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         """
 
     def _training_frame(self, connection: "duckdb.DuckDBPyConnection") -> "pl.DataFrame":
+        """Snapshots whose answer is known, every `step_days` back from the newest: closer ones hardly add information."""
         return read_frame(
             connection,
             f"""
-            select snapshots.*, outcomes.{self.target}
+            with known as (
+                select {self.entity}, as_of_date, {self.target} from features.{self.outcomes}
+                where {self.target} is not null
+            ),
+            newest as (
+                select max(as_of_date) as as_of_date from known
+            )
+            select snapshots.*, known.{self.target}
             from features.{self.features} as snapshots
-            inner join features.{self.outcomes} as outcomes using ({self.entity}, as_of_date)
-            where ({self.population}) and outcomes.{self.target} is not null
+            inner join known using ({self.entity}, as_of_date)
+            cross join newest
+            where
+                ({self.population})
+                and date_diff('day', snapshots.as_of_date, newest.as_of_date) % {self.step_days} = 0
             """,
         )
 

@@ -50,7 +50,7 @@ def raw_gate_definitions(sources: Sequence[Source]) -> dg.Definitions:
             (as_of,) = connection.execute("select as_of_date from raw_scorecast.as_of").fetchone()
             findings = check_raw(connection, present, as_of, configuration.quarantine_limit, docs)
             connection.execute("create schema if not exists published")
-            record_findings(connection, "published.data_quality", findings, context.run_id, datetime.now(UTC))
+            record_findings(connection, "published.data_quality", findings, context.run.run_id, datetime.now(UTC))
         failed = [finding for finding in findings if not finding.success]
         for key in context.selected_asset_check_keys:
             source = None if key == gate.key else tables[key.asset_key][0].name
