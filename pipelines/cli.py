@@ -37,10 +37,10 @@ def run(
     job: Annotated[str, typer.Argument(help="daily or weekly_refit")] = "daily",
 ) -> None:
     """Run a job from exports to published tables, and say what came out."""
-    from pipelines.running import make_sample_if_none, print_summary, run_job
+    from pipelines.running import prepare_run, print_summary, run_job
 
     prepare_instance()
-    make_sample_if_none()
+    prepare_run()
     ok = run_job(job)
     print_summary()
     raise typer.Exit(0 if ok else 1)

@@ -1,11 +1,13 @@
 """A run from the command line: make the sample where nothing is configured, run the job, say what came out."""
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.settings import data_dir, published_path
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 POLL_SECONDS = 0.3
+SLOW_IMPORTS = ("great_expectations", "sklearn.linear_model", "lightgbm", "statsforecast.models", "prophet")
+"""What the steps of a run import; seconds each, which a run can spend while DuckDB and dbt work in other threads."""
 
 
 def terminal() -> "Console":
@@ -40,6 +44,33 @@ def progress_bar(console: "Console", title: str) -> "Iterator":
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task(title, total=None, doing="starting")
         yield lambda **fields: progress.update(task, **fields)
+
+
+def prepare_run() -> None:
+    """Parse the dbt project (if it changed) while the sample company is written (if nothing is configured)."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from pipelines.transformation import ensure_manifest
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        manifest = pool.submit(ensure_manifest)
+        make_sample_if_none()
+        manifest.result()
+
+
+def import_ahead() -> None:
+    """Import in the background what later steps need; an import that fails fails again, and is told, in its step."""
+    import contextlib
+    import importlib
+
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+
+    def work() -> None:
+        for name in SLOW_IMPORTS:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+
+    threading.Thread(target=work, daemon=True).start()
 
 
 def make_sample_if_none() -> None:
@@ -92,6 +123,7 @@ def run_job(name: str) -> bool:
         from pipelines.definitions import defs
 
         job = defs.resolve_job_def(name)
+        import_ahead()
     with dg.DagsterInstance.get() as instance:
         return _run(console, instance, job)
 
@@ -123,7 +155,8 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition") 
                     if not console.is_terminal:
                         console.print(f"{time.monotonic() - started:6.1f} s  {event.step_key}")
 
-    with progress_bar(console, f"Job {job.name}") as update:
+    log = data_dir() / "dagster" / "last_run.log"
+    with progress_bar(console, f"Job {job.name}") as update, output_to(log):
         update(total=steps)
         watcher = threading.Thread(target=watch, args=(update,), daemon=True)
         watcher.start()
@@ -141,11 +174,30 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition") 
     if result.success:
         console.print(f"Job {job.name} succeeded in {seconds:.0f} s (run {run_id}).")
         return True
-    console.print(f"Job {job.name} failed after {seconds:.0f} s. `make ui` shows run {run_id}.")
+    console.print(f"Job {job.name} failed after {seconds:.0f} s. `make ui` shows run {run_id}; all output is in {log}.")
     for event in result.all_events:
         if event.is_step_failure:
             console.print(f"  {event.step_key}: {failure_reason(event)}", markup=False)
     return False
+
+
+@contextmanager
+def output_to(path: Path) -> Iterator[None]:
+    """Let everything that is printed, by this process or those it starts, go to a file instead of the terminal."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = {number: os.dup(number) for number in (1, 2)}
+    with path.open("w") as file:
+        for number in kept:
+            os.dup2(file.fileno(), number)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, original in kept.items():
+                os.dup2(original, number)
+                os.close(original)
 
 
 def failure_reason(event) -> str:
@@ -176,21 +228,23 @@ def read_summary() -> tuple[dict, list[tuple[str, int]], dict[str, str]]:
         for table, description in described.items():
             if "model_version" in description["columns"]:
                 quality[table] = _how_good(connection, table)
-        skipped = connection.execute(
+        not_kept = connection.execute(
             """
-            select model, reason from model_runs where status = 'skipped'
-            qualify row_number() over (partition by model order by started_at desc) = 1
+            select model, status, reason from (
+                select * from model_runs qualify row_number() over (partition by model order by started_at desc) = 1
+            )
+            where status <> 'kept' order by model
             """
         ).fetchall()
     rows = [(table, description["rows"]) for table, description in described.items()]
-    release = {"release_id": release_id, "as_of_date": as_of, "note": note, "skipped": skipped}
+    release = {"release_id": release_id, "as_of_date": as_of, "note": note, "not_kept": not_kept}
     return release, rows, quality
 
 
 def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
     row = connection.execute(
         f"""
-        select runs.auc, runs.calibration_error, runs.error
+        select runs.auc, runs.calibration_error, runs.model_version
         from model_runs as runs
         inner join (select max(model_version) as model_version from {table}) as used using (model_version)
         where runs.status = 'kept'
@@ -199,10 +253,15 @@ def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
     ).fetchone()
     if row is None:
         return ""
-    auc, calibration_error, error = row
+    auc, calibration_error, version = row
     if auc is not None:
         return f"AUC {auc:.3f} out of time, calibration error {calibration_error:.3f}"
-    return f"error (sMAPE) of the totals {error:.1f} %, backtested" if error is not None else ""
+    errors = connection.execute(
+        "select metric, smape from forecast_accuracy where model_version = ? and segment = 'total' and chosen order by 1",
+        [version],
+    ).fetchall()
+    told = ", ".join(f"{metric} {smape:.0f} %" for metric, smape in errors if smape is not None)
+    return f"backtested error (sMAPE): {told}" if told else ""
 
 
 def print_summary() -> bool:
