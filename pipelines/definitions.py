@@ -8,7 +8,6 @@ import dagster as dg
 from pipelines.schedules import SCHEDULES, daily, weekly_refit
 from pipelines.sensors import SENSORS
 from pipelines.settings import project_root
-from pipelines.transformation import dbt_resource
 from pipelines.warehouse import Warehouse
 
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
@@ -27,7 +26,7 @@ def with_freshness(spec: dg.AssetSpec) -> dg.AssetSpec:
 defs = dg.Definitions.merge(
     dg.load_from_defs_folder(project_root=project_root()),
     dg.Definitions(
-        resources={"warehouse": Warehouse(), "dbt": dbt_resource()},
+        resources={"warehouse": Warehouse()},
         jobs=[daily, weekly_refit],
         schedules=SCHEDULES,
         sensors=SENSORS,

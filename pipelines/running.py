@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 POLL_SECONDS = 0.3
-SLOW_IMPORTS = ("great_expectations", "sklearn.linear_model", "lightgbm", "statsforecast.models", "prophet")
-"""What the steps of a run import; seconds each, which a run can spend while DuckDB and dbt work in other threads."""
 
 
 def terminal() -> "Console":
@@ -56,21 +54,6 @@ def prepare_run() -> None:
         manifest = pool.submit(ensure_manifest)
         make_sample_if_none()
         manifest.result()
-
-
-def import_ahead() -> None:
-    """Import in the background what later steps need; an import that fails fails again, and is told, in its step."""
-    import contextlib
-    import importlib
-
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-
-    def work() -> None:
-        for name in SLOW_IMPORTS:
-            with contextlib.suppress(Exception):
-                importlib.import_module(name)
-
-    threading.Thread(target=work, daemon=True).start()
 
 
 def make_sample_if_none() -> None:
@@ -120,10 +103,11 @@ def run_job(name: str) -> bool:
     with console.status("Loading the definitions") if console.is_terminal else _quiet():
         import dagster as dg
 
+        from pipelines.components.imports import import_ahead
         from pipelines.definitions import defs
 
         job = defs.resolve_job_def(name)
-        import_ahead()
+        import_ahead("great_expectations")
     with dg.DagsterInstance.get() as instance:
         return _run(console, instance, job)
 
@@ -257,7 +241,8 @@ def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
     if auc is not None:
         return f"AUC {auc:.3f} out of time, calibration error {calibration_error:.3f}"
     errors = connection.execute(
-        "select metric, smape from forecast_accuracy where model_version = ? and segment = 'total' and chosen order by 1",
+        "select metric, smape from forecast_accuracy"
+        " where model_version = ? and segment = 'total' and chosen order by metric",
         [version],
     ).fetchall()
     told = ", ".join(f"{metric} {smape:.0f} %" for metric, smape in errors if smape is not None)

@@ -11,7 +11,7 @@ MODELS = dg.AssetSelection.key_prefixes("models")
 daily = dg.define_asset_job(
     "daily",
     selection=dg.AssetSelection.all(),
-    description="Ingest what is new, transform, score with the champions, publish. Fits only where there is no model yet.",
+    description="Ingest what is new, transform, score with the champions, publish. Fits only where no model is.",
     tags={REFIT_TAG: "missing"},
 )
 weekly_refit = dg.define_asset_job(
