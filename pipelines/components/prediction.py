@@ -236,7 +236,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         """
 
     def _training_frame(self, connection: "duckdb.DuckDBPyConnection") -> "pl.DataFrame":
-        """Snapshots whose answer is known, every `step_days` back from the newest: closer ones hardly add information."""
+        """Snapshots whose answer is known, every `step_days` back from the newest; closer ones hardly add anything."""
         return read_frame(
             connection,
             f"""

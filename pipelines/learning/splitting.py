@@ -12,7 +12,7 @@ import numpy as np
 
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.25
-INNER_FOLDS = 4
+INNER_FOLDS = 3
 
 
 @dataclass(frozen=True)
