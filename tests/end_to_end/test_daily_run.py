@@ -174,7 +174,8 @@ import dagster as dg
 from pipelines.definitions import defs
 job = defs.get_implicit_global_asset_job_def()
 with dg.DagsterInstance.get() as instance:
-    keys = [dg.AssetKey(["models", "churn"]), dg.AssetKey(["scores", "churn"]), dg.AssetKey(["published", "churn_scores"])]
+    names = [("models", "churn"), ("scores", "churn"), ("published", "churn_scores")]
+    keys = [dg.AssetKey(name) for name in names]
     result = job.execute_in_process(instance=instance, asset_selection=keys)
 assert result.success
 """
