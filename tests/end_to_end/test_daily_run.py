@@ -160,7 +160,9 @@ def test_one_more_day(company: Company):
     assert company.ask("select distinct as_of_date from published.churn_scores") == [(day,)]
     assert company.ask("select count(*) from published.releases")[0][0] == releases + 1
     assert company.ask("select count(*) from published.model_runs")[0][0] == fits, "a daily run fitted a model anew"
-    history = company.ask("select distinct as_of_date from published.score_history where model = 'churn' order by 1")
+    history = company.ask(
+        "select distinct as_of_date from published.score_history where table_name = 'churn_scores' order by 1"
+    )
     assert history[-2:] == [(before,), (day,)]
     off_grid = company.ask(
         "select distinct as_of_date from features.account_snapshots where isodow(as_of_date) <> 7", "warehouse.duckdb"
