@@ -60,6 +60,10 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
     """Snapshot columns by whose values the model card repeats the metrics."""
     step_days: int = 28
     """Days between the snapshots that are learnt from."""
+    history_days: int = 728
+    """How far back to learn from: what is older is another business, or was loaded without those that left."""
+    max_calibration_error: float = 0.08
+    """How far predicted and observed rates may differ out of time (beyond sampling noise) for a model to be kept."""
     min_rows: int = 200
     min_positives: int = 30
 
@@ -81,6 +85,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             value=self.value,
             segments=tuple(self.segments),
             step_days=self.step_days,
+            max_calibration_error=self.max_calibration_error,
             min_rows=self.min_rows,
             min_positives=self.min_positives,
         )
@@ -254,6 +259,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             where
                 ({self.population})
                 and date_diff('day', snapshots.as_of_date, newest.as_of_date) % {self.step_days} = 0
+                and snapshots.as_of_date > (select as_of_date from raw_scorecast.as_of) - {self.history_days}
             """,
         )
 
