@@ -3,16 +3,21 @@ published.duckdb: built beside the old release, audited, swapped in whole; the l
 
 Users read one file that nobody writes. A release is a new file with all published tables; `os.replace` puts it in the
 old one's place, so a reader sees the old release or the new one, never half, and is never locked out.
+
+The tables lie in the file's default schema. DuckDB names an opened file after itself, so both `churn_scores` and
+`published.churn_scores` find them in `published.duckdb`. The file is marked read-only: a tool that opened it for
+writing would lock every reader out.
 """
 
 import errno
+import fcntl
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,11 +36,16 @@ HISTORY_KEYS = {
 }
 """Append-only tables that the pipeline writes, and what makes a row of them one row."""
 OWN_TABLES = {"score_history", "releases"}
+RELEASE_ID_FORMAT = "%Y-%m-%dT%H%M%S.%fZ"
 SCORE_COLUMNS = {"probability", "score", "reasons", "as_of_date", "model_version"}
 
 
 class AuditFailedError(RuntimeError):
     """A release was refused; the old one stays. The message names table, rule and what was seen."""
+
+
+class NothingToPublishError(RuntimeError):
+    """The warehouse has no run's date yet; the message says what to run."""
 
 
 class NoSpaceLeftError(RuntimeError):
@@ -52,7 +62,7 @@ class Release:
     """`published` or `rollback`."""
     note: str
     tables: dict[str, dict]
-    """Table to its rows, columns, own as_of_date and, if it was not made anew, the release it was carried over from."""
+    """Table to its rows, columns, types, own as_of_date and, if not made anew, where it is carried over from."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +88,14 @@ def build_release(
 
     `audit` looks at the finished draft through a connection and returns its findings; one that is blocking and failed
     refuses the release. A table of the last release that the warehouse no longer has is carried over. Raises
-    `AuditFailedError` or `NoSpaceLeftError`; in both cases the old release is untouched and nothing is left behind.
+    `NothingToPublishError`, `AuditFailedError` or `NoSpaceLeftError`; in each case the old release is untouched and
+    nothing is left behind.
     """
     with _draft(published, releases_dir) as place:
         with _connection(place.draft) as connection:
-            connection.execute(f"attach '{_escaped(warehouse)}' as warehouse (read_only)")
+            as_of = _attach_warehouse(connection, warehouse)
             previous = _attach_previous(connection, published)
-            (as_of,) = connection.execute("select as_of_date from warehouse.raw_scorecast.as_of").fetchone()
-            release_id = _new_release_id(now)
+            release_id = _new_release_id(connection, previous, now)
             tables = _copy_tables(connection, previous, release_id)
             _append_history(connection, previous)
             _append_score_history(connection, previous, sorted(tables), release_id, as_of)
@@ -117,7 +127,8 @@ def rollback(published: Path, releases_dir: Path, to: str | None, now: datetime)
             "select release_id, tables_of, as_of_date from releases order by release_id"
         ).fetchall()
     current, tables_now, _ = rows[-1]
-    kept = {path.stem: path for path in sorted(releases_dir.glob("*.duckdb"))}
+    origins = {release_id: tables_of for release_id, tables_of, _ in rows}
+    kept = {path.stem: path for path in sorted(releases_dir.glob("*.duckdb")) if path.stem in origins}
     older = [release_id for release_id, tables_of, _ in rows if release_id == tables_of and release_id < tables_now]
     candidates = [release_id for release_id in older if release_id in kept]
     target = to or (candidates[-1] if candidates else None)
@@ -129,53 +140,68 @@ def rollback(published: Path, releases_dir: Path, to: str | None, now: datetime)
         with _connection(place.draft) as connection:
             previous = _attach_previous(connection, published)
             connection.execute(f"attach '{_escaped(kept[target])}' as target (read_only)")
-            release_id = _new_release_id(now)
-            (as_of,) = connection.execute(
-                "select max(as_of_date) from target.releases where release_id = ?", [target]
-            ).fetchone()
+            release_id = _new_release_id(connection, previous, now)
+            as_of, origin = next((as_of, of) for each, of, as_of in rows if each == target)
             tables = {}
             for table in _tables(connection, "target", "main"):
                 if table not in OWN_TABLES and table not in HISTORY_KEYS:
-                    connection.execute(
-                        f"create table {table} as select * replace ('{release_id}' as release_id) from target.{table}"
-                    )
-                    tables[table] = {**_described(connection, table), "carried_over_from": target}
+                    tables[table] = _carry_over(connection, "target", table, release_id, origin)
             _append_history(connection, previous)
             connection.execute("create table score_history as select * from previous.score_history")
-            release = Release(release_id, as_of, "rollback", f"tables of release {target}", tables)
-            _append_release(connection, previous, release, "rollback", now, tables_of=target)
+            release = Release(release_id, as_of, "rollback", f"tables of release {origin}", tables)
+            _append_release(connection, previous, release, "rollback", now, tables_of=origin)
         _swap_in(place, release_id, KEPT_RELEASES)
     return release
 
 
 @contextmanager
 def _draft(published: Path, releases_dir: Path) -> Iterator[_Place]:
-    """A draft file beside the published one; whatever happens, no draft is left, also none of a killed run."""
+    """
+    A draft file beside the published one; whatever happens, no draft is left, also none of a killed run.
+
+    One publish or rollback at a time, so that no row of history is lost between two.
+    """
     import duckdb
 
     published.parent.mkdir(parents=True, exist_ok=True)
     releases_dir.mkdir(parents=True, exist_ok=True)
-    _remove_drafts(published)
     place = _Place(published, releases_dir, published.with_name(f"{published.stem}.{os.getpid()}.draft.duckdb"))
-    try:
-        yield place
-    except (duckdb.Error, OSError) as problem:
-        if _is_full(problem):
-            free = shutil.disk_usage(published.parent).free
-            needed = published.stat().st_size * 2 if published.exists() else None
-            raise NoSpaceLeftError(
-                f"The disk of {published.parent} is too full for a release: {free / 2**20:.0f} MiB are free"
-                + (f", about {needed / 2**20:.0f} MiB are needed" if needed else "")
-                + ". The last release stays published; free some space and run again."
-            ) from problem
-        raise
-    finally:
+    with published.with_suffix(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         _remove_drafts(published)
+        try:
+            yield place
+        except (duckdb.Error, OSError) as problem:
+            if not _is_full(problem):
+                raise
+            reached = sum(path.stat().st_size for path in _drafts(published))
+            last = published.stat().st_size if published.exists() else 0
+            _remove_drafts(published)
+            free = shutil.disk_usage(published.parent).free
+            raise NoSpaceLeftError(
+                f"The disk of {published.parent} is too full for a release: {_mib(free)} are free,"
+                f" more than {_mib(max(reached, last, free))} are needed. The last release stays published;"
+                " free some space and run again."
+            ) from problem
+        finally:
+            _remove_drafts(published)
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:.1f} MiB"
+
+
+def _drafts(published: Path) -> list[Path]:
+    """Drafts and what DuckDB keeps beside one: its log, and a folder of what did not fit into memory."""
+    return list(published.parent.glob(f"{published.stem}.*.draft.duckdb*"))
 
 
 def _remove_drafts(published: Path) -> None:
-    for leftover in published.parent.glob(f"{published.stem}.*.draft.duckdb*"):
-        leftover.unlink(missing_ok=True)
+    for leftover in _drafts(published):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def _is_full(problem: Exception) -> bool:
@@ -192,6 +218,9 @@ def _connection(path: Path, read_only: bool = False) -> "Iterator[duckdb.DuckDBP
     connection = duckdb.connect(str(path), read_only=read_only, config=config)
     try:
         yield connection
+        if not read_only:
+            # Closing would write the log into the file too, but says nothing if the disk is full.
+            connection.execute("force checkpoint")
     finally:
         connection.close()
 
@@ -200,34 +229,67 @@ def _escaped(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _attach_warehouse(connection: "duckdb.DuckDBPyConnection", warehouse: Path) -> date:
+    """Attach it as `warehouse`; returns the run's date."""
+    if not warehouse.exists():
+        raise NothingToPublishError(f"There is no warehouse to publish from: {warehouse} is not there. Run `make run`.")
+    connection.execute(f"attach '{_escaped(warehouse)}' as warehouse (read_only)")
+    has_date = "as_of" in _tables(connection, "warehouse", "raw_scorecast")
+    row = connection.execute("select as_of_date from warehouse.raw_scorecast.as_of").fetchone() if has_date else None
+    if row is None or row[0] is None:
+        raise NothingToPublishError(
+            f"{warehouse} has no run's date (raw_scorecast.as_of): nothing was loaded into it. Run the job `daily`."
+        )
+    return row[0]
+
+
 def _attach_previous(connection: "duckdb.DuckDBPyConnection", published: Path) -> bool:
     if published.exists():
         connection.execute(f"attach '{_escaped(published)}' as previous (read_only)")
     return published.exists()
 
 
-def _new_release_id(now: datetime) -> str:
-    """Sortable and readable: the moment in UTC, to the millisecond."""
-    return f"{now.astimezone(UTC):%Y-%m-%dT%H%M%S}.{now.microsecond // 1000:03d}Z"
+def _new_release_id(connection: "duckdb.DuckDBPyConnection", previous: bool, now: datetime) -> str:
+    """Readable, the moment in UTC to the millisecond; later than every other, also when a clock was set back."""
+    moment = now.astimezone(UTC).replace(tzinfo=None)
+    if previous:
+        (last,) = connection.execute("select max(release_id) from previous.releases").fetchone()
+        moment = max(moment, datetime.strptime(last, RELEASE_ID_FORMAT) + timedelta(milliseconds=1))
+    return f"{moment:%Y-%m-%dT%H%M%S}.{moment.microsecond // 1000:03d}Z"
 
 
 def _tables(connection: "duckdb.DuckDBPyConnection", database: str, schema: str) -> list[str]:
+    """Tables and views; a view is published as the rows that it has now."""
     rows = connection.execute(
-        "select table_name from duckdb_tables() where database_name = ? and schema_name = ? order by table_name",
+        """
+        select table_name from duckdb_tables() where database_name = $1 and schema_name = $2
+        union all
+        select view_name from duckdb_views() where database_name = $1 and schema_name = $2 and not internal
+        order by all
+        """,
         [database, schema],
     ).fetchall()
     return [name for (name,) in rows]
 
 
-def _columns(connection: "duckdb.DuckDBPyConnection", table: str) -> list[str]:
-    return [row[0] for row in connection.execute(f"describe {table}").fetchall()]
+def _types(connection: "duckdb.DuckDBPyConnection", relation: str) -> dict[str, str]:
+    return {name: type_ for name, type_, *_ in connection.execute(f"describe {relation}").fetchall()}
+
+
+def _columns(connection: "duckdb.DuckDBPyConnection", relation: str) -> list[str]:
+    return list(_types(connection, relation))
 
 
 def _described(connection: "duckdb.DuckDBPyConnection", table: str) -> dict:
-    (rows,) = connection.execute(f"select count(*) from {table}").fetchone()
-    described = {"rows": rows, "columns": _columns(connection, table)}
-    if "as_of_date" in described["columns"]:
-        (as_of,) = connection.execute(f"select max(as_of_date) from {table}").fetchone()
+    (rows,) = connection.execute(f"select count(*) from {_quoted(table)}").fetchone()
+    types = _types(connection, _quoted(table))
+    described = {"rows": rows, "columns": list(types), "types": types}
+    if "as_of_date" in types:
+        (as_of,) = connection.execute(f"select max(as_of_date) from {_quoted(table)}").fetchone()
         described["as_of_date"] = str(as_of) if as_of else None
     return described
 
@@ -238,23 +300,39 @@ def _copy_tables(connection: "duckdb.DuckDBPyConnection", previous: bool, releas
     kept = [table for table in _tables(connection, "previous", "main") if table not in special] if previous else []
     tables = {}
     for table in made:
-        query = f"select * from warehouse.published.{table}"
-        if set(_columns(connection, f"warehouse.published.{table}")) >= SCORE_COLUMNS:
+        source = f"warehouse.published.{_quoted(table)}"
+        columns = set(_columns(connection, source))
+        query = f"from {source}"
+        if columns >= SCORE_COLUMNS and "change_reason" not in columns:
             query = _with_changes(connection, table, previous)
-        connection.execute(f"create table {table} as select *, '{release_id}' as release_id from ({query})")
+        chosen = "* exclude (release_id)" if "release_id" in columns else "*"
+        connection.execute(
+            f"create table {_quoted(table)} as select {chosen}, '{release_id}' as release_id from ({query})"
+        )
         tables[table] = _described(connection, table)
     for table in sorted(set(kept) - set(made)):
-        connection.execute(
-            f"create table {table} as select * replace ('{release_id}' as release_id) from previous.{table}"
-        )
-        (origin,) = connection.execute("select max(release_id) from previous.releases").fetchone()
-        tables[table] = {**_described(connection, table), "carried_over_from": origin}
+        last, described = connection.execute(
+            "select release_id, tables from previous.releases order by release_id desc limit 1"
+        ).fetchone()
+        origin = json.loads(described).get(table, {}).get("carried_over_from", last)
+        tables[table] = _carry_over(connection, "previous", table, release_id, origin)
     return tables
 
 
-def _key_column(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
+def _carry_over(
+    connection: "duckdb.DuckDBPyConnection", database: str, table: str, release_id: str, origin: str
+) -> dict:
+    """Copy a table of an earlier release; `origin` is the release that it was made for."""
+    connection.execute(
+        f"create table {_quoted(table)} as"
+        f" select * replace ('{release_id}' as release_id) from {database}.main.{_quoted(table)}"
+    )
+    return {**_described(connection, table), "carried_over_from": origin}
+
+
+def _key_column(connection: "duckdb.DuckDBPyConnection", relation: str) -> str:
     """Keys come first in a published table."""
-    return _columns(connection, table)[0]
+    return _quoted(_columns(connection, relation)[0])
 
 
 def _with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous: bool) -> str:
@@ -262,22 +340,34 @@ def _with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous:
     Scores with what changed within a week: against the score closest to seven days before (four to ten days).
 
     The change's reason is the feature whose contribution to the log-odds moved most in the direction of the change.
+    Scores of releases that a rollback took back do not count.
     """
-    source = f"warehouse.published.{table}"
+    source = f"warehouse.published.{_quoted(table)}"
     if not previous:
         return (
-            "select *, cast(null as double) as probability_change_7d, cast(null as varchar) as change_reason"
-            f" from {source}"
+            "select * exclude (model_version), cast(null as double) as probability_change_7d,"
+            f" cast(null as varchar) as change_reason, model_version from {source}"
         )
     key = _key_column(connection, source)
     entries = 'from_json(reasons, \'[{"feature":"VARCHAR","value":"JSON","contribution":"DOUBLE","text":"VARCHAR"}]\')'
+    name = table.replace("'", "''")
     return f"""
-        with earlier as (
-            select history.entity_id, history.probability, history.reasons
+        with taken_back as (
+            select releases.release_id
+            from previous.releases as releases
+            inner join previous.releases as rollbacks
+                on rollbacks.tables_of < releases.release_id and releases.release_id < rollbacks.release_id
+            where rollbacks.status = 'rollback'
+        ),
+        earlier as (
+            select
+                history.entity_id, history.as_of_date, history.probability, history.reasons,
+                history.model_version is distinct from now.model_version as is_other_model
             from previous.score_history as history
             inner join {source} as now on history.entity_id = cast(now.{key} as varchar)
             where
-                history.table_name = '{table}'
+                history.table_name = '{name}'
+                and history.release_id not in (select release_id from taken_back)
                 and date_diff('day', history.as_of_date, now.as_of_date) between 4 and 10
             qualify row_number() over (
                 partition by history.entity_id
@@ -288,35 +378,67 @@ def _with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous:
             select cast({key} as varchar) as entity_id, unnest({entries}) as reason from {source}
         ),
         reasons_before as (
-            select entity_id, unnest({entries}) as reason from earlier
+            select entity_id, as_of_date, is_other_model, unnest({entries}) as reason from earlier
         ),
-        moved as (
+        worded as (
             select
                 coalesce(reasons_now.entity_id, reasons_before.entity_id) as entity_id,
                 coalesce(reasons_now.reason.contribution, 0)
                 - coalesce(reasons_before.reason.contribution, 0) as moved_by,
-                coalesce(reasons_now.reason.text, 'No longer among the reasons: ' || reasons_before.reason.text)
-                || case
-                    when reasons_now.reason.value is distinct from reasons_before.reason.value
-                        and reasons_now.reason.value is not null and reasons_before.reason.value is not null
-                    then ' (before: ' || trim(cast(reasons_before.reason.value as varchar), '"') || ')'
-                    else ''
-                end as said
+                reasons_now.reason.text as text_now,
+                reasons_before.reason.text as text_before,
+                reasons_now.reason.value ->> '$' as value_now,
+                reasons_before.reason.value ->> '$' as value_before,
+                try_cast(value_before as double) as number_before,
+                case
+                    when number_before is null then value_before
+                    when abs(number_before) < 1000 then format('{{:.3g}}', number_before)
+                    else format('{{:,.0f}}', number_before)
+                end as shown_before,
+                reasons_before.as_of_date
             from reasons_now
             full join reasons_before
                 on reasons_now.entity_id = reasons_before.entity_id
                 and reasons_now.reason.feature = reasons_before.reason.feature
             where coalesce(reasons_now.reason.feature, reasons_before.reason.feature) not in ('base', 'other')
+        ),
+        moved as (
+            select
+                entity_id,
+                moved_by,
+                case
+                    when text_now is null then 'No longer among the reasons: ' || text_before
+                    when text_before is null then 'New among the reasons: ' || text_now
+                    when value_now is distinct from value_before
+                    then text_now || '; on ' || as_of_date || ' it was ' || coalesce(shown_before, 'unknown')
+                    else text_now
+                end as said
+            from worded
+        ),
+        strongest as (
+            select
+                earlier.entity_id,
+                arg_max(moved.said, moved.moved_by * sign(now.probability - earlier.probability)) filter (
+                    where moved.moved_by * sign(now.probability - earlier.probability) > 0
+                ) as said
+            from earlier
+            inner join {source} as now on cast(now.{key} as varchar) = earlier.entity_id
+            inner join moved on earlier.entity_id = moved.entity_id
+            group by earlier.entity_id
         )
         select
-            now.*,
+            now.* exclude (model_version),
             now.probability - earlier.probability as probability_change_7d,
-            case when earlier.entity_id is not null and now.probability <> earlier.probability then (
-                select arg_max(moved.said, moved.moved_by * sign(now.probability - earlier.probability))
-                from moved where moved.entity_id = earlier.entity_id
-            ) end as change_reason
+            case
+                when now.probability = earlier.probability then null
+                when earlier.is_other_model
+                then concat_ws('; ', 'The model is another one than on ' || earlier.as_of_date, strongest.said)
+                else strongest.said
+            end as change_reason,
+            now.model_version
         from {source} as now
         left join earlier on cast(now.{key} as varchar) = earlier.entity_id
+        left join strongest on cast(now.{key} as varchar) = strongest.entity_id
     """
 
 
@@ -335,7 +457,7 @@ def _append_history(connection: "duckdb.DuckDBPyConnection", previous: bool) -> 
         if len(parts) == 2:
             for name, type_, *_ in connection.execute(f"describe {parts[1]}").fetchall():
                 if name not in _columns(connection, table):
-                    connection.execute(f"alter table {table} add column {name} {type_}")
+                    connection.execute(f"alter table {table} add column {_quoted(name)} {type_}")
             same = " and ".join(f"old.{key} is not distinct from new.{key}" for key in keys)
             connection.execute(
                 f"insert into {table} by name select * from {parts[1]} as new"
@@ -369,22 +491,24 @@ def _append_score_history(
             """
         )
     for table in tables:
-        if set(_columns(connection, table)) >= SCORE_COLUMNS:
+        relation = _quoted(table)
+        if set(_columns(connection, relation)) >= SCORE_COLUMNS:
             connection.execute(
                 f"""
                 insert into score_history by name
                 select
-                    '{table}' as table_name, cast({_key_column(connection, table)} as varchar) as entity_id,
+                    $1 as table_name, cast({_key_column(connection, relation)} as varchar) as entity_id,
                     as_of_date, probability, score, reasons, model_version, release_id
-                from {table}
-                """
+                from {relation}
+                """,
+                [table],
             )
 
 
 def _note(tables: dict[str, dict], as_of: date) -> str:
     """What is not fresh in a release, in words."""
     notes = [
-        f"{table} is carried over from {described['carried_over_from']}"
+        f"{table} was not made in this run and is carried over from {described['carried_over_from']}"
         if "carried_over_from" in described
         else f"{table} is as of {described['as_of_date']}"
         for table, described in tables.items()
@@ -427,19 +551,37 @@ def _append_release(
 
 
 def _swap_in(place: _Place, release_id: str, keep: int) -> None:
-    """Put the draft in the published file's place, and a second name for it among the kept releases."""
-    with place.draft.open("rb") as file:
-        os.fsync(file.fileno())
+    """
+    Put the draft in the published file's place, and a second name for it among the kept releases.
+
+    A kept file whose release is not in `releases` comes from a publish that was killed here; a rollback ignores it.
+    """
+    if place.draft.with_name(f"{place.draft.name}.wal").exists():
+        raise OSError(errno.ENOSPC, "No space left: the draft's log could not be written into it", str(place.draft))
+    place.draft.chmod(0o444)
+    _sync(place.draft)
     kept = place.releases_dir / f"{release_id}.duckdb"
+    kept.unlink(missing_ok=True)
     try:
         os.link(place.draft, kept)
     except OSError:
-        shutil.copyfile(place.draft, kept)
+        try:
+            shutil.copy(place.draft, kept)
+        except OSError:
+            kept.unlink(missing_ok=True)
+            raise
+        _sync(kept)
     os.replace(place.draft, place.published)
-    folder = os.open(place.published.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    _sync(place.published.parent)
+    _sync(place.releases_dir)
     for outdated in sorted(place.releases_dir.glob("*.duckdb"))[:-keep]:
         outdated.unlink()
+
+
+def _sync(path: Path) -> None:
+    """Have the disk hold a file's bytes, or a folder's names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,385 @@
+"""Releases: whole or not at all, history that only grows, and a way back."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.publishing import (
+    AuditFailedError,
+    NothingToPublishError,
+    Release,
+    build_release,
+    rollback,
+)
+from pipelines.quality.findings import Finding
+
+NOW = datetime(2026, 6, 29, 5, 0, 12, tzinfo=UTC)
+SUNDAY = date(2026, 6, 28)
+HISTORIES = {
+    "score_history": "select * exclude (reasons) from score_history",
+    "model_runs": "from model_runs",
+    "data_quality": "from data_quality",
+    "releases": "from releases",
+}
+"""Append-only tables; a score's old reasons are the one thing that may go."""
+
+
+class Company:
+    """A warehouse with scores, forecasts and runs, and what is published from it."""
+
+    def __init__(self, folder: Path):
+        folder.mkdir(exist_ok=True)
+        self.warehouse, self.published = folder / "warehouse.duckdb", folder / "published.duckdb"
+        self.releases = folder / "releases"
+        self.moment = NOW
+        self.run = 0
+        self.write("create schema raw_scorecast; create schema published")
+        self.write("create table published.forecasts as select 'bookings' as metric, 1.0 as forecast")
+        self.write("create view published.accounts as select 'a' as account_id")
+        self.write("create table published.model_runs (model varchar, run_id varchar, started_at timestamptz)")
+        self.day(SUNDAY)
+        self.score({"a": (0.2, {"logins": (12, -0.5), "tickets": (1, 0.1)}), "b": (0.7, {"logins": (1, 0.9)})})
+
+    def write(self, statement: str, parameters: list | None = None) -> None:
+        with duckdb.connect(str(self.warehouse)) as connection:
+            connection.execute(statement, parameters or [])
+
+    def day(self, as_of: date) -> None:
+        self.as_of = as_of
+        self.write(f"create or replace table raw_scorecast.as_of as select date '{as_of}' as as_of_date")
+
+    def score(self, scores: dict[str, tuple[float, dict]], version: str = "v1", table: str = "churn_scores") -> None:
+        """Scores of `{account: (probability, {feature: (value, contribution)})}` as of the company's day."""
+        self.write(
+            f"create or replace table published.{table} (account_id varchar, as_of_date date, probability double,"
+            " score integer, reason_1 varchar, reasons varchar, model_version varchar)"
+        )
+        for account, (probability, reasons) in scores.items():
+            entries = [{"feature": "base", "value": None, "contribution": -9.0, "text": "The typical risk"}]
+            entries += [
+                {"feature": name, "value": value, "contribution": contribution, "text": f"{name.capitalize()}: {value}"}
+                for name, (value, contribution) in reasons.items()
+            ]
+            row = [account, self.as_of, probability, 50, entries[-1]["text"], json.dumps(entries), version]
+            self.write(f"insert into published.{table} values (?, ?, ?, ?, ?, ?, ?)", row)
+
+    def publish(self, findings: tuple[Finding, ...] = (), **options) -> Release:
+        self.moment += timedelta(minutes=1)
+        self.run += 1
+        self.write("insert into published.model_runs values ('churn', ?, ?)", [f"run {self.run}", self.moment])
+        arguments = {"run_id": f"run {self.run}", "now": self.moment, **options}
+        return build_release(self.warehouse, self.published, self.releases, lambda _: findings, **arguments)
+
+    def roll_back(self, to: str | None = None) -> Release:
+        self.moment += timedelta(minutes=1)
+        return rollback(self.published, self.releases, to, self.moment)
+
+    def ask(self, query: str) -> list[tuple]:
+        with duckdb.connect(str(self.published), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+    def names(self) -> list[str]:
+        return sorted(path.name for path in self.published.parent.iterdir())
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Company:
+    return Company(tmp_path)
+
+
+def finding(success: bool, is_blocking: bool = True) -> Finding:
+    return Finding("publish", "churn_scores", "account_id is unique", success, is_blocking, "churn_scores: a, b twice")
+
+
+WHOLE = ["published.duckdb", "published.lock", "releases", "warehouse.duckdb"]
+
+
+def test_all_tables_and_views_carry_the_one_release(company: Company):
+    release = company.publish()
+    assert release.release_id == "2026-06-29T050112.000Z"
+    for table in ("churn_scores", "forecasts", "accounts"):
+        assert company.ask(f"select distinct release_id from {table}") == [(release.release_id,)]
+        assert company.ask(f"select count(*) from published.{table}") == company.ask(f"select count(*) from {table}")
+    row = company.ask("select release_id, as_of_date, run_id, status, note from releases")
+    assert row == [(release.release_id, SUNDAY, "run 1", "published", "all tables made anew")]
+    (tables,) = company.ask("select tables from releases")[0]
+    assert json.loads(tables) == release.tables
+    assert release.tables["churn_scores"]["rows"] == 2
+    assert release.tables["churn_scores"]["types"]["probability"] == "DOUBLE"
+    assert company.names() == WHOLE
+
+
+def test_provenance_comes_last(company: Company):
+    company.publish()
+    company.publish()
+    columns = [row[0] for row in company.ask("describe churn_scores")]
+    assert columns[0] == "account_id"
+    assert columns[-4:] == ["probability_change_7d", "change_reason", "model_version", "release_id"]
+
+
+def test_nobody_writes_the_published_file(company: Company):
+    release = company.publish()
+    for path in (company.published, company.releases / f"{release.release_id}.duckdb"):
+        assert path.stat().st_mode & 0o222 == 0
+
+
+def test_a_table_that_was_not_made_is_carried_over_from_where_it_was_made(company: Company):
+    first = company.publish()
+    company.write("drop table published.forecasts")
+    company.publish()
+    third = company.publish()
+    assert company.ask("select metric, release_id from forecasts") == [("bookings", third.release_id)]
+    assert third.tables["forecasts"]["carried_over_from"] == first.release_id
+    assert "carried_over_from" not in third.tables["churn_scores"]
+    assert third.note == f"forecasts was not made in this run and is carried over from {first.release_id}"
+
+
+def test_scores_of_a_skipped_model_keep_their_day(company: Company):
+    company.publish()
+    company.day(SUNDAY + timedelta(days=1))
+    release = company.publish()
+    assert release.as_of_date == SUNDAY + timedelta(days=1)
+    assert company.ask("select distinct as_of_date from churn_scores") == [(SUNDAY,)]
+    assert release.note == f"churn_scores is as of {SUNDAY}"
+
+
+def test_a_refused_release_changes_nothing(company: Company):
+    company.publish()
+    before = company.published.read_bytes()
+    with pytest.raises(AuditFailedError, match=r"last one stays published:\n- churn_scores: a, b twice"):
+        company.publish((finding(True), finding(False)))
+    assert company.published.read_bytes() == before
+    assert company.names() == WHOLE
+    assert len(list(company.releases.iterdir())) == 1
+
+
+def test_a_warning_is_published_with_the_release(company: Company):
+    company.publish((finding(False, is_blocking=False),))
+    assert company.ask("select run_id, success, is_blocking from data_quality") == [("run 1", False, False)]
+
+
+def test_nothing_loaded_yet(company: Company, tmp_path: Path):
+    company.write("drop table raw_scorecast.as_of")
+    with pytest.raises(NothingToPublishError, match="daily"):
+        company.publish()
+    company.warehouse.unlink()
+    with pytest.raises(NothingToPublishError, match="make run"):
+        build_release(company.warehouse, company.published, company.releases, lambda _: [], "run", NOW)
+    assert not company.published.exists()
+
+
+def test_release_ids_only_grow_also_when_the_clock_is_set_back(company: Company):
+    ids = [company.publish(now=NOW - timedelta(hours=hours)).release_id for hours in (0, 0, 5, 5)]
+    assert ids == sorted(set(ids))
+    assert sorted(path.stem for path in company.releases.iterdir()) == ids
+
+
+def test_a_reader_with_the_old_release_open_keeps_it(company: Company):
+    first = company.publish()
+    with duckdb.connect(str(company.published), read_only=True) as reader:
+        for _ in range(3):
+            company.publish(now=NOW)
+        assert reader.execute("select distinct release_id from churn_scores").fetchall() == [(first.release_id,)]
+
+
+def test_the_last_releases_are_kept(company: Company):
+    ids = [company.publish(keep=3).release_id for _ in range(5)]
+    assert sorted(path.stem for path in company.releases.iterdir()) == ids[-3:]
+    assert [row[0] for row in company.ask("select release_id from releases order by 1")] == ids
+
+
+def test_leftovers_of_a_killed_publish_are_removed(company: Company):
+    draft = company.published.with_name("published.4711.draft.duckdb")
+    draft.write_bytes(b"half")
+    draft.with_name(f"{draft.name}.wal").write_bytes(b"half")
+    draft.with_name(f"{draft.name}.tmp").mkdir()
+    (draft.with_name(f"{draft.name}.tmp") / "block").write_bytes(b"half")
+    company.publish()
+    assert company.names() == WHOLE
+
+
+def test_odd_names_and_a_column_release_id_of_their_own(company: Company):
+    company.write('create table published."order by" as select 1 as "group", \'mine\' as release_id')
+    release = company.publish()
+    assert company.ask('select "group", release_id from "order by"') == [(1, release.release_id)]
+
+
+# What changed within a week
+
+
+def changes(company: Company) -> dict[str, tuple]:
+    rows = company.ask("select account_id, round(probability_change_7d, 6), change_reason from churn_scores")
+    return {account: (change, reason) for account, change, reason in rows}
+
+
+def test_there_is_no_change_without_an_earlier_release(company: Company):
+    company.publish()
+    assert changes(company) == {"a": (None, None), "b": (None, None)}
+
+
+def test_the_reason_of_a_change_is_what_moved_most_in_its_direction(company: Company):
+    company.publish()
+    company.day(SUNDAY + timedelta(days=7))
+    company.score(
+        {
+            "a": (0.5, {"logins": (3, 0.4), "tickets": (9, 0.2)}),
+            "b": (0.6, {"logins": (1, 0.9), "visits": (4, -0.3)}),
+            "new": (0.1, {}),
+        }
+    )
+    company.publish()
+    assert changes(company) == {
+        "a": (0.3, f"Logins: 3; on {SUNDAY} it was 12"),
+        "b": (-0.1, "New among the reasons: Visits: 4"),
+        "new": (None, None),
+    }
+
+
+def test_a_reason_against_the_change_is_not_its_reason(company: Company):
+    company.publish()
+    company.day(SUNDAY + timedelta(days=7))
+    company.score({"a": (0.1, {"logins": (12, -0.5), "tickets": (2, 0.2)}), "b": (0.7, {"logins": (1, 0.95)})})
+    company.publish()
+    assert changes(company) == {"a": (-0.1, None), "b": (0.0, None)}
+
+
+def test_another_model_is_named_as_a_reason(company: Company):
+    company.publish()
+    company.day(SUNDAY + timedelta(days=7))
+    company.score({"a": (0.3, {"logins": (12345.678, 0.1)}), "b": (0.7, {})}, version="v2")
+    company.publish()
+    (change, reason) = changes(company)["a"]
+    assert change == 0.1
+    assert reason == f"The model is another one than on {SUNDAY}; Logins: 12345.678; on {SUNDAY} it was 12"
+
+
+@pytest.mark.parametrize(("days", "compared"), [(3, False), (4, True), (10, True), (11, False)])
+def test_a_week_is_four_to_ten_days(company: Company, days: int, compared: bool):
+    company.publish()
+    company.day(SUNDAY + timedelta(days=days))
+    company.score({"a": (0.5, {"logins": (3, 0.4)})})
+    company.publish()
+    assert (changes(company)["a"][0] is not None) == compared
+
+
+def test_the_release_closest_to_a_week_before_counts(company: Company):
+    for day, probability in ((0, 0.1), (2, 0.2), (5, 0.3), (9, 0.9)):
+        company.day(SUNDAY + timedelta(days=day))
+        company.score({"a": (probability, {"logins": (1, probability)})})
+        company.publish()
+    assert changes(company)["a"][0] == pytest.approx(0.9 - 0.2)
+
+
+def test_scores_that_were_taken_back_do_not_count(company: Company):
+    good = company.publish()
+    company.score({"a": (0.99, {"logins": (0, 5.0)})})
+    company.publish()
+    company.roll_back()
+    company.day(SUNDAY + timedelta(days=7))
+    company.score({"a": (0.5, {"logins": (3, 0.4)})})
+    company.publish()
+    assert changes(company)["a"][0] == pytest.approx(0.3)
+    assert company.ask(f"select count(*) from score_history where release_id = '{good.release_id}'") == [(2,)]
+
+
+def test_the_history_drops_old_reasons_but_no_probability(company: Company):
+    company.publish()
+    company.day(SUNDAY + timedelta(days=15))
+    company.score({"a": (0.5, {"logins": (3, 0.4)})})
+    company.publish()
+    rows = company.ask("select as_of_date, probability, reasons is null from score_history order by 1, 2")
+    assert rows == [(SUNDAY, 0.2, True), (SUNDAY, 0.7, True), (company.as_of, 0.5, False)]
+
+
+# Going back
+
+
+def test_rollback_publishes_the_older_tables_as_a_new_release(company: Company):
+    first = company.publish()
+    company.score({"a": (0.9, {})})
+    second = company.publish()
+    back = company.roll_back()
+    assert back.release_id > second.release_id
+    assert (back.status, back.note) == ("rollback", f"tables of release {first.release_id}")
+    assert company.ask("select account_id, probability, release_id from churn_scores order by 1") == [
+        ("a", 0.2, back.release_id),
+        ("b", 0.7, back.release_id),
+    ]
+    statuses = company.ask("select release_id, status from releases order by 1")
+    assert [status for _, status in statuses] == ["published", "published", "rollback"]
+    assert company.names() == WHOLE
+
+
+def test_rolling_back_again_goes_further_back(company: Company):
+    ids = [company.publish().release_id for _ in range(3)]
+    notes = [company.roll_back().note for _ in range(2)]
+    assert notes == [f"tables of release {ids[1]}", f"tables of release {ids[0]}"]
+    with pytest.raises(LookupError, match="no release before the current one"):
+        company.roll_back()
+
+
+def test_a_rollback_to_a_rollback_is_one_to_its_tables(company: Company):
+    first, _ = company.publish(), company.publish()
+    back = company.roll_back()
+    company.publish()
+    assert company.roll_back(back.release_id).note == f"tables of release {first.release_id}"
+
+
+def test_a_release_that_is_not_kept_is_named_with_those_that_are(company: Company):
+    first, _ = company.publish(), company.publish()
+    with pytest.raises(LookupError, match=rf"no release 1999.*Kept: {first.release_id}\.$"):
+        company.roll_back("1999")
+
+
+def test_a_file_of_a_release_that_never_was_is_no_way_back(company: Company):
+    company.publish()
+    company.publish()
+    never = company.releases / "2026-06-29T050130.000Z.duckdb"
+    never.write_bytes(b"half a copy")
+    with pytest.raises(LookupError):
+        company.roll_back(never.stem)
+
+
+def test_rollback_before_anything_is_published(company: Company):
+    with pytest.raises(LookupError, match="Nothing is published"):
+        company.roll_back()
+
+
+@settings(max_examples=6, deadline=None)
+@given(steps=st.lists(st.sampled_from(["publish", "rollback", "refuse", "lose a table", "next day"]), min_size=2, max_size=5))
+def test_whatever_happens_history_only_grows_and_a_release_is_one(tmp_path_factory, steps: list[str]):
+    company = Company(tmp_path_factory.mktemp("company"))
+    company.publish((finding(True),))
+    for step in steps:
+        before = {table: set(company.ask(query)) for table, query in HISTORIES.items()}
+        count = len(before["releases"])
+        if step == "publish":
+            company.publish((finding(True),))
+        elif step == "rollback" and company.ask("select count(distinct tables_of) from releases")[0][0] > 1:
+            company.roll_back(min(path.stem for path in company.releases.iterdir()))
+        elif step == "refuse":
+            with pytest.raises(AuditFailedError):
+                company.publish((finding(False),))
+        elif step == "lose a table":
+            company.write("drop table if exists published.forecasts")
+            company.publish((finding(True),))
+        elif step == "next day":
+            company.day(company.as_of + timedelta(days=1))
+            company.publish((finding(True),))
+        else:
+            continue
+        for table, rows in before.items():
+            now = company.ask(HISTORIES[table])
+            assert rows <= set(now)
+            assert len(set(now)) == len(now)
+        assert company.ask("select count(*) from releases") == [(count + (step != "refuse"),)]
+        (release_id,) = company.ask("select max(release_id) from releases")[0]
+        tables = "churn_scores", "forecasts", "accounts"
+        seen = " union ".join(f"select release_id from {table}" for table in tables)
+        assert company.ask(seen) == [(release_id,)]
+        assert company.names() == WHOLE
