@@ -35,7 +35,8 @@ def audit_release(
         key = [column for column in keys.get(table, columns[:1]) if column in columns]
         rules = contract(columns, key, as_of, earlier.get(table))
         looked_at = list(dict.fromkeys([*key, *(c for c in CHECKED_COLUMNS if c in columns)]))
-        frame = connection.execute(f"select {', '.join(looked_at)} from {table}").pl()
+        selected = [f"cast({c} as varchar) as {c}" if c == "as_of_date" else c for c in looked_at]
+        frame = connection.execute(f"select {', '.join(selected)} from {table}").pl()
         suites.append(Suite(table, frame, rules))
         if earlier.get(table, {}).get("columns"):
             suites.append(_columns_suite(connection, table, earlier[table]["columns"]))
@@ -76,7 +77,7 @@ def contract(columns: Sequence[str], key: Sequence[str], as_of: date, last: Mapp
         rules.append(
             Rule(
                 "ExpectColumnMinToBeBetween",
-                {"column": "as_of_date", "min_value": as_of, "max_value": as_of},
+                {"column": "as_of_date", "min_value": str(as_of), "max_value": str(as_of)},
                 f"it is as of the release's day, {as_of}",
                 is_blocking=False,
             )
