@@ -49,6 +49,7 @@ def run_lock(
         try:
             yield
         finally:
+            file.truncate(0)
             fcntl.flock(file, fcntl.LOCK_UN)
 
 
@@ -56,5 +57,5 @@ def _holder(path: Path) -> str:
     try:
         said = json.loads(path.read_text())
         return f"{said['owner']} (process {said['pid']}, since {said['since']} UTC)"
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "another run"
