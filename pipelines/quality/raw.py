@@ -44,15 +44,18 @@ def check_raw(
 def rules(quarantine_limit: float) -> list[Rule]:
     """What must hold for every table of a source."""
 
-    def at_most(column: str, most: float, says: str, is_blocking: bool = True) -> Rule:
+    def at_most(column: str, most: float, says: str, is_blocking: bool = True, shows: tuple[str, ...] = ()) -> Rule:
         arguments = {"column": column, "min_value": 0, "max_value": most}
-        return Rule("ExpectColumnValuesToBeBetween", arguments, says, is_blocking)
+        return Rule("ExpectColumnValuesToBeBetween", arguments, says, is_blocking, shows)
 
     return [
         at_most("null_keys", 0, "every row has its key"),
         at_most("duplicate_keys", 0, "every key (with its version) is there once"),
         at_most(
-            "quarantined_share", quarantine_limit, f"at most {quarantine_limit:.0%} of the new rows are in quarantine"
+            "quarantined_share",
+            quarantine_limit,
+            f"at most {quarantine_limit:.0%} of the new rows are in quarantine",
+            shows=("quarantined_rows", "new_rows"),
         ),
         at_most("lost_rows", 0, "every row of every file is loaded or in quarantine"),
         at_most(
@@ -72,7 +75,8 @@ def profile(connection: "duckdb.DuckDBPyConnection", source: "Source", as_of: da
     One row per table of the source that is there.
 
     Columns: table (String), rows, null_keys, duplicate_keys, lost_rows (Int64), quarantined_share (Float64, of the
-    files of the last load), days_since_newest (Int64, null where the contract names no time).
+    files of the last load), quarantined_rows, new_rows (Int64, what the share is made of), days_since_newest (Int64,
+    null where the contract names no time).
     """
     import polars as pl
 
@@ -91,6 +95,8 @@ def profile(connection: "duckdb.DuckDBPyConnection", source: "Source", as_of: da
         "duplicate_keys": pl.Int64,
         "lost_rows": pl.Int64,
         "quarantined_share": pl.Float64,
+        "quarantined_rows": pl.Int64,
+        "new_rows": pl.Int64,
         "days_since_newest": pl.Int64,
     }
     return pl.DataFrame(rows, schema=columns, orient="row")
@@ -131,7 +137,8 @@ def _profile_table(
     share = bad / last_read if last_read >= MIN_ROWS_FOR_SHARE else 0.0
     lost = int(read) - int(put_aside) - int(total)
     age = (as_of - newest).days if newest else None
-    return (entity.name, total, nulls, total - distinct, max(lost, 0), share, max(age, 0) if age is not None else None)
+    days = max(age, 0) if age is not None else None
+    return (entity.name, total, nulls, total - distinct, max(lost, 0), share, int(bad), int(last_read), days)
 
 
 def _as_date(entity: "Entity") -> str:

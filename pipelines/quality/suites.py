@@ -25,6 +25,8 @@ class Rule:
     says: str
     """What must hold, in words."""
     is_blocking: bool = True
+    shows: tuple[str, ...] = ()
+    """Columns of the suite's frame that say more about an offending row, where the suite has `shown_by`."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def _validate_one(context: Any, source: Any, gate: str, suite: Suite) -> list[Fi
     )
     result_format: dict[str, Any] = {"result_format": "SUMMARY", "partial_unexpected_count": MAX_EXAMPLES}
     if suite.shown_by:
-        result_format["unexpected_index_column_names"] = list(suite.shown_by)
+        told = dict.fromkeys([*suite.shown_by, *(column for rule in suite.rules for column in rule.shows)])
+        result_format["unexpected_index_column_names"] = list(told)
         result_format["result_format"] = "COMPLETE"
     outcome = validation.run(batch_parameters={"dataframe": suite.frame.to_pandas()}, result_format=result_format)
     findings = []
@@ -102,13 +105,14 @@ def _validate_one(context: Any, source: Any, gate: str, suite: Suite) -> list[Fi
                 expectation=rule.says,
                 success=bool(result.success),
                 is_blocking=rule.is_blocking,
-                message=f"{suite.name}: {rule.says}" + ("" if result.success else f", but {_seen(result, suite)}"),
+                message=f"{suite.name}: {rule.says}"
+                + ("" if result.success else f", but {_seen(result, suite, rule)}"),
             )
         )
     return findings
 
 
-def _seen(result: Any, suite: Suite) -> str:
+def _seen(result: Any, suite: Suite, rule: Rule) -> str:
     """What was seen instead: the observed value, or how many rows and which."""
     seen = result.result or {}
     if result.exception_info and result.exception_info.get("exception_message"):
@@ -118,7 +122,14 @@ def _seen(result: Any, suite: Suite) -> str:
     count = seen.get("unexpected_count")
     rows = seen.get("unexpected_index_list") or []
     if rows:
-        examples = ["; ".join(f"{name} {row[name]}" for name in row) for row in rows[:MAX_EXAMPLES]]
-    else:
-        examples = [str(value) for value in (seen.get("partial_unexpected_list") or [])[:MAX_EXAMPLES]]
+        return f"not for {'; '.join(_told(row, suite, rule) for row in rows)}"
+    examples = [str(value) for value in (seen.get("partial_unexpected_list") or [])[:MAX_EXAMPLES]]
     return f"not in {count} of {suite.frame.height} rows, e.g. {', '.join(examples) or 'none shown'}"
+
+
+def _told(row: Mapping[str, Any], suite: Suite, rule: Rule) -> str:
+    """An offending row by its name, and the figures that the rule shows: `account (bad_rows 50, new_rows 200)`."""
+    name = ", ".join(str(row[column]) for column in suite.shown_by)
+    wanted = rule.shows or (rule.arguments["column"],)
+    figures = [f"{column} {row[column]:g}" for column in wanted if column in row]
+    return f"{name} ({', '.join(figures)})" if figures else name

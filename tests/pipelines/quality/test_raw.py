@@ -1,0 +1,157 @@
+"""The gate on raw input: what stops a run, what is only shown, and that it says so in words."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines.extraction.contracts import Entity, Source
+from pipelines.extraction.loading import load_source
+from pipelines.quality.findings import Finding, record_findings
+from pipelines.quality.raw import check_raw
+
+NOW = datetime(2025, 1, 10, 12)
+AS_OF = date(2025, 1, 9)
+ACCOUNT = Entity(
+    name="account",
+    description="A company.",
+    columns={"Id": "varchar", "Seats": "bigint", "Stamp": "timestamp"},
+    key=("Id",),
+    version="Stamp",
+    time="Stamp",
+    rules={"Seats is negative": "Seats >= 0"},
+)
+EVENT = Entity(
+    name="event",
+    description="Something that happened.",
+    columns={"id": "varchar", "received": "bigint"},
+    key=("id",),
+    time="received",
+    time_unit="epoch_ms",
+)
+CRM = Source(name="crm", description="A CRM.", entities=(ACCOUNT, EVENT))
+SPARE = Source(name="spare", description="A system without an export.", entities=(EVENT,))
+
+
+class Raw:
+    """Loaded exports of a small CRM, and the gate on them."""
+
+    def __init__(self, folder: Path, connection: duckdb.DuckDBPyConnection):
+        self.folder, self.connection, self.docs, self.loads = folder, connection, folder / "docs", 0
+
+    def load(self, good: int, bad: int = 0) -> None:
+        """One more export of accounts; bad ones have negative seats."""
+        self.loads += 1
+        rows = [f"{self.loads}-{n},{-1 if n < bad else 5},2025-01-09" for n in range(good + bad)]
+        self.load_text("\n".join(["Id,Seats,Stamp", *rows]) + "\n")
+
+    def load_text(self, text: str) -> None:
+        path = self.folder / "crm" / "account" / f"{self.loads}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        load_source(self.connection, CRM, self.folder / "crm", NOW + timedelta(hours=self.loads))
+
+    def check(self, as_of: date = AS_OF, limit: float = 0.05) -> list[Finding]:
+        return check_raw(self.connection, [CRM, SPARE], as_of, limit, self.docs)
+
+    def stops(self, **options) -> list[str]:
+        return [finding.message for finding in self.check(**options) if finding.is_blocking and not finding.success]
+
+
+@pytest.fixture
+def raw(tmp_path: Path):
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        raw = Raw(tmp_path, connection)
+        raw.load(200)
+        connection.execute("insert into raw_crm.event (id, received) values ('e1', epoch_ms(timestamp '2025-01-09'))")
+        yield raw
+
+
+def test_a_clean_load_passes_and_is_documented(raw: Raw):
+    findings = raw.check()
+    assert {finding.suite for finding in findings} == {"crm"}
+    assert [finding.message for finding in findings if not finding.success] == []
+    assert len(findings) == 6
+    page = (raw.docs / "index.html").read_text()
+    assert "crm" in page
+
+
+def test_too_many_rows_in_quarantine_stop_the_run_with_counts(raw: Raw):
+    raw.load(150, bad=50)
+    assert raw.stops() == [
+        "crm: at most 5% of the new rows are in quarantine, but not for account (quarantined_rows 50, new_rows 200)"
+    ]
+    assert raw.stops(limit=0.25) == []
+
+
+def test_only_the_last_load_counts(raw: Raw):
+    raw.load(100, bad=100)
+    assert len(raw.stops()) == 1
+    raw.load(200)
+    assert raw.stops() == []
+
+
+def test_a_few_bad_rows_among_a_handful_do_not_stop_the_run(raw: Raw):
+    raw.load(49, bad=50)
+    assert raw.stops() == []
+
+
+def test_rows_that_are_exported_again_are_no_bad_rows(raw: Raw):
+    raw.loads += 1
+    raw.load_text("Id,Seats,Stamp\n" + "".join(f"1-{n},5,2025-01-09\n" for n in range(200)))
+    (repeated,) = raw.connection.execute("select count(*) from raw_crm._quarantine").fetchone()
+    assert repeated == 200
+    assert raw.stops() == []
+
+
+def test_keys_that_are_null_or_twice_stop_the_run(raw: Raw):
+    raw.connection.execute("insert into raw_crm.account from (from raw_crm.account limit 3)")
+    raw.connection.execute("insert into raw_crm.account (Id, Stamp) values (null, timestamp '2025-01-01')")
+    assert raw.stops() == [
+        "crm: every row has its key, but not for account (null_keys 1)",
+        "crm: every key (with its version) is there once, but not for account (duplicate_keys 3)",
+    ]
+
+
+def test_another_version_of_a_key_is_no_duplicate(raw: Raw):
+    raw.connection.execute(
+        "insert into raw_crm.account select * replace (Stamp + interval 1 day as Stamp) from raw_crm.account"
+    )
+    assert raw.stops() == []
+
+
+def test_lost_rows_stop_the_run(raw: Raw):
+    raw.connection.execute("delete from raw_crm.account where Id in ('1-1', '1-2')")
+    (message,) = raw.stops()
+    assert message == "crm: every row of every file is loaded or in quarantine, but not for account (lost_rows 2)"
+
+
+def test_nothing_new_and_no_rows_are_only_shown(raw: Raw):
+    raw.connection.execute("delete from raw_crm.event")
+    shown = [finding for finding in raw.check(as_of=AS_OF + timedelta(days=8)) if not finding.success]
+    assert [finding.message for finding in shown] == [
+        "crm: something new within 7 days, but not for account (days_since_newest 8)",
+        "crm: the table has rows, but not for event (rows 0)",
+    ]
+    assert not any(finding.is_blocking for finding in shown)
+    assert [finding for finding in raw.check(as_of=AS_OF + timedelta(days=7)) if not finding.success][1:] == []
+
+
+def test_findings_are_kept_for_those_who_look_later(raw: Raw):
+    raw.load(100, bad=100)
+    findings = raw.check()
+    moment = datetime(2025, 1, 10, 12, tzinfo=UTC)
+    raw.connection.execute("create schema published")
+    for run in ("run 1", "run 2"):
+        record_findings(raw.connection, "published.data_quality", findings, run, moment)
+    kept = "select run_id, gate, suite, count(*), count(*) filter (where not success) from published.data_quality"
+    assert raw.connection.execute(f"{kept} group by all order by 1").fetchall() == [
+        ("run 1", "raw", "crm", 6, 1),
+        ("run 2", "raw", "crm", 6, 1),
+    ]
+
+
+def test_a_source_that_was_never_loaded_has_no_findings(tmp_path: Path):
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        assert check_raw(connection, [CRM, SPARE], AS_OF, 0.05, tmp_path / "docs") == []
