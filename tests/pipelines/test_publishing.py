@@ -350,8 +350,11 @@ def test_rollback_before_anything_is_published(company: Company):
         company.roll_back()
 
 
+STEPS = ("publish", "rollback", "refuse", "lose a table", "next day")
+
+
 @settings(max_examples=6, deadline=None)
-@given(steps=st.lists(st.sampled_from(["publish", "rollback", "refuse", "lose a table", "next day"]), min_size=2, max_size=5))
+@given(steps=st.lists(st.sampled_from(STEPS), min_size=2, max_size=5))
 def test_whatever_happens_history_only_grows_and_a_release_is_one(tmp_path_factory, steps: list[str]):
     company = Company(tmp_path_factory.mktemp("company"))
     company.publish((finding(True),))
