@@ -117,6 +117,9 @@ def _seen(result: Any, suite: Suite, rule: Rule) -> str:
     seen = result.result or {}
     if result.exception_info and result.exception_info.get("exception_message"):
         return f"it could not be checked: {result.exception_info['exception_message']}"
+    missing = ((seen.get("details") or {}).get("mismatched") or {}).get("missing")
+    if missing:
+        return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
     if seen.get("observed_value") is not None:
         return f"there is {seen['observed_value']}"
     count = seen.get("unexpected_count")

@@ -1,0 +1,188 @@
+"""The gate before a release, through real releases: what is refused, in which words, and that nothing else changes."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines.publishing import AuditFailedError, Release, build_release
+from pipelines.quality.findings import Finding
+from pipelines.quality.publish import audit_release
+
+NOW = datetime(2026, 6, 29, 5, tzinfo=UTC)
+SUNDAY = date(2026, 6, 28)
+
+
+class Company:
+    """A warehouse with forty scored accounts and forecasts, and its audited releases."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.releases_made = folder, 0
+        self.published, self.docs = folder / "published.duckdb", folder / "docs"
+        self.findings: Sequence[Finding] = ()
+        self.write(
+            f"""
+            create schema raw_scorecast;
+            create schema published;
+            create table raw_scorecast.as_of as select date '{SUNDAY}' as as_of_date;
+            create table published.churn_scores as
+            select
+                'a' || n as account_id, date '{SUNDAY}' as as_of_date, n / 50 as probability,
+                n::integer + 1 as score, 'Few logins' as reason_1, '[]' as reasons, 'v1' as model_version
+            from range(40) as numbers (n);
+            create table published.forecasts as
+            select
+                metric, 'total' as segment, date '2026-07-01' + n::integer as period_start_date,
+                1.0 as p10, 2.0 as p50, 3.0 as p90
+            from (values ('bookings'), ('tickets')) as metrics (metric), range(20) as numbers (n);
+            """
+        )
+
+    def write(self, statement: str) -> None:
+        with duckdb.connect(str(self.folder / "warehouse.duckdb")) as connection:
+            connection.execute(statement)
+
+    def publish(self) -> Release:
+        self.releases_made += 1
+        keys = {"forecasts": ["metric", "segment", "period_start_date"]}
+
+        def audit(connection: duckdb.DuckDBPyConnection) -> Sequence[Finding]:
+            self.findings = audit_release(connection, keys, self.docs)
+            return self.findings
+
+        now = NOW + timedelta(minutes=self.releases_made)
+        warehouse, releases = self.folder / "warehouse.duckdb", self.folder / "releases"
+        return build_release(warehouse, self.published, releases, audit, f"run {self.releases_made}", now)
+
+    def failed(self) -> list[str]:
+        return [finding.message for finding in self.findings if not finding.success]
+
+    def ask(self, query: str) -> list[tuple]:
+        with duckdb.connect(str(self.published), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Company:
+    company = Company(tmp_path)
+    company.publish()
+    return company
+
+
+def test_a_sound_release_passes_with_docs_and_is_recorded(company: Company):
+    company.publish()
+    assert company.failed() == []
+    assert (company.docs / "index.html").exists()
+    recorded = company.ask("select run_id, count(*), bool_and(success) from data_quality group by all order by 1")
+    assert recorded[1] == ("run 2", len(company.findings), True)
+    assert {finding.suite for finding in company.findings} == {
+        "churn_scores",
+        "churn_scores columns",
+        "forecasts",
+        "forecasts columns",
+    }
+
+
+SCORES_OF = "update published.churn_scores set"
+WRONG_ROWS = (
+    "insert into published.churn_scores from (from published.churn_scores where account_id = 'a3')",
+    f"{SCORES_OF} account_id = null where account_id = 'a4'",
+    f"{SCORES_OF} probability = null where account_id = 'a5'",
+    f"{SCORES_OF} probability = 'nan' where account_id = 'a6'",
+    f"{SCORES_OF} probability = 1.2 where account_id = 'a7'",
+    f"{SCORES_OF} score = 100 where account_id = 'a8'",
+    f"{SCORES_OF} reason_1 = null where account_id = 'a9'",
+    f"{SCORES_OF} reason_1 = ' ' where account_id = 'a10'",
+    "insert into published.forecasts from (from published.forecasts limit 1)",
+    "update published.forecasts set p10 = 2.5 where metric = 'tickets'",
+    "update published.forecasts set p50 = 3.5 where metric = 'bookings'",
+)
+SAID_OF_WRONG_ROWS = (
+    "churn_scores: account_id is never null, but not in 1 of 41 rows",
+    "churn_scores: account_id is unique, but not in 2 of 41 rows, e.g. a3",
+    "churn_scores: probability is never null, but not in 2 of 41 rows",
+    "churn_scores: probability is between 0 and 1, but not in 1 of 41 rows, e.g. 1.2",
+    "churn_scores: score is between 1 and 99, but not in 1 of 41 rows, e.g. 100",
+    "churn_scores: every score has a reason, but not in 1 of 41 rows",
+    "churn_scores: no reason is empty, but not in 1 of 41 rows",
+    "forecasts: metric, segment, period_start_date together are unique, but not in 2 of 41 rows",
+    "forecasts: p10 is at most p50, but not in 20 of 41 rows",
+    "forecasts: p50 is at most p90, but not in 21 of 41 rows",
+)
+
+
+def refusal(company: Company) -> list[str]:
+    """What a refused release says, after making sure that nothing but the words is left of it."""
+    before = company.published.read_bytes()
+    with pytest.raises(AuditFailedError) as refused:
+        company.publish()
+    assert company.published.read_bytes() == before
+    assert len(list((company.folder / "releases").iterdir())) == 1
+    assert not list(company.folder.glob("*draft*"))
+    return str(refused.value).splitlines()[1:]
+
+
+def test_wrong_rows_are_refused_each_in_its_own_words(company: Company):
+    for change in WRONG_ROWS:
+        company.write(change)
+    told = refusal(company)
+    assert len(told) == len(SAID_OF_WRONG_ROWS)
+    for words in SAID_OF_WRONG_ROWS:
+        assert [line for line in told if line.startswith(f"- {words}")], words
+
+
+@pytest.mark.parametrize(
+    "change", ["probability = 1.2 where account_id = 'a3'", "account_id = 'a4' where account_id = 'a3'"]
+)
+def test_one_wrong_row_is_enough(company: Company, change: str):
+    company.write(f"{SCORES_OF} {change}")
+    assert len(refusal(company)) == 1
+
+
+@pytest.mark.parametrize(("gone", "left"), [("score > 20", 20), ("true", 0)])
+def test_lost_rows_are_refused(company: Company, gone: str, left: int):
+    company.write(f"delete from published.churn_scores where {gone}")
+    told = refusal(company)
+    words = f"- churn_scores: its row count is near the last release's 40 (28 to 61), but there is {left}"
+    assert words in told
+
+
+def test_a_dropped_column_is_refused_by_name(company: Company):
+    company.write("alter table published.churn_scores drop column reason_1")
+    assert refusal(company) == [
+        "- churn_scores columns: every column of the last release is still there, but reason_1 is missing"
+    ]
+
+
+def test_after_a_refusal_the_next_sound_release_is_published(company: Company):
+    company.write("update published.churn_scores set probability = 1.2 where account_id = 'a3'")
+    with pytest.raises(AuditFailedError):
+        company.publish()
+    company.write("update published.churn_scores set probability = 0.2 where account_id = 'a3'")
+    release = company.publish()
+    assert company.ask("select distinct release_id from churn_scores") == [(release.release_id,)]
+
+
+def test_a_new_column_and_a_new_table_are_welcome(company: Company):
+    company.write("alter table published.churn_scores add column owner varchar")
+    company.write("create table published.accounts as select 'a1' as account_id")
+    company.publish()
+    assert company.failed() == []
+
+
+def test_scores_of_another_day_are_only_shown(company: Company):
+    company.write(f"update raw_scorecast.as_of set as_of_date = date '{SUNDAY + timedelta(days=1)}'")
+    company.publish()
+    (message,) = company.failed()
+    assert message.startswith("churn_scores: it is as of the release's day, 2026-06-29, but ")
+    assert "2026-06-28" in message
+
+
+def test_a_small_table_may_halve(company: Company):
+    company.write("create table published.campaigns as select n as campaign_id from range(19) as numbers (n)")
+    company.publish()
+    company.write("delete from published.campaigns where campaign_id > 5")
+    company.publish()
+    assert company.failed() == []
