@@ -78,3 +78,18 @@ def test_two_in_one_process_exclude_each_other_too(tmp_path: Path):
         run_lock(path, "run second", timeout=0),
     ):
         pytest.fail("two held the lock")
+
+
+def test_a_lock_that_was_let_go_names_nobody(tmp_path: Path):
+    path = tmp_path / "warehouse.lock"
+    with run_lock(path, "run first"):
+        pass
+    assert path.read_text() == ""
+
+
+@pytest.mark.parametrize("text", ['{"owner"', '["a list"]', "{}", ""])
+def test_odd_text_in_the_file_is_still_a_lock(tmp_path: Path, holder: subprocess.Popen, text: str):
+    path = tmp_path / "warehouse.lock"
+    path.write_text(text)
+    with pytest.raises(LockTimeoutError, match="another run has held"), run_lock(path, "run second", timeout=0):
+        pytest.fail("two held the lock")

@@ -386,3 +386,27 @@ def test_whatever_happens_history_only_grows_and_a_release_is_one(tmp_path_facto
         seen = " union ".join(f"select release_id from {table}" for table in tables)
         assert company.ask(seen) == [(release_id,)]
         assert company.names() == WHOLE
+
+
+def test_history_outlives_the_warehouse(company: Company):
+    """Deleted and rebuilt, it knows only its own runs; an accuracy that it measures again is no second one."""
+
+    def measure(*metrics: str) -> None:
+        company.write(
+            "create or replace table published.forecast_accuracy as"
+            " select 'v1' as model_version, unnest(?) as metric, 'total' as segment, 'seasonal' as method, 0.1 as mae",
+            [list(metrics)],
+        )
+
+    measure("bookings", "tickets")
+    company.publish((finding(True),))
+    company.warehouse.unlink()
+    rebuilt = Company(company.warehouse.parent)
+    rebuilt.moment, rebuilt.run, company = company.moment, company.run, rebuilt
+    measure("bookings", "new_leads")
+    company.publish((finding(True),))
+    for table in ("model_runs", "data_quality", "releases"):
+        assert company.ask(f"select run_id from {table} order by 1") == [("run 1",), ("run 2",)]
+    metrics = company.ask("select metric, count(*) from forecast_accuracy group by all order by 1")
+    assert metrics == [("bookings", 1), ("new_leads", 1), ("tickets", 1)]
+    assert company.ask("select count(*) from score_history") == [(4,)]
