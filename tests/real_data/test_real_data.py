@@ -1,5 +1,5 @@
 """
-The same pipeline on real exports. Each overlay is all that adding the system took: one source file and its staging models.
+The same pipeline on real exports. An overlay is all that adding the system took: a source file and its staging models.
 
 The project is copied, the overlay laid over it, and `scorecast run` started there with a `sources.yaml` of its own.
 """
