@@ -1,6 +1,7 @@
 """The gate before a release: may users see this?"""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -12,32 +13,38 @@ from pipelines.quality.suites import Rule, Suite, validate
 if TYPE_CHECKING:
     import duckdb
 
-LEAST_OF_LAST, MOST_OF_LAST = 0.7, 1.5
+ROW_COUNT_RANGE = (0.7, 1.5)
 """A table whose row count leaves this range of the last release's is suspicious."""
 MIN_ROWS_TO_COMPARE = 20
 
 
 def audit_release(
-    connection: "duckdb.DuckDBPyConnection", keys: Mapping[str, Sequence[str]], docs: Path
+    connection: "duckdb.DuckDBPyConnection",
+    keys: Mapping[str, Sequence[str]],
+    docs: Path,
+    row_count_range: tuple[float, float] = ROW_COUNT_RANGE,
 ) -> list[Finding]:
     """
     Check every table of a drafted release; the rules follow from a table's columns, so a new model needs none.
 
     `keys`: table to its key columns (default: the first column). Blocking: keys null or not unique, probabilities
-    outside 0 to 1, scores outside 1 to 99, a score without a reason, quantiles out of order, a column or too many rows
-    gone since the last release. Warned of: a table that is older than the release.
+    outside 0 to 1, scores outside 1 to 99, a score without a reason, quantiles out of order, a column of the last
+    release gone, a column of another type than its name promises, a row count outside `row_count_range` times the last
+    release's. Warned of: a table that is older than the release.
     """
     tables, as_of = _release(connection)
     earlier = _last_release(connection)
     suites = []
     for table in sorted(tables):
-        columns = [row[0] for row in connection.execute(f"describe {table}").fetchall()]
+        types = {name: type_ for name, type_, *_ in connection.execute(f"describe {_quoted(table)}").fetchall()}
+        columns = list(types)
         key = [column for column in keys.get(table, columns[:1]) if column in columns]
-        rules = contract(columns, key, as_of, earlier.get(table))
+        rules = contract(columns, key, as_of, earlier.get(table), row_count_range)
         looked_at = list(dict.fromkeys([*key, *(c for c in CHECKED_COLUMNS if c in columns)]))
-        selected = [f"cast({c} as varchar) as {c}" if c == "as_of_date" else c for c in looked_at]
-        frame = connection.execute(f"select {', '.join(selected)} from {table}").pl()
-        suites.append(Suite(table, frame, rules))
+        selected = [f"cast({c} as varchar) as {c}" if c == "as_of_date" else _quoted(c) for c in looked_at]
+        frame = connection.execute(f"select {', '.join(selected)} from {_quoted(table)}").pl()
+        suites.append(Suite(table, frame, rules, key=tuple(key)))
+        suites.append(_types_suite(table, types))
         if earlier.get(table, {}).get("columns"):
             suites.append(_columns_suite(connection, table, earlier[table]["columns"]))
     return validate("publish", suites, docs)
@@ -46,8 +53,31 @@ def audit_release(
 CHECKED_COLUMNS = ("probability", "score", "reason_1", "p10", "p50", "p90", "as_of_date")
 
 
-def contract(columns: Sequence[str], key: Sequence[str], as_of: date, last: Mapping | None) -> list[Rule]:
-    """The rules that a published table's columns ask for."""
+CUSTOM = "custom_"
+"""Columns of the company's own come, go and change type as its systems like."""
+NUMBER = r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*"
+PROMISED_TYPES = {
+    r"probability|probability_change_7d|p10|p50|p90|forecast|score|expected_\w+|horizon_days": NUMBER,
+    r"\w+_date": "DATE",
+    r"\w+_at": "TIMESTAMP.*",
+    r"is_\w+": "BOOLEAN",
+    r"reason_\d|change_reason|model_version|release_id": "VARCHAR",
+}
+"""A pattern of column names to the pattern of DuckDB types that such a name promises."""
+
+
+def contract(
+    columns: Sequence[str],
+    key: Sequence[str],
+    as_of: date,
+    last: Mapping | None,
+    row_count_range: tuple[float, float] = ROW_COUNT_RANGE,
+) -> list[Rule]:
+    """
+    The rules that a published table's columns ask for.
+
+    `last`: what the last release says of the table (`rows`); None for the first time.
+    """
     rules = [_not_null(column) for column in key]
     if len(key) > 1:
         rules.append(
@@ -83,7 +113,7 @@ def contract(columns: Sequence[str], key: Sequence[str], as_of: date, last: Mapp
             )
         )
     if last and last["rows"] >= MIN_ROWS_TO_COMPARE:
-        low, high = int(last["rows"] * LEAST_OF_LAST), int(last["rows"] * MOST_OF_LAST) + 1
+        low, high = int(last["rows"] * row_count_range[0]), int(last["rows"] * row_count_range[1]) + 1
         rules.append(
             Rule(
                 "ExpectTableRowCountToBeBetween",
@@ -107,10 +137,42 @@ def _columns_suite(connection: "duckdb.DuckDBPyConnection", table: str, columns:
     """Columns are added, never renamed or dropped."""
     rule = Rule(
         "ExpectTableColumnsToMatchSet",
-        {"column_set": list(columns), "exact_match": False},
+        {"column_set": [name for name in columns if not name.startswith(CUSTOM)], "exact_match": False},
         "every column of the last release is still there",
     )
-    return Suite(f"{table} columns", connection.execute(f"select * from {table} limit 1").pl(), [rule])
+    return Suite(f"{table} columns", connection.execute(f"select * from {_quoted(table)} limit 1").pl(), [rule])
+
+
+def _types_suite(table: str, types: Mapping[str, str]) -> Suite:
+    """Columns are of the type that their name promises."""
+    import polars as pl
+
+    promised = {name: promise for name in types if (promise := _promise(name)) is not None}
+    frame = pl.DataFrame(
+        {
+            "column": list(promised),
+            "type": [types[name] for name in promised],
+            "is_as_promised": [bool(re.fullmatch(promise, types[name])) for name, promise in promised.items()],
+        }
+    )
+    rule = Rule(
+        "ExpectColumnValuesToBeInSet",
+        {"column": "is_as_promised", "value_set": [True]},
+        "a column's type is the one that its name promises",
+        shows=("type",),
+    )
+    return Suite(f"{table} types", frame, [rule], shown_by=("column",))
+
+
+def _promise(column: str) -> str | None:
+    """The pattern of the types that a column of this name may have; None: any."""
+    if column.startswith(CUSTOM):
+        return None
+    return next((types for names, types in PROMISED_TYPES.items() if re.fullmatch(names, column)), None)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _release(connection: "duckdb.DuckDBPyConnection") -> tuple[list[str], date]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipelines.extraction.contracts import Entity, Source
 
 STALE_AFTER_DAYS = 7
+SHOWN_REASONS = 3
 MIN_ROWS_FOR_SHARE = 100
 """A few bad rows among a handful say nothing about a load."""
 
@@ -30,8 +31,8 @@ def check_raw(
     Check what each source's last load brought, one suite a source.
 
     The tables are profiled in DuckDB (a first load may have millions of rows), the profile, one row a table, is what
-    Great Expectations checks. Blocking: keys null or not unique, rows lost, too many rows in quarantine. Warned of:
-    nothing new for a week, a table without rows.
+    Great Expectations checks. Blocking: keys null or not unique, rows lost, too many rows in quarantine, rows from the
+    future. Warned of: nothing new for a week, a table without rows.
     """
     suites = []
     for source in sources:
@@ -55,9 +56,10 @@ def rules(quarantine_limit: float) -> list[Rule]:
             "quarantined_share",
             quarantine_limit,
             f"at most {quarantine_limit:.0%} of the new rows are in quarantine",
-            shows=("quarantined_rows", "new_rows"),
+            shows=("quarantined_rows", "new_rows", "reasons"),
         ),
         at_most("lost_rows", 0, "every row of every file is loaded or in quarantine"),
+        at_most("days_in_future", 0, "no row is from the future"),
         at_most(
             "days_since_newest", STALE_AFTER_DAYS, f"something new within {STALE_AFTER_DAYS} days", is_blocking=False
         ),
@@ -75,8 +77,9 @@ def profile(connection: "duckdb.DuckDBPyConnection", source: "Source", as_of: da
     One row per table of the source that is there.
 
     Columns: table (String), rows, null_keys, duplicate_keys, lost_rows (Int64), quarantined_share (Float64, of the
-    files of the last load), quarantined_rows, new_rows (Int64, what the share is made of), days_since_newest (Int64,
-    null where the contract names no time).
+    files of the last load), quarantined_rows, new_rows (Int64, what the share is made of), reasons (String, the most
+    frequent ones of the quarantined rows), days_since_newest, days_in_future (Int64, null where the contract names no
+    time).
     """
     import polars as pl
 
@@ -97,7 +100,9 @@ def profile(connection: "duckdb.DuckDBPyConnection", source: "Source", as_of: da
         "quarantined_share": pl.Float64,
         "quarantined_rows": pl.Int64,
         "new_rows": pl.Int64,
+        "reasons": pl.String,
         "days_since_newest": pl.Int64,
+        "days_in_future": pl.Int64,
     }
     return pl.DataFrame(rows, schema=columns, orient="row")
 
@@ -108,9 +113,9 @@ def _profile_table(
     table = f'{schema}."{entity.name}"'
     keys = [f'"{name}"' for name in dict.fromkeys((*entity.key, *((entity.version,) if entity.version else ())))]
     any_null = " or ".join(f"{key} is null" for key in keys[: len(entity.key)])
-    total, nulls, distinct, newest = connection.execute(
+    total, nulls, distinct, newest, today = connection.execute(
         f"select count(*), count(*) filter (where {any_null}), count(distinct ({', '.join(keys)})),"
-        f" max({_as_date(entity)}) from {table}"
+        f" max({_as_date(entity)}), current_date from {table}"
     ).fetchone()
     read, put_aside = connection.execute(
         f"select coalesce(sum(rows), 0), coalesce(sum(quarantined), 0) from {schema}._manifest"
@@ -125,20 +130,28 @@ def _profile_table(
         """,
         [entity.name, entity.name],
     ).fetchone()
-    (repeated,) = connection.execute(
+    by_reason = connection.execute(
         f"""
-        select count(*) from {schema}._quarantine
-        where entity = ? and reason like 'duplicate key%already loaded%'
-            and loaded_at = (select max(loaded_at) from {schema}._manifest where entity = ?)
+        select
+            regexp_replace(reason, '(:| \\().*', '', 's') as kind, count(*) as times,
+            reason like 'duplicate key%already loaded%' as is_repeated
+        from {schema}._quarantine
+        where entity = ? and loaded_at = (select max(loaded_at) from {schema}._manifest where entity = ?)
+        group by all order by times desc, kind
         """,
         [entity.name, entity.name],
-    ).fetchone()
+    ).fetchall()
+    repeated = sum(times for _, times, is_repeated in by_reason if is_repeated)
+    told = [f"{kind} ({times} times)" for kind, times, is_repeated in by_reason if not is_repeated]
+    reasons = "; ".join(told[:SHOWN_REASONS])
     bad = max(last_aside - repeated, 0)
     share = bad / last_read if last_read >= MIN_ROWS_FOR_SHARE else 0.0
     lost = int(read) - int(put_aside) - int(total)
-    age = (as_of - newest).days if newest else None
-    days = max(age, 0) if age is not None else None
-    return (entity.name, total, nulls, total - distinct, max(lost, 0), share, int(bad), int(last_read), days)
+    age = max((as_of - newest).days, 0) if newest else None
+    # A day's tolerance: somewhere it is tomorrow already.
+    ahead = max((newest - max(as_of, today)).days - 1, 0) if newest else None
+    counts = (total, nulls, total - distinct, max(lost, 0), share, int(bad), int(last_read))
+    return (entity.name, *counts, reasons, age, ahead)
 
 
 def _as_date(entity: "Entity") -> str:

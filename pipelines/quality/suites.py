@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,12 +38,14 @@ class Suite:
     frame: "pl.DataFrame"
     rules: Sequence[Rule]
     shown_by: tuple[str, ...] = field(default=())
-    """Columns that name an offending row in messages."""
+    """Columns that name an offending row in messages: every such row is told, by name and figures."""
+    key: tuple[str, ...] = ()
+    """Columns that identify a row of a long frame: a few offending rows are told, by value and key."""
 
 
 def validate(gate: str, suites: Sequence[Suite], docs: Path) -> list[Finding]:
     """
-    Check every suite and write Great Expectations' Data Docs to `docs` (`index.html` there).
+    Check every suite and write Great Expectations' Data Docs to `docs` (`index.html` there), in place of the last ones.
 
     Great Expectations gets pandas batches: its SQL engine reads DuckDB results after the connection is closed.
     """
@@ -64,7 +67,10 @@ def validate(gate: str, suites: Sequence[Suite], docs: Path) -> list[Finding]:
 
 
 def _site(docs: Path) -> dict:
+    docs = docs.absolute()
     docs.mkdir(parents=True, exist_ok=True)
+    for pages in ("validations", "expectations"):
+        shutil.rmtree(docs / pages, ignore_errors=True)
     return {
         "class_name": "SiteBuilder",
         "show_how_to_buttons": False,
@@ -126,13 +132,34 @@ def _seen(result: Any, suite: Suite, rule: Rule) -> str:
     rows = seen.get("unexpected_index_list") or []
     if rows:
         return f"not for {'; '.join(_told(row, suite, rule) for row in rows)}"
-    examples = [str(value) for value in (seen.get("partial_unexpected_list") or [])[:MAX_EXAMPLES]]
-    return f"not in {count} of {suite.frame.height} rows, e.g. {', '.join(examples) or 'none shown'}"
+    examples = [_example(suite.frame.row(index, named=True), suite, rule) for index in _examples_of(seen)]
+    return f"not in {count} of {suite.frame.height} rows, e.g. {'; '.join(examples) or 'none shown'}"
+
+
+def _examples_of(seen: Mapping[str, Any]) -> list[int]:
+    return list(seen.get("partial_unexpected_index_list") or [])[:MAX_EXAMPLES]
+
+
+def _example(row: Mapping[str, Any], suite: Suite, rule: Rule) -> str:
+    """An offending row by what is wrong and its key: `1.2 (account_id a7)`."""
+    arguments = rule.arguments
+    wrong = [arguments[name] for name in ("column", "column_B", "column_A") if name in arguments]
+    wrong = wrong or list(arguments["column_list"])
+    told = ", ".join(_written(row[wrong[0]]) if len(wrong) == 1 else f"{name} {_written(row[name])}" for name in wrong)
+    key = ", ".join(f"{name} {_written(row[name])}" for name in suite.key if name not in wrong)
+    return f"{told} ({key})" if key else told
+
+
+def _written(value: object) -> str:
+    """A value in a message."""
+    if value is None:
+        return "null"
+    return f"{value:g}" if isinstance(value, int | float) else str(value) if str(value).strip() else "(empty)"
 
 
 def _told(row: Mapping[str, Any], suite: Suite, rule: Rule) -> str:
     """An offending row by its name, and the figures that the rule shows: `account (bad_rows 50, new_rows 200)`."""
     name = ", ".join(str(row[column]) for column in suite.shown_by)
     wanted = rule.shows or (rule.arguments["column"],)
-    figures = [f"{column} {row[column]:g}" for column in wanted if column in row]
+    figures = [f"{column} {_written(row[column])}" for column in wanted if column in row]
     return f"{name} ({', '.join(figures)})" if figures else name

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.publishing import AuditFailedError, Release, build_release
 from pipelines.quality.findings import Finding
-from pipelines.quality.publish import audit_release
+from pipelines.quality.publish import ROW_COUNT_RANGE, audit_release
 
 NOW = datetime(2026, 6, 29, 5, tzinfo=UTC)
 SUNDAY = date(2026, 6, 28)
@@ -22,6 +22,7 @@ class Company:
         self.folder, self.releases_made = folder, 0
         self.published, self.docs = folder / "published.duckdb", folder / "docs"
         self.findings: Sequence[Finding] = ()
+        self.row_count_range = ROW_COUNT_RANGE
         self.write(
             f"""
             create schema raw_scorecast;
@@ -49,7 +50,7 @@ class Company:
         keys = {"forecasts": ["metric", "segment", "period_start_date"]}
 
         def audit(connection: duckdb.DuckDBPyConnection) -> Sequence[Finding]:
-            self.findings = audit_release(connection, keys, self.docs)
+            self.findings = audit_release(connection, keys, self.docs, self.row_count_range)
             return self.findings
 
         now = NOW + timedelta(minutes=self.releases_made)
@@ -79,8 +80,10 @@ def test_a_sound_release_passes_with_docs_and_is_recorded(company: Company):
     assert recorded[1] == ("run 2", len(company.findings), True)
     assert {finding.suite for finding in company.findings} == {
         "churn_scores",
+        "churn_scores types",
         "churn_scores columns",
         "forecasts",
+        "forecasts types",
         "forecasts columns",
     }
 
@@ -103,12 +106,12 @@ SAID_OF_WRONG_ROWS = (
     "churn_scores: account_id is never null, but not in 1 of 41 rows",
     "churn_scores: account_id is unique, but not in 2 of 41 rows, e.g. a3",
     "churn_scores: probability is never null, but not in 2 of 41 rows",
-    "churn_scores: probability is between 0 and 1, but not in 1 of 41 rows, e.g. 1.2",
-    "churn_scores: score is between 1 and 99, but not in 1 of 41 rows, e.g. 100",
+    "churn_scores: probability is between 0 and 1, but not in 1 of 41 rows, e.g. 1.2 (account_id a7)",
+    "churn_scores: score is between 1 and 99, but not in 1 of 41 rows, e.g. 100 (account_id a8)",
     "churn_scores: every score has a reason, but not in 1 of 41 rows",
-    "churn_scores: no reason is empty, but not in 1 of 41 rows",
+    "churn_scores: no reason is empty, but not in 1 of 41 rows, e.g. (empty) (account_id a10)",
     "forecasts: metric, segment, period_start_date together are unique, but not in 2 of 41 rows",
-    "forecasts: p10 is at most p50, but not in 20 of 41 rows",
+    "forecasts: p10 is at most p50, but not in 20 of 41 rows, e.g. p10 2.5, p50 2.0 (metric tickets, segment total",
     "forecasts: p50 is at most p90, but not in 21 of 41 rows",
 )
 
@@ -154,6 +157,39 @@ def test_a_dropped_column_is_refused_by_name(company: Company):
     assert refusal(company) == [
         "- churn_scores columns: every column of the last release is still there, but reason_1 is missing"
     ]
+
+
+@pytest.mark.parametrize(
+    ("column", "type_"), [("score", "varchar"), ("as_of_date", "timestamp"), ("model_version", "integer")]
+)
+def test_a_column_of_another_type_than_its_name_promises_is_refused(company: Company, column: str, type_: str):
+    company.write("update published.churn_scores set model_version = '1'")
+    company.write(f"alter table published.churn_scores alter column {column} type {type_}")
+    words = f"- churn_scores types: a column's type is the one that its name promises, but not for {column} (type"
+    assert [line for line in refusal(company) if line.startswith(words)]
+
+
+def test_the_columns_of_a_company_of_its_own_come_and_go(company: Company):
+    company.write("alter table published.churn_scores add column custom_renewal_date varchar")
+    company.publish()
+    company.write("alter table published.churn_scores drop column custom_renewal_date")
+    company.publish()
+    assert company.failed() == []
+
+
+def test_how_far_a_row_count_may_go_is_a_setting(company: Company):
+    company.write("delete from published.churn_scores where score > 20")
+    company.row_count_range = (0.5, 2.0)
+    company.publish()
+    assert company.failed() == []
+
+
+def test_docs_show_the_last_gate_alone(company: Company):
+    pages = sorted(path.parent.name for path in company.docs.rglob("validations/**/*.html"))
+    for _ in range(3):
+        company.publish()
+    assert len(pages) == 4
+    assert len(list(company.docs.rglob("validations/**/*.html"))) == 6
 
 
 def test_after_a_refusal_the_next_sound_release_is_published(company: Company):

@@ -72,7 +72,7 @@ def test_a_clean_load_passes_and_is_documented(raw: Raw):
     findings = raw.check()
     assert {finding.suite for finding in findings} == {"crm"}
     assert [finding.message for finding in findings if not finding.success] == []
-    assert len(findings) == 6
+    assert len(findings) == 7
     page = (raw.docs / "index.html").read_text()
     assert "crm" in page
 
@@ -80,7 +80,8 @@ def test_a_clean_load_passes_and_is_documented(raw: Raw):
 def test_too_many_rows_in_quarantine_stop_the_run_with_counts(raw: Raw):
     raw.load(150, bad=50)
     assert raw.stops() == [
-        "crm: at most 5% of the new rows are in quarantine, but not for account (quarantined_rows 50, new_rows 200)"
+        "crm: at most 5% of the new rows are in quarantine, but not for account"
+        " (quarantined_rows 50, new_rows 200, reasons Seats is negative (50 times))"
     ]
     assert raw.stops(limit=0.25) == []
 
@@ -121,6 +122,11 @@ def test_another_version_of_a_key_is_no_duplicate(raw: Raw):
     assert raw.stops() == []
 
 
+def test_rows_from_the_future_stop_the_run(raw: Raw):
+    raw.connection.execute("update raw_crm.account set Stamp = current_date + interval 10 day where Id = '1-1'")
+    assert raw.stops() == ["crm: no row is from the future, but not for account (days_in_future 9)"]
+
+
 def test_lost_rows_stop_the_run(raw: Raw):
     raw.connection.execute("delete from raw_crm.account where Id in ('1-1', '1-2')")
     (message,) = raw.stops()
@@ -148,8 +154,8 @@ def test_findings_are_kept_for_those_who_look_later(raw: Raw):
         record_findings(raw.connection, "published.data_quality", findings, run, moment)
     kept = "select run_id, gate, suite, count(*), count(*) filter (where not success) from published.data_quality"
     assert raw.connection.execute(f"{kept} group by all order by 1").fetchall() == [
-        ("run 1", "raw", "crm", 6, 1),
-        ("run 2", "raw", "crm", 6, 1),
+        ("run 1", "raw", "crm", 7, 1),
+        ("run 2", "raw", "crm", 7, 1),
     ]
 
 
