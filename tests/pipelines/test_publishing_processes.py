@@ -159,9 +159,7 @@ publish()
     "place",
     [
         "publishing._copy_tables",
-        "publishing._append_release",
         "publishing._sync",
-        "publishing.record_findings",
         "os.link",
         "os.replace",
     ],
