@@ -1,7 +1,9 @@
 """Landing files into raw tables with DuckDB's own readers: incremental, checked against the contract, nothing lost."""
 
 import bisect
+import codecs
 import hashlib
+import itertools
 import os
 import tempfile
 import time
@@ -90,6 +92,10 @@ class _Fresh:
     columns: tuple[str, ...] = ()
     read_types: tuple[str, ...] = ()
     delimiter: str = ""
+    clean: Path | None = None
+    """A copy with nothing but its whole records, which is read in its place."""
+    record_lines: array | None = None
+    """The line of each record of the clean copy."""
     rows: int = 0
     broken: list[tuple[int, str, str]] = field(default_factory=list)
     """(line, reason, raw text) of lines that are no records."""
@@ -335,7 +341,7 @@ class _Loader:
     def stage(self, fresh: list[_Fresh], scratch: Path) -> tuple[list[_Staged], list[_Rejected]]:
         """Read the files into temporary tables; what cannot be read moves out of `fresh`, with the reason."""
         rejected: list[_Rejected] = []
-        self._look_into(fresh, rejected)
+        self._look_into(fresh, scratch, rejected)
         groups: dict[tuple, list[_Fresh]] = defaultdict(list)
         for item in fresh:
             shape = item.columns if item.file.format != "jsonl" else _spellings(item.columns, fresh)
@@ -350,11 +356,11 @@ class _Loader:
         self._type_passed_through(staged)
         return staged, rejected
 
-    def _look_into(self, fresh: list[_Fresh], rejected: list[_Rejected]) -> None:
+    def _look_into(self, fresh: list[_Fresh], scratch: Path, rejected: list[_Rejected]) -> None:
         """Find each file's columns."""
         import duckdb
 
-        json_keys = self._json_keys(fresh)
+        json_keys = self._look_into_json(fresh, scratch)
         for item in list(fresh):
             file = item.file
             try:
@@ -377,19 +383,69 @@ class _Loader:
                 rejected.append(_Rejected(item, _unreadable(file, problem)))
                 fresh.remove(item)
 
-    def _json_keys(self, fresh: list[_Fresh]) -> dict[str, tuple[str, ...]]:
-        paths = [str(item.file.path) for item in fresh if item.file.format == "jsonl" and item.file.size]
-        paths = [path for path in paths if not any(letter in path for letter in "*?[")]
+    def _look_into_json(self, fresh: list[_Fresh], scratch: Path) -> dict[str, tuple[str, ...]]:
+        """
+        The keys of each JSON lines file; a file with a line that is no object gets a clean copy.
+
+        DuckDB's `read_json` reads past the end of a line that is cut off and takes the valid line after it for a part
+        of it: it may only see whole lines.
+        """
+        items = {str(item.file.path): item for item in fresh if item.file.format == "jsonl" and item.file.size}
+        items = {path: item for path, item in items.items() if not any(letter in path for letter in "*?[")}
+        keys, odd = self._json_keys(list(items))
+        copies = {str(scratch / f"{number}.jsonl"): path for number, path in enumerate(sorted(odd))}
+        for copy, path in copies.items():
+            self._clean_json(items[path], Path(copy))
+        for copy, names in self._json_keys(list(copies))[0].items():
+            keys[copies[copy]] = names
+        return keys
+
+    def _json_keys(self, paths: list[str]) -> tuple[dict[str, tuple[str, ...]], set[str]]:
+        """The keys of the objects in each file, and the files with lines that are no objects or have no key."""
         if not paths:
-            return {}
-        keys: dict[str, list[str]] = defaultdict(list)
-        for path, key in self.rows(
-            "select distinct filename, unnest(json_keys(json))"
-            f" from read_ndjson_objects({literal(paths)}, ignore_errors = true, filename = true)"
-            " where json_type(json) = 'OBJECT'"
+            return {}, set()
+        keys: dict[str, set[str]] = defaultdict(set)
+        odd = set()
+        for path, names in self.rows(
+            f"select distinct filename, json_keys(json) from read_ndjson_objects({literal(paths)},"
+            " ignore_errors = true, filename = true)"
         ):
-            keys[path].append(key)
-        return {path: tuple(sorted(names)) for path, names in keys.items()}
+            keys[path].update(names or ())
+            if not names:
+                odd.add(path)
+        return {path: tuple(sorted(names)) for path, names in keys.items()}, odd
+
+    def _clean_json(self, item: _Fresh, clean: Path) -> None:
+        """Copy the lines that are JSON objects; the others are broken, each alone."""
+        import pyarrow
+
+        item.clean, item.record_lines = clean, array("q")
+        first = 1
+        with item.file.path.open("rb") as stream, clean.open("wb") as copy:
+            while lines := list(itertools.islice(stream, LINES_AT_ONCE)):
+                if first == 1:
+                    lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
+                table = pyarrow.table({"number": range(len(lines)), "text": [_decoded(line) for line in lines]})
+                name = _new_name()
+                self.connection.register(name, table)
+                objects = {
+                    number
+                    for (number,) in self.rows(
+                        f"select number from {name}"
+                        " where case when json_valid(text) then json_type(text) = 'OBJECT' end"
+                    )
+                }
+                self.connection.unregister(name)
+                for number, line in enumerate(lines):
+                    if number in objects:
+                        copy.write(line.rstrip(b"\r\n") + b"\n")
+                        item.record_lines.append(first + number)
+                    elif text := line.rstrip(b"\r\n").decode(errors="replace").strip():
+                        reason = why_not_json(text) or "the line is not valid JSON"
+                        item.broken.append((first + number, reason, text))
+                        if "UTF-8" in reason and not item.message:
+                            item.message = f"line {first + number}: {reason}"
+                first += len(lines)
 
     def _check_columns(self, item: _Fresh) -> None:
         """Raise `UnreadableFileError` when no row of the file could be loaded, or a name is the loader's own."""
@@ -432,7 +488,7 @@ class _Loader:
             )
             for name, read_type in zip(columns, read_types or ("varchar",) * len(columns), strict=True)
         ]
-        staged = _Staged(_new_name(), staged_columns, {str(item.file.path): item for item in items})
+        staged = _Staged(_new_name(), staged_columns, {str(item.clean or item.file.path): item for item in items})
         try:
             if format_ == "csv":
                 parts = [staged, *self._read_csv(staged, scratch)]
@@ -465,9 +521,14 @@ class _Loader:
             )
         self.connection.execute(f"create temp table {staged.table} as select * from {reader}")
         for path, rows in self.rows(f"select _path, count(*) from {staged.table} group by all"):
-            staged.files[path].rows = rows
-            if format_ == "jsonl" and rows != staged.files[path].lines:
+            item = staged.files[path]
+            item.rows = rows
+            if item.record_lines is not None:
+                staged.record_lines[path] = item.record_lines
+            elif format_ == "jsonl" and rows != item.lines:
                 staged.record_lines[path] = text_lines(Path(path))
+        for item in staged.files.values():
+            item.rows += len(item.broken)
 
     def _read_csv(self, staged: _Staged, scratch: Path) -> list[_Staged]:
         """Read CSV files; those with lines that are no records are taken apart and read again from clean copies."""
@@ -886,6 +947,16 @@ class _Loader:
 ENTITIES_AT_ONCE = 2
 DUPLICATE_OF = "already loaded from"
 MAX_CLEANING_ROUNDS = 5
+LINES_AT_ONCE = 100_000
+"""Of an odd file, to bound the memory that it takes."""
+
+
+def _decoded(line: bytes) -> str | None:
+    """A line as text; None when it is not UTF-8."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _new_name() -> str:

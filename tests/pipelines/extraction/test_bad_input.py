@@ -210,6 +210,55 @@ def test_lines_that_are_no_json(landing):
     assert "line 4: the line is not UTF-8" in report.message
 
 
+CUTS = (
+    '{"id": "x1", "kind":',
+    '{"id": "x1", "kind": ',
+    '{"id":',
+    '{"id": "x1", "kind": [',
+    '{"id": "x1", "kind": "cl',
+    '{"id": "x1",',
+    "{",
+    "[",
+    '{"id": "x1"} {"id": "x2"}',
+    '{"id": "x1"}}',
+)
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("gap", ["\n", "\n\n", "\r\n"])
+def test_a_cut_line_takes_no_other_line_with_it(landing, cut, gap):
+    lines = ['{"id": "e1", "kind": "a"}', cut, '{"id": "e2", "kind": "b", "only": 7}', cut, '{"id": "e3"}']
+    landing.write("event/1.jsonl", gap.join(lines) + gap)
+    report = landing.load("event")
+    step = gap.count("\n")
+    assert landing.rows('select id, kind, "only", "_line" from raw_crm.event order by id') == [
+        ("e1", "a", None, 1),
+        ("e2", "b", 7, 1 + 2 * step),
+        ("e3", None, None, 1 + 4 * step),
+    ]
+    assert [(line, raw) for _, line, _, raw in landing.quarantine()] == [
+        (1 + step, cut.strip()),
+        (1 + 3 * step, cut.strip()),
+    ]
+    assert (report.new_rows, report.quarantined) == (3, 2)
+    assert landing.rows("select rows, quarantined from raw_crm._manifest") == [(5, 2)]
+
+
+def test_a_cut_line_leaves_the_other_files_alone(landing):
+    landing.write("event/1.jsonl", '\ufeff{"id": "e1"}\n{"id":\n{"id": "e2", "received": "x"}\n{"id": "e3"}\n')
+    landing.write("event/2.jsonl", '{"id": "e4"}\n\n{"id": "e5"}\n')
+    landing.load("event")
+    assert landing.rows('select id, "_file", "_line" from raw_crm.event order by id') == [
+        ("e1", "event/1.jsonl", 1),
+        ("e3", "event/1.jsonl", 4),
+        ("e4", "event/2.jsonl", 1),
+        ("e5", "event/2.jsonl", 3),
+    ]
+    quarantine = landing.quarantine()
+    assert [(line, raw) for _, line, _, raw in quarantine] == [(2, '{"id":'), (3, '{"id": "e2", "received": "x"}')]
+    assert quarantine[1][2] == "received is not a whole number: 'x'"
+
+
 def test_files_and_folders_that_belong_to_nothing_are_told(landing, account):
     landing.accounts("1.csv", account("a1"))
     landing.write("account/2.xlsx", "binary")
