@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,8 +68,6 @@ def validate(gate: str, suites: Sequence[Suite], docs: Path) -> list[Finding]:
 def _site(docs: Path) -> dict:
     docs = docs.absolute()
     docs.mkdir(parents=True, exist_ok=True)
-    for pages in ("validations", "expectations"):
-        shutil.rmtree(docs / pages, ignore_errors=True)
     return {
         "class_name": "SiteBuilder",
         "show_how_to_buttons": False,
