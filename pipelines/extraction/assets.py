@@ -99,6 +99,8 @@ def report_metadata(connection: "duckdb.DuckDBPyConnection", report: "LoadReport
         "dagster/column_schema": dg.TableSchema([dg.TableColumn(name, type_.lower()) for name, type_ in columns]),
         "new_rows": report.new_rows,
         "quarantined": report.quarantined,
+        "repeated": report.repeated,
+        "changed": report.changed,
         "new_files": report.new_files,
         "unchanged_files": report.unchanged_files,
         "seconds": round(report.seconds, 3),

@@ -52,8 +52,10 @@ if TYPE_CHECKING:
 OWN_COLUMNS = {"_file": "varchar", "_line": "bigint", "_loaded_at": "timestamp"}
 BOOKKEEPING = {
     "_manifest": "entity varchar, file varchar, size bigint, modified_ns bigint, checksum varchar, contract varchar,"
-    " rows bigint, quarantined bigint, status varchar, message varchar, loaded_at timestamp",
+    " rows bigint, quarantined bigint, status varchar, message varchar, loaded_at timestamp,"
+    " repeated bigint, changed bigint, first_loaded_at timestamp",
     "_quarantine": "entity varchar, file varchar, line bigint, reason varchar, raw_text varchar, loaded_at timestamp",
+    "_repeats": "entity varchar, file varchar, of_file varchar, kind varchar, rows bigint",
     "_schema_changes": "entity varchar, file varchar, column_name varchar, change varchar, noticed_at timestamp",
 }
 
@@ -74,6 +76,10 @@ class LoadReport:
     total_rows: int = 0
     quarantined: int = 0
     """Rows and files put aside by this call."""
+    repeated: int = 0
+    """Rows that were delivered again with nothing new in them: neither loaded nor put aside."""
+    changed: int = 0
+    """New rows that took the place of a row of the same key, in tables without versions."""
     rejected: tuple[str, ...] = ()
     """Why a file could not be read, one message a file."""
     schema_changes: tuple[str, ...] = ()
@@ -100,6 +106,8 @@ class _Fresh:
     broken: list[tuple[int, str, str]] = field(default_factory=list)
     """(line, reason, raw text) of lines that are no records."""
     quarantined: int = 0
+    repeated: int = 0
+    changed: int = 0
     message: str = ""
 
 
@@ -188,6 +196,10 @@ def prepare_schema(connection: "duckdb.DuckDBPyConnection", source: Source) -> N
     connection.execute(f"create schema if not exists {schema}")
     for name, columns in BOOKKEEPING.items():
         connection.execute(f"create table if not exists {schema}.{name} ({columns})")
+    before = {row[0] for row in connection.execute(f"describe {schema}._manifest").fetchall()}
+    for name, type_ in (("repeated", "bigint"), ("changed", "bigint"), ("first_loaded_at", "timestamp")):
+        if name not in before:
+            connection.execute(f"alter table {schema}._manifest add column {name} {type_}")
     for entity in source.entities:
         columns = ", ".join(f"{quoted(name)} {type_}" for name, type_ in {**entity.columns, **OWN_COLUMNS}.items())
         connection.execute(f"create table if not exists {schema}.{quoted(entity.name)} ({columns})")
@@ -227,8 +239,11 @@ def load_entity(
         finally:
             for part in staged:
                 connection.execute(f"drop table if exists {part.table}")
-    new_rows = sum(item.rows - item.quarantined for item in fresh)
-    messages = [f"{item.file.name}: {item.message}" for item in fresh if item.message]
+    new_rows = sum(_loaded(item) for item in fresh)
+    repeated, changed = sum(item.repeated for item in fresh), sum(item.changed for item in fresh)
+    told = [f"{repeated} rows repeated"] if repeated else []
+    told += [f"{changed} of the new rows replaced others"] if changed else []
+    messages = told + [f"{item.file.name}: {item.message}" for item in fresh if item.message]
     status = "rejected" if rejected else "loaded" if fresh else "unchanged" if files else "empty"
     said = {
         "loaded": f"{new_rows} new rows from {len(fresh)} files",
@@ -246,6 +261,8 @@ def load_entity(
         unchanged_files=len(files) - len(fresh) - len(rejected),
         new_rows=new_rows,
         quarantined=quarantined,
+        repeated=repeated,
+        changed=changed,
         rejected=tuple(item.message for item in rejected),
         schema_changes=tuple(changes),
         seconds=time.monotonic() - started,
@@ -291,6 +308,9 @@ class _Loader:
         self.schema = quoted(f"raw_{source.name}")
         self.contract = contract_fingerprint(entity)
         self.spelling = {name.lower(): name for name in entity.columns}
+        self.first_loaded: dict[str, datetime] = {}
+        self.positions: dict[str, int] = {}
+        """Every file's place in the order of delivery: by the load that first saw it, then by name."""
 
     def rows(self, query: str) -> list[tuple]:
         """The rows of a query."""
@@ -300,13 +320,16 @@ class _Loader:
 
     def fresh_files(self, files: Sequence[LandedFile]) -> tuple[list[_Fresh], list[LandedFile]]:
         """New and changed files, and those that only have another time stamp."""
-        known = {
-            name: (size, modified, checksum, contract)
-            for name, size, modified, checksum, contract in self.rows(
-                f"select file, size, modified_ns, checksum, contract from {self.schema}._manifest"
-                f" where entity = {literal(self.entity.name)}"
-            )
-        }
+        known = {}
+        for name, *before, first_loaded in self.rows(
+            "select file, size, modified_ns, checksum, contract, coalesce(first_loaded_at, loaded_at)"
+            f" from {self.schema}._manifest where entity = {literal(self.entity.name)}"
+        ):
+            known[name], self.first_loaded[name] = tuple(before), first_loaded
+        for file in files:
+            self.first_loaded.setdefault(file.name, self.now)
+        order = sorted(self.first_loaded, key=lambda name: (self.first_loaded[name], name))
+        self.positions = {name: position for position, name in enumerate(order)}
         fresh, touched = [], []
         for file in files:
             before = known.get(file.name)
@@ -321,14 +344,30 @@ class _Loader:
         for file in files:
             if file.name in again and not any(item.file is file for item in fresh):
                 fresh.append(_Fresh(file, *checksum_and_lines(file.path), known=True))
-        return sorted(fresh, key=lambda item: item.file.name), touched
+        return sorted(fresh, key=lambda item: self.positions[item.file.name]), touched
 
     def _waiting_for(self, changed: set[str]) -> set[str]:
-        """Files with rows that were put aside as duplicates of rows in the changed files: their turn may have come."""
+        """
+        Files with rows that stood back for rows of the changed files: their turn may have come.
+
+        Those are rows put aside as duplicates, rows that repeated others and rows that were replaced, and the same
+        again for the files of these.
+        """
         if not changed:
             return set()
         texts = ", ".join(literal(f"{DUPLICATE_OF} {name},") for name in changed)
-        return {
+        linked: dict[str, set[str]] = defaultdict(set)
+        for name, other in self.rows(
+            f"select distinct file, of_file from {self.schema}._repeats where entity = {literal(self.entity.name)}"
+        ):
+            linked[name].add(other)
+            linked[other].add(name)
+        reached, ahead = set(changed), list(changed)
+        while ahead:
+            following = linked[ahead.pop()] - reached
+            reached |= following
+            ahead += following
+        return (reached - changed) | {
             name
             for (name,) in self.rows(
                 f"select distinct file from {self.schema}._quarantine where entity = {literal(self.entity.name)}"
@@ -342,14 +381,16 @@ class _Loader:
         """Read the files into temporary tables; what cannot be read moves out of `fresh`, with the reason."""
         rejected: list[_Rejected] = []
         self._look_into(fresh, scratch, rejected)
-        groups: dict[tuple, list[_Fresh]] = defaultdict(list)
-        for item in fresh:
-            shape = item.columns if item.file.format != "jsonl" else _spellings(item.columns, fresh)
-            groups[(item.file.format, item.delimiter, shape, item.read_types)].append(item)
         staged: list[_Staged] = []
-        for (format_, _, columns, read_types), items in groups.items():
-            for part in self._read(format_, columns, read_types, items, scratch, rejected):
-                staged.append(part)
+        spellings = _spellings(fresh)
+
+        def shape(item: _Fresh) -> tuple:
+            columns = item.columns if item.file.format != "jsonl" else spellings or item.columns
+            return item.file.format, item.delimiter, columns, item.read_types
+
+        # One after the other in the order of delivery: which row is the newer one depends on it.
+        for (format_, _, columns, read_types), items in itertools.groupby(fresh, shape):
+            staged += self._read(format_, columns, read_types, list(items), scratch, rejected)
         for item in [item.fresh for item in rejected]:
             if item in fresh:
                 fresh.remove(item)
@@ -491,10 +532,9 @@ class _Loader:
         staged = _Staged(_new_name(), staged_columns, {str(item.clean or item.file.path): item for item in items})
         try:
             if format_ == "csv":
-                parts = [staged, *self._read_csv(staged, scratch)]
+                self._read_csv(staged, scratch)
             else:
                 self._read_other(staged, format_)
-                parts = [staged]
         except (duckdb.Error, UnreadableFileError) as problem:
             self.connection.execute(f"drop table if exists {staged.table}")
             if len(items) == 1:
@@ -503,7 +543,7 @@ class _Loader:
             return [
                 part for item in items for part in self._read(format_, columns, read_types, [item], scratch, rejected)
             ]
-        return parts
+        return [staged]
 
     def _read_other(self, staged: _Staged, format_: str) -> None:
         paths = literal(list(staged.files))
@@ -530,7 +570,7 @@ class _Loader:
         for item in staged.files.values():
             item.rows += len(item.broken)
 
-    def _read_csv(self, staged: _Staged, scratch: Path) -> list[_Staged]:
+    def _read_csv(self, staged: _Staged, scratch: Path) -> None:
         """Read CSV files; those with lines that are no records are taken apart and read again from clean copies."""
         broken = self._csv_query(staged, list(staged.files))
         counts = dict(self.rows(f"select _path, count(*) from {staged.table} group by all"))
@@ -540,7 +580,7 @@ class _Loader:
                 scan = scan_csv(Path(path), item.delimiter, len(staged.columns))
                 staged.record_lines[path] = scan.record_lines
         if not broken:
-            return []
+            return
         self.connection.execute(f"delete from {staged.table} where _path in (select unnest({literal(list(broken))}))")
         again = _Staged(_new_name(), staged.columns, {})
         for path in broken:
@@ -564,7 +604,9 @@ class _Loader:
         counts = dict(self.rows(f"select _path, count(*) from {again.table} group by all"))
         for clean, item in again.files.items():
             item.rows = counts.get(clean, 0) + len(item.broken)
-        return [again]
+        self.connection.execute(f"insert into {staged.table} from {again.table}; drop table {again.table}")
+        staged.files |= again.files
+        staged.record_lines |= again.record_lines
 
     def _clean(self, item: _Fresh, staged: _Staged, clean: str, also_broken: frozenset[int]) -> None:
         with open(clean, "wb") as stream:
@@ -616,6 +658,7 @@ class _Loader:
     ) -> tuple[list[str], int]:
         """Write what was read, inside the caller's transaction; returns schema changes and how much was put aside."""
         fresh = [item for part in staged for item in part.files.values()]
+        fresh.sort(key=lambda item: self.positions[item.file.name])
         notes = self._follow_schema(staged, fresh)
         replaced = [item.file.name for item in fresh] + [item.fresh.file.name for item in rejected]
         self._forget([item.file.name for item in fresh if item.known])
@@ -655,6 +698,9 @@ class _Loader:
                 "status": [status for _, status, _ in everything],
                 "message": [_manifest_message(item, status, message) for item, status, message in everything],
                 "loaded_at": [self.now] * len(everything),
+                "repeated": [item.repeated for item, _, _ in everything],
+                "changed": [item.changed for item, _, _ in everything],
+                "first_loaded_at": [self.first_loaded[item.file.name] for item, _, _ in everything],
             },
         )
         for file in touched:
@@ -669,6 +715,7 @@ class _Loader:
         if names:
             self.connection.execute(f"delete from {self.table} where _file in (select unnest({literal(names)}))")
             self._delete("_quarantine", names)
+            self._delete("_repeats", names)
 
     def _keep_former(self, rejected: list[_Rejected]) -> None:
         """A file whose new version cannot be read keeps the rows of its former one, and says so."""
@@ -677,12 +724,12 @@ class _Loader:
             if not item.fresh.known:
                 continue
             before = self.rows(
-                f"select rows, quarantined from {self.schema}._manifest"
+                f"select rows, quarantined, coalesce(repeated, 0), coalesce(changed, 0) from {self.schema}._manifest"
                 f" where entity = {literal(self.entity.name)} and file = {literal(name)}"
             )
-            item.fresh.rows, item.fresh.quarantined = before[0]
+            item.fresh.rows, item.fresh.quarantined, item.fresh.repeated, item.fresh.changed = before[0]
             if item.fresh.rows:
-                item.message += f" The {item.fresh.rows - item.fresh.quarantined} rows of its former version stay."
+                item.message += f" The {_loaded(item.fresh)} rows of its former version stay."
             self.connection.execute(
                 f"delete from {self.schema}._quarantine where entity = {literal(self.entity.name)}"
                 f" and file = {literal(name)} and line is null and raw_text is null"
@@ -710,17 +757,18 @@ class _Loader:
 
     def _insert(self, part: _Staged, put_aside: list[tuple]) -> None:
         """Check one staged table and move its good rows into the raw table; the others are added to `put_aside`."""
-        files, lines, bad = _new_name(), _new_name(), _new_name()
+        files, lines, bad, passed = (_new_name() for _ in range(4))
         execute = self.connection.execute
         self._register_lines(part, files, lines)
         try:
             query = breach_query(self.entity, part.table, part.columns, self.now)
             execute(f"create temp table {bad} (_row bigint, reason varchar)")
+            execute(f"create temp table {passed} (_row bigint)")
             if query:
                 execute(f"insert into {bad} {query}")
             line = "coalesce(l._line, r._row - f._first + f._start)"
             places = f"join {files} f on r._path = f._path left join {lines} l on r._row = l._row"
-            self._find_duplicates(part, bad, line, places)
+            self._find_duplicates(part, bad, passed, line, places)
             casts = [
                 f"{cast_expression(column, 'r.' + quoted(column.source))} as {quoted(column.name)}"
                 for column in part.columns
@@ -728,7 +776,7 @@ class _Loader:
             execute(
                 f"insert into {self.table} by name select {', '.join([*casts, ''])} f._name as _file, {line} as _line,"
                 f" {literal(self.now)} as _loaded_at from (select rowid as _row, * from {part.table}) r {places}"
-                f" where r._row not in (select _row from {bad})"
+                f" where r._row not in (select _row from {bad}) and r._row not in (select _row from {passed})"
             )
             raw = ", ".join(f"{quoted(column.name)} := r.{quoted(column.source)}" for column in part.columns)
             text = f"to_json(struct_pack({raw}))::varchar" if raw else "''"
@@ -739,6 +787,7 @@ class _Loader:
             )
         finally:
             execute(f"drop table if exists {bad}")
+            execute(f"drop table if exists {passed}")
             execute(f"drop table if exists {files}")
             execute(f"drop table if exists {lines}")
         self._with_raw_text(part, rows, put_aside)
@@ -757,15 +806,16 @@ class _Loader:
                 numbered.append((range(first, first + count), records))
             elif records is not None:
                 start = None
-            places.append((path, item.file.name, first, start))
+            places.append((path, item.file.name, first, start, self.positions[item.file.name]))
         text, number = pyarrow.string(), pyarrow.int64()
         self._temp_table(
             files,
             {
-                "_path": pyarrow.array([path for path, _, _, _ in places], text),
-                "_name": pyarrow.array([name for _, name, _, _ in places], text),
-                "_first": pyarrow.array([first for _, _, first, _ in places], number),
-                "_start": pyarrow.array([start for _, _, _, start in places], number),
+                "_path": pyarrow.array([path for path, *_ in places], text),
+                "_name": pyarrow.array([name for _, name, *_ in places], text),
+                "_first": pyarrow.array([first for _, _, first, *_ in places], number),
+                "_start": pyarrow.array([start for *_, start, _ in places], number),
+                "_position": pyarrow.array([position for *_, position in places], number),
             },
         )
         self._temp_table(
@@ -787,38 +837,124 @@ class _Loader:
         finally:
             self.connection.unregister(view)
 
-    def _find_duplicates(self, part: _Staged, bad: str, line: str, places: str) -> None:
-        """Add to `bad` the rows whose key (and version) an earlier row of the batch or the raw table has."""
+    def _find_duplicates(self, part: _Staged, bad: str, passed: str, line: str, places: str) -> None:
+        """
+        Settle rows whose key (and version) another row of the batch or of the raw table has.
+
+        Twice in one file: the first one stays, the others go to `bad`. Delivered again by another file with the same
+        content: `passed`, counted as repeated. With other content: a duplicate where the contract has a version (or the
+        file is older than the loaded row's); otherwise the newest row takes the place of the former ones, which are
+        deleted or `passed`.
+        """
         version = (self.entity.version,) if self.entity.version else ()
         present = {column.name for column in part.columns}
         names = [name for name in dict.fromkeys((*self.entity.key, *version)) if name in present]
         if not names:
             return
+        execute = self.connection.execute
         keys = ", ".join(quoted(name) for name in names)
         same = " and ".join(f"k.{quoted(name)} is not distinct from o.{quoted(name)}" for name in names)
         typed = typed_select(part.table, [column for column in part.columns if column.name in names])
         shown = " || ', ' || ".join(f"'{name} = ' || coalesce(k.{quoted(name)}::varchar, 'null')" for name in names)
+        met, judged = _new_name(), _new_name()
         good = f"(select * from ({typed}) where _row not in (select _row from {bad}))"
-        told = "' (the first one was kept)'"
-        self.connection.execute(
-            f"insert into {bad} select k._row, 'duplicate key ' || {shown} || ': {DUPLICATE_OF} ' || any_value(o._file)"
-            f" || ', line ' || coalesce(any_value(o._line)::varchar, '?') || {told}"
-            f" from {good} k join {self.table} o on {same}"
-            f" group by k._row, {', '.join(f'k.{quoted(name)}' for name in names)}"
+        row = f"select k._row, k._path, 'duplicate key ' || {shown} as _said, k.* exclude (_row, _path) from k"
+        execute(
+            f"create temp table {met} as with k as materialized (select _row, _path, {keys} from {good}),"
+            f" again as (select {keys} from k group by {keys} having count(*) > 1)"
+            f" {row} semi join again o on {same} union {row} semi join {self.table} o on {same}"
         )
-        found = _new_name()
+        try:
+            if self.rows(f"select 1 from {met} limit 1"):
+                self._judge(part, met, judged, keys, same, line, places)
+                self._settle(part, judged, bad, passed)
+        finally:
+            execute(f"drop table if exists {met}; drop table if exists {judged}")
+
+    def _judge(self, part: _Staged, met: str, judged: str, keys: str, same: str, line: str, places: str) -> None:
+        """
+        A temporary table: what becomes of each row in `met`, and of which other row it is told.
+
+        Columns: _row, _path, _said, _file, _verdict (`first`, `duplicate`, `repeated`, `changed`), _of_file, _of_line,
+        _loaded (the raw table's row of that key), _is_outdated (a later row of the batch takes its place).
+        """
+        fields = [column.name for column in part.columns]
+        content = ", ".join(f"{quoted(f'c{number}')} := {{0}}.{quoted(name)}" for number, name in enumerate(fields))
+        positions = _new_name()
+        self._temp_table(positions, {"_file": list(self.positions), "_position": list(self.positions.values())})
+        here = "_row, _position, _file, _line, _content"
+        versioned = literal(bool(self.entity.version))
         self.connection.execute(
-            f"create temp table {found} as with k as {good},"
-            f" repeated as (select {keys}, min(_row) as _first_row from k group by {keys} having count(*) > 1)"
-            f" select k._row, o._first_row, 'duplicate key ' || {shown} as said from k join repeated o on {same}"
-            " where k._row > o._first_row"
+            f"""
+            create temp table {judged} as
+            with placed as (
+                select k.*, f._position, f._name as _file, {line} as _line,
+                    struct_pack({content.format("t")}) as _content
+                from {met} k join ({typed_select(part.table, part.columns)}) t on k._row = t._row
+                join (select rowid as _row, _path from {part.table}) r on k._row = r._row {places}
+            ), ranked as (
+                select *, row_number() over in_file as _nth, first_value(_line) over in_file as _first_line
+                from placed window in_file as (partition by {keys}, _file order by _row)
+            ), beside as (
+                select k.*, o.rowid as _loaded, o._file as _loaded_file, o._line as _loaded_line,
+                    p._position as _loaded_position,
+                    case when o.rowid is not null then struct_pack({content.format("o")}) end as _loaded_content
+                from ranked k left join {self.table} o on {same} left join {positions} p on o._file = p._file
+                where _nth = 1
+            ), compared as (
+                select *, _position < _loaded_position as _is_older,
+                    struct_pack({", ".join(f"{name} := {name}" for name in here.split(", "))}) as _self,
+                    lag(_self) over turn as _before, first_value(_self) over turn as _first
+                from beside
+                window turn as (partition by {keys}, coalesce(_position < _loaded_position, false) order by _position)
+            ), told as (
+                select *,
+                    case when {versioned} or _is_older then (_loaded is null and _first._row = _row)
+                        else (_loaded is null and _before is null) end as _is_first,
+                    case when _loaded is not null and ({versioned} or _is_older or _before is null) then
+                            {{'file': _loaded_file, 'line': _loaded_line, 'content': _loaded_content}}
+                        when {versioned} then {{'file': _first._file, 'line': _first._line, 'content': _first._content}}
+                        else {{'file': _before._file, 'line': _before._line, 'content': _before._content}}
+                    end as _of
+                from compared
+            ), verdicts as (
+                select *, case when _is_first then 'first'
+                    when _content is not distinct from _of.content then 'repeated'
+                    when {versioned} or _is_older then 'duplicate' else 'changed' end as _verdict
+                from told
+            )
+            select _row, _path, _said, _file, _verdict, _of.file as _of_file, _of.line as _of_line, _loaded,
+                not {versioned} and _position < max(_position) filter (where _verdict = 'changed')
+                    over (partition by {keys}) as _is_outdated
+            from verdicts
+            union all
+            select _row, _path, _said, _file, 'duplicate', _file, _first_line, null, false from ranked where _nth > 1
+            """
         )
-        self.connection.execute(
-            f"insert into {bad} select d._row, d.said || ': {DUPLICATE_OF} ' || f._name || ', line ' ||"
-            f" coalesce(({line})::varchar, '?') || {told} from {found} d"
-            f" join (select rowid as _row, _path from {part.table}) r on d._first_row = r._row {places}"
+        self.connection.execute(f"drop table {positions}")
+
+    def _settle(self, part: _Staged, judged: str, bad: str, passed: str) -> None:
+        """Write down the verdicts: reasons, what is not loaded, what leaves the raw table, and the counts."""
+        execute = self.connection.execute
+        execute(
+            f"insert into {bad} select _row, _said || ': {DUPLICATE_OF} ' || _of_file || ', line '"
+            f" || coalesce(_of_line::varchar, '?') || ' (the first one was kept)' from {judged}"
+            " where _verdict = 'duplicate'"
         )
-        self.connection.execute(f"drop table {found}")
+        execute(
+            f"insert into {passed} select _row from {judged}"
+            " where _verdict = 'repeated' or _verdict in ('first', 'changed') and _is_outdated"
+        )
+        execute(f"delete from {self.table} where rowid in (select _loaded from {judged} where _verdict = 'changed')")
+        for path, kind, rows in self.rows(
+            f"select _path, _verdict, count(*) from {judged} where _verdict in ('repeated', 'changed') group by all"
+        ):
+            setattr(part.files[path], kind, rows)
+        execute(
+            f"insert into {self.schema}._repeats by name select {literal(self.entity.name)} as entity, _file as file,"
+            f" _of_file as of_file, _verdict as kind, count(*) as rows from {judged}"
+            " where _verdict in ('repeated', 'changed') group by all"
+        )
 
     def _with_raw_text(self, part: _Staged, rows: list[tuple], put_aside: list[tuple]) -> None:
         """Fetch the text of bad rows from the files; formats without lines keep the row as JSON."""
@@ -951,6 +1087,10 @@ LINES_AT_ONCE = 100_000
 """Of an odd file, to bound the memory that it takes."""
 
 
+def _loaded(item: _Fresh) -> int:
+    return item.rows - item.quarantined - item.repeated
+
+
 def _decoded(line: bytes) -> str | None:
     """A line as text; None when it is not UTF-8."""
     try:
@@ -992,10 +1132,10 @@ def _manifest_message(item: _Fresh, status: str, message: str) -> str | None:
     return "; ".join([*told, *([message] if message else [])]) or None
 
 
-def _spellings(columns: tuple[str, ...], fresh: list[_Fresh]) -> tuple[str, ...]:
-    """The columns to read JSON lines with: those of all files together, unless two spell one name differently."""
+def _spellings(fresh: list[_Fresh]) -> tuple[str, ...]:
+    """The columns of all JSON lines files together; none when two of them spell one name differently."""
     everything = sorted({name for item in fresh if item.file.format == "jsonl" for name in item.columns})
-    return tuple(everything) if len({name.lower() for name in everything}) == len(everything) else columns
+    return tuple(everything) if len({name.lower() for name in everything}) == len(everything) else ()
 
 
 def _records_at(clean: Path, positions: Iterable[int]) -> set[int]:

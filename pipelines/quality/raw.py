@@ -117,8 +117,11 @@ def _profile_table(
         f"select count(*), count(*) filter (where {any_null}), count(distinct ({', '.join(keys)})),"
         f" max({_as_date(entity)}), current_date from {table}"
     ).fetchone()
+    # A repeated row is not loaded again, and a changed one took a former row's place.
     read, put_aside = connection.execute(
-        f"select coalesce(sum(rows), 0), coalesce(sum(quarantined), 0) from {schema}._manifest"
+        "select coalesce(sum(rows), 0),"
+        " coalesce(sum(quarantined + coalesce(repeated, 0) + coalesce(changed, 0)), 0)"
+        f" from {schema}._manifest"
         " where entity = ? and status = 'loaded'",
         [entity.name],
     ).fetchone()

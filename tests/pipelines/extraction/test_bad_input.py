@@ -183,7 +183,7 @@ def test_future_epochs_are_shown_as_dates(landing):
 def test_duplicate_keys_within_a_file_and_against_what_is_loaded(landing, account):
     landing.accounts("1.csv", account("a1"), account("a1"), account("a1", stamp="2025-01-02"))
     landing.load()
-    landing.accounts("2.csv", account("a1", stamp="2025-01-02"), account("a2"))
+    landing.accounts("2.csv", account("a1", stamp="2025-01-02", name="Other"), account("a2"))
     landing.load()
 
     def reason(stamp: str, line: int) -> str:

@@ -182,11 +182,97 @@ def test_a_changed_contract_reads_the_files_again(landing, account):
 def test_rows_that_waited_for_a_duplicate_load_when_it_is_corrected(landing, account):
     landing.accounts("1.csv", account("a1"))
     landing.accounts("2.csv", account("a1"), account("a2"))
-    assert landing.load().quarantined == 1
+    landing.accounts("3.csv", account("a1", name="Other"), account("a2"))
+    first = landing.load()
+    assert (first.quarantined, first.repeated) == (1, 2)
     landing.accounts("1.csv", account("a9"))
     landing.load()
     assert sorted(landing.ids()) == ["a1", "a2", "a9"]
-    assert landing.quarantine() == []
+    assert [(file, line) for file, line, _, _ in landing.quarantine()] == [("account/3.csv", 2)]
+    assert manifest(landing) == [("1.csv", 1, 0, 0, 0), ("2.csv", 2, 0, 0, 0), ("3.csv", 2, 1, 1, 0)]
+
+
+def manifest(landing, entity="account"):
+    """(file, rows, quarantined, repeated, changed) of each file."""
+    return [
+        (file.split("/")[1], *counts)
+        for file, *counts in landing.rows(
+            f"select file, rows, quarantined, repeated, changed from raw_crm._manifest where entity = '{entity}'"
+            " order by file"
+        )
+    ]
+
+
+EVENTS = "id,kind,received"
+
+
+def dump(landing, name, *rows):
+    return landing.write(f"event/{name}", "\n".join([EVENTS, *rows]) + "\n")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_full_dump_every_day_loads_what_is_new_and_replaces_what_changed(landing, at_once):
+    days = {
+        "1.csv": ["e1,a,1000", "e2,b,1000", "e1,twice,1000"],
+        "2.csv": ["e1,a,1000", "e2,b,1000", "e3,,"],
+        "3.csv": ["e3,,", "e2,B,1000", "e1,a,1000"],
+        "4.csv": ["e1,a,1000", "e2,B,1000", "e2,b,1000"],
+        "5.csv": ["e2,b,1000"],
+    }
+    repeated = changed = 0
+    for name, rows in days.items():
+        dump(landing, name, *rows)
+        if not at_once or name == "5.csv":
+            report = landing.load("event")
+            repeated, changed = repeated + report.repeated, changed + report.changed
+    assert (repeated, changed) == (6, 2)
+    assert landing.rows('select id, kind, "_file", "_line" from raw_crm.event order by id') == [
+        ("e1", "a", "event/1.csv", 2),
+        ("e2", "b", "event/5.csv", 2),
+        ("e3", None, "event/2.csv", 4),
+    ]
+    assert manifest(landing, "event") == [
+        ("1.csv", 3, 1, 0, 0),
+        ("2.csv", 3, 0, 2, 0),
+        ("3.csv", 3, 0, 2, 1),
+        ("4.csv", 3, 1, 2, 0),
+        ("5.csv", 1, 0, 0, 1),
+    ]
+    assert [(file, line, raw) for file, line, _, raw in landing.quarantine()] == [
+        ("event/1.csv", 4, "e1,twice,1000"),
+        ("event/4.csv", 4, "e2,b,1000"),
+    ]
+
+
+def test_a_replaced_row_comes_back_when_the_newer_file_is_corrected(landing):
+    dump(landing, "1.csv", "e1,a,1000")
+    landing.load("event")
+    dump(landing, "2.csv", "e1,b,1000")
+    assert landing.load("event").changed == 1
+    dump(landing, "2.csv", "e2,b,1000")
+    landing.load("event")
+    assert landing.rows("select id, kind from raw_crm.event order by id") == [("e1", "a"), ("e2", "b")]
+    assert manifest(landing, "event") == [("1.csv", 1, 0, 0, 0), ("2.csv", 1, 0, 0, 0)]
+
+
+def test_what_is_delivered_later_is_newer_whatever_its_name(landing):
+    dump(landing, "dump-9.csv", "e1,old,1000")
+    landing.load("event")
+    later = landing.now + timedelta(hours=1)
+    dump(landing, "dump-10.csv", "e1,new,1000")
+    landing.load("event", now=later)
+    dump(landing, "dump-9.csv", "e1,old,1000", "e2,x,1000")
+    landing.load("event", now=later + timedelta(hours=1))
+    assert landing.rows("select id, kind from raw_crm.event order by id") == [("e1", "new"), ("e2", "x")]
+
+
+def test_a_warehouse_from_before_the_counts_goes_on(landing, account):
+    landing.accounts("1.csv", account("a1"))
+    landing.load()
+    for column in ("repeated", "changed", "first_loaded_at"):
+        landing.connection.execute(f"alter table raw_crm._manifest drop column {column}")
+    landing.accounts("2.csv", account("a1"))
+    assert landing.load().repeated == 1
 
 
 def test_only_the_chosen_entities_are_loaded(landing, account):
