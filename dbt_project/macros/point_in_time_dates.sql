@@ -59,9 +59,7 @@
     from ({{ integers(8192) }}) as weeks
     where
         {{ week_end('number') }} <= {{ date_literal(dates.run_day) }}
-        {%- if dates.after %}
-        and {{ week_end('number') }} > {{ date_literal(dates.after) }}
-        {%- endif %}
+        and {{ week_end('number') }} > {{ date_literal(dates.after or dates.run_day - modules.datetime.timedelta(days=var('snapshot_days'))) }}
     {%- if dates.points %}
     union all
     {%- endif %}

@@ -3,14 +3,17 @@
     words. dbt shows its graph only while it executes: while it parses, all of these are empty.
 -#}
 
-{#- The windows that features look back over; `rows` is the number of weekly rows before the current one. -#}
+{#-
+    The windows that features look back over. On the weekly grid, `relation` is the suffix of the CTE that holds one; it is
+    put together from `times` rows of the relation `of`, `step` weeks apart: 364 days are four times 91.
+-#}
 {% macro feature_windows() %}
     {{ return([
-        {'name': '7d', 'days': 7, 'rows': 0, 'words': 'in the last 7 days'},
-        {'name': '28d', 'days': 28, 'rows': 3, 'words': 'in the last 28 days'},
-        {'name': '91d', 'days': 91, 'rows': 12, 'words': 'in the last 91 days'},
-        {'name': '364d', 'days': 364, 'rows': 51, 'words': 'in the last 364 days'},
-        {'name': 'ever', 'days': none, 'rows': none, 'words': 'ever'},
+        {'name': '7d', 'days': 7, 'relation': 'weeks', 'words': 'in the last 7 days'},
+        {'name': '28d', 'days': 28, 'relation': '28d', 'of': 'weeks', 'step': 1, 'times': 4, 'words': 'in the last 28 days'},
+        {'name': '91d', 'days': 91, 'relation': '91d', 'of': 'weeks', 'step': 1, 'times': 13, 'words': 'in the last 91 days'},
+        {'name': '364d', 'days': 364, 'relation': '364d', 'of': '91d', 'step': 13, 'times': 4, 'words': 'in the last 364 days'},
+        {'name': 'ever', 'days': none, 'relation': 'ever', 'words': 'ever'},
     ]) }}
 {% endmacro %}
 
@@ -95,7 +98,7 @@
 
     bases     what is aggregated per week: {stem, suffix, sql, roll (sum, min, max), windows}; the window's column is
               `<stem>_<window><suffix>`
-    features  {name, sql (over those columns), source_table, measure, window_days, words}
+    features  {name, sql (over those columns), is_whole (counts and days: integers), source_table, measure, window_days, words}
 
     A sum, a count, an average, a minimum and a maximum can be put together from weeks; other aggregations (a median, a
     count of distinct values) cannot and give no features. Tables of versions are attributes, not events.
@@ -180,7 +183,8 @@
         {%- for window in windows -%}
             {%- do features.append({
                 'name': measure.stem ~ '_' ~ window.name, 'sql': measure.stem ~ '_' ~ window.name, 'source_table': name,
-                'measure': measure.measure, 'window_days': window.days, 'words': measure.words ~ ' ' ~ window.words
+                'measure': measure.measure, 'window_days': window.days, 'words': measure.words ~ ' ' ~ window.words,
+                'is_whole': measure.stem.endswith('_count')
             }) -%}
         {%- endfor -%}
         {%- for trend in feature_trends() -%}
@@ -205,7 +209,7 @@
             {%- for window in windows if window.name in category_windows() -%}
                 {%- do features.append({
                     'name': name ~ '_count_' ~ window.name ~ suffix, 'sql': name ~ '_count_' ~ window.name ~ suffix, 'source_table': name,
-                    'measure': additive[0].measure, 'window_days': window.days,
+                    'measure': additive[0].measure, 'window_days': window.days, 'is_whole': true,
                     'words': ns.noun ~ ' with ' ~ dimension.name | replace('_', ' ') ~ ' ' ~ (value | string | replace('_', ' ')) ~ ' ' ~ window.words
                 }) -%}
             {%- endfor -%}
@@ -219,7 +223,7 @@
         }) -%}
         {%- do features.append({
             'name': 'days_since_' ~ end ~ '_' ~ name, 'sql': dbt.datediff(name ~ '_' ~ end ~ '_ever', 'as_of_date', 'day'),
-            'source_table': name, 'measure': additive[0].measure, 'window_days': none,
+            'source_table': name, 'measure': additive[0].measure, 'window_days': none, 'is_whole': true,
             'words': 'days since the ' ~ end ~ ' ' ~ ns.event
         }) -%}
     {%- endfor -%}

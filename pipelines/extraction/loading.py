@@ -48,6 +48,7 @@ from pipelines.extraction.files import (
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow
 
 OWN_COLUMNS = {"_file": "varchar", "_line": "bigint", "_loaded_at": "timestamp"}
 BOOKKEEPING = {
@@ -466,26 +467,28 @@ class _Loader:
             while lines := list(itertools.islice(stream, LINES_AT_ONCE)):
                 if first == 1:
                     lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
-                table = pyarrow.table({"number": range(len(lines)), "text": [_decoded(line) for line in lines]})
+                if not lines[-1].endswith(b"\n"):
+                    lines[-1] += b"\n"
+                table = pyarrow.table({"number": pyarrow.array(range(len(lines))), "text": _texts(lines)})
                 name = _new_name()
                 self.connection.register(name, table)
-                objects = {
-                    number
-                    for (number,) in self.rows(
-                        f"select number from {name}"
-                        " where case when json_valid(text) then json_type(text) = 'OBJECT' end"
-                    )
-                }
+                others = self.rows(
+                    f"select number from {name} where not coalesce(text[1] = '{{' or ltrim(text, ' \t')[1] = '{{', false)"
+                    " or not json_valid(text) order by number"
+                )
                 self.connection.unregister(name)
-                for number, line in enumerate(lines):
-                    if number in objects:
-                        copy.write(line.rstrip(b"\r\n") + b"\n")
-                        item.record_lines.append(first + number)
-                    elif text := line.rstrip(b"\r\n").decode(errors="replace").strip():
-                        reason = why_not_json(text) or "the line is not valid JSON"
-                        item.broken.append((first + number, reason, text))
-                        if "UTF-8" in reason and not item.message:
-                            item.message = f"line {first + number}: {reason}"
+                start = 0
+                for number, *_ in [*others, (len(lines),)]:
+                    copy.writelines(lines[start:number])
+                    item.record_lines.extend(range(first + start, first + number))
+                    start = number + 1
+                    text = lines[number].decode(errors="replace").strip() if number < len(lines) else ""
+                    if not text:
+                        continue
+                    reason = why_not_json(text) or "the line is not valid JSON"
+                    item.broken.append((first + number, reason, text))
+                    if "UTF-8" in reason and not item.message:
+                        item.message = f"line {first + number}: {reason}"
                 first += len(lines)
 
     def _check_columns(self, item: _Fresh) -> None:
@@ -882,6 +885,7 @@ class _Loader:
         content = ", ".join(f"{quoted(f'c{number}')} := {{0}}.{quoted(name)}" for number, name in enumerate(fields))
         positions = _new_name()
         self._temp_table(positions, {"_file": list(self.positions), "_position": list(self.positions.values())})
+        candidates = f"(select rowid, * from {part.table} where rowid in (select _row from {met}))"
         here = "_row, _position, _file, _line, _content"
         versioned = literal(bool(self.entity.version))
         self.connection.execute(
@@ -890,8 +894,8 @@ class _Loader:
             with placed as (
                 select k.*, f._position, f._name as _file, {line} as _line,
                     struct_pack({content.format("t")}) as _content
-                from {met} k join ({typed_select(part.table, part.columns)}) t on k._row = t._row
-                join (select rowid as _row, _path from {part.table}) r on k._row = r._row {places}
+                from {met} k join ({typed_select(candidates, part.columns)}) t on k._row = t._row
+                join (select rowid as _row, _path from {candidates}) r on k._row = r._row {places}
             ), ranked as (
                 select *, row_number() over in_file as _nth, first_value(_line) over in_file as _first_line
                 from placed window in_file as (partition by {keys}, _file order by _row)
@@ -1089,6 +1093,16 @@ LINES_AT_ONCE = 100_000
 
 def _loaded(item: _Fresh) -> int:
     return item.rows - item.quarantined - item.repeated
+
+
+def _texts(lines: list[bytes]) -> "pyarrow.Array":
+    """Lines as texts; null where one is not UTF-8."""
+    import pyarrow
+
+    try:
+        return pyarrow.array(lines, pyarrow.binary()).cast(pyarrow.string())
+    except pyarrow.ArrowInvalid:
+        return pyarrow.array([_decoded(line) for line in lines], pyarrow.string())
 
 
 def _decoded(line: bytes) -> str | None:

@@ -136,24 +136,20 @@ def _profile_table(
     by_reason = connection.execute(
         f"""
         select
-            regexp_replace(reason, '(:| \\().*', '', 's') as kind, count(*) as times,
-            reason like 'duplicate key%already loaded%' as is_repeated
+            regexp_replace(reason, '(:| \\().*', '', 's') as kind, count(*) as times
         from {schema}._quarantine
         where entity = ? and loaded_at = (select max(loaded_at) from {schema}._manifest where entity = ?)
         group by all order by times desc, kind
         """,
         [entity.name, entity.name],
     ).fetchall()
-    repeated = sum(times for _, times, is_repeated in by_reason if is_repeated)
-    told = [f"{kind} ({times} times)" for kind, times, is_repeated in by_reason if not is_repeated]
-    reasons = "; ".join(told[:SHOWN_REASONS])
-    bad = max(last_aside - repeated, 0)
-    share = bad / last_read if last_read >= MIN_ROWS_FOR_SHARE else 0.0
+    reasons = "; ".join(f"{kind} ({times} times)" for kind, times in by_reason[:SHOWN_REASONS])
+    share = int(last_aside) / last_read if last_read >= MIN_ROWS_FOR_SHARE else 0.0
     lost = int(read) - int(put_aside) - int(total)
     age = max((as_of - newest).days, 0) if newest else None
     # A day's tolerance: somewhere it is tomorrow already.
     ahead = max((newest - max(as_of, today)).days - 1, 0) if newest else None
-    counts = (total, nulls, total - distinct, max(lost, 0), share, int(bad), int(last_read))
+    counts = (total, nulls, total - distinct, max(lost, 0), share, int(last_aside), int(last_read))
     return (entity.name, *counts, reasons, age, ahead)
 
 

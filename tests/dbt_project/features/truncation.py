@@ -89,9 +89,12 @@ def model_differences(connection: duckdb.DuckDBPyConnection, model: FeaturesMode
         if name not in names[other]
     ]
     on = " and ".join(f"whole_rows.{key} = cut_rows.{key}" for key in model.keys)
+    # Snapshots reach back a fixed number of days from the run's day, so the copy's begin earlier.
+    (begin,) = connection.execute(f"select min({model.day}) from whole.features.{model.name}").fetchone()
+    both_have = f"{model.day} between date '{begin or date.min}' and date '{day}'"
     joined = (
-        f"(select * from whole.features.{model.name} where {model.day} <= date '{day}') as whole_rows full join "
-        f"(select * from cut.features.{model.name} where {model.day} <= date '{day}') as cut_rows on {on}"
+        f"(select * from whole.features.{model.name} where {both_have}) as whole_rows full join "
+        f"(select * from cut.features.{model.name} where {both_have}) as cut_rows on {on}"
     )
     key = ", ".join(f"coalesce(whole_rows.{key}, cut_rows.{key})::varchar" for key in model.keys)
     first = model.keys[0]
