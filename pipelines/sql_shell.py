@@ -14,9 +14,16 @@ MAX_ROWS = 40
 
 
 def run_query(path: Path, query: str, as_csv: bool = False) -> int:
-    """Print one query's result; returns a process exit code."""
-    with connect(path, read_only=True) as connection:
-        return _answer(connection, query, as_csv)
+    """Print one query's result, or what is wrong with it; returns a process exit code."""
+    import duckdb
+
+    try:
+        with connect(path, read_only=True) as connection:
+            _answer(connection, query, as_csv)
+    except duckdb.Error as problem:
+        print(str(problem), file=sys.stderr)
+        return 1
+    return 0
 
 
 def open_shell(path: Path) -> None:
@@ -45,21 +52,16 @@ def open_shell(path: Path) -> None:
                 buffer = ""
 
 
-def _answer(connection: "duckdb.DuckDBPyConnection", query: str, as_csv: bool) -> int:
-    import duckdb
-
-    try:
-        result = connection.sql(query)
-    except duckdb.Error as problem:
-        print(str(problem), file=sys.stderr)
-        return 1
+def _answer(connection: "duckdb.DuckDBPyConnection", query: str, as_csv: bool) -> None:
+    """The query runs only when its result is printed, so that both can raise."""
+    result = connection.sql(query)
     if result is None:
-        return 0
+        return
     if as_csv:
-        sys.stdout.write(result.pl().write_csv())
+        # As DuckDB writes them: a CSV file has no lists, structs and intervals.
+        sys.stdout.write(result.project("cast(columns(*) as varchar)").pl().write_csv())
     else:
         result.show(max_rows=MAX_ROWS, max_width=_width())
-    return 0
 
 
 def _width() -> int:
