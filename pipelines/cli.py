@@ -3,12 +3,16 @@
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from pipelines.settings import data_dir, project_root, published_path
+
+Job = Literal["daily", "weekly_refit"]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,15 +36,27 @@ def prepare_instance() -> Path:
     return home
 
 
+@contextmanager
+def told_in_words(*mistakes: type[Exception]) -> Iterator[None]:
+    """A mistake that the user can mend ends the command with its message alone."""
+    try:
+        yield
+    except mistakes as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from None
+
+
 @app.command()
 def run(
-    job: Annotated[str, typer.Argument(help="daily or weekly_refit")] = "daily",
+    job: Annotated[Job, typer.Argument(help="which job")] = "daily",
 ) -> None:
     """Run a job from exports to published tables, and say what came out."""
+    from pipelines.extraction.configuration import ConfigurationError
     from pipelines.running import prepare_run, print_summary, run_job
 
     prepare_instance()
-    prepare_run()
+    with told_in_words(ConfigurationError):
+        prepare_run()
     ok = run_job(job)
     print_summary()
     raise typer.Exit(0 if ok else 1)
@@ -103,11 +119,8 @@ def rollback(
 
     from pipelines.publishing import rollback as roll_back
 
-    try:
+    with told_in_words(ValueError, FileNotFoundError, LookupError):
         release = roll_back(published_path(), data_dir() / "releases", to=to, now=datetime.now(UTC))
-    except (ValueError, FileNotFoundError, LookupError) as problem:
-        typer.echo(str(problem), err=True)
-        raise typer.Exit(1) from None
     typer.echo(f"Published again: {release.note}. It is release {release.release_id}.")
 
 
@@ -123,10 +136,11 @@ def sample(
     """Write the sample company's exports into data/landing."""
     from pipelines.running import write_sample_company, write_sample_day
 
-    if next_day:
-        typer.echo(f"Wrote {write_sample_day()}. Next: make run")
-    else:
-        write_sample_company(accounts=accounts, months=months, seed=seed)
+    with told_in_words(FileNotFoundError, FileExistsError, ValueError):
+        if next_day:
+            typer.echo(f"Wrote {write_sample_day()}. Next: make run")
+        else:
+            write_sample_company(accounts=accounts, months=months, seed=seed)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
