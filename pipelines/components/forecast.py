@@ -158,7 +158,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         )
 
     def forecast(self, warehouse: Warehouse) -> dg.MaterializeResult:
-        """Forecast every series with its chosen method; without a choice the last forecast stays as it is."""
+        """Forecast every series with its chosen method; without a choice or a series the last forecast stays."""
         from pipelines.learning.forecasting import refresh_forecasts
 
         version = champion_version(self.model_name, suffix=".json")
@@ -169,6 +169,11 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         with warehouse.connect() as connection:
             series, as_of = self._series(connection)
             result = refresh_forecasts(series, as_of, self.learning_spec(), chosen)
+            if result.forecasts.is_empty():
+                why = "; ".join(
+                    f"{metric}/{segment}: {reason}" for metric, segment, reason in result.skipped.iter_rows()
+                )
+                return dg.MaterializeResult(metadata={"status": f"nothing to forecast, the last one stays. {why}"})
             write_frame(
                 connection, result.forecasts.with_columns(model_version=literal(version)), "scores", self.model_name
             )
