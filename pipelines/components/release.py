@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from pipelines.extraction.configuration import read_configuration
 from pipelines.publishing import build_release
 from pipelines.quality.publish import audit_release
 from pipelines.settings import data_dir, published_path, warehouse_path
@@ -40,11 +41,12 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
         pool="warehouse",
     )
     def release(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+        row_count_range = read_configuration().row_count_range
         docs = data_dir() / "reports" / "publish"
         findings = []
 
         def audit(connection):
-            findings.extend(audit_release(connection, keys, docs))
+            findings.extend(audit_release(connection, keys, docs, row_count_range))
             return findings
 
         made = build_release(

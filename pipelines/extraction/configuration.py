@@ -1,6 +1,7 @@
 """`sources.yaml`: which systems there are, where their exports lie, and the few settings of a run."""
 
 import difflib
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -11,10 +12,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipelines.settings import data_dir, project_root, sources_file
 
-SETTINGS = ("sample", "sources", "as_of", "timezone", "failure_webhook", "quarantine_limit")
+SETTINGS = ("sample", "sources", "as_of", "timezone", "failure_webhook", "quarantine_limit", "row_count_range")
 SAMPLE_SETTINGS = ("accounts", "months", "seed")
 DEFAULT_TIMEZONE = "UTC"
 DEFAULT_QUARANTINE_LIMIT = 0.05
+DEFAULT_ROW_COUNT_RANGE = (0.7, 1.5)
 
 
 class ConfigurationError(ValueError):
@@ -37,6 +39,8 @@ class Configuration:
     """Where a failed run is posted."""
     quarantine_limit: float = DEFAULT_QUARANTINE_LIMIT
     """The share of an entity's new rows in quarantine above which the run stops."""
+    row_count_range: tuple[float, float] = DEFAULT_ROW_COUNT_RANGE
+    """A release is refused when a table's rows leave this range of the last release's."""
 
 
 def known_sources() -> list[str]:
@@ -107,6 +111,7 @@ class _Reader:
             timezone=self.timezone(said.get("timezone")),
             failure_webhook=self.resolved("failure_webhook", said.get("failure_webhook")),
             quarantine_limit=self.share(said.get("quarantine_limit")),
+            row_count_range=self.row_count_range(said.get("row_count_range")),
         )
 
     def folders(self, value: object) -> dict[str, Path]:
@@ -150,6 +155,20 @@ class _Reader:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
             raise self.problem("quarantine_limit", f"'quarantine_limit' must be a share from 0 to 1, not {value!r}.")
         return float(value)
+
+    def row_count_range(self, value: object) -> tuple[float, float]:
+        if value is None:
+            return DEFAULT_ROW_COUNT_RANGE
+        are_numbers = isinstance(value, list) and all(
+            isinstance(number, (int, float)) and not isinstance(number, bool) for number in value
+        )
+        if not are_numbers or len(value) != 2 or not 0 <= value[0] <= 1 <= value[1] < math.inf:
+            raise self.problem(
+                "row_count_range",
+                "'row_count_range' must be two multiples of the last release's rows, the lowest from 0 to 1 and the"
+                f" highest from 1 on, such as [0.7, 1.5], not {value!r}.",
+            )
+        return float(value[0]), float(value[1])
 
     def resolved(self, key: str, value: object) -> str | None:
         """A text with `${NAME}` replaced; a webhook whose variable is not set is none."""

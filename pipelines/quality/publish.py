@@ -7,14 +7,13 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.extraction.configuration import DEFAULT_ROW_COUNT_RANGE
 from pipelines.quality.findings import Finding
 from pipelines.quality.suites import Rule, Suite, validate
 
 if TYPE_CHECKING:
     import duckdb
 
-ROW_COUNT_RANGE = (0.7, 1.5)
-"""A table whose row count leaves this range of the last release's is suspicious."""
 MIN_ROWS_TO_COMPARE = 20
 
 
@@ -22,7 +21,7 @@ def audit_release(
     connection: "duckdb.DuckDBPyConnection",
     keys: Mapping[str, Sequence[str]],
     docs: Path,
-    row_count_range: tuple[float, float] = ROW_COUNT_RANGE,
+    row_count_range: tuple[float, float] = DEFAULT_ROW_COUNT_RANGE,
 ) -> list[Finding]:
     """
     Check every table of a drafted release; the rules follow from a table's columns, so a new model needs none.
@@ -71,7 +70,7 @@ def contract(
     key: Sequence[str],
     as_of: date,
     last: Mapping | None,
-    row_count_range: tuple[float, float] = ROW_COUNT_RANGE,
+    row_count_range: tuple[float, float] = DEFAULT_ROW_COUNT_RANGE,
 ) -> list[Rule]:
     """
     The rules that a published table's columns ask for.
@@ -118,7 +117,8 @@ def contract(
             Rule(
                 "ExpectTableRowCountToBeBetween",
                 {"min_value": low, "max_value": high},
-                f"its row count is near the last release's {last['rows']} ({low} to {high})",
+                f"its row count is near the last release's {last['rows']}"
+                f" ({low} to {high}, by row_count_range in sources.yaml)",
             )
         )
     return rules

@@ -33,7 +33,7 @@ def test_everything_that_can_be_said(written, monkeypatch):
     monkeypatch.setenv("HOOK", "https://example.test/hook")
     configuration = written(
         "sources:\n  salesforce: ${EXPORTS}/sf\nas_of: 2025-06-30\ntimezone: Europe/Berlin\n"
-        "failure_webhook: ${HOOK}\nquarantine_limit: 0.2\n"
+        "failure_webhook: ${HOOK}\nquarantine_limit: 0.2\nrow_count_range: [0.5, 3]\n"
     )
     assert configuration == Configuration(
         folders={"salesforce": Path("/exports/sf")},
@@ -41,6 +41,7 @@ def test_everything_that_can_be_said(written, monkeypatch):
         timezone="Europe/Berlin",
         failure_webhook="https://example.test/hook",
         quarantine_limit=0.2,
+        row_count_range=(0.5, 3.0),
     )
 
 
@@ -61,6 +62,13 @@ def test_an_empty_file_means_no_sources(written):
         ("as_of: soon\n", 1, "must be a date such as 2025-06-30, not 'soon'"),
         ("timezone: Berlin\n", 1, "no time zone 'Berlin'"),
         ("quarantine_limit: 5\n", 1, "a share from 0 to 1, not 5"),
+        ("row_count_range: 2\n", 1, "'row_count_range' must be two multiples of the last release's rows"),
+        ("row_count_range: [0.7]\n", 1, "such as [0.7, 1.5], not [0.7]"),
+        ("row_count_range: [0.7, 1.5, 2]\n", 1, "not [0.7, 1.5, 2]"),
+        ("row_count_range: [0.7, yes]\n", 1, "not [0.7, True]"),
+        ("row_count_range: [1.5, 0.7]\n", 1, "the lowest from 0 to 1 and the highest from 1 on"),
+        ("row_count_range: [.nan, 2]\n", 1, "not [nan, 2]"),
+        ("row_count_range: [0.7, .inf]\n", 1, "not [0.7, inf]"),
         ("sample:\n  accounts: many\n", 2, "must be a whole number, not 'many'"),
         ("sample:\n  account: 5\n", 2, "Did you mean accounts"),
     ],

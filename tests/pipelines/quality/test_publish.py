@@ -7,9 +7,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipelines.extraction.configuration import DEFAULT_ROW_COUNT_RANGE
 from pipelines.publishing import AuditFailedError, Release, build_release
 from pipelines.quality.findings import Finding
-from pipelines.quality.publish import ROW_COUNT_RANGE, audit_release
+from pipelines.quality.publish import audit_release
 
 NOW = datetime(2026, 6, 29, 5, tzinfo=UTC)
 SUNDAY = date(2026, 6, 28)
@@ -22,7 +23,7 @@ class Company:
         self.folder, self.releases_made = folder, 0
         self.published, self.docs = folder / "published.duckdb", folder / "docs"
         self.findings: Sequence[Finding] = ()
-        self.row_count_range = ROW_COUNT_RANGE
+        self.row_count_range = DEFAULT_ROW_COUNT_RANGE
         self.write(
             f"""
             create schema raw_scorecast;
@@ -148,7 +149,10 @@ def test_one_wrong_row_is_enough(company: Company, change: str):
 def test_lost_rows_are_refused(company: Company, gone: str, left: int):
     company.write(f"delete from published.churn_scores where {gone}")
     told = refusal(company)
-    words = f"- churn_scores: its row count is near the last release's 40 (28 to 61), but there is {left}"
+    words = (
+        "- churn_scores: its row count is near the last release's 40 (28 to 61, by row_count_range"
+        f" in sources.yaml), but there is {left}"
+    )
     assert words in told
 
 

@@ -1,0 +1,74 @@
+"""The asset `published/release` as Dagster runs it: what its settings change, and what is left of a refused release."""
+
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+
+from pipelines.components.release import release_asset
+from pipelines.publishing import AuditFailedError
+from pipelines.warehouse import Warehouse
+
+SUNDAY = date(2026, 6, 28)
+
+
+class Company:
+    """A warehouse with scored accounts, released by the real asset."""
+
+    def __init__(self, data: Path):
+        self.data = data
+        self.configure("")
+        self.write(
+            f"""
+            create schema raw_scorecast;
+            create schema published;
+            create table raw_scorecast.as_of as select date '{SUNDAY}' as as_of_date;
+            """
+        )
+        self.score(40)
+
+    def configure(self, text: str) -> None:
+        (self.data / "sources.yaml").write_text(text)
+
+    def write(self, statement: str) -> None:
+        with duckdb.connect(str(self.data / "warehouse.duckdb")) as connection:
+            connection.execute(statement)
+
+    def score(self, accounts: int, probability: float = 0.5) -> None:
+        self.write(
+            f"""
+            create or replace table published.churn_scores as
+            select
+                'a' || n as account_id, date '{SUNDAY}' as as_of_date, {probability}::double as probability,
+                50 as score, 'Few logins' as reason_1, '[]' as reasons, 'v1' as model_version
+            from range({accounts}) as numbers (n)
+            """
+        )
+
+    def run(self) -> dg.ExecuteInProcessResult:
+        asset = release_asset([dg.AssetSpec(["published", "churn_scores"])])
+        with dg.DagsterInstance.ephemeral() as instance:
+            return dg.materialize([asset], instance=instance, resources={"warehouse": Warehouse()})
+
+    def ask(self, query: str, file: str = "published") -> list[tuple]:
+        with duckdb.connect(str(self.data / f"{file}.duckdb"), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+
+@pytest.fixture
+def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Company:
+    monkeypatch.setenv("SCORECAST_DATA", str(tmp_path))
+    monkeypatch.setenv("SCORECAST_SOURCES", str(tmp_path / "sources.yaml"))
+    return Company(tmp_path)
+
+
+def test_a_company_that_doubles_is_published_once_the_range_is_wider(company: Company):
+    company.run()
+    company.score(80)
+    with pytest.raises(AuditFailedError, match=r"row_count_range in sources\.yaml\), but there is 80"):
+        company.run()
+    company.configure("row_count_range: [0.7, 3]\n")
+    assert company.run().success
+    assert company.ask("select count(*) from churn_scores") == [(80,)]
