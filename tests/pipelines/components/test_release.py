@@ -72,3 +72,28 @@ def test_a_company_that_doubles_is_published_once_the_range_is_wider(company: Co
     company.configure("row_count_range: [0.7, 3]\n")
     assert company.run().success
     assert company.ask("select count(*) from churn_scores") == [(80,)]
+
+
+def test_what_refused_a_release_can_be_asked_for_and_is_history_in_the_next_one(company: Company):
+    company.run()
+    before = (company.data / "published.duckdb").read_bytes()
+    company.score(40, probability=1.2)
+    with pytest.raises(AuditFailedError, match="probability is between 0 and 1"):
+        company.run()
+    assert (company.data / "published.duckdb").read_bytes() == before
+    recorded = company.ask("from published.data_quality", file="warehouse")
+    (refusal,) = company.ask(
+        "select gate, suite, is_blocking, message, run_id, checked_at from published.data_quality where not success",
+        file="warehouse",
+    )
+    assert refusal[:3] == ("publish", "churn_scores", True)
+    assert refusal[3].startswith("churn_scores: probability is between 0 and 1, but not in 40 of 40 rows")
+
+    company.score(40)
+    company.run()
+    company.run()
+    kept = "from data_quality where run_id = ? and checked_at = ?"
+    with duckdb.connect(str(company.data / "published.duckdb"), read_only=True) as connection:
+        assert sorted(connection.execute(kept, refusal[4:]).fetchall()) == sorted(recorded)
+    attempts = "select run_id, bool_and(success) from data_quality group by run_id order by min(checked_at)"
+    assert [passed for _, passed in company.ask(attempts)] == [True, False, True, True]
