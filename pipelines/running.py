@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, JobDefinition
     from rich.console import Console
 
-POLL_SECONDS = 0.3
+POLL_SECONDS = 1.0
 
 
 def terminal() -> "Console":
@@ -45,15 +45,25 @@ def progress_bar(console: "Console", title: str) -> "Iterator":
 
 
 def prepare_run() -> None:
-    """Parse the dbt project (if it changed) while the sample company is written (if nothing is configured)."""
+    """Write the sample company if nothing is configured; dbt parses and Dagster makes its storage meanwhile."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from pipelines.transformation import ensure_manifest
+    from pipelines.transformation import ensure_manifest, start_worker
 
+    start_worker()
     with ThreadPoolExecutor(max_workers=1) as pool:
-        manifest = pool.submit(ensure_manifest)
+        storage = pool.submit(open_instance)
         make_sample_if_none()
-        manifest.result()
+        storage.result()
+    ensure_manifest()
+
+
+def open_instance() -> None:
+    """Let Dagster make its databases, which takes seconds the first time."""
+    import dagster as dg
+
+    with dg.DagsterInstance.get() as instance:
+        instance.get_runs_count()
 
 
 def make_sample_if_none() -> None:

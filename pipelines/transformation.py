@@ -3,14 +3,26 @@
 import hashlib
 import json
 import os
+import queue
+import re
+import shutil
 import subprocess
 import sys
+import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.settings import data_dir, dbt_project_dir, warehouse_path
+from pipelines.settings import data_dir, dbt_project_dir, project_root, warehouse_path
+
+PARSED = json.dumps({"parsed": True})
+"""What a `dbt_worker` prints when it has parsed the project."""
+MANIFEST = "parsed_manifest.json"
+"""Our copy of dbt's manifest: dbt writes its own anew in every command, while others may be reading it."""
+STAMP = "parsed_manifest.fingerprint"
+ROWS_MESSAGE = re.compile(r"rows of (\S+): (\d+)$")
+"""What the macro `log_rows` says after a table is built."""
 
 
 def project_variables(project_dir: Path | None = None) -> dict:
@@ -69,20 +81,13 @@ def run_dbt(
 
 def dbt_command(*arguments: str, project_dir: Path | None = None, target_dir: Path | None = None) -> list[str]:
     """The command line of a dbt call, with this project's profile and variables."""
-    project = project_dir or dbt_project_dir()
-    command = [
-        dbt_executable(),
-        *arguments,
-        "--project-dir",
-        str(project),
-        "--profiles-dir",
-        str(project),
-        "--vars",
-        variables_argument(project),
-    ]
-    if target_dir:
-        command += ["--target-path", str(target_dir), "--log-path", str(target_dir)]
-    return command
+    return [dbt_executable(), *arguments, *dbt_options(project_dir or dbt_project_dir(), target_dir)]
+
+
+def dbt_options(project: Path, target: Path | None) -> list[str]:
+    """The options of every dbt command: project, profile, variables and, if given, where dbt writes."""
+    options = ["--project-dir", str(project), "--profiles-dir", str(project), "--vars", variables_argument(project)]
+    return [*options, "--target-path", str(target), "--log-path", str(target)] if target else options
 
 
 @dataclass(frozen=True)
@@ -93,55 +98,129 @@ class NodeResult:
     status: str
     """`success`, `pass`, `warn`, `fail`, `error` or `skipped`."""
     seconds: float
-    failures: int
+    failures: int = 0
     """Rows that broke a test."""
-    message: str
+    message: str = ""
+    rows: int | None = None
+    """Rows of a table; None for a view or a test."""
+
+
+class DbtWorker:
+    """A dbt process (`pipelines.dbt_worker`) that parses the project while others work, and then builds once."""
+
+    def __init__(self, project_dir: Path | None = None) -> None:
+        project, self.target = project_dir or dbt_project_dir(), target_dir()
+        self.target.mkdir(parents=True, exist_ok=True)
+        self._fingerprint = fingerprint(project)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "pipelines.dbt_worker", *dbt_options(project, self.target)],
+            env=dbt_environment(),
+            cwd=project_root(),
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self._is_parsed = False
+
+    def wait_until_parsed(self) -> None:
+        """Return when the manifest is written; raises `RuntimeError` with dbt's own words when it does not parse."""
+        said = []
+        while not self._is_parsed:
+            line = self._process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"dbt could not parse the project:\n{''.join(said)}")
+            said.append(line)
+            self._is_parsed = line.strip() == PARSED
+        keep_manifest(self.target, self._fingerprint)
+
+    def run(self, *arguments: str) -> Iterator[str]:
+        """The lines that dbt prints while it does this; they are taken in at once, however slow the caller is."""
+        self.wait_until_parsed()
+        self._process.stdin.write(json.dumps(arguments) + "\n")
+        self._process.stdin.close()
+        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+        def take_in() -> None:
+            for line in self._process.stdout:
+                lines.put(line)
+            lines.put(None)
+
+        threading.Thread(target=take_in, daemon=True).start()
+        while (line := lines.get()) is not None:
+            yield line
+        self._process.wait()
+
+    def close(self) -> None:
+        """Let go of a worker that is not needed."""
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+
+
+_waiting: DbtWorker | None = None
+
+
+def start_worker() -> None:
+    """Have a dbt process parse in the background; the next `build` of this process uses it."""
+    global _waiting
+    if _waiting is None:
+        _waiting = DbtWorker()
+
+
+def _take_worker() -> DbtWorker:
+    global _waiting
+    worker, _waiting = _waiting or DbtWorker(), None
+    return worker
 
 
 def build(
     select: Sequence[str] | None = None, on_progress: Callable[[str, int, int], None] = lambda node, done, total: None
-) -> list[NodeResult]:
+) -> Iterator[NodeResult]:
     """
     Build models and run their tests in one dbt process; `select` are names, None is everything.
 
-    The caller must hold no connection to the warehouse. `on_progress` hears of every finished node: its name, how many
-    are done, how many there are. Raises `RuntimeError` with dbt's own words when dbt did not get as far as running.
+    Yields what went well as soon as dbt says so, and the rest, with dbt's messages, when it is done. The caller must
+    hold no connection to the warehouse. `on_progress` hears of every finished node: its name, how many are done, how
+    many there are. Raises `RuntimeError` with dbt's own words when dbt did not get as far as running.
     """
-    target = target_dir()
-    results = target / "run_results.json"
+    results = target_dir() / "run_results.json"
     results.unlink(missing_ok=True)
     selection = ["--select", *select, "--indirect-selection", "cautious"] if select is not None else []
-    command = dbt_command("build", "--log-format", "json", *selection, target_dir=target)
-    said = []
-    with subprocess.Popen(
-        command, env=dbt_environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
-        done, total = 0, 0
-        for line in process.stdout:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                said.append(line.rstrip())
-                continue
-            if event["info"]["level"] != "debug":
-                said.append(event["info"]["msg"])
-            total = event["data"].get("node_count", total)
-            if event["info"]["name"] in ("LogModelResult", "LogTestResult", "LogStartLine"):
-                done += event["info"]["name"] != "LogStartLine"
-                on_progress(event["data"]["node_info"]["node_name"], done, total)
+    said: list[str] = []
+    rows: dict[str, int] = {}
+    told: set[str] = set()
+    done = 0
+    for line in _take_worker().run("build", "--log-format", "json", "--log-level-file", "none", *selection):
+        try:
+            event = json.loads(line)
+            name, data = event["info"]["name"], event["data"]
+        except (ValueError, KeyError, TypeError):
+            said.append(line.rstrip())
+            continue
+        said.append(event["info"]["msg"])
+        if counted := ROWS_MESSAGE.match(event["info"]["msg"]):
+            rows[counted[1]] = int(counted[2])
+        if name in ("LogModelResult", "LogTestResult"):
+            done += 1
+            node = data["node_info"]
+            on_progress(node["node_name"], done, data["total" if name == "LogModelResult" else "num_models"])
+            if node["node_status"] in ("success", "pass"):
+                told.add(node["unique_id"])
+                count = rows.get(node["unique_id"])
+                yield NodeResult(node["unique_id"], node["node_status"], data["execution_time"], rows=count)
     print("\n".join(said), flush=True)
     if not results.exists():
         raise RuntimeError("dbt stopped before it built anything:\n" + "\n".join(said[-20:]))
-    return [
-        NodeResult(
-            unique_id=result["unique_id"],
-            status=result["status"],
-            seconds=result["execution_time"],
-            failures=result["failures"] or 0,
-            message=result["message"] or "",
-        )
-        for result in json.loads(results.read_text())["results"]
-    ]
+    for result in json.loads(results.read_text())["results"]:
+        if result["unique_id"] not in told:
+            yield NodeResult(
+                unique_id=result["unique_id"],
+                status=result["status"],
+                seconds=result["execution_time"],
+                failures=result["failures"] or 0,
+                message=result["message"] or "",
+            )
 
 
 def fingerprint(project_dir: Path | None = None) -> str:
@@ -172,12 +251,27 @@ def ensure_manifest(project_dir: Path | None = None) -> Path:
     Raises `RuntimeError` with dbt's own words when the project does not parse.
     """
     project, target = project_dir or dbt_project_dir(), target_dir()
-    manifest, stamp = target / "manifest.json", target / "manifest.fingerprint"
-    current = fingerprint(project)
-    if not (manifest.exists() and stamp.exists() and stamp.read_text() == current):
-        target.mkdir(parents=True, exist_ok=True)
-        result = run_dbt("parse", project_dir=project, target_dir=target, capture=True)
-        if result.returncode != 0:
-            raise RuntimeError(f"dbt could not parse {project}:\n{result.stdout}{result.stderr}")
-        stamp.write_text(current)
-    return manifest
+    if not is_current(target, fingerprint(project)):
+        if _waiting is not None and project_dir is None:
+            _waiting.wait_until_parsed()
+        else:
+            worker = DbtWorker(project)
+            worker.wait_until_parsed()
+            worker.close()
+    return target / MANIFEST
+
+
+def is_current(target: Path, fingerprint: str) -> bool:
+    """Whether the manifest that is kept is of the project with this fingerprint."""
+    stamp = target / STAMP
+    return (target / MANIFEST).exists() and stamp.exists() and stamp.read_text() == fingerprint
+
+
+def keep_manifest(target: Path, fingerprint: str) -> None:
+    """Keep what dbt has just parsed, in one move."""
+    if is_current(target, fingerprint):
+        return
+    fresh = target / f"{MANIFEST}.{os.getpid()}"
+    shutil.copyfile(target / "manifest.json", fresh)
+    fresh.replace(target / MANIFEST)
+    (target / STAMP).write_text(fingerprint)

@@ -7,9 +7,9 @@
     has a snapshot model of its own is read from there (`parents={'account': ref('account_snapshots')}`), any other is
     computed in place; one hop, no further. The model calls `read_core_models()` before, so that dbt knows its parents.
 
-    How: events are added up per entity and week, and the weeks per window that they lie in. Dates off the weekly grid, and
-    the few new dates of a daily run, are plain aggregates. Everything is floats of four bytes: hundreds of columns by two
-    years of weeks stay small.
+    How: events are added up per entity and week, every entity gets a row for each week from its first event on, and window
+    functions over those rows give the windows. Dates off the weekly grid, and the few new dates of a daily run, are plain
+    aggregates. Everything is floats of four bytes: hundreds of columns by two years of weeks stay small.
 
     Merges: where core has `<entity>_merges`, the events of an entity that was merged count for the survivor from the day on
     on which the merge was known, at the time when they were known themselves. Until then nothing changes: the survivor's
@@ -235,18 +235,11 @@
     where merge_steps.counts_from <= reaches.last_as_of
 {% endmacro %}
 
-{#-
-    The weekly grid: `weekly` has the rows of the spine that are Sundays, with a column for every base and window.
-
-    Most tables have something to say of an entity in few of its weeks. So no table is spread over all weeks: each week
-    with events is added to the Sundays whose window it lies in, and the longest window is put together from shorter ones.
-    Only what counts for ever is a running total, which holds until the next week with events.
--#}
+{#- The weekly grid: `weekly` has the rows of the spine that are Sundays, with a column for every base and window. -#}
 {% macro weekly_features(id, spine, tables, carried, dates) %}
     {%- set windows = feature_windows() %}
-    {%- set last_week = week_number(date_literal(dates.run_day)) %}
     segment_starts as (
-        select distinct {{ id }}, counts_from
+        select distinct {{ id }}, counts_from, first_as_of, last_as_of
         from lineage
     ),
     segments as (
@@ -254,7 +247,9 @@
             {{ id }},
             cast(row_number() over (order by {{ id }}, counts_from) as integer) as segment,
             counts_from,
-            coalesce(lead(counts_from) over (partition by {{ id }} order by counts_from), date '9999-12-31') as counts_to
+            coalesce(lead(counts_from) over (partition by {{ id }} order by counts_from), date '9999-12-31') as counts_to,
+            {{ week_number('first_as_of') }} as first_spine_week,
+            {{ week_number('last_as_of') }} as last_spine_week
         from segment_starts
     ),
     recorded as (
@@ -264,29 +259,6 @@
         from segments
         inner join lineage
             on segments.{{ id }} = lineage.{{ id }} and lineage.counts_from <= segments.counts_from
-    ),
-    sundays as (
-        select
-            segments.segment,
-            {{ week_number('spine_rows.as_of_date') }} as week,
-            spine_rows.as_of_date
-            {%- for column in [id] + carried %},
-            spine_rows.{{ column }}
-            {%- endfor %}
-        from {{ spine }} as spine_rows
-        inner join segments
-            on spine_rows.{{ id }} = segments.{{ id }}
-            and segments.counts_from <= spine_rows.as_of_date
-            and segments.counts_to > spine_rows.as_of_date
-        where spine_rows.as_of_date = {{ week_end(week_number('spine_rows.as_of_date')) }}
-    ),
-    keys as (
-        select segment, week
-        from sundays
-    ),
-    spine_weeks as (
-        select distinct week
-        from sundays
     ),
     {%- for table in tables %}
     {{ table.name }}_weeks as (
@@ -301,104 +273,104 @@
         where cast(events.{{ table.time }} as date) <= {{ date_literal(dates.run_day) }}
         group by recorded.segment, {{ week_number('events.' ~ table.time) }}
     ),
-    {%- for window in windows_of(table, windows) if window.times %}
-    {{ table.name }}_{{ window.name }} as (
-        select
-            weeks.segment,
-            cast(weeks.week + {{ window.step }} * steps.number as integer) as week
-            {%- for base in table.bases if window.name in base.windows %},
-            {{ rolled(base) }} as {{ base.stem }}{{ base.suffix }}
-            {%- endfor %}
-        from {{ table.name }}_{{ window.of }} as weeks
-        inner join ({{ integers(window.times) }}) as steps
-            on steps.number < {{ window.times }} and weeks.week + {{ window.step }} * steps.number <= {{ last_week }}
-        group by weeks.segment, cast(weeks.week + {{ window.step }} * steps.number as integer)
-    ),
     {%- endfor %}
-    {{ table.name }}_totals as (
+    first_weeks as (
         select
             segment,
-            week,
-            coalesce(lead(week) over (partition by segment order by week), 1000000) as next_week
-            {%- for base in table.bases if 'ever' in base.windows %},
-            {{ base.roll }}({{ base.stem }}{{ base.suffix }}) over so_far as {{ base.stem }}{{ base.suffix }}
+            min(week) as week
+        from (
+            {%- for table in tables %}
+            select
+                recorded.segment,
+                {{ week_number('min(events.' ~ table.time ~ ')') }} as week
+            from {{ ref(table.model) }} as events
+            inner join recorded on events.{{ table.key }} = recorded.recorded_id
+            group by recorded.segment
+            {{ 'union all' if not loop.last }}
             {%- endfor %}
-        from {{ table.name }}_weeks
-        window so_far as (partition by segment order by week rows between unbounded preceding and current row)
+        ) as first_weeks_of_tables
+        group by segment
     ),
-    {{ table.name }}_ever as (
+    week_numbers as (
+        select cast(number as integer) as week
+        from ({{ integers(8192) }}) as numbers
+        where number >= (select min(week) from (select min(week) as week from first_weeks union all select min(first_spine_week) as week from segments) as firsts)
+    ),
+    segment_weeks as (
         select
-            totals.segment,
-            spine_weeks.week
-            {%- for base in table.bases if 'ever' in base.windows %},
-            {{ small_total(base) }} as {{ base.stem }}{{ base.suffix }}
+            segments.segment,
+            segments.{{ id }},
+            segments.counts_from,
+            segments.counts_to,
+            week_numbers.week,
+            {{ week_end('week_numbers.week') }} as week_end_date
+        from segments
+        left join first_weeks on segments.segment = first_weeks.segment
+        inner join week_numbers
+            on week_numbers.week >= least(coalesce(first_weeks.week, segments.first_spine_week), segments.first_spine_week)
+            and week_numbers.week <= segments.last_spine_week
+    ),
+    grid as (
+        select
+            segment_weeks.segment,
+            segment_weeks.week,
+            spine_rows.as_of_date
+            {%- for column in [id] + carried %},
+            spine_rows.{{ column }}
             {%- endfor %}
-        from {{ table.name }}_totals as totals
-        inner join spine_weeks on spine_weeks.week >= totals.week and spine_weeks.week < totals.next_week
+            {%- for table in tables %}
+            {%- for base in table.bases %},
+            {{ table.name }}_weeks.{{ base.stem }}{{ base.suffix }}
+            {%- endfor %}
+            {%- endfor %}
+        from segment_weeks
+        left join {{ spine }} as spine_rows
+            on segment_weeks.{{ id }} = spine_rows.{{ id }}
+            and segment_weeks.week_end_date = spine_rows.as_of_date
+            and segment_weeks.counts_from <= spine_rows.as_of_date
+            and segment_weeks.counts_to > spine_rows.as_of_date
+        {%- for table in tables %}
+        left join {{ table.name }}_weeks
+            on segment_weeks.segment = {{ table.name }}_weeks.segment and segment_weeks.week = {{ table.name }}_weeks.week
+        {%- endfor %}
     ),
-    {{ table.name }}_at_sundays as (
+    windowed as (
         select
-            keys.segment,
-            keys.week
+            {{ ([id, 'as_of_date'] + carried) | join(', ') }}
+            {%- for table in tables %}
             {%- for base in table.bases %}
             {%- for window in windows if window.name in base.windows %},
             {{ windowed_base(base, window) }} as {{ base.stem }}_{{ window.name }}{{ base.suffix }}
             {%- endfor %}
             {%- endfor %}
-        from keys
-        {%- for window in windows_of(table, windows) %}
-        left join {{ table.name }}_{{ window.relation }} as in_{{ window.name }}
-            on keys.segment = in_{{ window.name }}.segment and keys.week = in_{{ window.name }}.week
-        {%- endfor %}
+            {%- endfor %}
+        from grid
+        window
+            {%- for window in windows %}
+            last_{{ window.name }} as (partition by segment order by week rows between {{ 'unbounded' if window.rows is none else window.rows }} preceding and current row){{ ',' if not loop.last }}
+            {%- endfor %}
     ),
-    {%- endfor %}
     weekly as (
-        select
-            sundays.{{ ([id, 'as_of_date'] + carried) | join(',\n            sundays.') }}
-            {%- for table in tables %}
-            {%- for base in table.bases %}
-            {%- for window in windows if window.name in base.windows %},
-            {{ table.name }}_at_sundays.{{ base.stem }}_{{ window.name }}{{ base.suffix }}
-            {%- endfor %}
-            {%- endfor %}
-            {%- endfor %}
-        from sundays
-        {%- for table in tables %}
-        left join {{ table.name }}_at_sundays
-            on sundays.segment = {{ table.name }}_at_sundays.segment and sundays.week = {{ table.name }}_at_sundays.week
-        {%- endfor %}
+        select * from windowed
+        where {{ id }} is not null
     )
 {%- endmacro %}
-
-{#- The windows that a table's bases ask for. -#}
-{% macro windows_of(table, windows) %}
-    {%- set found = [] -%}
-    {%- for window in windows -%}
-        {%- for base in table.bases if window.name in base.windows and window not in found -%}
-            {%- do found.append(window) -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {{ return(found) }}
-{% endmacro %}
 
 {#- What is added up per week, in four bytes: this is what a large build keeps in memory. -#}
 {% macro small(base) -%}
     {%- if base.windows == ['ever'] -%} {{ base.sql }}
+    {%- elif base.sql.startswith('count(') -%} cast({{ base.sql }} as integer)
     {%- else -%} cast({{ base.sql }} as {{ dbt.type_float() }})
     {%- endif -%}
 {%- endmacro %}
 
-{% macro small_total(base) -%}
-    {%- if base.windows == ['ever'] -%} totals.{{ base.stem }}{{ base.suffix }}
-    {%- else -%} cast(totals.{{ base.stem }}{{ base.suffix }} as {{ dbt.type_float() }})
-    {%- endif -%}
-{%- endmacro %}
-
-{% macro rolled(base) -%} cast({{ base.roll }}(weeks.{{ base.stem }}{{ base.suffix }}) as {{ dbt.type_float() }}) {%- endmacro %}
-
 {% macro windowed_base(base, window) -%}
-    {%- set column = 'in_' ~ window.name ~ '.' ~ base.stem ~ base.suffix -%}
-    {{ 'coalesce(' ~ column ~ ', 0)' if base.roll == 'sum' else column }}
+    {%- set column = base.stem ~ base.suffix -%}
+    {%- set rolled = column if window.rows == 0 else base.roll ~ '(' ~ column ~ ') over last_' ~ window.name -%}
+    {%- if base.roll == 'sum' -%} cast(coalesce({{ rolled }}, 0) as {{ dbt.type_float() }})
+    {%- elif base.windows == ['ever'] -%} {{ rolled }}
+    {%- else -%} cast({{ rolled }} as {{ dbt.type_float() }})
+    {%- endif -%}
 {%- endmacro %}
 
 {#- Single dates: `single_days` has the rows of the spine at `dates.points`, with the same columns as `weekly`. -#}

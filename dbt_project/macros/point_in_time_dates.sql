@@ -89,5 +89,5 @@
 {% macro write_with_one_thread(is_start) -%} {{ return(adapter.dispatch('write_with_one_thread')(is_start)) }} {%- endmacro %}
 {% macro default__write_with_one_thread(is_start) -%} {%- endmacro %}
 {% macro duckdb__write_with_one_thread(is_start) -%}
-    set threads = {{ 1 if is_start else target.threads }}
+    {{ 'set threads = 1' if is_start else 'reset threads' }}
 {%- endmacro %}

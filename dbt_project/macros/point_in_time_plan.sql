@@ -3,17 +3,14 @@
     words. dbt shows its graph only while it executes: while it parses, all of these are empty.
 -#}
 
-{#-
-    The windows that features look back over. On the weekly grid, `relation` is the suffix of the CTE that holds one; it is
-    put together from `times` rows of the relation `of`, `step` weeks apart: 364 days are four times 91.
--#}
+{#- The windows that features look back over; `rows` is the number of weekly rows before the current one. -#}
 {% macro feature_windows() %}
     {{ return([
-        {'name': '7d', 'days': 7, 'relation': 'weeks', 'words': 'in the last 7 days'},
-        {'name': '28d', 'days': 28, 'relation': '28d', 'of': 'weeks', 'step': 1, 'times': 4, 'words': 'in the last 28 days'},
-        {'name': '91d', 'days': 91, 'relation': '91d', 'of': 'weeks', 'step': 1, 'times': 13, 'words': 'in the last 91 days'},
-        {'name': '364d', 'days': 364, 'relation': '364d', 'of': '91d', 'step': 13, 'times': 4, 'words': 'in the last 364 days'},
-        {'name': 'ever', 'days': none, 'relation': 'ever', 'words': 'ever'},
+        {'name': '7d', 'days': 7, 'rows': 0, 'words': 'in the last 7 days'},
+        {'name': '28d', 'days': 28, 'rows': 3, 'words': 'in the last 28 days'},
+        {'name': '91d', 'days': 91, 'rows': 12, 'words': 'in the last 91 days'},
+        {'name': '364d', 'days': 364, 'rows': 51, 'words': 'in the last 364 days'},
+        {'name': 'ever', 'days': none, 'rows': none, 'words': 'ever'},
     ]) }}
 {% endmacro %}
 

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
-    from pipelines.learning.forecasting import ForecastSpec
+    from pipelines.learning.forecasting import ForecastResult, ForecastSpec
+
+
+_just_made: "dict[tuple[str, str], ForecastResult]" = {}
+"""What a fit of this process has forecast on its way, by run and model version: the same run need not do it again."""
 
 
 class PublishedForecast(dg.Model, dg.Resolvable):
@@ -66,8 +70,8 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             description=f"The forecast as of the run's date. {self.description}",
             **shared,
         )
-        def scores(warehouse: Warehouse) -> dg.MaterializeResult:
-            return self.forecast(warehouse)
+        def scores(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+            return self.forecast(context, warehouse)
 
         @dg.asset(
             key=["published", self.publish.table],
@@ -130,6 +134,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(chosen.select("metric", "segment", "method").to_dicts(), indent=2))
         promote(self.model_name, version)
+        _just_made[context.run_id, version] = result
         totals = chosen.filter(chosen["segment"] == "total")
         error = totals["smape"].mean()
         metrics = {"error": error, "series": chosen.height, "skipped": result.skipped.height}
@@ -157,7 +162,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             }
         )
 
-    def forecast(self, warehouse: Warehouse) -> dg.MaterializeResult:
+    def forecast(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         """Forecast every series with its chosen method; without a choice or a series the last forecast stays."""
         from pipelines.learning.forecasting import refresh_forecasts
 
@@ -167,8 +172,10 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         choice = json.loads(model_path(self.model_name, version, suffix=".json").read_text())
         chosen = {(row["metric"], row["segment"]): row["method"] for row in choice}
         with warehouse.connect() as connection:
-            series, as_of = self._series(connection)
-            result = refresh_forecasts(series, as_of, self.learning_spec(), chosen)
+            result = _just_made.pop((context.run_id, version), None)
+            if result is None:
+                series, as_of = self._series(connection)
+                result = refresh_forecasts(series, as_of, self.learning_spec(), chosen)
             if result.forecasts.is_empty():
                 why = "; ".join(
                     f"{metric}/{segment}: {reason}" for metric, segment, reason in result.skipped.iter_rows()

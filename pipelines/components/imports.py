@@ -5,7 +5,15 @@ import importlib
 import os
 import threading
 
-LEARNERS = ("sklearn.linear_model", "lightgbm", "statsforecast.models", "prophet")
+LEARNERS = (
+    "sklearn.linear_model",
+    "lightgbm",
+    "statsforecast.models",
+    "prophet",
+    "skops.io",
+    "matplotlib.figure",
+    "matplotlib.backends.backend_agg",
+)
 """What the models' steps import, seconds each."""
 
 

@@ -473,8 +473,9 @@ class _Loader:
                 name = _new_name()
                 self.connection.register(name, table)
                 others = self.rows(
-                    f"select number from {name} where not coalesce(text[1] = '{{' or ltrim(text, ' \t')[1] = '{{', false)"
-                    " or not json_valid(text) order by number"
+                    f"select number from {name}"
+                    " where not coalesce(text[1] = '{' or ltrim(text, ' \t')[1] = '{', false) or not json_valid(text)"
+                    " order by number"
                 )
                 self.connection.unregister(name)
                 start = 0

@@ -1,0 +1,33 @@
+"""A dbt process that is ready before it is needed: it imports and parses, then waits to be told what to do.
+
+    python -m pipelines.dbt_worker <options of every dbt command>
+
+Its first line on stdout says that the project is parsed. It then reads one line of JSON from stdin, the dbt command and
+its arguments, does that and ends; without a line (whoever started it has gone) it just ends.
+"""
+
+import json
+import sys
+
+
+def main(options: list[str]) -> int:
+    """Parse, wait, do; the exit code is dbt's: 0 success, 1 something failed, 2 dbt did not get as far as running."""
+    from dbt.cli.main import dbtRunner
+
+    parsed = dbtRunner().invoke(["parse", "--quiet", *options])
+    if not parsed.success:
+        print(parsed.exception or "dbt could not parse the project", flush=True)
+        return 2
+    print(json.dumps({"parsed": True}), flush=True)
+    line = sys.stdin.readline()
+    if not line:
+        return 0
+    result = dbtRunner(manifest=parsed.result).invoke([*json.loads(line), *options])
+    if result.exception:
+        print(result.exception, flush=True)
+        return 2
+    return 0 if result.success else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
