@@ -5,7 +5,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def run_lock(
     Raises `LockTimeoutError` with the holder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
+    with path.open("ab", buffering=0) as file:
         deadline, told = time.monotonic() + timeout, False
         while True:
             try:
@@ -44,8 +44,9 @@ def run_lock(
                     ) from None
                 time.sleep(POLL_SECONDS)
         file.truncate(0)
-        file.write(json.dumps({"owner": owner, "pid": os.getpid(), "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"}))
-        file.flush()
+        said = {"owner": owner, "pid": os.getpid(), "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"}
+        with suppress(OSError):  # a full disk: the lock holds without its text
+            file.write(json.dumps(said).encode())
         try:
             yield
         finally:

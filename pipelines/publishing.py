@@ -10,7 +10,6 @@ writing would lock every reader out.
 """
 
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.locking import run_lock
 from pipelines.quality.findings import Finding, record_findings
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def build_release(
     `NothingToPublishError`, `AuditFailedError` or `NoSpaceLeftError`; in each case the old release is untouched and
     nothing is left behind.
     """
-    with _draft(published, releases_dir) as place:
+    with _draft(published, releases_dir, owner=f"run {run_id}") as place:
         with _connection(place.draft) as connection:
             as_of = _attach_warehouse(connection, warehouse)
             previous = _attach_previous(connection, published)
@@ -136,7 +136,7 @@ def rollback(published: Path, releases_dir: Path, to: str | None, now: datetime)
         listed = ", ".join(name for name in kept if name != current) or "none"
         raise LookupError(f"There is no release {target or 'before the current one'} to go back to. Kept: {listed}.")
 
-    with _draft(published, releases_dir) as place:
+    with _draft(published, releases_dir, owner="a rollback") as place:
         with _connection(place.draft) as connection:
             previous = _attach_previous(connection, published)
             connection.execute(f"attach '{_escaped(kept[target])}' as target (read_only)")
@@ -155,7 +155,7 @@ def rollback(published: Path, releases_dir: Path, to: str | None, now: datetime)
 
 
 @contextmanager
-def _draft(published: Path, releases_dir: Path) -> Iterator[_Place]:
+def _draft(published: Path, releases_dir: Path, owner: str) -> Iterator[_Place]:
     """
     A draft file beside the published one; whatever happens, no draft is left, also none of a killed run.
 
@@ -166,8 +166,7 @@ def _draft(published: Path, releases_dir: Path) -> Iterator[_Place]:
     published.parent.mkdir(parents=True, exist_ok=True)
     releases_dir.mkdir(parents=True, exist_ok=True)
     place = _Place(published, releases_dir, published.with_name(f"{published.stem}.{os.getpid()}.draft.duckdb"))
-    with published.with_suffix(".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with run_lock(published.with_suffix(".lock"), owner):
         _remove_drafts(published)
         try:
             yield place

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "extraction": {"extraction", "settings"},
     "quality": {"quality", "settings", "warehouse", "extraction"},
     "sample": {"sample"},
-    "publishing": {"publishing", "settings", "quality"},
+    "publishing": {"publishing", "settings", "quality", "locking"},
     "locking": set(),
     "settings": set(),
     "transformation": {"settings"},

@@ -87,6 +87,23 @@ def test_a_lock_that_was_let_go_names_nobody(tmp_path: Path):
     assert path.read_text() == ""
 
 
+FULL = """
+import resource, sys
+from pathlib import Path
+from pipelines.locking import run_lock
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+with run_lock(Path(sys.argv[1]), "run first"):
+    pass
+print("done")
+"""
+
+
+def test_a_full_disk_costs_the_text_and_not_the_lock(tmp_path: Path):
+    command = [sys.executable, "-c", FULL, str(tmp_path / "warehouse.lock")]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.stdout == "done\n", result.stderr
+
+
 @pytest.mark.parametrize("text", ['{"owner"', '["a list"]', "{}", ""])
 def test_odd_text_in_the_file_is_still_a_lock(tmp_path: Path, holder: subprocess.Popen, text: str):
     path = tmp_path / "warehouse.lock"

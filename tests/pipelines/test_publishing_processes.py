@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from pipelines import publishing
+from pipelines.locking import LockTimeoutError, run_lock
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TABLES = ("churn_scores", "lead_scores", "forecasts")
@@ -137,6 +138,32 @@ def test_two_publishing_at_once_lose_no_release(folder: Path):
         runs = connection.execute("select run_id from releases where run_id <> 'run'").fetchall()
     assert sorted(run for (run,) in runs) == [f"{name}{run}" for name in "ab" for run in range(5)]
     assert leftovers(folder) == []
+
+
+def test_who_publishes_is_named_in_the_lock_until_it_is_done(folder: Path):
+    """It is the lock of `pipelines.locking`, held also while the draft is audited."""
+    slow = """
+def audit(connection):
+    print("auditing", flush=True)
+    sys.stdin.readline()
+    return []
+publish("first", audit)
+"""
+    first, _ = state(folder)
+    command = [sys.executable, "-c", PUBLISH + slow, str(folder), "1"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as publisher:
+        assert publisher.stdout.readline() == "auditing\n"
+        assert f'"owner": "run first", "pid": {publisher.pid}' in (folder / "published.lock").read_text()
+        with (
+            pytest.raises(LockTimeoutError, match=rf"run first \(process {publisher.pid},"),
+            run_lock(folder / "published.lock", "another", timeout=0),
+        ):
+            pytest.fail("two publish at once")
+        publisher.stdin.close()
+    assert publisher.returncode == 0
+    assert state(folder)[0] > first
+    assert (folder / "published.lock").read_text() == ""
 
 
 KILL = """
