@@ -1,7 +1,6 @@
 """The command line: `scorecast run | ui | sql | status | sample | rollback | dbt`."""
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +30,8 @@ def prepare_instance() -> Path:
     """The Dagster instance's folder, `data/dagster`, with the project's dagster.yaml in it."""
     home = data_dir() / "dagster"
     home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(project_root() / "dagster.yaml", home / "dagster.yaml")
+    settings = (project_root() / "dagster.yaml").read_text().replace("${DAGSTER_HOME}", str(home))
+    (home / "dagster.yaml").write_text(settings)
     os.environ["DAGSTER_HOME"] = str(home)
     return home
 

@@ -1,0 +1,66 @@
+"""Dagster's event log in SQLite, with database engines that are kept."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import create_engine
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import QueuePool
+
+MOST_ENGINES = 8
+"""Every run has a file of its own: the UI looks at many, a run writes two."""
+
+
+class KeptSqliteEventLogStorage(SqliteEventLogStorage):
+    """
+    The same files and tables as Dagster's `SqliteEventLogStorage`, which makes a new engine for every event.
+
+    A new engine asks SQLite for its version, its features and its pragmas: 10 ms. With 90 dbt models, their tests and
+    the planned events of all of them that was 8 s of every run; an engine that is kept takes a third. Configured in
+    `dagster.yaml`; without it everything works as before, slower.
+    """
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "KeptSqliteEventLogStorage":
+        """As Dagster makes it from `dagster.yaml`."""
+        return cls(inst_data=inst_data, **config_value)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            engine = self._engine(shard)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.connect() as connection, connection.begin():
+                yield connection
+
+    def _engine(self, shard: str) -> Engine:
+        engines: OrderedDict[str, Engine] = self.__dict__.setdefault("_engines", OrderedDict())
+        if shard in engines and not Path(self.path_for_shard(shard)).exists():
+            engines.pop(shard).dispose()
+            self._initialized_dbs.discard(shard)
+        if shard not in engines:
+            engines[shard] = create_engine(
+                self.conn_string_for_shard(shard),
+                poolclass=QueuePool,
+                connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+            )
+            while len(engines) > MOST_ENGINES:
+                engines.popitem(last=False)[1].dispose()
+        engines.move_to_end(shard)
+        return engines[shard]
+
+    def dispose(self) -> None:
+        """Close the files."""
+        for engine in self.__dict__.get("_engines", {}).values():
+            engine.dispose()
+        super().dispose()
