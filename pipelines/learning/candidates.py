@@ -56,12 +56,14 @@ def encoded_rows(encoding: Encoding, matrix: np.ndarray, frame: pl.DataFrame) ->
     return Rows(matrix, linear, owners, text, text_owners)
 
 
-def fit_logistic(rows: Rows, target: np.ndarray, strength: float) -> dict:
-    """L2-regularised logistic regression (`strength` is scikit-learn's C)."""
-    return next(fit_logistic_path(rows, target, (strength,)))
+def fit_logistic(rows: Rows, target: np.ndarray, weights: np.ndarray, strength: float) -> dict:
+    """L2-regularised logistic regression (`strength` is scikit-learn's C; `weights` are per row)."""
+    return next(fit_logistic_path(rows, target, weights, (strength,)))
 
 
-def fit_logistic_path(rows: Rows, target: np.ndarray, strengths: tuple[float, ...]) -> Iterator[dict]:
+def fit_logistic_path(
+    rows: Rows, target: np.ndarray, weights: np.ndarray, strengths: tuple[float, ...]
+) -> Iterator[dict]:
     """One learner per strength, weakest first, each starting where the last ended."""
     import warnings
 
@@ -80,7 +82,7 @@ def fit_logistic_path(rows: Rows, target: np.ndarray, strengths: tuple[float, ..
             model.coef_, model.intercept_, model.classes_ = start.coef_, start.intercept_, start.classes_
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(terms, target.astype(np.int64))
+            model.fit(terms, target.astype(np.int64), sample_weight=weights)
         start = model
         yield {
             "kind": "logistic",
@@ -91,7 +93,11 @@ def fit_logistic_path(rows: Rows, target: np.ndarray, strengths: tuple[float, ..
 
 
 def boosting_data(
-    rows: Rows, target: np.ndarray, encoding: Encoding, reference: "lightgbm.Dataset | None" = None
+    rows: Rows,
+    target: np.ndarray,
+    encoding: Encoding,
+    weights: np.ndarray | None = None,
+    reference: "lightgbm.Dataset | None" = None,
 ) -> "lightgbm.Dataset":
     """Binned rows that several settings share; validation rows are binned as those of `reference`."""
     import lightgbm
@@ -99,6 +105,7 @@ def boosting_data(
     return lightgbm.Dataset(
         rows.matrix,
         label=target.astype(np.float32),
+        weight=weights,
         feature_name=[f"f{number}" for number in range(rows.matrix.shape[1])],
         categorical_feature=encoding.categories,
         params={

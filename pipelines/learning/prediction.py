@@ -46,12 +46,15 @@ __all__ = ["FitResult", "FittedPrediction", "TooLittleData", "fit_prediction", "
 
 MOST_ROWS = 120_000
 """Beyond this whole entities are drawn at random to learn from."""
+PLENTY = 20_000
+"""Rows beyond which, where one answer is rare, a part of the other's rows is fitted on and stands for all of them."""
+COMMON_PER_RARE = 8
 NOISE = 2.0
 """Standard errors by which a challenger must be worse to be refused."""
 SURE = 1.645
 """One-sided 95 %: how sure we must be that the AUC is above one half."""
 FEWEST_FAIR_POSITIVES = 10
-STRONGEST_ROWS = 2_000
+STRONGEST_ROWS = 1_000
 TOO_GOOD = 0.97
 """An AUC that is more often a leak than a success."""
 
@@ -233,7 +236,7 @@ def _fit(
         code_version=code_version(),
     )
     figures["strongest"] = _strongest(model, training.frame[test[:STRONGEST_ROWS]])
-    notes = [*training.notes, *split.notes, *_too_good(figures)]
+    notes = [*training.notes, *split.notes, *_fitted_on(training, seed), *_too_good(figures)]
     card = write_card(model, figures, candidates, dropped, notes, kept, reason, split.inner_kind)
     deciles = pl.DataFrame(figures["deciles"])
     plots = {
@@ -257,17 +260,18 @@ def _try_candidates(
     trees: dict[str, list[int]] = {setting: [] for setting in BOOSTING}
     for number, (fit, held_out) in enumerate(split.inner, start=1):
         say(f"{spec.name}: trying candidates, part {number} of {len(split.inner)}")
-        encoding, rows = _encoded(training, fit, columns, spec)
+        chosen, weights = enough_rows(training.target, fit, seed)
+        encoding, rows = _encoded(training, chosen, columns, spec)
         unseen = encode_for(encoding, training.frame[held_out])
-        target, answers = training.target[fit], training.target[held_out]
+        target, answers = training.target[chosen], training.target[held_out]
         if not encoding.names:
-            collected.setdefault("base rate", []).append(margins(constant_learner(target), unseen))
+            collected.setdefault("base rate", []).append(margins(constant_learner(training.target[fit]), unseen))
             continue
-        for learner in fit_logistic_path(rows, target, STRENGTHS):
+        for learner in fit_logistic_path(rows, target, weights, STRENGTHS):
             collected.setdefault(f"logistic C={learner['strength']:g}", []).append(margins(learner, unseen))
         if rows.matrix.shape[1] == 0:
             continue
-        data = boosting_data(rows, target, encoding)
+        data = boosting_data(rows, target, encoding, weights)
         validation = boosting_data(unseen, answers, encoding, reference=data)
         for setting in BOOSTING:
             learner = fit_boosting(data, setting, seed, num_threads, validation)
@@ -319,21 +323,42 @@ def _fit_parts(
     training: Training, rows: np.ndarray, recipes: list[Recipe], spec: PredictionSpec, seed: int, num_threads: int
 ) -> tuple[Encoding, dict[str, dict]]:
     """Fit each distinct learner of the recipes (which share their columns) once on these rows."""
-    encoding, encoded = _encoded(training, rows, list(recipes[0].columns), spec)
-    target = training.target[rows]
+    chosen, weights = enough_rows(training.target, rows, seed)
+    encoding, encoded = _encoded(training, chosen, list(recipes[0].columns), spec)
+    target = training.target[chosen]
     learners: dict[str, dict] = {}
     data = None
     for part in (part for recipe in recipes for _, part in recipe.parts):
         if _key(part) in learners:
             continue
         if part["kind"] == "boosting" and encoded.matrix.shape[1]:
-            data = data or boosting_data(encoded, target, encoding)
+            data = data or boosting_data(encoded, target, encoding, weights)
             learners[_key(part)] = fit_boosting(data, part["setting"], seed, num_threads, trees=part["trees"])
         elif part["kind"] == "logistic" and part["strength"] > 0 and encoding.names:
-            learners[_key(part)] = fit_logistic(encoded, target, part["strength"])
+            learners[_key(part)] = fit_logistic(encoded, target, weights, part["strength"])
         else:
-            learners[_key(part)] = constant_learner(target)
+            learners[_key(part)] = constant_learner(training.target[rows])
     return encoding, learners
+
+
+def enough_rows(target: np.ndarray, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """
+    The rows to fit on, and how many each stands for (float64): all, unless one answer is rare and rows are many.
+
+    What can be learnt of a rare answer is in its own rows. They are all kept; of the others a random part is, weighted
+    so that the base rate stays. King and Zeng (2001), "Logistic Regression in Rare Events Data". Judging and
+    calibrating use every row.
+    """
+    if len(rows) <= PLENTY:
+        return rows, np.ones(len(rows))
+    answers = target[rows]
+    is_rare = answers == (answers.mean() < 0.5)
+    common = len(rows) - int(is_rare.sum())
+    share = max(PLENTY - is_rare.sum(), COMMON_PER_RARE * is_rare.sum()) / max(common, 1)
+    if share >= 1:
+        return rows, np.ones(len(rows))
+    kept = is_rare | (np.random.default_rng(seed).random(len(rows)) < share)
+    return rows[kept], np.where(is_rare, 1.0, 1 / share)[kept]
 
 
 def _encoded(
@@ -401,6 +426,16 @@ def _strongest(model: FittedPrediction, frame: pl.DataFrame) -> list[dict]:
     size = np.abs(log_odds(model, frame)[1]).mean(axis=0)
     order = np.argsort(-size, kind="stable")[:15]
     return [{"column": model.encoding.names[i], "mean_contribution": float(size[i])} for i in order if size[i] > 0]
+
+
+def _fitted_on(training: Training, seed: int) -> list[str]:
+    rows, weights = enough_rows(training.target, np.arange(len(training.target)), seed)
+    if len(rows) == len(training.target):
+        return []
+    return [
+        f"Fitted on {len(rows):,} rows: all of the rarer answer and one in {weights.max():.1f} of the other, weighted; "
+        "judged and calibrated on all."
+    ]
 
 
 def _too_good(figures: dict) -> list[str]:

@@ -253,7 +253,7 @@ def visits(world: World, population: Population) -> tuple[pl.DataFrame, pl.DataF
     place, at_event, number, start = place[good], at_event[good], number[good], start[good]
 
     week = np.array(world.event_weeks)
-    strangers = draws.poisson("strangers", 0.3 * world.accounts * world.week_activity[week], week)
+    strangers = draws.poisson("strangers", 0.1 * world.accounts * world.week_activity[week], week)
     unknown_week, unknown = np.repeat(week, strangers), repeated(strangers)[1]
     zero = np.zeros(len(unknown), dtype=np.int64)
     person = np.concatenate([key[place], STRANGERS + unknown])
