@@ -6,6 +6,7 @@ Its first line on stdout says that the project is parsed. It then reads one line
 its arguments, does that and ends; without a line (whoever started it has gone) it just ends.
 """
 
+import gc
 import json
 import sys
 
@@ -22,7 +23,10 @@ def main(options: list[str]) -> int:
     line = sys.stdin.readline()
     if not line:
         return 0
-    result = dbtRunner(manifest=parsed.result).invoke([*json.loads(line), *options])
+    manifest = parsed.result
+    del parsed
+    gc.collect()
+    result = dbtRunner(manifest=manifest).invoke([*json.loads(line), *options])
     if result.exception:
         print(result.exception, flush=True)
         return 2

@@ -48,9 +48,11 @@ def prepare_run() -> None:
     """Write the sample company if nothing is configured; dbt parses and Dagster makes its storage meanwhile."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from pipelines.components.imports import import_ahead
     from pipelines.transformation import ensure_manifest, start_worker
 
     start_worker()
+    import_ahead("great_expectations")
     with ThreadPoolExecutor(max_workers=1) as pool:
         storage = pool.submit(open_instance)
         make_sample_if_none()
@@ -113,11 +115,9 @@ def run_job(name: str) -> bool:
     with console.status("Loading the definitions") if console.is_terminal else _quiet():
         import dagster as dg
 
-        from pipelines.components.imports import import_ahead
         from pipelines.definitions import defs
 
         job = defs.resolve_job_def(name)
-        import_ahead("great_expectations")
     with dg.DagsterInstance.get() as instance:
         return _run(console, instance, job)
 
