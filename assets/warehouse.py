@@ -70,6 +70,8 @@ def warehouse_models(context: dg.AssetExecutionContext, warehouse: Warehouse) ->
             failed.append(result)
     if failed:
         told = "\n".join(f"- {result.unique_id.split('.')[2]}: {result.message}" for result in failed)
+        if "Out of Memory Error" in told:
+            told += "\nGive DuckDB more memory for this with the environment variable SCORECAST_MEMORY, such as 8GB."
         raise dg.Failure(
             f"dbt could not build everything; what depends on it was not built:\n{told}", allow_retries=False
         )

@@ -2,12 +2,14 @@
 
     python -m pipelines.dbt_worker <options of every dbt command>
 
-Its first line on stdout says that the project is parsed. It then reads one line of JSON from stdin, the dbt command and
-its arguments, does that and ends; without a line (whoever started it has gone) it just ends.
+Its first line on stdout says that the project is parsed. It then reads one line of JSON from stdin, the `arguments` of
+a dbt command and what to change in the `environment`, does that and ends; without a line (whoever started it has gone)
+it just ends.
 """
 
 import gc
 import json
+import os
 import sys
 
 
@@ -23,10 +25,12 @@ def main(options: list[str]) -> int:
     line = sys.stdin.readline()
     if not line:
         return 0
+    told = json.loads(line)
+    os.environ.update(told["environment"])
     manifest = parsed.result
     del parsed
     gc.collect()
-    result = dbtRunner(manifest=manifest).invoke([*json.loads(line), *options])
+    result = dbtRunner(manifest=manifest).invoke([*told["arguments"], *options])
     if result.exception:
         print(result.exception, flush=True)
         return 2
