@@ -11,9 +11,10 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.sample import billing, crm, marketing, product, social, support, truth
-from pipelines.sample.files import SHAPES, known_rows, month_ends, write_period
+from pipelines.sample.files import known_rows, month_ends, write_period
 from pipelines.sample.plan import DAY, Plan, World, day_number, to_date
 from pipelines.sample.population import simulate
+from pipelines.sample.shapes import SHAPES
 
 STATE_FILE = "sample.json"
 CHUNK_ACCOUNTS = 5000

@@ -6,13 +6,11 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import blake2b
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-if TYPE_CHECKING:
-    from pipelines.sample.files import Shape
+from pipelines.sample.shapes import Shape
 
 SHARE = 0.005
 FUTURE = datetime(2099, 1, 1, 12, 0, 0)
@@ -44,7 +42,7 @@ class Invalid:
     columns: dict[str, str]
 
 
-def kinds_for(shape: "Shape", columns: list[str]) -> list[str]:
+def kinds_for(shape: Shape, columns: list[str]) -> list[str]:
     """What can be wrong with a row of such a file."""
     kinds = ["duplicate", "no key", "future"]
     if set(BREACHES.get(shape.name, ())) <= set(columns) and shape.name in BREACHES:
@@ -56,7 +54,7 @@ def kinds_for(shape: "Shape", columns: list[str]) -> list[str]:
     return kinds
 
 
-def invalid_rows(frame: pl.DataFrame, shape: "Shape", name: str) -> Invalid:
+def invalid_rows(frame: pl.DataFrame, shape: Shape, name: str) -> Invalid:
     """Changed copies of rows of a file's frame, with keys of their own but for the exact duplicates."""
     seed = int.from_bytes(blake2b(f"{shape.name}/{name}".encode(), digest_size=8).digest(), "little")
     random = np.random.default_rng(seed)
@@ -73,7 +71,7 @@ def invalid_rows(frame: pl.DataFrame, shape: "Shape", name: str) -> Invalid:
     return Invalid(pl.DataFrame(made, schema=frame.schema), kinds, shape.columns)
 
 
-def _spoil(row: dict[str, object], kind: str, shape: "Shape", number: int) -> dict[str, object]:
+def _spoil(row: dict[str, object], kind: str, shape: Shape, number: int) -> dict[str, object]:
     if kind == "duplicate":
         return row
     text_key = next(name for name in shape.key if shape.columns[name] == "text")

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from pipelines.sample import crm
 from pipelines.sample.company import CHUNK_ACCOUNTS, company_frames, write_next_day, write_sample
 from pipelines.sample.draws import Draws
-from pipelines.sample.files import SHAPES, known_rows, periods
+from pipelines.sample.files import known_rows, periods
 from pipelines.sample.mess import BREACHES
 from pipelines.sample.plan import DAY, Plan, World, activity, day_number, holidays, months_before
+from pipelines.sample.shapes import SHAPES
 from pipelines.settings import project_root
 
 LAST_DAY = date(2026, 6, 30)
