@@ -158,7 +158,7 @@
         {%- endfor -%}
     {%- endif -%}
     {%- set worth = [] -%}
-    {%- for name in names if is_worth_of_parent(name) -%} {%- do worth.append(name) -%} {%- endfor -%}
+    {%- for name in names if is_worth_of_parent(name, parent in parents) -%} {%- do worth.append(name) -%} {%- endfor -%}
     {{ return(worth) }}
 {% endmacro %}
 

@@ -17,9 +17,12 @@
 {#- One window is enough per category: a column each, and wide tables are what a laptop has no room for. -#}
 {% macro category_windows() %} {{ return(['91d']) }} {% endmacro %}
 
-{#- What is worth knowing of a parent: of the windows only 91 days and ever; no categories and trends. -#}
-{% macro is_worth_of_parent(column) %}
-    {{ return(not modules.re.search('_(7d|28d|364d)$|_vs_\\d+d$|_91d_', column)) }}
+{#-
+    What is worth knowing of a parent: not its categories, trends, shortest and long windows. One that has snapshots of its
+    own (a lead's company) changes slowly: of its windows 91 days and ever are enough.
+-#}
+{% macro is_worth_of_parent(column, has_snapshots) %}
+    {{ return(not modules.re.search('_(7d|364d)$|_vs_\\d+d$|_91d_' ~ ('|_28d$' if has_snapshots else ''), column)) }}
 {% endmacro %}
 
 {#- A window against the longer one that contains it. -#}
