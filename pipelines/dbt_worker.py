@@ -3,14 +3,15 @@
     python -m pipelines.dbt_worker <options of every dbt command>
 
 Its first line on stdout says that the project is parsed. It then reads one line of JSON from stdin, the `arguments` of
-a dbt command and what to change in the `environment`, does that and ends; without a line (whoever started it has gone)
-it just ends.
+a dbt command and what to change in the `environment`, does that and ends. It also ends when stdin is closed: whoever
+started it has gone.
 """
 
 import gc
 import json
 import os
 import sys
+import threading
 
 
 def main(options: list[str]) -> int:
@@ -25,6 +26,7 @@ def main(options: list[str]) -> int:
     line = sys.stdin.readline()
     if not line:
         return 0
+    threading.Thread(target=end_with_the_caller, daemon=True).start()
     told = json.loads(line)
     os.environ.update(told["environment"])
     manifest = parsed.result
@@ -35,6 +37,13 @@ def main(options: list[str]) -> int:
         print(result.exception, flush=True)
         return 2
     return 0 if result.success else 1
+
+
+def end_with_the_caller() -> None:
+    """Stop when stdin is closed: a run that was killed must not leave a dbt behind that writes the warehouse."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os._exit(2)
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ class DbtWorker:
         # The warehouse has grown since the process was started.
         told = {"arguments": arguments, "environment": {"SCORECAST_MEMORY": memory_limit(warehouse_path())}}
         self._process.stdin.write(json.dumps(told) + "\n")
-        self._process.stdin.close()
+        self._process.stdin.flush()
         lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
         def take_in() -> None:
@@ -171,6 +171,7 @@ class DbtWorker:
         while (line := lines.get()) is not None:
             yield line
         self._process.wait()
+        self._process.stdin.close()
 
     def close(self) -> None:
         """Let go of a worker that is not needed."""

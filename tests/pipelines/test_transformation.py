@@ -1,0 +1,99 @@
+"""dbt in a process of its own: parsed ahead, told what to build, gone when the run is gone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines import transformation
+from pipelines.settings import project_root
+from pipelines.transformation import LEAST_MEMORY, MANIFEST, DbtWorker, memory_limit
+
+PARENT = """
+import sys
+from pipelines.transformation import DbtWorker
+for line in DbtWorker().run("build", "--select", "time_spine"):
+    print(line, end="", flush=True)
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SCORECAST_DATA", str(tmp_path))
+    return tmp_path
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.slow
+def test_a_worker_parses_builds_and_ends(data: Path):
+    worker = DbtWorker()
+    worker.wait_until_parsed()
+    assert (data / "dbt" / MANIFEST).exists()
+    said = "".join(worker.run("build", "--select", "stg_salesforce__accounts", "--log-format", "json"))
+    assert "stg_salesforce__accounts" in said
+    with duckdb.connect(str(data / "warehouse.duckdb"), read_only=True) as connection:
+        assert connection.execute("select count(*) from staging.stg_salesforce__accounts").fetchone() == (0,)
+
+
+@pytest.mark.slow
+def test_a_project_that_does_not_parse_is_told_in_dbts_words(data: Path, tmp_path: Path):
+    project = tmp_path / "project"
+    (project / "models" / "core").mkdir(parents=True)
+    for name in ("dbt_project.yml", "profiles.yml"):
+        (project / name).write_text((project_root() / "dbt_project" / name).read_text())
+    (project / "models" / "core" / "broken.sql").write_text("select * from {{ ref('nothing') }}")
+    with pytest.raises(RuntimeError, match="nothing"):
+        DbtWorker(project).wait_until_parsed()
+
+
+@pytest.mark.slow
+def test_dbt_goes_when_the_run_is_killed(data: Path):
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=project_root(), stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while not (found := children(parent.pid)) and time.monotonic() < until:
+        time.sleep(0.05)
+    (dbt,) = found
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    while is_running(dbt) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not is_running(dbt)
+
+
+def test_memory_grows_with_the_warehouse_and_a_setting_rules(data: Path, monkeypatch: pytest.MonkeyPatch):
+    warehouse = data / "warehouse.duckdb"
+    least = f"{LEAST_MEMORY // 2**20}MiB"
+    assert memory_limit(warehouse) == least
+    with warehouse.open("wb") as file:
+        file.truncate(100 * 2**20)
+    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    assert memory_limit(warehouse) == f"{max(LEAST_MEMORY, min(1500 * 2**20, half)) // 2**20}MiB"
+    monkeypatch.setenv("SCORECAST_MEMORY", "3GB")
+    assert memory_limit(warehouse) == "3GB"
+
+
+def test_what_the_tree_declares(tmp_path: Path):
+    staging = tmp_path / "models" / "staging" / "crm"
+    staging.mkdir(parents=True)
+    (tmp_path / "models" / "core" / "sales").mkdir(parents=True)
+    (staging / "stg_crm__deals.sql").touch()
+    (tmp_path / "models" / "core" / "sales" / "deals.sql").touch()
+    assert transformation.project_variables(tmp_path) == {
+        "staging_models": {"deals": ["stg_crm__deals"]},
+        "core_models": ["deals"],
+    }
