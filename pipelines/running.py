@@ -282,5 +282,13 @@ def print_summary() -> bool:
         table.add_row(name, f"{rows:,}", quality.get(name, ""))
     console.print(table)
     console.print(f'Query it:  make sql Q="select * from churn_scores limit 5"   ({published_path()})', markup=False)
-    console.print("Look at it:  make ui      One more day:  .venv/bin/scorecast sample --next-day && make run")
+    console.print(f"Look at it:  make ui{next_step()}", markup=False)
     return True
+
+
+def next_step() -> str:
+    """What to try next, for those who look at the sample company."""
+    from pipelines.extraction.configuration import read_configuration
+
+    is_sample = read_configuration().sample is not None
+    return "      One more day:  .venv/bin/scorecast sample --next-day && make run" if is_sample else ""

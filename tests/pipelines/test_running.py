@@ -1,0 +1,58 @@
+"""What a run says when it is done."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipelines.running import failure_reason, make_sample_if_none, next_step, output_to
+
+
+def configure(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
+    (folder / "sources.yaml").write_text(text)
+    monkeypatch.setenv("SCORECAST_SOURCES", str(folder / "sources.yaml"))
+    monkeypatch.setenv("SCORECAST_DATA", str(folder / "data"))
+
+
+def test_one_more_day_is_offered_only_to_those_who_look_at_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    configure(monkeypatch, tmp_path, "sample: {accounts: 10}\nsources: {stripe: landing/stripe}\n")
+    assert "--next-day" in next_step()
+    configure(monkeypatch, tmp_path, "sources: {stripe: landing/stripe}\n")
+    assert next_step() == ""
+
+
+def test_a_sample_is_made_only_where_one_is_asked_for_and_nothing_landed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    configure(monkeypatch, tmp_path, "sources: {stripe: landing/stripe}\n")
+    make_sample_if_none()
+    assert not (tmp_path / "data" / "landing").exists()
+    configure(monkeypatch, tmp_path, "sample: {accounts: 20, months: 2}\nsources: {stripe: landing/stripe}\n")
+    make_sample_if_none()
+    written = sorted((tmp_path / "data" / "landing" / "stripe").rglob("*.*"))
+    assert written
+    changed = written[0].stat().st_mtime_ns
+    make_sample_if_none()
+    assert written[0].stat().st_mtime_ns == changed
+
+
+def test_what_a_step_prints_goes_to_the_log_and_not_to_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    with output_to(tmp_path / "last_run.log"):
+        os.write(1, b"loaded 3 files\n")
+    os.write(1, b"done\n")
+    assert capfd.readouterr().out == "done\n"
+    assert (tmp_path / "last_run.log").read_text() == "loaded 3 files\n"
+
+
+def test_the_innermost_error_is_told():
+    class Error:
+        def __init__(self, message: str, cause: "Error | None" = None) -> None:
+            self.message, self.cause = message, cause
+
+    class Event:
+        message = "step failed"
+
+        class step_failure_data:
+            error = Error("outer", Error("the disk is full\n"))
+
+    assert failure_reason(Event) == "the disk is full"
