@@ -23,7 +23,8 @@ from pipelines.extraction.files import find_files
 from pipelines.extraction.loading import load_all
 
 CORES = {0, 1}
-BAR_SECONDS = 5.0
+BAR = 1.0
+"""Loading, with all that is checked, may cost as much as reading the files once."""
 READERS = {
     "csv": "read_csv({paths}, all_varchar = true, ignore_errors = true, union_by_name = true)",
     "jsonl": "read_json({paths}, format = 'newline_delimited', ignore_errors = true, union_by_name = true)",
@@ -78,12 +79,10 @@ def main() -> int:
         load_seconds, rows, quarantined = load(landing, folder / "warehouse.duckdb")
         again_seconds, _, _ = load(landing, folder / "warehouse.duckdb")
     print(f"plain scan   {scan_seconds:6.2f} s   {files} files")
-    print(
-        f"load         {load_seconds:6.2f} s   {rows:,} rows, {quarantined:,} in quarantine   bar {BAR_SECONDS:.1f} s"
-    )
+    print(f"load         {load_seconds:6.2f} s   {rows:,} rows, {quarantined:,} in quarantine")
     print(f"nothing new  {again_seconds:6.2f} s")
-    print(f"ratio        {load_seconds / scan_seconds:6.2f}     load / plain scan")
-    return 0 if load_seconds <= BAR_SECONDS else 1
+    print(f"ratio        {load_seconds / scan_seconds:6.2f}     load / plain scan   bar {BAR:.1f}")
+    return 0 if load_seconds <= BAR * scan_seconds else 1
 
 
 if __name__ == "__main__":

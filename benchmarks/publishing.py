@@ -29,7 +29,7 @@ CORES = {0, 1}
 def main() -> None:
     """Print the seconds of a release, of a copy and of the audit, and the ratios."""
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, CORES & os.sched_getaffinity(0))
+        os.sched_setaffinity(0, CORES & os.sched_getaffinity(0) or os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="scorecast-benchmark-") as scratch:
         folder = Path(scratch)
         write_warehouse(folder, SUNDAY - timedelta(days=7), 0)
