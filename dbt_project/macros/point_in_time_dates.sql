@@ -71,14 +71,15 @@
 {% endmacro %}
 
 {#-
-    Before a snapshot model appends its rows: what an earlier run wrote for a day that is not a Sunday has had its day, and
-    what it wrote for this day or a later one is written anew. Old Sundays never change.
+    After a snapshot model has written its days (in place of what it had for them): what an earlier run wrote for a day that
+    is not a Sunday has had its day, and so has what is later than this run's. Old Sundays never change. Not before: DuckDB
+    cannot delete rows and then add a new feature's column in one transaction.
 -#}
 {% macro drop_passing_snapshots() %}
-    {%- if is_incremental() -%}
     delete from {{ this }}
-    where as_of_date >= {{ date_literal(run_date()) }} or as_of_date <> {{ week_end(week_number('as_of_date')) }}
-    {%- endif -%}
+    where
+        as_of_date > {{ date_literal(run_date()) }}
+        or as_of_date < {{ date_literal(run_date()) }} and as_of_date <> {{ week_end(week_number('as_of_date')) }}
 {% endmacro %}
 
 {#-

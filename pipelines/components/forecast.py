@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from pipelines.components.model_store import champion_version, model_path, promote, should_fit
+from pipelines.components.model_store import champion_version, kept_metadata, model_path, promote, should_fit
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit
 from pipelines.components.ui import image_metadata, literal, table_metadata
@@ -110,7 +110,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
 
         champion = champion_version(self.model_name, suffix=".json")
         if not should_fit(context, champion):
-            return dg.MaterializeResult(metadata={"status": "kept", "model_version": champion})
+            return dg.MaterializeResult(metadata=kept_metadata(context, champion))
         with warehouse.connect() as connection:
             series, as_of = self._series(connection)
         started = datetime.now(UTC)

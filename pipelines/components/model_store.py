@@ -42,3 +42,11 @@ def promote(name: str, version: str) -> None:
 def should_fit(context: dg.AssetExecutionContext, champion: str | None) -> bool:
     """Daily runs keep the champion; the weekly refit, and a person in the UI, fit anew."""
     return champion is None or context.run.tags.get(REFIT_TAG) != "missing"
+
+
+def kept_metadata(context: dg.AssetExecutionContext, version: str | None) -> dict:
+    """What the UI shows of a model that is not fitted anew: the figures and pictures of its fit."""
+    event = context.instance.get_latest_materialization_event(context.asset_key)
+    before = dict(event.asset_materialization.metadata) if event and event.asset_materialization else {}
+    is_the_same = "model_version" in before and before["model_version"].value == version
+    return {**(before if is_the_same else {}), "status": "kept", "model_version": version}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from pipelines.components.model_store import champion_version, model_path, promote, should_fit
+from pipelines.components.model_store import champion_version, kept_metadata, model_path, promote, should_fit
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit
 from pipelines.components.ui import image_metadata, literal, table_metadata
@@ -143,7 +143,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
 
         champion_id = champion_version(self.name)
         if not should_fit(context, champion_id):
-            return dg.MaterializeResult(metadata={"status": "kept", "model_version": champion_id})
+            return dg.MaterializeResult(metadata=kept_metadata(context, champion_id))
 
         with warehouse.connect() as connection:
             frame = self._training_frame(connection)

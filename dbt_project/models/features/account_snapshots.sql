@@ -1,9 +1,10 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
+    incremental_strategy='delete+insert',
+    unique_key='as_of_date',
     on_schema_change='append_new_columns',
-    pre_hook=["{{ drop_passing_snapshots() }}", "{{ write_with_one_thread(true) }}"],
-    post_hook="{{ write_with_one_thread(false) }}",
+    pre_hook="{{ write_with_one_thread(true) }}",
+    post_hook=["{{ drop_passing_snapshots() }}", "{{ write_with_one_thread(false) }}"],
 ) }}
 {{ read_core_models() }}
 

@@ -55,3 +55,16 @@ def test_an_added_core_model_becomes_features_of_its_entity(project: Path, tmp_p
     assert words["tickets_rating_average_91d"] == "average rating in the last 91 days"
     assert words["arr"] == "Annualised recurring revenue, currency units"
     assert words["custom_tier"] == "custom field tier"
+
+    # A day later there is one more core table: its columns are added to the snapshots that are there.
+    (copy / "models" / "core" / "chats.sql").write_text(CALLS_SQL.replace("call_id", "chat_id"))
+    (copy / "models" / "core" / "chats.yml").write_text(
+        CALLS.replace("calls", "chats").replace("call_id", "chat_id").replace("name: call,", "name: chat,")
+    )
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("update raw_scorecast.as_of set as_of_date = date '2025-03-13'")
+    dbt(copy, warehouse, "build", "--select", "core", "features")
+    snapshots = features(warehouse, "account_snapshots", "as_of_date")
+    assert snapshots["as_of_date"].to_list() == [date(2025, 3, 2), date(2025, 3, 9), date(2025, 3, 13)]
+    assert snapshots["chats_minutes_sum_28d"].to_list() == [None, None, 12.5]
+    assert snapshots["calls_minutes_sum_28d"].to_list() == [0.0, 12.5, 12.5]
