@@ -1,6 +1,11 @@
-"""Platt scaling: probability = sigmoid(slope · margin + offset), so that contributions to the margin still add up."""
+"""From margins to probabilities, by a slope and offsets alone, so that contributions to the margin still add up.
+
+Two answers: sigmoid(slope · margin + offset), Platt scaling. More: softmax(slope · margins + offsets), one offset a class.
+"""
 
 import numpy as np
+
+from pipelines.learning.evaluation import log_loss
 
 PRIOR_STRENGTH = 4.0
 """Weight of the prior slope = 1, offset = 0, in cases; keeps a fit on a handful of cases from running away."""
@@ -42,6 +47,57 @@ def fit_platt(margin: np.ndarray, target: np.ndarray) -> tuple[float, float]:
         return slope, float(beta[1])
     rate = (float(y.sum()) + 0.5) / (len(y) + 1)
     return SMALLEST_SLOPE, float(np.log(rate / (1 - rate)) - SMALLEST_SLOPE * x[:, 0].mean())
+
+
+def fit_calibration(margin: np.ndarray, target: np.ndarray) -> tuple[float, float | list[float]]:
+    """Slope and offset for margins of one dimension (target 0/1), or offsets for rows × classes (target: class number).
+
+    Guo, Pleiss, Sun and Weinberger (2017), "On Calibration of Modern Neural Networks", vector scaling with one slope; the
+    penalty pulls towards the uncalibrated margins, as in `fit_platt`.
+    """
+    if margin.ndim == 1:
+        return fit_platt(margin, target)
+    from scipy.optimize import minimize
+
+    classes = margin.shape[1]
+    truth = np.eye(classes)[target.astype(np.int64)]
+    prior = np.append(1.0, np.zeros(classes))
+
+    def loss(beta: np.ndarray) -> tuple[float, np.ndarray]:
+        scaled = beta[0] * margin + beta[1:]
+        error = softmax(scaled) - truth
+        value = float(np.sum(_log_sum(scaled) - np.sum(scaled * truth, axis=1)))
+        gradient = np.append(np.sum(error * margin), error.sum(axis=0))
+        away = beta - prior
+        return value + PRIOR_STRENGTH / 2 * float(away @ away), gradient + PRIOR_STRENGTH * away
+
+    bounds = [(SMALLEST_SLOPE, None), *[(None, None)] * classes]
+    beta = minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return float(beta[0]), [float(offset) for offset in beta[1:]]
+
+
+def calibrated(calibration: tuple[float, float | list[float]], margin: np.ndarray) -> np.ndarray:
+    """Probability of yes (rows), or of every class (rows × classes)."""
+    slope, offset = calibration
+    if margin.ndim == 1:
+        return sigmoid(slope * margin + offset)
+    return softmax(slope * margin + np.asarray(offset))
+
+
+def calibrated_loss(margin: np.ndarray, target: np.ndarray) -> float:
+    """Log loss (nats) of margins after calibration on these very rows."""
+    return log_loss(target, calibrated(fit_calibration(margin, target), margin))
+
+
+def softmax(margin: np.ndarray) -> np.ndarray:
+    """Rows of margins to rows of probabilities, without overflow."""
+    shares = np.exp(margin - margin.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _log_sum(margin: np.ndarray) -> np.ndarray:
+    highest = margin.max(axis=1)
+    return highest + np.log(np.exp(margin - highest[:, None]).sum(axis=1))
 
 
 def _penalised_loss(beta: np.ndarray, x: np.ndarray, y: np.ndarray, prior: np.ndarray) -> float:

@@ -5,7 +5,7 @@ original columns.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -19,15 +19,20 @@ if TYPE_CHECKING:
     import lightgbm
     from scipy import sparse
 
-STRENGTHS = (0.001, 0.01, 0.1, 1.0)
+STRENGTHS = (0.003, 0.03, 0.3, 3.0)
 """Inverse regularisation of the logistic candidates; chosen out of sample."""
-MOST_TREES = 200
-PATIENCE = 20
+MOST_TREES = 500
+PATIENCE = 25
 FEWEST_TREES = 10
 BOOSTING = {
-    "boosting, small trees": {"num_leaves": 7, "learning_rate": 0.1, "feature_fraction": 0.3, "lambda_l2": 10.0},
-    "boosting, large trees": {"num_leaves": 24, "learning_rate": 0.06, "feature_fraction": 0.3, "lambda_l2": 20.0},
+    "boosting, small trees": {"num_leaves": 7, "lambda_l2": 5.0},
+    "boosting, large trees": {"num_leaves": 24, "lambda_l2": 20.0},
 }
+FEATURE_SHARE = 0.3
+"""Share of the columns that a tree may use; not fewer than `FEWEST_FEATURES`."""
+FEWEST_FEATURES = 5
+DENSE_TERMS = 300
+"""Up to so many terms Newton's method on the normal equations is faster than L-BFGS."""
 CONTRIBUTION_ROWS = 20_000
 THREADED_ROWS = 10_000
 """Below this, threads cost more than they save."""
@@ -42,6 +47,11 @@ class Rows:
     owners: np.ndarray
     text: "sparse.csr_matrix | None"
     text_owners: np.ndarray
+
+    @property
+    def terms(self) -> int:
+        """How many terms a linear learner has."""
+        return self.linear.shape[1] + (0 if self.text is None else self.text.shape[1])
 
     def take(self, rows: np.ndarray) -> "Rows":
         """Some of the rows."""
@@ -72,12 +82,14 @@ def fit_logistic_path(
     from sklearn.linear_model import LogisticRegression
 
     terms = rows.linear if rows.text is None else sparse.hstack([sparse.csr_matrix(rows.linear), rows.text], "csr")
+    is_small = rows.text is None and terms.shape[1] <= min(DENSE_TERMS, len(target))
+    solver = "newton-cholesky" if is_small else "lbfgs"
     start = None
     for strength in sorted(strengths):
         if terms.shape[1] == 0:
             yield {"kind": "logistic", "strength": strength, "weights": np.zeros(0), "intercept": _log_odds(target)}
             continue
-        model = LogisticRegression(C=strength, solver="lbfgs", max_iter=150, tol=1e-3, warm_start=start is not None)
+        model = LogisticRegression(C=strength, solver=solver, max_iter=150, tol=1e-3, warm_start=start is not None)
         if start is not None:
             model.coef_, model.intercept_, model.classes_ = start.coef_, start.intercept_, start.classes_
         with warnings.catch_warnings():
@@ -92,14 +104,12 @@ def fit_logistic_path(
         }
 
 
-def boosting_data(
-    rows: Rows,
-    target: np.ndarray,
-    encoding: Encoding,
-    weights: np.ndarray | None = None,
-    reference: "lightgbm.Dataset | None" = None,
-) -> "lightgbm.Dataset":
-    """Binned rows that several settings share; validation rows are binned as those of `reference`."""
+def boosting_data(rows: Rows, target: np.ndarray, weights: np.ndarray) -> "lightgbm.Dataset":
+    """Binned rows that several settings and folds share.
+
+    Categories go in as numbers, by the rank of their frequency: trees cut them where that helps, and unlike with sets of
+    levels there is nothing to learn by heart.
+    """
     import lightgbm
 
     return lightgbm.Dataset(
@@ -107,16 +117,14 @@ def boosting_data(
         label=target.astype(np.float32),
         weight=weights,
         feature_name=[f"f{number}" for number in range(rows.matrix.shape[1])],
-        categorical_feature=encoding.categories,
         params={
             "max_bin": 63,
             "verbosity": -1,
             "data_random_seed": 1,
-            "bin_construct_sample_cnt": 10_000,
+            "bin_construct_sample_cnt": 20_000,
             "feature_pre_filter": False,
         },
         free_raw_data=False,
-        reference=reference,
     ).construct()
 
 
@@ -131,16 +139,14 @@ def fit_boosting(
     """LightGBM with one of the `BOOSTING` settings; with `validation` it stops early on its log loss."""
     import lightgbm
 
-    size = len(data.label)
+    size, columns = data.num_data(), data.num_feature()
     parameters = {
         "objective": "binary",
-        "metric": "binary_logloss",
+        "metric": "binary_logloss" if validation is not None else "None",
         **BOOSTING[setting],
-        "min_data_in_leaf": int(min(60, max(5, size // 60))),
-        "bagging_fraction": 0.8,
-        "bagging_freq": 1,
-        "cat_smooth": 20.0,
-        "max_cat_threshold": 16,
+        "learning_rate": 0.1,
+        "feature_fraction": max(FEATURE_SHARE, min(1.0, FEWEST_FEATURES / columns)),
+        "min_data_in_leaf": int(min(60, max(5, size // 100))),
         "deterministic": True,
         "force_row_wise": True,
         "seed": seed,
@@ -154,13 +160,26 @@ def fit_boosting(
     return {"kind": "boosting", "setting": setting, "trees": int(used), "model": booster.model_to_string(used)}
 
 
+def per_class(fit: Callable[..., dict], classes: int, *targets: np.ndarray) -> dict:
+    """The learner that `fit` makes of 0/1 targets, or one a class (class against the rest) where there are classes.
+
+    Rifkin and Klautau (2004), "In Defense of One-Vs-All Classification".
+    """
+    if not classes:
+        return fit(*targets)
+    learners = [fit(*((target == number).astype(np.float64) for target in targets)) for number in range(classes)]
+    return {"kind": "per_class", "learners": learners}
+
+
 def constant_learner(target: np.ndarray) -> dict:
     """The base rate: what a model without usable columns says."""
     return {"kind": "logistic", "strength": 0.0, "weights": np.zeros(0), "intercept": _log_odds(target)}
 
 
 def margins(learner: dict, rows: Rows, num_threads: int = 2) -> np.ndarray:
-    """Log-odds of every row, float64."""
+    """Log-odds of every row, float64; rows × classes for a learner of classes."""
+    if learner["kind"] == "per_class":
+        return np.column_stack([margins(each, rows, num_threads) for each in learner["learners"]])
     if learner["kind"] == "boosting":
         return _booster(learner["model"]).predict(rows.matrix, raw_score=True, num_threads=num_threads)
     weights = learner["weights"]

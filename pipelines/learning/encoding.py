@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 QUANTILE_ROWS = 10_000
 MOST_SPLINE_COLUMNS = 150
-KNOTS = (0.25, 0.5, 0.75)
+KNOTS = 7
+"""Quantiles of a number between which its spline bends."""
+FEWEST_DISTINCT = 10
+"""A number with so few values has no spline."""
 TEXT_VIEWS = (("word", (1, 2), 4_000), ("char_wb", (3, 5), 6_000))
 
 
@@ -25,9 +28,9 @@ TEXT_VIEWS = (("word", (1, 2), 4_000), ("char_wb", (3, 5), 6_000))
 class Encoding:
     """What was learnt from the training rows about every column.
 
-    `columns`: one dictionary each with name, kind and, by kind: levels (category), reference_day (date without as_of),
-    typical (value
-    that reasons compare with), and the linear transform (low, high, centre, scale, mean, deviation, knots, flag_rate).
+    `columns`: one dictionary each with name, kind and, by kind: levels (category, the most frequent first), reference_day
+    (date without as_of), typical (value that reasons compare with), and the linear transform (low, high, centre, scale,
+    mean, deviation, knots, means, flag_rate).
     `texts`: one dictionary per text column and view with vocabulary, weights and means.
     """
 
@@ -40,11 +43,6 @@ class Encoding:
         """Original columns in the order of contributions: encoded ones, then text."""
         seen = dict.fromkeys(text["name"] for text in self.texts)
         return [column["name"] for column in self.columns] + list(seen)
-
-    @property
-    def categories(self) -> list[int]:
-        """Positions of the categories in the tree matrix."""
-        return [number for number, column in enumerate(self.columns) if column["kind"] == "category"]
 
 
 def fit_encoding(
@@ -90,8 +88,8 @@ def linear_matrix(encoding: Encoding, matrix: np.ndarray) -> tuple[np.ndarray, n
     """Centred, robustly scaled terms (rows × terms, float32) from a tree matrix, and the position of each one's column.
 
     Numbers: clipped to their 0.5 % and 99.5 % quantiles, asinh of the distance to the median (a signed logarithm in the
-    tails), plus
-    hinges at the quartiles when there are few columns: a linear spline. Missing is the mean, plus a flag where missing
+    tails); when there are few columns, of this a cubic spline with knots at quantiles (de Boor, 1978; Eilers and Marx,
+    1996, "Flexible smoothing with B-splines and penalties"), else itself. Missing is the mean, plus a flag where missing
     is common.
     """
     owners = _term_owners(encoding)
@@ -102,9 +100,10 @@ def linear_matrix(encoding: Encoding, matrix: np.ndarray) -> tuple[np.ndarray, n
         terms: list[np.ndarray] = []
         if column["kind"] in ("number", "date"):
             bent = _bend(column, values)
-            terms.append((bent - np.float32(column["mean"])) / np.float32(column["deviation"]))
-            for knot, middle, width in column["knots"]:
-                terms.append((np.maximum(bent - np.float32(knot), 0) - np.float32(middle)) / np.float32(width))
+            if column["knots"]:
+                terms += list(2 * (_spline(bent, column["knots"]) - np.asarray(column["means"], dtype=np.float32)).T)
+            else:
+                terms.append((bent - np.float32(column["mean"])) / np.float32(column["deviation"]))
         elif column["kind"] == "boolean":
             terms.append(2 * (values - np.float32(column["mean"])))
         else:
@@ -122,7 +121,7 @@ def _term_owners(encoding: Encoding) -> np.ndarray:
     owners: list[int] = []
     for i, column in enumerate(encoding.columns):
         terms = {"boolean": 1, "category": len(column.get("rates", ()))}.get(
-            column["kind"], 1 + len(column.get("knots", ()))
+            column["kind"], len(column.get("means", ())) or 1
         )
         owners += [i] * (terms + (column["flag_rate"] is not None))
     return np.array(owners, dtype=np.int64)
@@ -212,14 +211,8 @@ def _learn_linear(states: list[dict], matrix: np.ndarray) -> None:
         known = bent[~np.isnan(bent)].astype(np.float64)
         states[i]["mean"] = float(known.mean()) if len(known) else 0.0
         states[i]["deviation"] = (float(known.std()) if len(known) else 0.0) or 1.0
-        if with_knots and len(np.unique(ordered[:, place])) > 10:
-            knots = np.unique(_quantiles(np.sort(known), KNOTS))
-            hinges = [(knot, np.maximum(known - knot, 0)) for knot in knots if knot < known.max()]
-            states[i]["knots"] = [
-                [float(knot), float(hinge.mean()), float(hinge.std()) or 1.0]
-                for knot, hinge in hinges
-                if knot > known.min()
-            ]
+        states[i]["knots"] = _knots(known) if with_knots else []
+        states[i]["means"] = _spline(known, states[i]["knots"]).mean(axis=0).tolist() if states[i]["knots"] else []
     seen: set[bytes] = set()
     for i, state in enumerate(states):
         missing = np.isnan(matrix[:, i])
@@ -242,6 +235,28 @@ def _bend(column: dict, values: np.ndarray) -> np.ndarray:
     """Clip and take asinh of the scaled distance to the median; float32, nan stays."""
     clipped = np.clip(values, np.float32(column["low"]), np.float32(column["high"]))
     return np.arcsinh((clipped - np.float32(column["centre"])) / np.float32(column["scale"]))
+
+
+def _knots(known: np.ndarray) -> list[float]:
+    """Knots of a cubic B-spline at quantiles of these values, the ends four times; none for too few distinct values."""
+    distinct = np.unique(known)
+    if len(distinct) <= FEWEST_DISTINCT:
+        return []
+    inner = np.unique(np.quantile(known, np.linspace(0, 1, KNOTS)))
+    if len(inner) < 4:  # one value is most of them
+        inner = np.quantile(distinct, np.linspace(0, 1, 4))
+    return [float(inner[0])] * 3 + [float(knot) for knot in inner] + [float(inner[-1])] * 3
+
+
+def _spline(values: np.ndarray, knots: Sequence[float]) -> np.ndarray:
+    """The B-splines' values (rows × splines, float32), nan where missing; beyond the last knots as at them."""
+    from scipy.interpolate import BSpline
+
+    result = np.full((len(values), len(knots) - 4), np.nan, dtype=np.float32)
+    known = ~np.isnan(values)
+    inside = np.clip(values[known].astype(np.float64), knots[0], knots[-1])
+    result[known] = BSpline(np.asarray(knots), np.eye(len(knots) - 4), 3)(inside)
+    return result
 
 
 def _quantiles(ordered: np.ndarray, shares: Sequence[float]) -> list[float]:

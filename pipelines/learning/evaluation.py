@@ -9,7 +9,13 @@ SMALLEST = 1e-12
 
 
 def log_losses(target: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Loss of every row, in nats. Good (1952), "Rational Decisions"."""
+    """Loss of every row, in nats. Good (1952), "Rational Decisions".
+
+    `probability`: of yes, with targets 0/1; or rows × classes, with the number of the class as target.
+    """
+    if np.ndim(probability) == 2:
+        chosen = np.take_along_axis(probability, np.asarray(target, dtype=np.int64)[:, None], axis=1)[:, 0]
+        return -np.log(np.clip(chosen, SMALLEST, 1.0))
     p = np.clip(np.asarray(probability, dtype=np.float64), SMALLEST, 1 - SMALLEST)
     return -np.where(np.asarray(target) > 0, np.log(p), np.log1p(-p))
 

@@ -13,6 +13,9 @@ import numpy as np
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.25
 INNER_FOLDS = 3
+FEW_ROWS = 3_000
+INNER_FOLDS_OF_FEW = 5
+"""With few rows a part held out is small, and what is left to learn from misses each of them."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,8 @@ def _cut(
 
 
 def _enough(clusters: np.ndarray, target: np.ndarray, rows: np.ndarray, min_rows: int, min_each: int) -> bool:
-    yes, no = rows[target[rows] > 0], rows[target[rows] <= 0]
+    is_common = target[rows] == np.bincount(target.astype(np.int64)).argmax()
+    yes, no = rows[~is_common], rows[is_common]
     counts = len(np.unique(clusters[yes])), len(np.unique(clusters[no]))
     return len(rows) >= min_rows and min(counts) >= max(2, min_each)
 
@@ -113,16 +117,18 @@ def _enough(clusters: np.ndarray, target: np.ndarray, rows: np.ndarray, min_rows
 def _folds(
     clusters: np.ndarray, target: np.ndarray, rows: np.ndarray, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    fold = _assign(clusters, target, rows, INNER_FOLDS, seed)
-    return [(rows[fold != number], rows[fold == number]) for number in range(INNER_FOLDS)]
+    folds = INNER_FOLDS if len(rows) > FEW_ROWS else INNER_FOLDS_OF_FEW
+    fold = _assign(clusters, target, rows, folds, seed)
+    return [(rows[fold != number], rows[fold == number]) for number in range(folds)]
 
 
 def _assign(clusters: np.ndarray, target: np.ndarray, rows: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """A fold for each of `rows`: whole entities, entities with a yes spread evenly."""
+    """A fold for each of `rows`: whole entities, those of each answer spread evenly."""
     entities, inverse = np.unique(clusters[rows], return_inverse=True)
-    has_yes = np.bincount(inverse, weights=target[rows]) > 0
+    answer = np.full(len(entities), -np.inf)
+    np.maximum.at(answer, inverse, target[rows])
     shuffled = np.random.default_rng(seed).permutation(len(entities))
-    order = shuffled[np.argsort(~has_yes[shuffled], kind="stable")]
+    order = shuffled[np.argsort(-answer[shuffled], kind="stable")]
     fold = np.empty(len(entities), dtype=np.int64)
     fold[order] = np.arange(len(entities)) % folds
     return fold[inverse]
