@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.learning.encoding import Encoding, linear_matrix, text_matrix
+from pipelines.learning.tree_contributions import tree_contributions
 
 if TYPE_CHECKING:
     import lightgbm
@@ -28,7 +29,6 @@ BOOSTING = {
     "boosting, small trees": {"num_leaves": 7, "learning_rate": 0.1, "feature_fraction": 0.3, "lambda_l2": 10.0},
     "boosting, large trees": {"num_leaves": 24, "learning_rate": 0.06, "feature_fraction": 0.3, "lambda_l2": 20.0},
 }
-CONTRIBUTION_ROWS = 20_000
 THREADED_ROWS = 10_000
 """Below this, threads cost more than they save."""
 
@@ -171,25 +171,15 @@ def margins(learner: dict, rows: Rows, num_threads: int = 2) -> np.ndarray:
     return result if rows.text is None else result + rows.text @ weights[dense:]
 
 
-def contributions(
-    learner: dict, rows: Rows, columns: int, text_means: np.ndarray, num_threads: int = 2
-) -> tuple[np.ndarray, float]:
+def contributions(learner: dict, rows: Rows, columns: int, text_means: np.ndarray) -> tuple[np.ndarray, float]:
     """Contribution of every original column to the log-odds (rows × columns), and the base: they add up to `margins`.
 
-    Logistic: weight × (term − its mean over the training rows). Boosting: TreeSHAP, exact for trees (Lundberg et al.,
-    2020, "From
-    local explanations to global understanding with explainable AI for trees").
+    Logistic: weight × (term − its mean over the training rows). Boosting: TreeSHAP, exact for trees.
     """
     result = np.zeros((len(rows.matrix), columns))
     if learner["kind"] == "boosting":
-        booster = _booster(learner["model"])
-        base = 0.0
-        for start in range(0, len(rows.matrix), CONTRIBUTION_ROWS):
-            part = booster.predict(
-                rows.matrix[start : start + CONTRIBUTION_ROWS], pred_contrib=True, num_threads=num_threads
-            )
-            result[start : start + len(part), : part.shape[1] - 1] = part[:, :-1]
-            base = float(part[0, -1])
+        part, base = tree_contributions(learner["model"], rows.matrix)
+        result[:, : part.shape[1]] = part
         return result, base
     weights, base = learner["weights"], learner["intercept"]
     if not len(weights):
