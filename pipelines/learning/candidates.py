@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.learning.encoding import Encoding, linear_matrix, text_matrix
+from pipelines.learning.tree_contributions import tree_contributions
 
 if TYPE_CHECKING:
     import lightgbm
@@ -33,7 +34,6 @@ FEATURE_SHARE = 0.3
 FEWEST_FEATURES = 5
 DENSE_TERMS = 300
 """Up to so many terms Newton's method on the normal equations is faster than L-BFGS."""
-CONTRIBUTION_ROWS = 20_000
 THREADED_ROWS = 10_000
 """Below this, threads cost more than they save."""
 
@@ -190,25 +190,15 @@ def margins(learner: dict, rows: Rows, num_threads: int = 2) -> np.ndarray:
     return result if rows.text is None else result + rows.text @ weights[dense:]
 
 
-def contributions(
-    learner: dict, rows: Rows, columns: int, text_means: np.ndarray, num_threads: int = 2
-) -> tuple[np.ndarray, float]:
+def contributions(learner: dict, rows: Rows, columns: int, text_means: np.ndarray) -> tuple[np.ndarray, float]:
     """Contribution of every original column to the log-odds (rows × columns), and the base: they add up to `margins`.
 
-    Logistic: weight × (term − its mean over the training rows). Boosting: TreeSHAP, exact for trees (Lundberg et al.,
-    2020, "From
-    local explanations to global understanding with explainable AI for trees").
+    Logistic: weight × (term − its mean over the training rows). Boosting: TreeSHAP, exact for trees.
     """
     result = np.zeros((len(rows.matrix), columns))
     if learner["kind"] == "boosting":
-        booster = _booster(learner["model"])
-        base = 0.0
-        for start in range(0, len(rows.matrix), CONTRIBUTION_ROWS):
-            part = booster.predict(
-                rows.matrix[start : start + CONTRIBUTION_ROWS], pred_contrib=True, num_threads=num_threads
-            )
-            result[start : start + len(part), : part.shape[1] - 1] = part[:, :-1]
-            base = float(part[0, -1])
+        part, base = tree_contributions(learner["model"], rows.matrix)
+        result[:, : part.shape[1]] = part
         return result, base
     weights, base = learner["weights"], learner["intercept"]
     if not len(weights):

@@ -1,6 +1,7 @@
 """How good probabilities are. Arrays with one entry per row in (`target` 0/1, `probability` in (0, 1)), figures out."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -118,7 +119,31 @@ def decile_table(target: np.ndarray, probability: np.ndarray) -> pl.DataFrame:
 
 
 def evaluate(target: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """All figures of one set of rows."""
+    """All figures of one set of rows.
+
+    For rows × classes: AUC, average precision and calibration error are means over the classes, each against the rest,
+    weighted by frequency; the Brier score is the sum over classes (Brier's own).
+    """
+    if np.ndim(probability) == 2:
+        codes = np.asarray(target, dtype=np.int64)
+        one = [(codes == number) for number in range(probability.shape[1])]
+        used = [number for number, mine in enumerate(one) if 0 < mine.sum() < len(codes)]
+        weights = np.array([one[number].mean() for number in used]) if used else np.ones(1)
+
+        def mean(figure) -> float:
+            values = [figure(one[number].astype(np.float64), probability[:, number]) for number in used]
+            return float(np.average(values, weights=weights)) if values else float("nan")
+
+        truth = np.eye(probability.shape[1])[codes]
+        return {
+            "auc": mean(auc),
+            "average_precision": mean(average_precision),
+            "brier": float(np.mean(np.sum((probability - truth) ** 2, axis=1))),
+            "log_loss": log_loss(codes, probability),
+            "calibration_error": mean(calibration_error),
+            "lift_top_decile": mean(lift),
+            "base_rate": float(np.bincount(codes).max() / len(codes)),
+        }
     return {
         "auc": auc(target, probability),
         "average_precision": average_precision(target, probability),
@@ -130,20 +155,44 @@ def evaluate(target: np.ndarray, probability: np.ndarray) -> dict[str, float]:
     }
 
 
+def by_class(target: np.ndarray, probability: np.ndarray, classes: Sequence[str]) -> dict:
+    """Accuracy, macro F1, precision and recall by class, and who is taken for whom."""
+    truth, said = np.asarray(target, dtype=np.int64), probability.argmax(axis=1)
+    size = len(classes)
+    counts = np.bincount(truth * size + said, minlength=size * size).reshape(size, size)
+    hits, there, called = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    rows = []
+    for number, name in enumerate(classes):
+        precision = float(hits[number] / called[number]) if called[number] else 0.0
+        recall = float(hits[number] / there[number]) if there[number] else 0.0
+        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+        rows.append({"class": name, "rows": int(there[number]), "precision": precision, "recall": recall, "f1": f1})
+    return {
+        "accuracy": float(hits.sum() / max(len(truth), 1)),
+        "macro_f1": float(np.mean([row["f1"] for row in rows if row["rows"]])),
+        "classes": rows,
+        "confusion": {"labels": list(classes), "counts": counts.tolist()},
+    }
+
+
 def loss_difference(
     target: np.ndarray, challenger: np.ndarray, champion: np.ndarray, clusters: np.ndarray
 ) -> tuple[float, float]:
     """Mean log loss of the challenger minus the champion's on the same rows, and its standard error.
 
-    Rows of one entity are not independent, so the error is the cluster-robust one (Liang and Zeger, 1986).
+    Rows of one entity are not independent, so the error is the cluster-robust one.
     `clusters`: the entity of every row, as integers from 0.
     """
-    difference = log_losses(target, challenger) - log_losses(target, champion)
-    mean = float(difference.mean())
-    sums = np.bincount(clusters, weights=difference - mean)
+    return clustered_mean(log_losses(target, challenger) - log_losses(target, champion), clusters)
+
+
+def clustered_mean(values: np.ndarray, clusters: np.ndarray) -> tuple[float, float]:
+    """Mean, and its standard error where rows of one cluster are not independent (Liang and Zeger, 1986)."""
+    mean = float(values.mean())
+    sums = np.bincount(clusters, weights=values - mean)
     groups = len(np.unique(clusters))
     correction = groups / max(groups - 1, 1)
-    return mean, math.sqrt(correction * float(np.sum(sums**2))) / len(difference)
+    return mean, math.sqrt(correction * float(np.sum(sums**2))) / len(values)
 
 
 def _average_ranks(values: np.ndarray) -> np.ndarray:

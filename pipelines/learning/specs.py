@@ -4,15 +4,15 @@ import re
 from dataclasses import asdict, dataclass, fields
 
 RISK = re.compile(r"churn|leav|cancel|default|fraud|late|lost|escalat|complain", re.IGNORECASE)
+TASKS = ("yes_no", "classes")
 
 
 @dataclass(frozen=True)
 class PredictionSpec:
-    """A yes-or-no question about an entity.
+    """A question about an entity: yes or no, or one of several classes.
 
-    The frame it is asked of has one row per `entity_key` and `as_of`, the features known then, and `target` (boolean,
-    null while
-    the answer is not known). `as_of=None` says that the table has no time.
+    The frame it is asked of has one row per `entity_key` and `as_of`, the features known then, and `target` (boolean, or text
+    for classes; null while the answer is not known). `as_of=None` says that the table has no time.
     """
 
     name: str
@@ -28,6 +28,10 @@ class PredictionSpec:
     """Column with the money at stake; `expected_value` is probability times this."""
     segments: tuple[str, ...] = ()
     """Columns by whose values the card repeats the metrics."""
+    task: str = "yes_no"
+    """"yes_no", or "classes" for an answer that is one of several."""
+    keep_leaky: bool = False
+    """Learn from columns that give the answer away, too."""
     min_rows: int = 200
     min_positives: int = 30
     """Entities with a yes, and entities with a no, that a fit needs."""
@@ -44,6 +48,8 @@ class PredictionSpec:
             raise ValueError("A prediction needs a name, an entity_key and a target.")
         if self.entity_key == self.target:
             raise ValueError(f"{self.name}: {self.target!r} cannot be both entity_key and target.")
+        if self.task not in TASKS:
+            raise ValueError(f"{self.name}: task is {self.task!r}; it can be {' or '.join(TASKS)}.")
         if self.horizon_days is not None and self.horizon_days < 0:
             raise ValueError(f"{self.name}: horizon_days is {self.horizon_days}; give days after as_of, zero or more.")
         if self.min_rows < 1 or self.min_positives < 1 or self.step_days < 1:
