@@ -1,24 +1,21 @@
 """A fitted prediction, and what it says about rows: probability, score, grade, reasons."""
 
-import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 import polars as pl
 
 from pipelines.learning.calibration import sigmoid
-from pipelines.learning.candidates import Rows, add_by_owner, contributions, encoded_rows
-from pipelines.learning.columns import as_numbers, tidy
+from pipelines.learning.candidates import Rows, contributions, encoded_rows
+from pipelines.learning.columns import tidy
 from pipelines.learning.encoding import Encoding, encode, scoring_notes
+from pipelines.learning.reasons import Telling, build_reasons, mentions_of
 from pipelines.learning.specs import PredictionSpec
-from pipelines.learning.wording import reason_text, stem
 
 logger = logging.getLogger(__name__)
 
-TOP_REASONS = 8
 FURTHEST_LOG_ODDS = 30.0
 """Beyond this a probability cannot be told from 0 or 1."""
 GRADES = (("A", 80), ("B", 60), ("C", 40), ("D", 20), ("E", 0))
@@ -52,8 +49,11 @@ def log_odds(model: FittedPrediction, frame: pl.DataFrame) -> tuple[np.ndarray, 
 
     base + sum of contributions = log-odds, exactly (to rounding).
     """
-    rows = encode_for(model.encoding, tidy(frame))
-    total = np.zeros((frame.height, len(model.encoding.names)))
+    return _log_odds(model, encode_for(model.encoding, tidy(frame)))
+
+
+def _log_odds(model: FittedPrediction, rows: Rows) -> tuple[np.ndarray, np.ndarray, float]:
+    total = np.zeros((len(rows.matrix), len(model.encoding.names)))
     base = 0.0
     for weight, learner in model.learners:
         part, part_base = contributions(learner, rows, total.shape[1], text_means(model.encoding))
@@ -86,28 +86,34 @@ def score_prediction(
     """Score rows of features; one row each, in their order.
 
     Returns entity_key, as_of (Date, null without time), probability (Float64), score (Int32, 1-99: percentile among
-    these rows),
-    grade (A-E: fifths of the score, A the most likely), expected_value (value × probability, null without a value),
-    reasons (JSON: the base, the
-    strongest features and the remainder, whose contributions sum to the log-odds) and reason_1 to reason_3 (words,
-    never null).
-    A column that is missing counts as empty, and is logged; a new one is ignored. `descriptions`: feature → words;
-    those of
-    the fit when None.
+    these rows), grade (A-E: fifths of the score, A the most likely), expected_value (value × probability, null without
+    a value), reasons (JSON) and reason_1 to reason_3 (words), see `build_reasons`, and for a spec with groups
+    points_<group> and points_other: sums of contributions, which with the base add up to the log-odds. A column that is
+    missing counts as empty, and is logged; a new one is ignored. `descriptions`: feature → words; those of the fit when
+    None.
 
     Raises ValueError if the key column is missing.
     """
-    spec = model.spec
+    spec, encoding = model.spec, model.encoding
     if spec.entity_key not in frame.columns:
         raise ValueError(
             f"{spec.name}: the rows to score have no column {spec.entity_key!r}; they have {frame.columns[:20]}."
         )
-    for note in scoring_notes(model.encoding, frame):
+    for note in scoring_notes(encoding, frame) + _spec_notes(spec, frame):
         logger.warning("%s: %s", spec.name, note)
-    odds, parts, base = log_odds(model, frame)
+    tidied = tidy(frame)
+    rows = encode_for(encoding, tidied)
+    odds, parts, base = _log_odds(model, rows)
     probability = sigmoid(odds)
     score = percentile_scores(probability)
-    reasons = _reasons(model, frame, odds, parts, base, {**model.descriptions, **(descriptions or {})})
+    telling = Telling(
+        kinds={column["name"]: column for column in encoding.columns},
+        likelihood=spec.likelihood,
+        as_of=encoding.as_of,
+        descriptions={**model.descriptions, **(descriptions or {})},
+        templates=spec.templates,
+        mentions=None if rows.text is None else mentions_of(encoding, rows, _text_weights(model), tidied),
+    )
     has_time = spec.as_of is not None and spec.as_of in frame.columns
     value = frame[spec.value].cast(pl.Float64, strict=False) if spec.value in frame.columns else None
     return pl.DataFrame(
@@ -118,16 +124,41 @@ def score_prediction(
             else pl.Series([None] * frame.height, dtype=pl.Date),
             "probability": probability,
             "score": pl.Series(score, dtype=pl.Int32),
-            "grade": pl.Series([grade(each) for each in score], dtype=pl.String),
+            "grade": pl.Series([grade(each) for each in range(100)]).gather(score),
             "expected_value": pl.Series([None] * frame.height, dtype=pl.Float64)
             if value is None
             else value * pl.Series(probability),
-            **{
-                name: pl.Series([row[name] for row in reasons], dtype=pl.String)
-                for name in ("reasons", "reason_1", "reason_2", "reason_3")
-            },
+            **build_reasons(encoding.names, parts, odds, base, tidied, telling).to_dict(),
+            **group_points(spec, encoding.names, parts, odds - base),
         }
     )
+
+
+def group_points(
+    spec: PredictionSpec, names: Sequence[str], parts: np.ndarray, total: np.ndarray
+) -> dict[str, np.ndarray]:
+    """`points_<group>` of every row: the sum of its columns' contributions; `points_other`: the rest of `total`."""
+    if not spec.groups:
+        return {}
+    group_of = np.array(spec.groups_of(names))
+    points = {f"points_{group}": parts[:, group_of == group].sum(axis=1) for group in spec.groups}
+    return {**points, "points_other": total - sum(points.values())}
+
+
+def _spec_notes(spec: PredictionSpec, frame: pl.DataFrame) -> list[str]:
+    """What the spec names and these rows do not have."""
+    notes = [f"No column matches {each!r} of the groups." for each in spec.unmatched_patterns(frame.columns)]
+    return notes + [f"No column {each!r} for its template." for each in spec.templates if each not in frame.columns]
+
+
+def _text_weights(model: FittedPrediction) -> np.ndarray:
+    """Log-odds per unit of every text term, all learners together."""
+    terms = len(text_means(model.encoding))
+    total = np.zeros(terms)
+    for weight, learner in model.learners:
+        if learner["kind"] == "logistic" and len(learner["weights"]):
+            total += weight * learner["weights"][-terms:]
+    return model.platt[0] * total
 
 
 def percentile_scores(probability: np.ndarray) -> np.ndarray:
@@ -142,100 +173,3 @@ def percentile_scores(probability: np.ndarray) -> np.ndarray:
 def grade(score: int) -> str:
     """A to E, from the score."""
     return next(letter for letter, lowest in GRADES if score >= lowest)
-
-
-def _reasons(
-    model: FittedPrediction,
-    frame: pl.DataFrame,
-    odds: np.ndarray,
-    parts: np.ndarray,
-    base: float,
-    descriptions: Mapping[str, str],
-) -> list[dict[str, str]]:
-    names = model.encoding.names
-    likelihood = model.spec.likelihood
-    kinds = {column["name"]: column for column in model.encoding.columns}
-    shown = [_values(frame, name, kinds.get(name), model.encoding.as_of) for name in names]
-    stems = [stem(name) for name in names]
-    numbers = {each: number for number, each in enumerate(dict.fromkeys(stems))}
-    groups = np.array([numbers[each] for each in stems], dtype=np.int64)
-    by_stem = np.zeros((len(parts), len(numbers)))
-    if names:
-        add_by_owner(by_stem, parts, groups)
-
-    @lru_cache(maxsize=100_000)
-    def words(position: int, value: object, compared: object, raises: bool) -> str:
-        column = kinds.get(names[position])
-        typical = column["typical"] if column and column["kind"] in ("number", "date") else None
-        kind = column["kind"] if column else "text"
-        return reason_text(names[position], kind, compared, typical, 1.0 if raises else -1.0, descriptions, likelihood)
-
-    result = []
-    for row in range(len(parts)):
-        part = parts[row]
-        first = _distinct(part, by_stem[row], groups)
-        order = np.argsort(-np.abs(part), kind="stable")[: TOP_REASONS + 3]
-        picked = (first + [int(i) for i in order if part[i] != 0 and i not in first])[:TOP_REASONS]
-        entries = [
-            {
-                "feature": "base",
-                "value": None,
-                "contribution": base,
-                "text": f"The typical {likelihood} before any reason",
-            }
-        ]
-        texts = []
-        for position in picked:
-            value, compared = shown[position][0][row], shown[position][1][row]
-            text = words(position, value, compared, bool(part[position] > 0))
-            texts.append(text)
-            entries.append(
-                {"feature": names[position], "value": value, "contribution": float(part[position]), "text": text}
-            )
-        rest = float(odds[row] - sum(entry["contribution"] for entry in entries))
-        entries.append({"feature": "other", "value": None, "contribution": rest, "text": "Everything else together"})
-        texts += [f"Nothing {'else ' if texts else ''}stands out: a typical {likelihood}"] * 3
-        result.append(
-            {
-                "reasons": json.dumps(entries, ensure_ascii=False),
-                "reason_1": texts[0],
-                "reason_2": texts[1],
-                "reason_3": texts[2],
-            }
-        )
-    return result
-
-
-def _distinct(part: np.ndarray, by_stem: np.ndarray, groups: np.ndarray) -> list[int]:
-    """The strongest feature of each of the three strongest sources.
-
-    A source counts with the sum of its features: two windows of one measure that pull apart cancel out.
-    """
-    chosen = []
-    for group in np.argsort(-np.abs(by_stem), kind="stable")[:3]:
-        if by_stem[group] == 0:
-            break
-        members = np.flatnonzero(groups == group)
-        chosen.append(int(members[np.argmax(part[members] * np.sign(by_stem[group]))]))
-    return chosen
-
-
-def _values(frame: pl.DataFrame, name: str, column: dict | None, as_of: str | None) -> tuple[list, list]:
-    """A column's values for JSON, and as compared in words (days before as_of for dates); None where missing."""
-    if name not in frame.columns:
-        nothing = [None] * frame.height
-        return nothing, nothing
-    values = frame[name]
-    kind = column["kind"] if column else "text"
-    if kind in ("category", "text"):
-        texts = values.cast(pl.String, strict=False).str.strip_chars().replace("", None).to_list()
-        return texts, texts
-    numbers = as_numbers(values)
-    if kind == "date":
-        reference = as_numbers(frame[as_of]) if as_of in frame.columns else (column or {}).get("reference_day", 0.0)
-        written = values.cast(pl.String, strict=False).to_list()
-        return written, (reference - numbers).to_list()
-    plain = [int(each) if each is not None and each == int(each) else each for each in numbers.to_list()]
-    if kind == "boolean":
-        plain = [None if each is None else bool(each) for each in plain]
-    return plain, plain

@@ -1,7 +1,11 @@
 """What a prediction is asked: plain values, the same in YAML, in a stored model and in a test."""
 
 import re
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from fnmatch import fnmatchcase
+
+from pipelines.learning.wording import check_template
 
 RISK = re.compile(r"churn|leav|cancel|default|fraud|late|lost|escalat|complain", re.IGNORECASE)
 TASKS = ("yes_no", "classes")
@@ -41,6 +45,13 @@ class PredictionSpec:
     """A model whose probabilities are further off than this (beyond sampling noise) is not kept."""
     likelihood_word: str | None = None
     """What a reason raises or lowers: "risk" or "chance"; guessed from the name when None."""
+    templates: dict[str, str] = field(default_factory=dict)
+    """Column → how its reason is told: "no login for {value} days" (also {typical}); the direction is added."""
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    """Name → columns by prefix or pattern (`usage`, `*_count_*`); their contributions are summed in `points_<name>`.
+
+    The first group that a column matches has it; columns of no group are in `points_other`.
+    """
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -54,11 +65,39 @@ class PredictionSpec:
             raise ValueError(f"{self.name}: horizon_days is {self.horizon_days}; give days after as_of, zero or more.")
         if self.min_rows < 1 or self.min_positives < 1 or self.step_days < 1:
             raise ValueError(f"{self.name}: min_rows, min_positives and step_days must be at least 1.")
+        for column, template in self.templates.items():
+            if problem := check_template(template):
+                raise ValueError(f"{self.name}: the template of {column!r}, {template!r}, cannot be used: {problem}.")
+        for group, patterns in self.groups.items():
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", group) or group == "other":
+                raise ValueError(
+                    f"{self.name}: a group cannot be called {group!r}: it names a column, points_<group>, so use "
+                    "lower-case letters, digits and _ (`other` is taken by the columns of no group)."
+                )
+            if isinstance(patterns, str) or not patterns or not all(patterns):
+                raise ValueError(f"{self.name}: the group {group!r} needs a list of column prefixes or patterns.")
+        object.__setattr__(self, "groups", {group: list(patterns) for group, patterns in self.groups.items()})
 
     @property
     def likelihood(self) -> str:
         """The word that reasons use for the probability."""
         return self.likelihood_word or ("risk" if RISK.search(f"{self.name} {self.target}") else "chance")
+
+    def groups_of(self, columns: Sequence[str]) -> list[str]:
+        """The group of every column; `other` for those of none."""
+        return [
+            next((group for group, patterns in self.groups.items() if any(_matches(c, p) for p in patterns)), "other")
+            for c in columns
+        ]
+
+    def unmatched_patterns(self, columns: Sequence[str]) -> list[str]:
+        """Patterns of the groups that none of these columns matches, as `group: pattern`."""
+        return [
+            f"{group}: {pattern}"
+            for group, patterns in self.groups.items()
+            for pattern in patterns
+            if not any(_matches(column, pattern) for column in columns)
+        ]
 
     def to_state(self) -> dict:
         """As plain values, for storage."""
@@ -72,3 +111,7 @@ class PredictionSpec:
         if unknown:
             raise ValueError(f"The stored spec has fields that this version does not know: {', '.join(unknown)}.")
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in state.items()})
+
+
+def _matches(column: str, pattern: str) -> bool:
+    return fnmatchcase(column, pattern if set("*?[") & set(pattern) else pattern + "*")

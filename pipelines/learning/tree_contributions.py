@@ -3,15 +3,16 @@
 A contribution is the column's Shapley value in the game whose worth is the tree's expectation, given the columns that
 are known, by the training rows' paths (Lundberg et al., 2020, "From local explanations to global understanding with
 explainable AI for trees"). What a row contributes depends on nothing but its decisions at the tree's nodes, so we
-tabulate it once per model (Yang, 2021, "Fast TreeSHAP", does so per leaf): for a part of a tree with at most `MOST_BITS`
-nodes, the conditions on the path to it included, there are at most 256 patterns of decisions. Scoring is then comparing,
-and looking up. The weights of the Shapley sum are an integral over [0, 1] of a polynomial (as in Yu et al., 2022,
-"Linear TreeShap"), for which Gauss-Legendre quadrature is exact.
+tabulate it once per model (Yang, 2021, "Fast TreeSHAP", does so per leaf): a part of a tree with at most `MOST_BITS`
+nodes, the conditions on the path to it included, has at most 256 patterns of decisions. Scoring is then comparing, and
+looking up. The weights of the Shapley sum are an integral over [0, 1] of a polynomial (as in Yu et al., 2022, "Linear
+TreeShap"), for which Gauss-Legendre quadrature is exact.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -150,7 +151,8 @@ def _shapley(holds: np.ndarray, shares: np.ndarray, starts: np.ndarray, values: 
     """Contribution of every column on the paths of some leaves (conditions × patterns, float64).
 
     `holds`: is the column's condition on the path met (conditions × patterns, bool; a leaf's conditions are
-    neighbours); `shares`: of the training rows that meet it; `starts`: each leaf's first condition; `values`: its value.
+    neighbours); `shares`: of the training rows that meet it; `starts`: each leaf's first condition; `values`: what each
+    leaf says.
     """
     sizes = np.diff(np.append(starts, len(holds)))
     leaf = np.repeat(np.arange(len(starts)), sizes)
@@ -235,7 +237,7 @@ def _splits(trees: list[dict[str, str]]) -> tuple[list[_Split], list[np.ndarray]
     starts = np.append(np.flatnonzero(changed), len(order))
     tree_of = np.repeat(np.arange(len(trees)), sizes)
     splits = []
-    for first, last in zip(starts[:-1], starts[1:], strict=True):
+    for first, last in pairwise(starts.tolist()):
         some = order[first:last]
         one = some[0]
         members = None
@@ -246,8 +248,8 @@ def _splits(trees: list[dict[str, str]]) -> tuple[list[_Split], list[np.ndarray]
                 column=int(column[one]),
                 is_zero_missing=bool(is_zero_missing[one]),
                 is_nan_left=bool(is_nan_left[one]),
-                first=int(first),
-                last=int(last),
+                first=first,
+                last=last,
                 thresholds=threshold[some],
                 members=members,
             )

@@ -1,12 +1,23 @@
 """Reasons in words: "Logins in the last 7 days: 3, usually 12 (raises the risk)"."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from string import Formatter
 
 WINDOW = re.compile(r"_(\d+)d(?=_|$)")
-PARENTS = {"person_": "the person's ", "account_": "the company's "}
+PARENTS = {"person_": "person", "account_": "company"}
+"""Whose features come along under this prefix, and what people call the owner."""
 AGGREGATES = re.compile(r"_(?:sum|count|avg|average|min|max|median|distinct|rate|ever)(?=_|$)")
+AGGREGATED = re.compile(r"(.+?)_(sum|count|avg|average|min|max|median)_(?:(\d+)d_vs_(\d+)d|(\d+)d|ever)(?:_(.+))?$")
+AGGREGATE_WORDS = {"avg": "average ", "average": "average ", "min": "lowest ", "max": "highest ", "median": "median "}
+RECENCY = re.compile(r"days since (?:(?:the )?(last|latest|first) )?(.+)$", re.IGNORECASE)
+NO_NOUN = re.compile(
+    r"(?:days since|number of|average|what|where|when|whether|how|the|an?|at|is|has|was)\b|.*[,:(]", re.IGNORECASE
+)
+"""Descriptions that "no ... on record" and "the company's ..." cannot go with."""
+PLACEHOLDERS = ("value", "typical")
+LONG_AGO_DAYS = 730
 
 
 def stem(feature: str) -> str:
@@ -31,34 +42,34 @@ def humanise(feature: str) -> str:
     """A column name as words, where nobody has described it.
 
     >>> humanise("tickets_count_28d"), humanise("custom_industry_segment__c"), humanise("usage_logins_sum_7d_vs_28d")
-    ('Tickets count in the last 28 days', 'Industry segment', 'Usage logins sum in the last 7 days against the last 28
-    days')
+    ('Tickets in the last 28 days', 'Industry segment', 'Usage logins per day, last 7 days against last 28')
     """
-    name = re.sub(r"__c$", "", feature.strip())
-    name = name.removeprefix("custom_")
-    owner = ""
-    for prefix, words in PARENTS.items():
-        if name.startswith(prefix) and len(name) > len(prefix):
-            owner, name = words, name.removeprefix(prefix).removeprefix("custom_")
-            break
-    against = re.search(r"_(\d+)d_vs_(\d+)d(?=_|$)", name)
-    if against:
-        first, second = against.groups()
-        name = name.replace(against.group(0), "") + f" in the last {first} days against the last {second} days"
+    prefix, name = _parent(feature)
+    name = re.sub(r"__c$", "", name.strip()).removeprefix("custom_")
+    aggregated = AGGREGATED.match(name)
+    if aggregated:
+        source, aggregate, short, long, days, rest = aggregated.groups()
+        which = f" with {_spaced(rest)}" if rest else ""
+        when = f" in the last {days} days" if days else " so far"
+        when = f" per day, last {short} days against last {long}" if short else when
+        words = AGGREGATE_WORDS.get(aggregate, "") + _spaced(source) + which + when
     else:
-        name = WINDOW.sub(lambda match: f" in the last {match.group(1)} days", name)
-    name = re.sub(r"_ever(?=_|$)", " so far", name)
-    words = re.sub(r"\s+", " ", re.sub(r"([a-z])([A-Z])", r"\1 \2", name.replace("_", " "))).strip()
-    return _capitalise(owner + words) if words else feature
+        words = _spaced(re.sub(r"_ever(?=_|$)", " so far", WINDOW.sub(r" in the last \1 days", name)))
+    if not words:
+        return feature
+    return _capitalise(f"the {PARENTS[prefix]}'s {_uncapitalise(words)}" if prefix else words)
 
 
 def describe_value(value: object, kind: str) -> str:
-    """A value as people write it: 1,234 · 0.35 · yes · 12 days ago."""
+    """A value as people write it: 1,234 · 0.35 · yes · 12 days ago · in 30 days."""
     if kind == "boolean":
         return "yes" if value else "no"
     if kind == "date":
         days = round(float(value))
-        return "today" if days == 0 else f"{abs(days):,} {_plural('day', abs(days))} {'ago' if days > 0 else 'ahead'}"
+        if days == 0:
+            return "today"
+        far = f"{abs(days) / 365.25:.1f} years" if abs(days) >= LONG_AGO_DAYS else _days(str(abs(days)))
+        return f"{far} ago" if days > 0 else f"in {far}"
     if kind == "number":
         return _number(float(value) + 0.0)  # -0 reads as 0
     text = " ".join(str(value).split())
@@ -75,19 +86,142 @@ def reason_text(
     contribution: float,
     descriptions: Mapping[str, str],
     likelihood: str,
+    template: str | None = None,
+    mentions: Sequence[str] = (),
 ) -> str:
-    """One reason. `value` None means missing; `typical` None means that there is nothing to compare with."""
-    words = _capitalise((descriptions.get(feature) or "").strip().rstrip(".")) or humanise(feature)
-    effect = f"({'raises' if contribution > 0 else 'lowers'} the {likelihood})"
-    if value is None:
-        return f"No {_uncapitalise(words)} on record {effect}"
-    shown = describe_value(value, kind)
-    if kind in ("number", "date") and typical is not None:
-        usual = describe_value(typical, kind)
-        comparison = ", as usual" if usual == shown else f", usually {usual}"
-    else:
-        comparison = ""
-    return f"{words}: {shown}{comparison} {effect}"
+    """One reason; see `reason_writer`."""
+    write = reason_writer(feature, kind, typical, descriptions, likelihood, template)
+    return write(value, contribution > 0, mentions)
+
+
+def reason_writer(
+    feature: str,
+    kind: str,
+    typical: object,
+    descriptions: Mapping[str, str],
+    likelihood: str,
+    template: str | None = None,
+) -> Callable[..., str]:
+    """How a column's reasons are told: a function of value, whether it raises, and the words that mattered in a text.
+
+    A value of None is missing (a date is given in days before as_of). `typical` None: there is nothing to compare with.
+    `template`: words to use instead where there is a value, such as "no login for {value} days".
+    """
+    clause = _clauses(feature, kind, typical, descriptions.get(feature) or "")
+    effects = (f" (lowers the {likelihood})", f" (raises the {likelihood})")
+    plain = "number" if kind == "date" else kind
+    usual = "unknown" if typical is None else describe_value(typical, plain)
+
+    def write(value: object, raises: bool, mentions: Sequence[str] = ()) -> str:
+        if template is None or value is None:
+            return clause(value, mentions) + effects[raises]
+        shown = _quoted(mentions) if mentions else describe_value(value, plain)
+        return _capitalise(template.format(value=shown, typical=usual)) + effects[raises]
+
+    return write
+
+
+def check_template(template: str) -> str | None:
+    """What is wrong with a template, in words; None if nothing is."""
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError as problem:
+        return f"its braces do not match ({problem})"
+    for _, name, form, conversion in parts:
+        if name is not None and (name not in PLACEHOLDERS or form or conversion):
+            return "its placeholders may be {value} and {typical} only"
+    return None if template.strip() else "it is empty"
+
+
+def _clauses(feature: str, kind: str, typical: object, description: str) -> Callable[[object, Sequence[str]], str]:
+    """The reason without its effect, as a function of value and mentions."""
+    prefix, name = _parent(feature)
+    label, words = _words(feature, kind, description)
+    lead = f"{label}: " if label else ""
+    start = _uncapitalise if label else _capitalise
+    recency = RECENCY.match(words) or (None if description else RECENCY.match(_spaced(name)))
+    if kind == "number" and recency:
+        which, event = recency.groups()
+        owner = PARENTS.get(prefix, "")
+        return _recency(f"{_capitalise(owner)}: " if owner and owner not in event else "", which, event, typical)
+    words = lead + start(words)
+    is_noun = kind != "boolean" and kind != "date" and not label and not NO_NOUN.match(words)
+    missing = f"No {_uncapitalise(words)} on record" if is_noun else f"{words}: unknown"
+    usual = describe_value(typical, kind) if typical is not None and kind in ("number", "date") else None
+    verb = "mention" if re.search(r"[^s]s$", words) else "mentions"
+
+    def say(value: object, mentions: Sequence[str]) -> str:
+        if value is None:
+            return missing
+        if mentions:
+            return f"{words} {verb} {_quoted(mentions)}"
+        shown = describe_value(value, kind)
+        return f"{words}: {shown}{_comparison(shown, usual)}"
+
+    return say
+
+
+def _recency(lead: str, which: str | None, event: str, typical: object) -> Callable[[object, Sequence[str]], str]:
+    """Reasons of a "days since": "No visit for 23 days, usually 2", "Last visit 3 days ago, usually 38"."""
+    usual = None if typical is None else describe_value(typical, "number")
+    start = str if lead else _capitalise
+    happened = f"{which.lower()} {event}" if which else event
+
+    def say(value: object, mentions: Sequence[str]) -> str:
+        if value is None:
+            return lead + start(f"no {event} on record" if which else f"days since {event}: unknown")
+        shown = describe_value(value, "number")
+        is_quiet = which and which.lower() != "first" and shown != "0" and shown != usual
+        if is_quiet and (typical is None or value > typical):
+            clause = f"no {event} for {_days(shown)}"
+        else:
+            clause = f"{happened} today" if shown == "0" else f"{happened} {_days(shown)} ago"
+        return lead + start(clause) + _comparison(shown, usual)
+
+    return say
+
+
+def _comparison(shown: str, usual: str | None) -> str:
+    if usual is None:
+        return ""
+    return ", as usual" if usual == shown else f", usually {usual}"
+
+
+def _words(feature: str, kind: str, description: str) -> tuple[str, str]:
+    """Whose it is, where that must be said in front, and what it is called."""
+    prefix, name = _parent(feature)
+    words = description.strip().rstrip(".").strip()
+    if not words:
+        if kind == "date":
+            name = re.sub(r"_(?:date|at|on)$", "", name)
+        if kind == "boolean":
+            name = re.sub(r"^(?:is|has|was)_", "", name)
+        return "", humanise(prefix + name)
+    owner = re.match(rf"(?:{prefix.rstrip('_')}|{PARENTS.get(prefix, '')}): ", words, re.IGNORECASE) if prefix else None
+    if owner:
+        words = words[owner.end() :]
+    words = re.sub(r"^custom field ", "", words, flags=re.IGNORECASE)
+    if kind == "boolean":
+        words = re.sub(r"^whether ", "", words, flags=re.IGNORECASE)
+    if not owner:
+        return "", words
+    if kind == "boolean" or NO_NOUN.match(words):
+        return "" if PARENTS[prefix] in words.lower() else _capitalise(PARENTS[prefix]), words
+    return "", f"the {PARENTS[prefix]}'s {_uncapitalise(words)}"
+
+
+def _parent(feature: str) -> tuple[str, str]:
+    """The prefix of a feature that comes from a parent, and the rest of its name."""
+    prefix = next((each for each in PARENTS if feature.startswith(each) and len(feature) > len(each)), "")
+    return prefix, feature.removeprefix(prefix)
+
+
+def _spaced(name: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"([a-z])([A-Z])", r"\1 \2", name.replace("_", " "))).strip()
+
+
+def _quoted(words: Sequence[str]) -> str:
+    return ", ".join(f"“{word}”" for word in words)
 
 
 def _number(value: float) -> str:
@@ -98,8 +232,8 @@ def _number(value: float) -> str:
     return f"{value:.3g}" if abs(value) >= 1e-3 else f"{value:.1g}"
 
 
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else word + "s"
+def _days(shown: str) -> str:
+    return f"{shown} day" if shown == "1" else f"{shown} days"
 
 
 def _capitalise(words: str) -> str:
