@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 STRENGTHS = (0.003, 0.03, 0.3, 3.0)
 """Inverse regularisation of the logistic candidates; chosen out of sample."""
 MOST_TREES = 500
-PATIENCE = 25
+PATIENCE = 30
 FEWEST_TREES = 10
 BOOSTING = {
     "boosting, small trees": {"num_leaves": 7, "lambda_l2": 5.0},
     "boosting, large trees": {"num_leaves": 24, "lambda_l2": 20.0},
 }
-FEATURE_SHARE = 0.3
+FEATURE_SHARE = 0.5
 """Share of the columns that a tree may use; not fewer than `FEWEST_FEATURES`."""
 FEWEST_FEATURES = 5
 DENSE_TERMS = 300
@@ -104,8 +104,13 @@ def fit_logistic_path(
         }
 
 
-def boosting_data(rows: Rows, target: np.ndarray, weights: np.ndarray) -> "lightgbm.Dataset":
-    """Binned rows that several settings and folds share.
+def boosting_data(
+    rows: Rows,
+    target: np.ndarray,
+    weights: np.ndarray | None = None,
+    reference: "lightgbm.Dataset | None" = None,
+) -> "lightgbm.Dataset":
+    """Binned rows that several settings share; validation rows are binned as those of `reference`.
 
     Categories go in as numbers, by the rank of their frequency: trees cut them where that helps, and unlike with sets of
     levels there is nothing to learn by heart.
@@ -125,6 +130,7 @@ def boosting_data(rows: Rows, target: np.ndarray, weights: np.ndarray) -> "light
             "feature_pre_filter": False,
         },
         free_raw_data=False,
+        reference=reference,
     ).construct()
 
 
@@ -144,7 +150,7 @@ def fit_boosting(
         "objective": "binary",
         "metric": "binary_logloss" if validation is not None else "None",
         **BOOSTING[setting],
-        "learning_rate": 0.1,
+        "learning_rate": 0.07,
         "feature_fraction": max(FEATURE_SHARE, min(1.0, FEWEST_FEATURES / columns)),
         "min_data_in_leaf": int(min(60, max(5, size // 100))),
         "deterministic": True,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pipelines.learning.leaks import Finding
 from pipelines.learning.scoring import FittedPrediction
 
 SPLITS = {
@@ -25,6 +26,7 @@ def write_card(
     figures: dict,
     candidates: Sequence[dict],
     dropped: Sequence[tuple[str, str]],
+    findings: Sequence[Finding],
     notes: Sequence[str],
     kept: bool,
     reason: str,
@@ -42,9 +44,10 @@ def write_card(
         _data(model, figures),
         f"## How good, on {figures['n_test']:,} test rows ({SPLITS[figures['split']]})",
         _table(["figure", "value", "how to read it"], [[t, f"{figures[k]:.4f}", w] for k, t, w in FIGURES]),
-        "### By tenth of the score",
-        _table(list(figures["deciles"][0]), [list(row.values()) for row in figures["deciles"]]),
     ]
+    for title, rows in (("### By tenth of the score", figures["deciles"]), ("### By class", figures.get("classes"))):
+        if rows:
+            parts += [title, _table(list(rows[0]), [list(row.values()) for row in rows])]
     if figures["segments"]:
         segments = figures["segments"]
         parts += ["### By segment", _table(list(segments[0]), [list(row.values()) for row in segments])]
@@ -52,10 +55,10 @@ def write_card(
         "## What moves the estimate most",
         _table(
             ["column", "mean contribution to the log-odds, either way"],
-            [list(row.values()) for row in figures["strongest"]],
+            [[row["column"], row["strength"]] for row in figures["drivers"]],
         ),
         "## Candidates",
-        "Chosen by log loss on validation rows that no candidate had seen; the best of each family then met the test.",
+        "Chosen by log loss on validation rows that no candidate had seen; the chosen one then met the test.",
         _table(
             ["candidate", "log loss, validation", "log loss, test", "AUC, test", "chosen"],
             [
@@ -65,6 +68,7 @@ def write_card(
         ),
         f"## Columns used: {len(model.encoding.names)}, dropped: {len(dropped)}",
         _table(["dropped", "why"], [list(pair) for pair in dropped]) if dropped else "None was dropped.",
+        *_suspects(figures["suspects"], figures, findings),
         "## Limits",
         "\n".join(f"- {limit}" for limit in _limits(model, figures, kept, calibrated_on)),
         f"Data fingerprint `{model.fingerprint[:16]}`, code `{model.code_version}`.",
@@ -72,13 +76,25 @@ def write_card(
     return "\n\n".join(parts) + "\n"
 
 
+def _suspects(suspects: Sequence[dict], figures: dict, findings: Sequence[Finding]) -> list[str]:
+    """Columns that may have been written after the outcome, and what the model is worth without them."""
+    parts = [f"- {finding.reason}" for finding in findings if not finding.column and finding.grade == "suspect"]
+    parts += [
+        f"- `{row['column']}`: {row['reason']} Without it: AUC {row['auc_without']:.3f} instead of {figures['auc']:.3f}."
+        for row in suspects
+    ]
+    return ["## To be asked", "\n".join(parts)] if parts else []
+
+
 def _data(model: FittedPrediction, figures: dict) -> str:
     lines = [
-        f"- {figures['n_rows']:,} rows with a known answer, {figures['n_positive']:,} yes, "
-        f"of {figures['n_entities']:,} entities"
+        f"- {figures['n_rows']:,} rows with a known answer, "
+        + (f"{figures['n_positive']:,} yes, " if "n_positive" in figures else f"{len(model.classes)} classes, ")
+        + f"of {figures['n_entities']:,} entities"
     ]
     if "fit_from" in figures:
-        lines.append(f"- one snapshot about every {figures['step_days']} days (closer ones overlap)")
+        if figures["step_days"]:
+            lines.append(f"- one snapshot about every {figures['step_days']} days (closer ones overlap)")
         lines.append(
             f"- learnt from {figures['n_fit']:,} rows, {figures['fit_from']} to {figures['fit_until']}; judged on "
             f"{figures['n_test']:,} rows, {figures['test_from']} to {figures['test_until']}"
@@ -99,9 +115,11 @@ def _limits(model: FittedPrediction, figures: dict, kept: bool, calibrated_on: s
         "The model that scores was refitted on all rows, and calibrated on what its forerunners said about rows "
         "that they had not seen; it has more recent data than the figures show, and no figures of its own.",
         "Reasons say what moved this model's estimate, not what causes the outcome.",
-        f"Extreme rates rest on few cases: the test has {figures['n_test_entities_positive']:,} entities with a yes.",
         "Columns that were empty in the training period are not used until they have history.",
     ]
+    if "n_test_entities_positive" in figures:
+        rest = f"the test has {figures['n_test_entities_positive']:,} entities with a yes."
+        limits.append(f"Extreme rates rest on few cases: {rest}")
     if figures["split"] != "time":
         limits.insert(0, "Not judged out of time: the figures do not show what change over time does to it.")
     if not kept:

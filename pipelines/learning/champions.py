@@ -67,7 +67,9 @@ def against_champion(
     )
     if difference < -NOISE * error:
         return True, f"Kept: better than the champion, {compared}."
-    words = "worse than the champion" if difference > NOISE * error else "not better than the champion by more than noise"
+    words = (
+        "worse than the champion" if difference > NOISE * error else "not better than the champion by more than noise"
+    )
     return False, f"Refused: {words}, {compared}; the champion stays."
 
 
@@ -97,7 +99,7 @@ def _refit_champion(
     columns = [Column(column["name"], column["kind"]) for column in champion.encoding.columns]
     columns += [Column(name, "text") for name in texts]
     columns = [column for column in columns if column.name in training.frame.columns]
-    parts = tuple((weight, _settings(learner)) for weight, learner in champion.learners)
+    parts = _parts(champion)
     if parts == challenger.parts and set(columns) == set(challenger.columns):
         return None
     recipe = Recipe("champion", parts, tuple(columns))
@@ -109,10 +111,16 @@ def _refit_champion(
     return calibrated(calibration, _margin_of(recipe, training, split.train, split.test, spec, seed, num_threads))
 
 
-def _settings(learner: dict) -> dict:
-    """What a learner was fitted with."""
-    first = learner["learners"][0] if learner["kind"] == "per_class" else learner
-    return {key: first[key] for key in SETTINGS if key in first}
+def _parts(champion: FittedPrediction) -> tuple[tuple[float, dict], ...]:
+    """Weights and settings that the champion was fitted with; the learners of a bag are one part."""
+    parts: list[tuple[float, dict]] = []
+    for weight, learner in champion.learners:
+        first = learner["learners"][0] if learner["kind"] == "per_class" else learner
+        settings = {key: first[key] for key in SETTINGS if key in first}
+        if parts and parts[-1][1] == settings:
+            weight += parts.pop()[0]
+        parts.append((weight, settings))
+    return tuple(parts)
 
 
 def _margin_of(

@@ -12,7 +12,7 @@ import polars as pl
 from pipelines.learning import evaluation
 from pipelines.learning.calibration import calibrated, fit_calibration
 from pipelines.learning.columns import as_numbers
-from pipelines.learning.scoring import FittedPrediction, encode_for, log_odds
+from pipelines.learning.scoring import FittedPrediction, encode_for, strengths
 from pipelines.learning.selection import Recipe, Tried, fit_parts, mixed_margins
 from pipelines.learning.specs import PredictionSpec
 from pipelines.learning.splitting import Split
@@ -115,7 +115,7 @@ def drivers(model: FittedPrediction, frame: pl.DataFrame, target: np.ndarray) ->
     """
     step = max(1, len(frame) // DRIVER_ROWS)
     frame, target = frame[::step], target[::step]
-    parts = log_odds(model, frame)[1]
+    parts = strengths(model, frame)
     size = np.abs(parts).mean(axis=0) if len(parts) else np.zeros(parts.shape[1])
     kinds = {column["name"]: column["kind"] for column in model.encoding.columns}
     found = []
@@ -142,7 +142,9 @@ def _effects(values: pl.Series, kind: str, part: np.ndarray, target: np.ndarray,
         known = numbers[~np.isnan(numbers)]
         edges = np.unique(np.quantile(known, np.linspace(0, 1, EFFECT_BINS + 1)[1:-1])) if len(known) else np.zeros(0)
         codes = np.where(np.isnan(numbers), -1, np.searchsorted(edges, numbers))
-        labels = {code: _range(known[np.searchsorted(edges, known) == code], kind) for code in np.unique(codes[codes >= 0])}
+        labels = {
+            code: _range(known[np.searchsorted(edges, known) == code], kind) for code in np.unique(codes[codes >= 0])
+        }
     else:
         words = values.cast(pl.String)
         levels = words.drop_nulls().value_counts(sort=True)[values.name].head(EFFECT_BINS + 1).sort().to_list()
@@ -194,7 +196,9 @@ def by_segment(values: pl.Series, name: str, target: np.ndarray, probability: np
                 "predicted_rate": float(probability[mine].mean()),
                 "auc": auc,
                 "log_loss": evaluation.log_loss(target[mine], probability[mine]),
-                "warning": f"ranks much worse here than overall (AUC {auc:.2f} against {whole:.2f})" if is_worse else "",
+                "warning": f"ranks much worse here than overall (AUC {auc:.2f} against {whole:.2f})"
+                if is_worse
+                else "",
             }
         )
     return rows

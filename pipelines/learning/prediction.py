@@ -112,7 +112,9 @@ def fit_prediction(
         )
         say(f"{spec.name}: {len(split.train):,} rows to learn from, {len(split.test):,} to judge on")
         tried = try_candidates(training, split, columns, spec, seed, num_threads, say)
-        return _fit(training, split, tried, dropped, findings, spec, descriptions or {}, champion, seed, num_threads, say)
+        return _fit(
+            training, split, tried, dropped, findings, spec, descriptions or {}, champion, seed, num_threads, say
+        )
 
 
 def _fit(
@@ -147,7 +149,7 @@ def _fit(
         spec=spec,
         encoding=final_encoding,
         learners=final,
-        platt=fit_calibration(np.concatenate([said, margin]), np.concatenate([answers, training.target[test]])),
+        calibration=fit_calibration(np.concatenate([said, margin]), np.concatenate([answers, training.target[test]])),
         method=recipe.name,
         classes=training.classes,
         metrics=figures,
@@ -159,7 +161,11 @@ def _fit(
     )
     figures["drivers"] = drivers(model, training.frame[test], training.target[test])
     figures["suspects"] = [
-        {"column": finding.column, "reason": finding.reason, **without(finding.column, training, split, tried, spec, seed)}
+        {
+            "column": finding.column,
+            "reason": finding.reason,
+            **without(finding.column, training, split, tried, spec, seed),
+        }
         for finding in findings
         if finding.grade == "suspect"
     ]
@@ -209,14 +215,22 @@ def _gates(figures: dict, spec: PredictionSpec) -> tuple[str, bool, str]:
     """Verdict, whether the model may score, and why."""
     gain, error = figures["gain_over_base_rate"], figures["gain_error"]
     if not gain > SURE * error or not figures["auc"] > 0.5:
-        return "no_signal", False, (
-            f"Refused: no better than the base rate by more than noise (log loss {gain:+.4f} better, noise {error:.4f}; "
-            f"AUC {figures['auc']:.3f})."
+        return (
+            "no_signal",
+            False,
+            (
+                f"Refused: no better than the base rate by more than noise (log loss {gain:+.4f} better, noise {error:.4f}; "
+                f"AUC {figures['auc']:.3f})."
+            ),
         )
     limit = spec.max_calibration_error + figures["calibration_noise"]
     if figures["calibration_error"] > limit:
-        return "ok", False, (
-            f"Refused: predicted and observed rates differ by {figures['calibration_error']:.3f} on average "
-            f"(limit {limit:.3f})."
+        return (
+            "ok",
+            False,
+            (
+                f"Refused: predicted and observed rates differ by {figures['calibration_error']:.3f} on average "
+                f"(limit {limit:.3f})."
+            ),
         )
     return "ok", True, f"Kept: the first model, AUC {figures['auc']:.3f} on the test."

@@ -31,6 +31,9 @@ from pipelines.learning.training import Training, enough_rows
 
 SELECTION_ROWS = 60_000
 """Candidates are compared on so many rows at most; the one that is chosen learns from all."""
+BAG = 2
+BAGGED_ROWS = 20_000
+"""Up to so many rows a booster is the mean of `BAG` with other draws of columns: it varies less, and costs little."""
 MIX_STEPS = 4
 WORTH_A_PART = 2e-4
 """Log loss (nats) that a further part of a mix must gain: below that it only costs time."""
@@ -107,14 +110,20 @@ def fit_parts(
     chosen, weights = enough_rows(training.target, rows, seed)
     encoding, encoded = encoded_part(training, chosen, recipe.columns, spec)
     target = training.target[chosen]
-    threads = max(1, num_threads // len(recipe.parts))
+    parts = [
+        (weight / bag, settings, seed + number)
+        for weight, settings in recipe.parts
+        for bag in [BAG if settings["kind"] == "boosting" and len(chosen) <= BAGGED_ROWS else 1]
+        for number in range(bag)
+    ]
+    threads = max(1, num_threads // len(parts))
     with ThreadPoolExecutor(max_workers=num_threads) as pool:
         jobs = [
-            pool.submit(_fit, settings, encoded, target, weights, training, seed, threads)
-            for _, settings in recipe.parts
+            pool.submit(_fit, settings, encoded, target, weights, training, part_seed, threads)
+            for _, settings, part_seed in parts
         ]
         learners = [job.result() for job in jobs]
-    return encoding, [(weight, learner) for (weight, _), learner in zip(recipe.parts, learners, strict=True)]
+    return encoding, [(weight, learner) for (weight, _, _), learner in zip(parts, learners, strict=True)]
 
 
 def mixed_margins(learners: Sequence[tuple[float, dict]], rows: Rows, num_threads: int = 2) -> np.ndarray:
@@ -177,7 +186,7 @@ class _Part:
 
         def fit(target: np.ndarray, answers: np.ndarray) -> dict:
             data = boosting_data(self.rows, target, self.weights)
-            validation = data.create_valid(self.unseen.matrix, label=answers.astype(np.float32))
+            validation = boosting_data(self.unseen, answers, reference=data)
             return fit_boosting(data, setting, seed, 1, validation)
 
         learner = per_class(fit, self.classes, self.target, self.answers)
@@ -252,7 +261,9 @@ def _with_mix(
         loss, shares, margin = min(mixes, key=lambda mix: mix[:2])
         if loss < best:
             parts = tuple(
-                (share / MIX_STEPS, recipes[name].parts[0][1]) for share, name in zip(shares, names, strict=True) if share
+                (share / MIX_STEPS, recipes[name].parts[0][1])
+                for share, name in zip(shares, names, strict=True)
+                if share
             )
             recipes = {**recipes, "mix": Recipe("mix", parts, recipes[names[0]].columns)}
             said = {**said, "mix": margin}
@@ -268,4 +279,3 @@ def _some(rows: np.ndarray, share: float, training: Training, seed: int) -> np.n
     clusters = training.clusters[rows]
     entities = np.random.default_rng(seed).permutation(int(training.clusters.max()) + 1)
     return rows[np.argsort(entities[clusters], kind="stable")[:most]]
-
