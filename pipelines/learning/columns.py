@@ -7,16 +7,13 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from pipelines.learning.evaluation import auc
+from pipelines.learning.leaks import find_leaks
 from pipelines.learning.specs import PredictionSpec
 
-LEAK_AUC = 0.98
-LEAK_ROWS = 8_000
 ID_NAME = re.compile(r"(?:^|[_\s])(?:id|key|number|no|nr|uuid|guid)$", re.IGNORECASE)
 ID_SHARE = 0.95
 MOST_LEVELS = 40
 FEWEST_ENTITIES = 5
-FEWEST_ENTITIES_LEAK = 10
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,6 @@ def choose_columns(
     """
     columns: list[Column] = []
     dropped: list[tuple[str, str]] = []
-    sample = _leak_sample(target, clusters, seed)
     own = {spec.entity_key, spec.target, spec.as_of}
     for name in frame.columns:
         if name in own:
@@ -84,12 +80,13 @@ def choose_columns(
             dropped.append((name, "excluded by the spec"))
             continue
         kind, reason = _judge(frame[name], clusters, spec)
-        if reason is None:
-            reason = _leak(frame[name], kind, target, clusters, sample)
         if reason is not None:
             dropped.append((name, reason))
         else:
             columns.append(Column(name, kind))
+    leaky = {f.column: f.reason for f in find_leaks(frame, columns, target, clusters, seed) if f.grade == "leaky"}
+    dropped += [(column.name, f"leak: {leaky[column.name]}") for column in columns if column.name in leaky]
+    columns = [column for column in columns if column.name not in leaky]
     dropped += [
         (name, "text column of the spec that the table does not have") for name in spec.text if name not in frame
     ]
@@ -139,74 +136,6 @@ def _judge(values: pl.Series, clusters: np.ndarray, spec: PredictionSpec) -> tup
     if kind == "number" and values.dtype == pl.String and distinct >= ID_SHARE * entities and ID_NAME.search(name):
         return "", f"id-like: {distinct:,} distinct values among {entities:,} entities"
     return kind, None
-
-
-def _leak_sample(target: np.ndarray, clusters: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers of two halves without a common entity."""
-    generator = np.random.default_rng(seed)
-    half = generator.integers(0, 2, size=int(clusters.max()) + 1)[clusters]
-    chosen = np.sort(generator.permutation(len(target))[:LEAK_ROWS])
-    return chosen[half[chosen] == 0], chosen[half[chosen] == 1]
-
-
-def _leak(
-    values: pl.Series, kind: str, target: np.ndarray, clusters: np.ndarray, sample: tuple[np.ndarray, np.ndarray]
-) -> str | None:
-    """Why this column alone knows the answer too well, or None.
-
-    Bins of the column (and one for "missing") get their rate of yes in one half of the entities; the AUC is measured in
-    the other.
-    """
-    missing = values.is_null().to_numpy()
-    reason = _leak_by_presence(missing, target, clusters)
-    if reason is not None or kind == "text":
-        return reason
-    learn, judge = sample
-    if not (0 < target[judge].sum() < len(judge) and 0 < target[learn].sum() < len(learn)):
-        return None
-    if kind == "category":
-        top = values.drop_nulls().value_counts(sort=True)[values.name].head(MOST_LEVELS).to_list()
-        codes = values.replace_strict(top, range(1, len(top) + 1), default=len(top) + 1, return_dtype=pl.Int64)
-        bins = np.where(missing, 0, codes.fill_null(0).to_numpy())
-    else:
-        numbers = as_numbers(values).to_numpy()
-        known = numbers[learn][~missing[learn]]
-        edges = np.unique(np.quantile(known, np.linspace(0.05, 0.95, 19))) if len(known) else np.array([])
-        bins = np.where(missing, 0, 1 + np.searchsorted(edges, np.where(missing, 0, numbers)))
-        in_judge = judge[~missing[judge]]
-        if len(in_judge) == len(judge):
-            raw = auc(target[judge], numbers[judge])
-            if max(raw, 1 - raw) >= LEAK_AUC:
-                return f"leak: alone it predicts the outcome with AUC {max(raw, 1 - raw):.3f}"
-    size = int(bins.max()) + 1
-    hits = np.bincount(bins[learn], weights=target[learn], minlength=size)
-    rows = np.bincount(bins[learn], minlength=size)
-    rate = (hits + target[learn].mean()) / (rows + 1)
-    measured = auc(target[judge], rate[bins[judge]])
-    return f"leak: alone it predicts the outcome with AUC {measured:.3f}" if measured >= LEAK_AUC else None
-
-
-def _leak_by_presence(missing: np.ndarray, target: np.ndarray, clusters: np.ndarray) -> str | None:
-    """A column that is filled in (or left empty) only once the answer is known.
-
-    Where one of the two groups holds a single answer, and at the base rate that is no accident for so many entities.
-    For a group of only "no", half of all "no" must be in it and the base rate be ordinary: rare outcomes leave innocent
-    groups without a single yes.
-    """
-    base = float(target.mean())
-    if base in (0.0, 1.0):
-        return None
-    for group, words in ((~missing, "filled in"), (missing, "left empty")):
-        rows, hits = int(group.sum()), float(target[group].sum())
-        if rows == 0 or 0 < hits < rows:
-            continue
-        entities = len(np.unique(clusters[group]))
-        if hits == rows and entities >= FEWEST_ENTITIES_LEAK and entities * np.log(base) < np.log(1e-9):
-            return f"leak: {words} in {rows:,} rows, and the outcome is yes in all of them"
-        share = rows / float((target == 0).sum())
-        if hits == 0 and base >= 0.1 and share >= 0.5 and entities * np.log1p(-base) < np.log(1e-12):
-            return f"leak: {words} in {rows:,} rows, and the outcome is no in all of them"
-    return None
 
 
 def _bare(name: str) -> str:
