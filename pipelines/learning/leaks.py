@@ -9,7 +9,7 @@ Kaufman, Rosset and Perlich (2012), "Leakage in data mining: formulation, detect
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ ROWS = "(rows)"
 
 MOST_ROWS = 40_000
 MODEL_ROWS = 5_000
+MODEL_COLUMNS = 100
 TREES = 40
 MOST_LEVELS = 60
 MOST_BINS = 24
@@ -42,7 +43,7 @@ ANSWERING = 0.97
 EXACT = 0.99
 """AUC of a single column: hardly ever honest; never honest."""
 AS_GOOD_WITHOUT = 0.85
-"""Where the other columns explain this share of what all explain, the outcome is easy and the column no leak."""
+"""Where the others explain this share of what all explain, the outcome is easy to tell and the column no leak."""
 MOST_OF_IT = 0.5
 """A column that is this strong alone, and without which the model loses as much, is the answer."""
 TOO_GOOD = 0.75
@@ -51,6 +52,7 @@ HINGES = 0.3
 STRONG = 0.25
 STRONGER = 0.27
 """Strength (see `_Figures`) of a smooth score of AUC 0.82; of a column that is the outcome with one in five wrong."""
+FEW = 3
 FAR = 1.5
 FARTHER = 2.0
 NEAR_CERTAIN = 0.1
@@ -95,11 +97,13 @@ class _Bins:
 class _Figures:
     """What one column says about a yes-or-no outcome, every row judged by the rows of other entities.
 
-    `rate`: of yes, per row; `explained`: share of log loss; `strength`: the same if both answers were equally frequent,
-    so that it compares with other tables.
+    `yes`, `no`: rates of yes that the rows of this answer were given, and the share of its rows that got each;
+    `explained`: share of log loss; `strength`: the same if both answers were equally frequent, so that it compares with
+    other tables.
     """
 
-    rate: np.ndarray
+    yes: tuple[np.ndarray, np.ndarray]
+    no: tuple[np.ndarray, np.ndarray]
     explained: float
     strength: float
     auc: float
@@ -115,6 +119,9 @@ class _Question:
     base: float
     loss: float
     words: tuple[str, str]
+    draw: np.ndarray
+    """A hash by which rows are drawn and halved, so that their order does not matter."""
+    content: np.ndarray
 
     @property
     def odds(self) -> float:
@@ -143,18 +150,32 @@ def find_leaks(
     target, clusters = np.asarray(target, dtype=np.float64), np.asarray(clusters, dtype=np.int64)
     hashes = frame.select(names).hash_rows(seed).to_numpy()
     repeated = _repeated_rows(frame, names, hashes, target, clusters)
-    is_flat = len(np.unique(clusters)) == len(clusters)
+    is_flat = pl.Series(clusters).n_unique() == len(clusters)
     draw = hashes if is_flat else _mix(clusters, seed)
     if len(target) > MOST_ROWS:
         rows = _drawn(draw, MOST_ROWS)
-        frame, target, clusters, draw = frame.select(names).filter(rows), target[rows], clusters[rows], draw[rows]
+        frame, target, clusters = frame.select(names).filter(rows), target[rows], clusters[rows]
+        draw, hashes = draw[rows], hashes[rows]
         days = None if days is None else days[rows]
     bins = [_bin(frame[name], by_name[name].kind, days) for name in names]
+
+    def ask(answer: float, words: tuple[str, str]) -> _Question:
+        is_yes = (target == answer).astype(np.float64)
+        base = float(is_yes.mean())
+        loss = -(base * math.log(base) + (1 - base) * math.log(1 - base))
+        return _Question(is_yes, clusters, is_flat, base, loss, words, draw, hashes)
+
     classes, counts = np.unique(target, return_counts=True)
-    if len(classes) <= 2:
-        found = _find(bins, frame, _question(target == classes[-1], clusters, is_flat, ("yes", "no")), draw)
-        return [*found, *repeated]
-    return [*_find_by_class(bins, frame, target, classes, counts, clusters, is_flat, draw), *repeated]
+    if len(classes) < 2:
+        return repeated
+    if len(classes) == 2:
+        return [*_find(bins, frame, ask(classes[-1], ("yes", "no"))), *repeated]
+    most = np.lexsort((classes, -counts))[:MOST_CLASSES]
+    by_class = [
+        (counts[place] / len(target), _find(bins, frame, ask(classes[place], (f"class {classes[place]:g}", "another"))))
+        for place in most
+    ]
+    return [*_over_classes(by_class), *repeated]
 
 
 def key_leak(values: pl.Series, target: np.ndarray, clusters: np.ndarray) -> Finding | None:
@@ -213,7 +234,7 @@ def duplicate_clusters(frame: pl.DataFrame, columns: "Sequence[Column]", cluster
     return np.unique(merged, return_inverse=True)[1].astype(np.int64)
 
 
-def _find(bins: list[_Bins], frame: pl.DataFrame, question: _Question, draw: np.ndarray) -> list[Finding]:
+def _find(bins: list[_Bins], frame: pl.DataFrame, question: _Question) -> list[Finding]:
     """Column by column first; then, without what is leaky by itself, each against the others."""
     figures = {column.name: _judge(column, question) for column in bins if column.kind != "text"}
     leaky: dict[str, Finding] = {}
@@ -228,18 +249,15 @@ def _find(bins: list[_Bins], frame: pl.DataFrame, question: _Question, draw: np.
             found = key_leak(frame[column.name], question.target, question.clusters) or found
         if found is not None:
             (leaky if found.grade == "leaky" else suspect)[column.name] = found
-    rest = [column for column in bins if column.name in figures and column.name not in leaky]
+    judged = sorted((c for c in bins if c.name in figures), key=lambda c: (-figures[c.name].strength, c.name))
+    rest = [column for column in judged if column.name not in leaky]
     doubtful = [name for name, found in leaky.items() if "purity" in found.figures and figures[name].auc < EXACT]
     if doubtful and rest:
-        all_honest = [
-            column for column in bins if column.name in figures and column.name in {*doubtful, *(c.name for c in rest)}
-        ]
-        if _model_explains(rest, question, draw) >= AS_GOOD_WITHOUT * _model_explains(all_honest, question, draw):
-            for name in doubtful:
-                found = leaky.pop(name)
-                suspect[name] = replace(found, grade="suspect")
+        all_honest = [column for column in judged if column.name in doubtful or column.name not in leaky]
+        if _model_explains(rest, question) >= AS_GOOD_WITHOUT * _model_explains(all_honest, question):
+            leaky = {name: found for name, found in leaky.items() if name not in doubtful}
             rest = all_honest
-    for found in _against_others(rest, figures, question, draw):
+    for found in _against_others(rest, figures, question):
         if found.grade == "leaky":
             suspect.pop(found.column, None)
             leaky[found.column] = found
@@ -252,40 +270,24 @@ def _find(bins: list[_Bins], frame: pl.DataFrame, question: _Question, draw: np.
     return sorted(leaky.values(), key=order) + sorted(suspect.values(), key=order)
 
 
-def _find_by_class(
-    bins: list[_Bins],
-    frame: pl.DataFrame,
-    target: np.ndarray,
-    classes: np.ndarray,
-    counts: np.ndarray,
-    clusters: np.ndarray,
-    is_flat: bool,
-    draw: np.ndarray,
-) -> list[Finding]:
-    """One class against the rest, the most frequent first.
+def _over_classes(by_class: list[tuple[float, list[Finding]]]) -> list[Finding]:
+    """From each class's share of rows and findings (against all others), the most frequent class first.
 
-    A column may honestly know one class of many; it is leaky if it gives away classes with half of the rows.
+    A column may honestly know one class of many; it is a finding if it gives away classes with half of the rows.
     """
     found: dict[str, list[tuple[float, Finding]]] = {}
-    for place in np.lexsort((classes, -counts))[:MOST_CLASSES]:
-        words = (f"class {classes[place]:g}", "another class")
-        question = _question(target == classes[place], clusters, is_flat, words)
-        for finding in _find(bins, frame, question, draw):
-            found.setdefault(finding.column, []).append((counts[place] / len(target), finding))
+    for share, findings in by_class:
+        for finding in findings:
+            found.setdefault(finding.column, []).append((share, finding))
     result = []
     for findings in found.values():
-        given_away = sum(share for share, finding in findings if finding.grade == "leaky")
-        first = next((finding for _, finding in findings if finding.grade == "leaky"), findings[0][1])
-        grade = "leaky" if given_away >= 0.5 else "suspect"
-        result.append(Finding(first.column, grade, first.reason, first.figures))
+        for grade, counted in (("leaky", ("leaky",)), ("suspect", ("leaky", "suspect"))):
+            mine = [(share, finding) for share, finding in findings if finding.grade in counted]
+            if sum(share for share, _ in mine) >= 0.5:
+                first = mine[0][1]
+                result.append(Finding(first.column, grade, first.reason, first.figures))
+                break
     return sorted(result, key=lambda finding: (finding.grade, finding.column))
-
-
-def _question(answers: np.ndarray, clusters: np.ndarray, is_flat: bool, words: tuple[str, str]) -> _Question:
-    target = answers.astype(np.float64)
-    base = float(target.mean())
-    loss = -(base * math.log(base) + (1 - base) * math.log(1 - base))
-    return _Question(target, clusters, is_flat, base, loss, words)
 
 
 def _bin(values: pl.Series, kind: str, days: np.ndarray | None) -> _Bins:
@@ -361,22 +363,24 @@ def _judge(column: _Bins, question: _Question) -> _Figures:
     codes, target, base = column.codes, question.target, question.base
     rows, hits = _counts(codes, question)
     if question.is_flat:
-        own_rows, own_hits = 1.0, target
+        yes = ((hits - 1 + base) / np.maximum(rows, 1), hits)
+        no = ((hits + base) / np.maximum(rows, 1), rows - hits)
     else:
         pairs = codes.astype(np.int64) * (int(question.clusters.max()) + 1) + question.clusters
         inverse = np.unique(pairs, return_inverse=True)[1]
         own_rows, own_hits = np.bincount(inverse)[inverse], np.bincount(inverse, weights=target)[inverse]
-    rate = (hits[codes] - own_hits + base) / (rows[codes] - own_rows + 1)
-    loss = -np.where(target > 0, np.log(rate), np.log1p(-rate)).mean()
+        rate = (hits[codes] - own_hits + base) / (rows[codes] - own_rows + 1)
+        yes, no = ((rate[mine], np.ones(int(mine.sum()))) for mine in (target > 0, target == 0))
+    yes, no = ((rates[weights > 0], weights[weights > 0] / weights.sum()) for rates, weights in (yes, no))
+    loss = -base * np.log(yes[0]) @ yes[1] - (1 - base) * np.log1p(-no[0]) @ no[1]
+    # Odds against the answer, as if yes and no were one to one.
+    against_yes = (1 - yes[0]) / (1 - base) * base / yes[0]
+    against_no = no[0] / base * (1 - base) / (1 - no[0])
+    even = (np.log1p(against_yes) @ yes[1] + np.log1p(against_no) @ no[1]) / 2
     order = np.argsort((hits + base) / (rows + 1), kind="stable")
-    yes, no = hits[order], (rows - hits)[order]
-    below = np.cumsum(no) - no
-    auc = float((yes * (below + no / 2)).sum() / (yes.sum() * no.sum()))
-    # Odds against the base rate, as if yes and no were one to one.
-    against = np.where(target > 0, (1 - rate) / (1 - base) * base / rate, rate / base * (1 - base) / (1 - rate))
-    losses = np.log1p(against)
-    even = (losses[target > 0].mean() + losses[target == 0].mean()) / 2
-    return _Figures(rate, float(1 - loss / question.loss), float(1 - even / math.log(2)), auc)
+    hit, missed = hits[order], (rows - hits)[order]
+    auc = float((hit * (np.cumsum(missed) - missed / 2)).sum() / (hit.sum() * missed.sum()))
+    return _Figures(yes, no, float(1 - loss / question.loss), float(1 - even / math.log(2)), auc)
 
 
 def _by_itself(column: _Bins, figures: _Figures, question: _Question) -> Finding | None:
@@ -389,7 +393,7 @@ def _by_itself(column: _Bins, figures: _Figures, question: _Question) -> Finding
         return Finding(column.name, "leaky", reason, told | {"purity": 0.0})
     one_sided = None
     for purity in PURITIES:
-        covered, least = _coverage(figures.rate, question, purity), _yardstick(question, purity)
+        covered, least = _coverage(figures, question, purity), _yardstick(question, purity)
         yes, no = covered
         slack = 2 * math.sqrt(0.25 / max(1, min(_entities(question, answer) for answer in (0, 1))))
         told_now = told | {"purity": purity, "covered_yes": yes, "covered_no": no}
@@ -452,9 +456,7 @@ def _by_presence(column: _Bins, question: _Question) -> Finding | None:
     return suspect
 
 
-def _against_others(
-    rest: list[_Bins], figures: dict[str, _Figures], question: _Question, draw: np.ndarray
-) -> list[Finding]:
+def _against_others(rest: list[_Bins], figures: dict[str, _Figures], question: _Question) -> list[Finding]:
     """Columns that stand out among those that do not give the answer away by themselves."""
 
     def strength(column: _Bins) -> float:
@@ -464,12 +466,14 @@ def _against_others(
     strong = [column for column in ranked if strength(column) >= STRONG]
     if not strong:
         return []
-    certain = {column.name: sum(_coverage(figures[column.name].rate, question, 0.1)) / 2 for column in strong}
+    certain = {column.name: sum(_coverage(figures[column.name], question, 0.1)) / 2 for column in strong}
     certain_ones = [column for column in strong if certain[column.name] >= NEAR_CERTAIN]
-    whole = _model_explains(rest, question, draw)
+    if len(_unlike(certain_ones)) > FEW:
+        certain_ones = []  # where many are strong, the outcome is easy to tell
+    whole = _model_explains(ranked, question)
     hinges = 1.0
     if certain_ones:
-        hinges = _model_explains(_without(rest, certain_ones), question, draw) / max(whole, 1e-9)
+        hinges = _model_explains(_without(ranked, certain_ones), question) / max(whole, 1e-9)
     result = []
     for column in strong:
         others = _without(ranked, [column])
@@ -479,7 +483,7 @@ def _against_others(
         is_hinge = column in certain_ones and hinges <= 1 - MOST_OF_IT
         if not (far or farther or is_hinge or mine >= MOST_OF_IT):
             continue
-        without = _model_explains(others, question, draw)
+        without = hinges * whole if certain_ones == [column] else _model_explains(others, question)
         loses_most = without <= (1 - MOST_OF_IT) * whole
         too_good = is_hinge and whole >= TOO_GOOD and hinges <= HINGES
         explained, auc = figures[column.name].explained, figures[column.name].auc
@@ -492,8 +496,17 @@ def _against_others(
         reason = f"{compared}; {modelled}{_examples(column, question)}"
         if (mine >= MOST_OF_IT and loses_most) or too_good:
             result.append(Finding(column.name, "leaky", reason, told))
-        elif far or is_hinge or mine >= MOST_OF_IT or (farther and loses_most):
+        elif far or is_hinge or (farther and loses_most):
             result.append(Finding(column.name, "suspect", reason, told))
+    return result
+
+
+def _unlike(columns: list[_Bins]) -> list[_Bins]:
+    """One of each kind: the first of those that say much the same."""
+    result: list[_Bins] = []
+    for column in columns:
+        if not any(_are_kin(column, other) for other in result):
+            result.append(column)
     return result
 
 
@@ -502,15 +515,17 @@ def _without(columns: list[_Bins], some: list[_Bins]) -> list[_Bins]:
     return [column for column in columns if not any(column is other or _are_kin(column, other) for other in some)]
 
 
-def _model_explains(columns: list[_Bins], question: _Question, draw: np.ndarray) -> float:
-    """Share of log loss that quick boosting on the groups explains out of fold, stopped where it is best."""
+def _model_explains(columns: list[_Bins], question: _Question) -> float:
+    """Share of log loss that quick boosting on the first columns explains out of fold, stopped where it is best."""
+    columns = columns[:MODEL_COLUMNS]
     if not columns:
         return 0.0
     import lightgbm
 
+    draw = question.draw
     chosen = np.flatnonzero(_drawn(draw, MODEL_ROWS))
     # The order of rows must not matter to the sums inside the trees either.
-    chosen = chosen[np.lexsort((question.target[chosen], question.clusters[chosen], draw[chosen]))]
+    chosen = chosen[np.lexsort((question.target[chosen], question.content[chosen], draw[chosen]))]
     second = (draw[chosen] // np.uint64(2)) % np.uint64(2) == 1
     matrix = np.column_stack([column.codes[chosen] for column in columns]).astype(np.float32)
     target = question.target[chosen]
@@ -530,10 +545,11 @@ def _model_explains(columns: list[_Bins], question: _Question, draw: np.ndarray)
         "verbosity": -1,
     }
     categories = [place for place, column in enumerate(columns) if column.kind == "category"]
+    binning = {"verbosity": -1, "num_threads": 1, "max_bin": 2 * MOST_LEVELS, "min_data_in_bin": 1}
     losses = np.zeros(TREES)
     for fit in (second, ~second):
-        data = lightgbm.Dataset(matrix[fit], target[fit], categorical_feature=categories, params={"verbosity": -1})
-        held_out = data.create_valid(matrix[~fit], target[~fit])
+        data = lightgbm.Dataset(matrix[fit], target[fit], categorical_feature=categories, params=binning)
+        held_out = lightgbm.Dataset(matrix[~fit], target[~fit], data, params=binning)
         scores: dict = {}
         lightgbm.train(parameters, data, len(losses), [held_out], callbacks=[lightgbm.record_evaluation(scores)])
         losses += np.array(scores["valid_0"]["binary_logloss"]) * float((~fit).mean())
@@ -577,26 +593,26 @@ def _repeated_rows(
 
 def _equal_rows(hashes: np.ndarray, target: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, float]:
     """Which rows another entity has too, and how often its outcome is the same."""
-    rows = pl.DataFrame({"content": hashes, "answer": target, "entity": clusters})
+    repeated = pl.Series(hashes).is_duplicated().to_numpy()
+    rows = pl.DataFrame({"content": hashes[repeated], "answer": target[repeated], "entity": clusters[repeated]})
     counted = rows.with_columns(
         pl.len().over("content").alias("rows"),
         pl.len().over("content", "answer").alias("same"),
+        pl.col("entity").n_unique().over("content").alias("entities"),
     )
-    several = counted.filter(pl.col("rows") > 1)
-    if several.height == 0:
-        return np.zeros(len(hashes), dtype=bool), 0.0
-    shared = several.group_by("content").agg(pl.col("entity").n_unique()).filter(pl.col("entity") > 1)["content"]
-    equal = counted["content"].is_in(shared.implode()).to_numpy()
-    mine = counted.filter(equal)
-    agree = ((mine["same"] - 1) / (mine["rows"] - 1)).mean() if mine.height else 0.0
-    return equal, float(agree)
+    mine = (counted["entities"] > 1).to_numpy()
+    equal = np.zeros(len(hashes), dtype=bool)
+    equal[np.flatnonzero(repeated)[mine]] = True
+    agree = counted.filter(mine).select(((pl.col("same") - 1) / (pl.col("rows") - 1)).mean()).item()
+    return equal, float(agree or 0.0)
 
 
-def _coverage(rate: np.ndarray, question: _Question, purity: float) -> tuple[float, float]:
+def _coverage(figures: _Figures, question: _Question, purity: float) -> tuple[float, float]:
     """Share of the yes in near-pure groups of yes, and of the no in those of no."""
-    is_yes = question.target > 0
-    yes = float((1 - rate[is_yes] <= 2 * purity * (1 - question.base)).mean())
-    return yes, float((rate[~is_yes] <= 2 * purity * question.base).mean())
+    rates, shares = figures.yes
+    yes = float(shares[1 - rates <= 2 * purity * (1 - question.base)].sum())
+    rates, shares = figures.no
+    return yes, float(shares[rates <= 2 * purity * question.base].sum())
 
 
 def _yardstick(question: _Question, purity: float) -> tuple[float, float]:
