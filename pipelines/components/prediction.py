@@ -1,6 +1,7 @@
 """Prediction: one YAML spec → `models/<name>`, `scores/<name>`, `published/<table>` and their checks."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,11 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
     exclude: list[str] = Field(default_factory=list)
     segments: list[str] = Field(default_factory=list)
     """Snapshot columns by whose values the model card repeats the metrics."""
+    templates: dict[str, str] = Field(default_factory=dict)
+    """Snapshot column → how its reason is told: "no login for {value} days" (also {typical})."""
+    groups: dict[str, list[str]] = Field(default_factory=dict)
+    """Name → snapshot columns by prefix or pattern, first match wins; the published table has `points_<name>` of each,
+    and `points_other`: log-odds that add up with the reasons' base to the score."""
     step_days: int = 28
     """Days between the snapshots that are learnt from."""
     history_days: int = 728
@@ -84,6 +90,8 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             text=tuple(self.text),
             value=self.value,
             segments=tuple(self.segments),
+            templates=self.templates,
+            groups=self.groups,
             step_days=self.step_days,
             max_calibration_error=self.max_calibration_error,
             min_rows=self.min_rows,
@@ -186,6 +194,8 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         if version is None:
             return dg.MaterializeResult(metadata={"status": "no model yet; see published.model_runs for the reason"})
         model: FittedPrediction = load_model(model_path(self.name, version))
+        # How a score is told does not change it, so that no refit is needed for other words or groups.
+        model = replace(model, spec=replace(model.spec, templates=self.templates, groups=self.groups))
         with warehouse.connect() as connection:
             frame = read_frame(
                 connection,
@@ -210,14 +220,20 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             if not table_exists(connection, "scores", self.name):
                 return dg.MaterializeResult(metadata={"status": "no scores yet"})
             connection.execute("create schema if not exists published")
-            connection.execute(f"create or replace table published.{self.publish.table} as {self._published_query()}")
+            scored = read_frame(connection, f"from scores.{self.name} limit 0").columns
+            query = self._published_query([name for name in self._points() if name in scored])
+            connection.execute(f"create or replace table published.{self.publish.table} as {query}")
             rows = connection.execute(f"select count(*) from published.{self.publish.table}").fetchone()[0]
             sample = read_frame(connection, f"from published.{self.publish.table} order by score desc limit 5")
         return dg.MaterializeResult(metadata={"dagster/row_count": rows, "sample": table_metadata(sample)})
 
-    def _published_query(self) -> str:
+    def _points(self) -> list[str]:
+        return [f"points_{group}" for group in (*self.groups, "other")] if self.groups else []
+
+    def _published_query(self, points: list[str]) -> str:
         described = "".join(f"descriptions.{column},\n" for column in self.publish.columns)
         value = f"scores.{self.value},\n" if self.value else ""
+        shares = "".join(f"scores.{name},\n" for name in points)
         expected = f"scores.expected_value as {self.publish.expected_value_as},\n" if self.value else ""
         return f"""
             select
@@ -230,6 +246,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
                 scores.grade,
                 {value}
                 {expected}
+                {shares}
                 scores.reason_1,
                 scores.reason_2,
                 scores.reason_3,

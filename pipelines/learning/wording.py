@@ -114,9 +114,9 @@ def reason_writer(
 
     def write(value: object, raises: bool, mentions: Sequence[str] = ()) -> str:
         if template is None or value is None:
-            return clause(value, mentions) + effects[raises]
+            return clause(value, mentions) + effects[bool(raises)]
         shown = _quoted(mentions) if mentions else describe_value(value, plain)
-        return _capitalise(template.format(value=shown, typical=usual)) + effects[raises]
+        return _capitalise(template.format(value=shown, typical=usual)) + effects[bool(raises)]
 
     return write
 

@@ -34,7 +34,7 @@ CONTRACTS = {
             "grade",
         ],
         *["expected_value", "reason_1", "reason_2", "reason_3", "reasons", "probability_change_7d", "change_reason"],
-        *["model_version", "release_id"],
+        *["points_engagement", "points_fit", "points_other", "model_version", "release_id"],
     ],
     "forecasts": [
         *["metric", "segment", "period_start_date", "frequency", "forecast", "p10", "p50", "p90", "actual", "method"],
