@@ -23,36 +23,47 @@ ODD_SHARE_SCHEME, ODD_WORDS = 0.01, 10
 LARGEST_WHOLE = 2.0**53
 """Whole numbers beyond it collide as Float64."""
 TEXT_WORDS, TEXT_DISTINCT, TEXT_SHARE = 4.0, 20, 0.1
-DISTINCT_READ = 10_000
-"""Distinct values that are enough to measure the average length of text."""
+MANY_ROWS, DISTINCT_READ = 100_000, 10_000
+"""Above the first, a column with far more different values than the second is judged by about so many of them."""
 SENTINEL_SHARE, SENTINEL_GAP = 0.01, 10.0
 
+# fmt: off
 NOTHING_WORDS = frozenset(
-    ["", "null", "nan", "n/a", "na", "n.a.", "#n/a", "<na>", "nat", "\\n", "#null!", "#value!", "#div/0!", "#ref!"]
-    + ["#name?", "#num!", "(null)", "[null]", "(blank)", "(empty)", "(not set)"]
+    (
+        "", "null", "nan", "n/a", "na", "n.a.", "#n/a",
+        "<na>", "nat", "\\n", "#null!", "#value!", "#div/0!", "#ref!",
+        "#name?", "#num!", "(null)", "[null]", "(blank)", "(empty)", "(not set)",
+    )
 )
 """Written by programs for "no value" (SQL, pandas, R, Excel, web analytics): missing in every column."""
 NOTHING_SIGNS = frozenset(("-", "--", "---", "–", "—", "?", "??", "???", ".", "...", "…"))
 """Missing, unless all other values of the column are signs, too ("+" and "-" of a test)."""
 PROMPT = (
-    r"^[-–—<\[(.\s]*(?:please\s+)?(?:select|choose)(?:\s+(?:one|an?\s+\w+|any|option|value|item|from\s+(?:the\s+)?list|your\s+\w+))?"
-    r"[->\])–—.…:\s]*$|^-+\s*none\s*-+$"
+    r"^[-–—<\[(.\s]*(?:please\s+)?(?:select|choose)"
+    r"(?:\s+(?:one|an?\s+\w+|any|option|value|item|from\s+(?:the\s+)?list|your\s+\w+))?[->\])–—.…:\s]*$|^-+\s*none\s*-+$"
 )
 """What a drop-down shows before anybody has chosen; "--None--" is Salesforce's."""
 GRADES = frozenset(
-    ["basic", "standard", "premium", "plus", "prime", "choice", "preferred", "elite", "gold", "silver", "platinum"]
-    + ["bronze", "classic", "pro", "enterprise"]
+    (
+        "basic", "standard", "premium", "plus", "prime", "choice", "preferred",
+        "elite", "gold", "silver", "platinum", "bronze", "classic", "pro",
+        "enterprise",
+    )
 )
 """Beside one of these "Select" is a grade (beef, a tariff), not a prompt."""
 NO_VALUE_WORDS = frozenset(
-    ["none", "unknown", "unk", "not available", "not applicable", "not known", "not specified", "not provided"]
-    + ["not given", "unspecified", "undefined", "missing", "no data", "no value", "no answer", "empty", "blank", "nil"]
-    + ["tbd", "tba", "tbc", "0000-00-00", "0000-00-00 00:00:00"]
+    (
+        "none", "unknown", "unk", "not available", "not applicable", "not known", "not specified",
+        "not provided", "not given", "unspecified", "undefined", "missing", "no data", "no value",
+        "no answer", "empty", "blank", "nil", "tbd", "tba", "tbc",
+        "0000-00-00", "0000-00-00 00:00:00",
+    )
 )
 """Missing among numbers and dates. A category keeps them: "None" may be the answer, and as a level nothing is lost."""
+# fmt: on
 YES, NO = ("yes", "y", "true", "t", "1", "1.0"), ("no", "n", "false", "f", "0", "0.0")
 CODE_NAME = re.compile(
-    r"(?i)(?:^|[_\W])(?:zip|zip_?code|post_?code|postal|postal_?code|plz|area_?code|phone|telephone|mobile|fax)(?:$|[_\W])"
+    r"(?i)(?:^|[_\W])(?:zip|zip_?code|post_?code|postal|postal_?code|plz|area_?code|phone|mobile|fax)(?:$|[_\W])"
 )
 """Columns whose numbers have no size."""
 
@@ -422,7 +433,7 @@ def _read_strings(values: pl.Series, kind: str, detail: str) -> _Reading:
         converted, notes = _converted_or_refused(values, state)
         return _Reading(state, converted, notes, votes, "" if detail else is_open, state["order"])
     if numbers == 0 and found.is_empty():
-        return _Reading({"kind": "category", "real": []}, _clean(values, [], None), ["has no values"])
+        return _Reading({"kind": "category", "real": []}, _clean(values, []), ["has no values"])
     return (
         _maybe_boolean(values, plain, table, found)
         or _maybe_number(values, plain, table, found)
@@ -445,7 +456,11 @@ def _counted(values: pl.Series, alone: bool = True) -> pl.DataFrame:
     """Distinct strings: `value` as in the table, `bare` (stripped), `word` (lower case), `rows`, `missing`, `real`.
 
     `real`: the word could be a placeholder, but is a value here. `alone`: the column has no plain numbers beside them.
+    Of very many different values only some are counted, all rows of each: those whose hash says so, and placeholders.
     """
+    if len(values) > MANY_ROWS and (distinct := values.approx_n_unique()) > 5 * DISTINCT_READ:
+        some = values.hash(seed=0) % (distinct // DISTINCT_READ) == 0
+        values = values.filter(some | _says_nothing(values.str.strip_chars().str.to_lowercase(), ()))
     table = (
         pl.DataFrame({"value": values})
         .drop_nulls()
@@ -483,9 +498,11 @@ def _real_words(table: pl.DataFrame, missing: pl.Series) -> list[str]:
 def _says_nothing(words: pl.Series, real: Sequence[str], extra: frozenset[str] = frozenset()) -> pl.Series:
     """Where a lower-case word says that there is no value, but for the words that are `real` in this column."""
     found = words.is_in(list((NOTHING_WORDS | NOTHING_SIGNS | extra) - set(real)))
-    short = words.str.len_bytes() <= 48
-    prompts = short & words.zip_with(short, pl.Series([""])).str.contains(PROMPT)
-    return found | (prompts & ~words.is_in(list(real)))
+    likely = words.str.contains_any(["select", "choose", "none"]).arg_true()
+    if likely.is_empty():
+        return found
+    prompts = words.gather(likely).str.contains(PROMPT) & ~words.gather(likely).is_in(list(real))
+    return found.scatter(likely, prompts | found.gather(likely))
 
 
 def _convert(values: pl.Series, state: dict) -> tuple[pl.Series, pl.Series]:
@@ -500,7 +517,7 @@ def _convert(values: pl.Series, state: dict) -> tuple[pl.Series, pl.Series]:
             bad &= values.is_finite()
         return converted, bad.arg_true()
     if kind in ("category", "text"):
-        return _clean(values, state.get("real", ()), None).alias(name), pl.Series([], dtype=pl.UInt32)
+        return _clean(values, state.get("real", ())).alias(name), pl.Series([], dtype=pl.UInt32)
     if kind == "boolean":
         converted = _by_distinct(values, _booleans, pl.Boolean())
     elif kind == "number" and state["decimal"] == ".":
@@ -508,10 +525,8 @@ def _convert(values: pl.Series, state: dict) -> tuple[pl.Series, pl.Series]:
     elif kind == "number":
         converted = _by_distinct(values, lambda part: _numbers(part, ","), pl.Float64())
     else:
-        plain = values.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
-        plain = plain.set((plain.dt.year() < FIRST_YEAR).fill_null(False), None)
-        converted = _rest_by(values, plain, lambda rest: _dates(rest, state["order"]), pl.Datetime("us"))
-        converted = converted.cast(_dtype(state))
+        dates = _by_distinct(values, lambda part: _dates(part, state["order"]), pl.Datetime("us"))
+        converted = dates.cast(_dtype(state))
     empty = (converted.is_null() & values.is_not_null()).arg_true()
     python = frozenset(("none",)) if state.get("none") else frozenset()
     extra = python if kind == "boolean" else NO_VALUE_WORDS
@@ -522,11 +537,11 @@ def _convert(values: pl.Series, state: dict) -> tuple[pl.Series, pl.Series]:
     return converted.alias(name), empty.filter(~placeholder)
 
 
-def _by_distinct(
-    values: pl.Series, function: Callable[[pl.Series], pl.Series], dtype: pl.DataType, distinct: pl.Series | None = None
-) -> pl.Series:
+def _by_distinct(values: pl.Series, function: Callable[[pl.Series], pl.Series], dtype: pl.DataType) -> pl.Series:
     """`function` of a column of strings, worked out once per distinct value where they repeat."""
-    distinct = values.drop_nulls().unique() if distinct is None else distinct
+    if len(values) > MANY_ROWS and values.approx_n_unique() * 3 > len(values):
+        return function(values).cast(dtype)
+    distinct = values.drop_nulls().unique()
     if len(distinct) * 3 > len(values) or distinct.is_empty():
         return function(values).cast(dtype)
     return values.replace_strict(distinct, function(distinct), default=None, return_dtype=dtype)
@@ -542,17 +557,14 @@ def _rest_by(
     return done.scatter(rest, _by_distinct(values.gather(rest), function, dtype))
 
 
-def _clean(values: pl.Series, real: Sequence[str], distinct: pl.Series | None) -> pl.Series:
-    """Strings without blanks around them, placeholders as null; the same Series where there is nothing to do."""
+def _clean(values: pl.Series, real: Sequence[str]) -> pl.Series:
+    """Strings without blanks around them, placeholders as null."""
 
     def clean(part: pl.Series) -> pl.Series:
         bare = part.str.strip_chars()
         return bare.set(_says_nothing(bare.str.to_lowercase(), real).fill_null(True), None)
 
-    distinct = values.drop_nulls().unique() if distinct is None else distinct
-    if (clean(distinct) == distinct).fill_null(False).all():
-        return values
-    return _by_distinct(values, clean, pl.String(), distinct)
+    return _by_distinct(values, clean, pl.String())
 
 
 # Yes and no
@@ -632,6 +644,8 @@ def _maybe_number(values: pl.Series, plain: pl.Series, table: pl.DataFrame, foun
         return None
     state = {"kind": "number", "decimal": decimal}
     converted, bad = _convert(values, state)
+    if not _confirmed(values, converted, bad):
+        return None
     code, is_date = _why_no_size(values, converted), _compact_dates(values, converted)
     if is_date is not None:
         state = {"kind": "date", "order": "ymd", "times": is_date}
@@ -651,6 +665,12 @@ def _nearly_all(good: int, odd: pl.DataFrame, more_odd: int = 0) -> bool:
     rows = int(odd["rows"].sum()) + more_odd
     share = rows / max(1, good + rows)
     return good > 0 and share <= ODD_SHARE and (odd.height <= ODD_WORDS or share <= ODD_SHARE_SCHEME)
+
+
+def _confirmed(values: pl.Series, converted: pl.Series, bad: pl.Series) -> bool:
+    """The same, asked of all rows after they were converted."""
+    odd = pl.DataFrame({"value": values.gather(bad)}).group_by("value").agg(pl.len().alias("rows"))
+    return _nearly_all(len(converted) - converted.null_count(), odd)
 
 
 def _why_no_size(values: pl.Series, numbers: pl.Series) -> str | None:
@@ -704,9 +724,8 @@ def _unit_notes(found: pl.DataFrame) -> list[str]:
     )
     if len(signs) > 1:
         notes.append(f"has amounts in {', '.join(signs)}; they are taken as they stand, not converted")
-    percent = int(found.filter(pl.col("bare").str.ends_with("%"))["rows"].sum())
-    if percent:
-        notes.append(f"{percent:,} values are percentages; 12% is read as 12")
+    if found["bare"].str.ends_with("%").any():
+        notes.append("has percentages; 12% is read as 12")
     return notes
 
 
@@ -714,18 +733,17 @@ def _fillers(values: pl.Series) -> list[str]:
     """Blatant stand-ins for "not known", which are left alone: 999 far above all others, -1 as the only negative."""
     notes = []
     if values.dtype == pl.Float64 and len(values) > values.null_count():
-        low, high = values.min(), values.max()
-        for end in (low, high):
+        for end in (values.min(), values.max()):
+            nines = end == round(end) and abs(end) >= 99 and set(f"{abs(end):.0f}") == {"9"}
+            if not (nines or end == -1):
+                continue
             rest = values.filter(values != end)
             rows = len(values) - values.null_count() - len(rest)
             if rows < max(5, SENTINEL_SHARE * len(values)) or rest.is_empty():
                 continue
-            nines = len(f"{abs(end):.0f}") >= 2 and set(f"{abs(end):.0f}") == {"9"} and end == round(end)
-            others = max(abs(rest.min()), abs(rest.max()), 1.0)
-            if (nines and abs(end) >= SENTINEL_GAP * others) or (end < 0 <= rest.min() and (end == -1 or nines)):
-                notes.append(
-                    f"{end:.0f} in {rows:,} rows looks like a stand-in for a missing value; it is left as it is"
-                )
+            low, high = rest.min(), rest.max()
+            if (end < 0 <= low) or (nines and abs(end) >= SENTINEL_GAP * max(abs(low), abs(high), 1.0)):
+                notes.append(f"{end:.0f} in {rows:,} rows looks like a stand-in for a missing value; left as it is")
     if values.dtype in (pl.Date, pl.Datetime):
         years = values.dt.year()
         rows = int(((years < FIRST_YEAR) | (years > LAST_YEAR)).sum())
@@ -745,7 +763,8 @@ def _dates(values: pl.Series, order: str) -> pl.Series:
     A year of two digits is 1969 to 2068, as in POSIX.
     """
     text = values.str.strip_chars()
-    result = pl.Series(values.name, [None] * len(values), dtype=pl.Datetime("us"))
+    result = text.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
+    result = result.set((result.dt.year() < FIRST_YEAR).fill_null(False), None)
     for shape in [*DATE_SHAPES["ymd"], *(DATE_SHAPES[order] if order != "ymd" else [])]:
         hits = (text.str.contains(shape) & result.is_null()).arg_true()
         if len(hits):
@@ -839,11 +858,13 @@ def _maybe_date(values: pl.Series, numbers: int, table: pl.DataFrame, found: pl.
         yearless = found.filter(short)["bare"]
         year_first = _dates("20" + yearless, "ymd").null_count() == 0
         if is_open or year_first:
-            note = "looks like dates with two-digit years, but which part is what is not clear; read as words, else override "
-            return _as_category(values, "category", table, [note + "`date:dmy` or `date:mdy`"])
+            note = "looks like dates with two-digit years, but which part is what is not clear; read as words, "
+            return _as_category(values, "category", table, [note + "else override `date:dmy` or `date:mdy`"])
         notes.append("years of two digits are read as 1969 to 2068")
     state = {"kind": "date", "order": order, "times": _has_times(found.filter(fits))}
     converted, bad = _convert(values, state)
+    if not _confirmed(values, converted, bad):
+        return None
     notes += [*_missing_note(table, NO_VALUE_WORDS), *_odd_note(values, bad, "date"), *_fillers(converted)]
     return _Reading(state, converted, notes, votes, is_open, order)
 
@@ -855,8 +876,9 @@ def _as_category(values: pl.Series, kind: str, table: pl.DataFrame, notes: list[
     """Strings that stay strings; without a wish, text or category by how many long values there are."""
     kind = kind or ("text" if _is_text(table) else "category")
     real = sorted(set(table.filter(pl.col("real"))["word"]))
-    distinct = table["value"] if values.drop_nulls().len() == table["rows"].sum() else None
-    converted = _clean(values, real, distinct).alias(values.name)
+    whole = len(values) - values.null_count() == table["rows"].sum()
+    clean = whole and not (table["missing"] | (table["bare"] != table["value"])).any()
+    converted = values if clean else _clean(values, real).alias(values.name)
     if real:
         notes = [*notes, f"{_quoted(table.filter(pl.col('real')))} is taken for a value, by the others of the column"]
     return _Reading({"kind": kind, "real": real}, converted, [*notes, *_missing_note(table)])
@@ -868,8 +890,6 @@ def _is_text(table: pl.DataFrame) -> bool:
     distinct = found.height
     if distinct < TEXT_DISTINCT or distinct < TEXT_SHARE * found["rows"].sum():
         return False
-    if distinct > 2 * DISTINCT_READ:
-        found = found.filter(found["bare"].hash(seed=0) % (distinct // DISTINCT_READ) == 0)
     words = found["bare"].str.count_matches(r"(?:^|\s)\S*?\p{L}{2}")
     signs = found["bare"].str.count_matches(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
     return float((words + signs / 2).mean() or 0.0) >= TEXT_WORDS
@@ -908,7 +928,7 @@ def _nearly_notes(plain: pl.Series, found: pl.DataFrame) -> list[str]:
     odd = found.filter(~fits)
     if rows and good / rows >= 0.5:
         return [
-            f"{good / rows:.0%} of its values are numbers, others are not ({_quoted(odd)}); "
+            f"{good / rows:.0%} of its values are numbers, others are not ('{odd['bare'].min()}'); "
             "read as words, else override `number`"
         ]
     if rows and look / rows >= 0.5:
