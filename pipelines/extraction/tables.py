@@ -219,7 +219,8 @@ def _second_try(path: Path, readable: Path, delimiter: str, columns: int, proble
                 for record in reader:
                     if record and len(record) != columns:
                         raise TableError(
-                            f"{path}, line {reader.line_num:,}: {len(record)} values, but the header has {columns} columns."
+                            f"{path}, line {reader.line_num:,}: {len(record)} values, "
+                            f"but the header has {columns} columns."
                         )
                     writer.writerow(record)
             except csv.Error as odd:
