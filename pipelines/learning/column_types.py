@@ -434,9 +434,13 @@ def _read_strings(values: pl.Series, kind: str, detail: str) -> _Reading:
         return _Reading(state, converted, notes, votes, "" if detail else is_open, state["order"])
     if numbers == 0 and found.is_empty():
         return _Reading({"kind": "category", "real": []}, _clean(values, []), ["has no values"])
+    boolean = _maybe_boolean(values, plain, table, found)
+    if boolean is not None:
+        return boolean
+    if numbers == 0 and not found["bare"].str.contains(r"\d").any():
+        return _as_category(values, "", table, [])
     return (
-        _maybe_boolean(values, plain, table, found)
-        or _maybe_number(values, plain, table, found)
+        _maybe_number(values, plain, table, found)
         or _maybe_date(values, numbers, table, found)
         or _as_category(values, "", _counted(values) if numbers else table, _nearly_notes(plain, found))
     )
@@ -460,29 +464,29 @@ def _counted(values: pl.Series, alone: bool = True) -> pl.DataFrame:
     """
     if len(values) > MANY_ROWS and (distinct := values.approx_n_unique()) > 5 * DISTINCT_READ:
         some = values.hash(seed=0) % (distinct // DISTINCT_READ) == 0
-        values = values.filter(some | _says_nothing(values.str.strip_chars().str.to_lowercase(), ()))
+        values = values.filter(some | _says_nothing(values, ()))
     table = (
-        pl.DataFrame({"value": values})
+        pl.LazyFrame({"value": values})
         .drop_nulls()
         .group_by("value")
         .agg(pl.len().alias("rows"))
         .with_columns(pl.col("value").str.strip_chars().alias("bare"))
         .with_columns(pl.col("bare").str.to_lowercase().alias("word"))
+        .with_columns(_nothing(pl.col("word"), ()).alias("missing"), pl.lit(False).alias("real"))
+        .collect()
     )
-    words = table["word"]
-    missing = _says_nothing(words, ())
-    real = pl.Series([False] * table.height, dtype=pl.Boolean)
-    if missing.any() and alone:
-        real = words.is_in(_real_words(table, missing)) & missing
-    return table.with_columns((missing & ~real).alias("missing"), real.alias("real"))
+    if not (alone and table["missing"].any()):
+        return table
+    real = pl.col("missing") & pl.col("word").is_in(_real_words(table))
+    return table.with_columns(real.alias("real"), (pl.col("missing") & ~real).alias("missing"))
 
 
-def _real_words(table: pl.DataFrame, missing: pl.Series) -> list[str]:
+def _real_words(table: pl.DataFrame) -> list[str]:
     """Placeholder words that are values in this column, judged by the company that they keep.
 
     "NA" among two-letter codes (Namibia, North America), signs among signs, "Select" among grades.
     """
-    others = table.filter(~missing)
+    others = table.filter(~pl.col("missing"))
     if others.is_empty():
         return []
     real = []
@@ -495,14 +499,20 @@ def _real_words(table: pl.DataFrame, missing: pl.Series) -> list[str]:
     return real
 
 
-def _says_nothing(words: pl.Series, real: Sequence[str], extra: frozenset[str] = frozenset()) -> pl.Series:
+def _nothing(word: pl.Expr, real: Sequence[str], extra: frozenset[str] = frozenset()) -> pl.Expr:
     """Where a lower-case word says that there is no value, but for the words that are `real` in this column."""
-    found = words.is_in(list((NOTHING_WORDS | NOTHING_SIGNS | extra) - set(real)))
-    likely = words.str.contains_any(["select", "choose", "none"]).arg_true()
-    if likely.is_empty():
-        return found
-    prompts = words.gather(likely).str.contains(PROMPT) & ~words.gather(likely).is_in(list(real))
-    return found.scatter(likely, prompts | found.gather(likely))
+    found = word.is_in(list((NOTHING_WORDS | NOTHING_SIGNS | extra) - set(real)))
+    return found | (word.str.contains(PROMPT) & ~word.is_in(list(real)))
+
+
+def _says_nothing(values: pl.Series, real: Sequence[str], extra: frozenset[str] = frozenset()) -> pl.Series:
+    """`_nothing` of many strings as they stand; the longer ones are none of these words."""
+    short = (values.str.len_bytes() <= 64).fill_null(False)
+    found = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(values))
+    places = short.arg_true()
+    word = pl.col("value").str.strip_chars().str.to_lowercase()
+    some = pl.LazyFrame({"value": values.gather(places)}).select(_nothing(word, real, extra)).collect().to_series()
+    return found.scatter(places, some)
 
 
 def _convert(values: pl.Series, state: dict) -> tuple[pl.Series, pl.Series]:
@@ -527,13 +537,13 @@ def _convert(values: pl.Series, state: dict) -> tuple[pl.Series, pl.Series]:
     else:
         dates = _by_distinct(values, lambda part: _dates(part, state["order"]), pl.Datetime("us"))
         converted = dates.cast(_dtype(state))
+    if converted.null_count() == values.null_count():
+        return converted.alias(name), pl.Series([], dtype=pl.UInt32)
     empty = (converted.is_null() & values.is_not_null()).arg_true()
     python = frozenset(("none",)) if state.get("none") else frozenset()
     extra = python if kind == "boolean" else NO_VALUE_WORDS
     left = values.gather(empty)
-    placeholder = _by_distinct(
-        left, lambda part: _says_nothing(part.str.strip_chars().str.to_lowercase(), (), extra), pl.Boolean()
-    )
+    placeholder = _by_distinct(left, lambda part: _says_nothing(part, (), extra), pl.Boolean())
     return converted.alias(name), empty.filter(~placeholder)
 
 
@@ -561,8 +571,7 @@ def _clean(values: pl.Series, real: Sequence[str]) -> pl.Series:
     """Strings without blanks around them, placeholders as null."""
 
     def clean(part: pl.Series) -> pl.Series:
-        bare = part.str.strip_chars()
-        return bare.set(_says_nothing(bare.str.to_lowercase(), real).fill_null(True), None)
+        return part.str.strip_chars().set(_says_nothing(part, real), None)
 
     return _by_distinct(values, clean, pl.String())
 
@@ -579,7 +588,9 @@ def _booleans(values: pl.Series) -> pl.Series:
 
 def _maybe_boolean(values: pl.Series, plain: pl.Series, table: pl.DataFrame, found: pl.DataFrame) -> _Reading | None:
     """Both words of one pair (or "yes", "no", "true", "false" alone), and no others."""
-    if found.height > len(YES) + len(NO) or not plain.is_in([0.0, 1.0]).all():
+    if found.height > 2 * (len(YES) + len(NO)) or not (
+        plain.null_count() == len(plain) or plain.is_in([0.0, 1.0]).all()
+    ):
         return None
     words = set(found["word"]) | {"1" if number else "0" for number in plain.drop_nulls().unique()}
     words = {word.removesuffix(".0") for word in words}
