@@ -3,6 +3,7 @@
 import re
 from dataclasses import asdict, dataclass, fields
 
+TASKS = ("yes_no", "classes")
 RISK = re.compile(r"churn|leav|cancel|default|fraud|late|lost|escalat|complain", re.IGNORECASE)
 
 
@@ -18,6 +19,8 @@ class PredictionSpec:
     name: str
     entity_key: str
     target: str
+    task: str = "yes_no"
+    """`yes_no`, or `classes` for a target with more answers than two."""
     as_of: str | None = "as_of_date"
     horizon_days: int | None = None
     """Days after `as_of` until the answer is known; the gap between training and test."""
@@ -44,6 +47,8 @@ class PredictionSpec:
             raise ValueError("A prediction needs a name, an entity_key and a target.")
         if self.entity_key == self.target:
             raise ValueError(f"{self.name}: {self.target!r} cannot be both entity_key and target.")
+        if self.task not in TASKS:
+            raise ValueError(f"{self.name}: task is {self.task!r}; use {' or '.join(TASKS)}.")
         if self.horizon_days is not None and self.horizon_days < 0:
             raise ValueError(f"{self.name}: horizon_days is {self.horizon_days}; give days after as_of, zero or more.")
         if self.min_rows < 1 or self.min_positives < 1 or self.step_days < 1:
