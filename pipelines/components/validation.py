@@ -34,7 +34,8 @@ class YamlMistakes(ValueError):
     """The YAML under `assets/` cannot be loaded; the message has one line a mistake: `file:line: what to do`."""
 
     def __init__(self, mistakes: "Collection[Mistake]"):
-        super().__init__("\n".join(str(mistake) for mistake in sorted(set(mistakes))))
+        self.mistakes = sorted(set(mistakes))
+        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
 
 
 @dataclass(frozen=True, order=True)
@@ -85,12 +86,28 @@ def require_valid_yaml(
     root: Path, tables: Callable[[], Mapping[str, Table]], extra: Mapping[str, str] | None = None
 ) -> None:
     """
-    Check every `defs.yaml` under `root/assets`.
+    Check every `defs.yaml` under `root/assets`, with the tables and columns that it names.
 
     `tables`: what is known of the warehouse's tables by `schema.table`; it is asked only when the YAML is in shape,
     since that may take dbt's parse. `extra`: file (relative to root) to text that is not written yet. Raises
     `YamlMistakes` with all of them.
     """
+    components = read_components(root, extra)
+    if not components:
+        return
+    known = tables()
+    mistakes = list(_taken_names(components, known))
+    for document, component in components:
+        if document.type == PREDICTION:
+            mistakes += [
+                document.mistake(("attributes", *path), text) for path, text in column_problems(component, known)
+            ]
+    if mistakes:
+        raise YamlMistakes(mistakes)
+
+
+def read_components(root: Path, extra: Mapping[str, str] | None = None) -> "list[tuple[Document, BaseModel]]":
+    """The components under `root/assets` as their YAML says. Raises `YamlMistakes` where it is not in shape."""
     documents, mistakes = read_documents(root, extra or {})
     components = []
     for document in documents:
@@ -101,17 +118,7 @@ def require_valid_yaml(
     mistakes += _names_twice(components)
     if mistakes:
         raise YamlMistakes(mistakes)
-    if not components:
-        return
-    known = tables()
-    mistakes += _taken_names(components, known)
-    for document, component in components:
-        if document.type == PREDICTION:
-            mistakes += [
-                document.mistake(("attributes", *path), text) for path, text in column_problems(component, known)
-            ]
-    if mistakes:
-        raise YamlMistakes(mistakes)
+    return components
 
 
 def read_documents(root: Path, extra: Mapping[str, str]) -> tuple[list[Document], list[Mistake]]:
@@ -142,7 +149,9 @@ def read_documents(root: Path, extra: Mapping[str, str]) -> tuple[list[Document]
                 continue
             document = Document(file, value["type"], value.get("attributes"), lines)
             for key in value.keys() - set(TOP_LEVEL):
-                mistakes.append(document.mistake((key,), f"there is no key '{key}' here{_hint(str(key), TOP_LEVEL)}"))
+                mistakes.append(
+                    document.mistake((key,), f"there is no key '{key}' here{did_you_mean(str(key), TOP_LEVEL)}")
+                )
             documents.append(document)
     return documents, mistakes
 
@@ -198,7 +207,7 @@ def column_problems(prediction: "Prediction", tables: Mapping[str, Table]) -> It
         if known is None or column in known.columns or column in known.words:
             return
         if known.is_complete and not column.startswith(CUSTOM):
-            yield path, f"{role} '{column}' is no column of {table}{_hint(column, known.columns)}"
+            yield path, f"{role} '{column}' is no column of {table}{did_you_mean(column, known.columns)}"
 
     for path, name in placed.items():
         yield from look(("entity",), "entity", prediction.entity, name)
@@ -357,8 +366,9 @@ def _no_table(role: str, name: str, tables: Mapping[str, Table]) -> str:
     schema, _, table = name.partition(".")
     siblings = [each.partition(".")[2] for each in tables if each.startswith(f"{schema}.")]
     if siblings:
-        return f"{role} '{table}' is no table of the schema {schema}{_hint(table, siblings)}"
-    return f"{role} '{name}': there is no schema '{schema}'{_hint(schema, {each.partition('.')[0] for each in tables})}"
+        return f"{role} '{table}' is no table of the schema {schema}{did_you_mean(table, siblings)}"
+    schemas = sorted({each.partition(".")[0] for each in tables})
+    return f"{role} '{name}': there is no schema '{schema}'{did_you_mean(schema, schemas)}"
 
 
 def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
@@ -373,7 +383,7 @@ def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
     shown = "nothing" if given is None else repr(given)
     match error["type"]:
         case "extra_forbidden":
-            return f"there is no attribute '{name}'{_hint(name, model.model_fields)}"
+            return f"there is no attribute '{name}'{did_you_mean(name, model.model_fields)}"
         case "missing":
             about = (model.model_fields[name].description or "").split("\n")[0].rstrip(".")
             return f"'{name}' is missing{f': {about[0].lower() + about[1:]}' if about else ''}"
@@ -401,7 +411,7 @@ def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
     return f"{name}: {error['msg']}"
 
 
-def _hint(wrong: str, names: Collection[str]) -> str:
+def did_you_mean(wrong: str, names: Collection[str]) -> str:
     """What may have been meant."""
     close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6)
     if close:
