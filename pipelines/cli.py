@@ -1,4 +1,4 @@
-"""The command line: `scorecast run | ui | sql | status | sample | rollback | dbt`."""
+"""The command line: `scorecast run | ui | sql | status | new | models | sample | rollback | dbt`."""
 
 import os
 import sys
@@ -19,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Honest, explained scores and forecasts on your own warehouse.",
 )
+new = typer.Typer(no_args_is_help=True, help="Write the YAML of something new.")
+app.add_typer(new, name="new")
 
 
 def main() -> None:
@@ -37,13 +39,13 @@ def prepare_instance() -> Path:
 
 
 @contextmanager
-def told_in_words(*mistakes: type[Exception]) -> Iterator[None]:
+def told_in_words(*mistakes: type[Exception], code: int = 1) -> Iterator[None]:
     """A mistake that the user can mend ends the command with its message alone."""
     try:
         yield
     except mistakes as problem:
         typer.echo(str(problem), err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(code) from None
 
 
 @app.command()
@@ -51,13 +53,14 @@ def run(
     job: Annotated[Job, typer.Argument(help="which job")] = "daily",
 ) -> None:
     """Run a job from exports to published tables, and say what came out."""
+    from pipelines.components.validation import YamlMistakes
     from pipelines.extraction.configuration import ConfigurationError
     from pipelines.running import prepare_run, print_summary, run_job
 
     prepare_instance()
-    with told_in_words(ConfigurationError):
+    with told_in_words(ConfigurationError), told_in_words(YamlMistakes, code=2):
         prepare_run()
-    ok = run_job(job)
+        ok = run_job(job)
     print_summary()
     raise typer.Exit(0 if ok else 1)
 
@@ -110,17 +113,101 @@ def status() -> None:
         raise typer.Exit(1)
 
 
+@new.command("prediction")
+def new_prediction(
+    name: Annotated[str | None, typer.Option(help="what the model is called, such as expansion")] = None,
+    features: Annotated[str | None, typer.Option(help="model in features, or any table as schema.table")] = None,
+    entity: Annotated[str | None, typer.Option(help="its key column")] = None,
+    outcomes: Annotated[str | None, typer.Option(help="model with the target; empty: the features have it")] = None,
+    target: Annotated[str | None, typer.Option(help="column to predict")] = None,
+    task: Annotated[str | None, typer.Option(help="yes_no or classes")] = None,
+    as_of: Annotated[str | None, typer.Option(help="column that says as of when a row is; empty: no time")] = None,
+    horizon_days: Annotated[int | None, typer.Option(min=0, help="days until the answer is known")] = None,
+    population: Annotated[str | None, typer.Option(help="SQL condition: who is learnt from and scored")] = None,
+    value: Annotated[str | None, typer.Option(help="column with the money at stake; empty: none")] = None,
+    table: Annotated[str | None, typer.Option(help="the published table")] = None,
+    described_by: Annotated[str | None, typer.Option(help="core model that names the entity; empty: none")] = None,
+    columns: Annotated[str | None, typer.Option(help="its columns to show, with commas between")] = None,
+    description: Annotated[str | None, typer.Option(help="one sentence for the UI")] = None,
+    owner: Annotated[str | None, typer.Option(help="team:<name> or an e-mail address")] = None,
+) -> None:
+    """Write the YAML of a new prediction; on a terminal, what no flag says is asked."""
+    from pipelines.known_tables import known_tables
+    from pipelines.new_prediction import Answers, Question, complete, require_new, write_prediction
+
+    def ask(question: Question) -> str | None:
+        if question.choices:
+            more = " ..." if len(question.choices) > 12 else ""
+            typer.echo(f"\n  {', '.join(question.choices[:12])}{more}")
+        while True:
+            said = typer.prompt(f"{question.key}: {question.words}", default=question.default)
+            problem = question.problem(said)
+            if problem is None:
+                break
+            typer.echo(f"  {problem}")
+        if question.key == "name":
+            require_new(project_root(), said)
+        return said
+
+    shown = tuple(part.strip() for part in columns.split(",") if part.strip()) if columns is not None else None
+    answers = Answers(
+        name=name,
+        features=features,
+        entity=entity,
+        outcomes=outcomes,
+        target=target,
+        task=task,
+        as_of=as_of,
+        horizon_days=horizon_days,
+        population=population,
+        value=value,
+        table=table,
+        described_by=described_by,
+        columns=shown,
+        description=description,
+        owner=owner,
+    )
+    with told_in_words(ValueError, LookupError, FileExistsError, code=2):
+        tables = known_tables()
+        answers = complete(answers, tables, ask if sys.stdin.isatty() else lambda question: None)
+        path = write_prediction(project_root(), answers, tables)
+    typer.echo(f"Wrote {path.relative_to(project_root())}. Next: make run")
+
+
+@app.command()
+def models(
+    name: Annotated[str | None, typer.Argument(help="one model; without it all of them")] = None,
+) -> None:
+    """List the models' versions with their metrics, which one scores, and why others were not kept."""
+    from pipelines.model_versions import print_versions
+
+    with told_in_words(LookupError):
+        print_versions(name)
+
+
 @app.command()
 def rollback(
-    to: Annotated[str | None, typer.Argument(help="release_id; without one the release before the current")] = None,
+    release_id: Annotated[str | None, typer.Argument(help="without one the release before the current")] = None,
+    model: Annotated[str | None, typer.Option(help="go back to an earlier version of this model instead")] = None,
+    to: Annotated[str | None, typer.Option(help="the model's version; without one the version before")] = None,
 ) -> None:
-    """Publish an older release again; what was published since stays in the history."""
+    """Publish an older release again, or make an older version of a model score; the history keeps both."""
     from datetime import UTC, datetime
 
+    if model is not None:
+        from pipelines.model_versions import roll_back_model
+
+        if release_id is not None:
+            raise typer.BadParameter("a model's version is given as --to VERSION")
+        with told_in_words(ValueError, FileNotFoundError, LookupError, TimeoutError):
+            typer.echo(roll_back_model(model, to, datetime.now(UTC)))
+        return
+    if to is not None:
+        raise typer.BadParameter("--to is the version of a model: give --model, too")
     from pipelines.publishing import rollback as roll_back
 
     with told_in_words(ValueError, FileNotFoundError, LookupError):
-        release = roll_back(published_path(), data_dir() / "releases", to=to, now=datetime.now(UTC))
+        release = roll_back(published_path(), data_dir() / "releases", to=release_id, now=datetime.now(UTC))
     typer.echo(f"Published again: {release.note}. It is release {release.release_id}.")
 
 

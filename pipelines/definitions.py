@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import dagster as dg
 
+from pipelines.components.validation import require_valid_yaml
+from pipelines.known_tables import known_tables
 from pipelines.schedules import SCHEDULES, daily, weekly_refit
 from pipelines.sensors import SENSORS
 from pipelines.settings import project_root
@@ -22,6 +24,8 @@ def with_freshness(spec: dg.AssetSpec) -> dg.AssetSpec:
         return spec
     return spec.replace_attributes(freshness_policy=dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER))
 
+
+require_valid_yaml(project_root(), known_tables)
 
 defs = dg.Definitions.merge(
     dg.load_from_defs_folder(project_root=project_root()),

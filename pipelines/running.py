@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.settings import data_dir, published_path
+from pipelines.settings import data_dir, project_root, published_path
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,14 +45,20 @@ def progress_bar(console: "Console", title: str) -> "Iterator":
 
 
 def prepare_run() -> None:
-    """Write the sample company if nothing is configured; dbt parses and Dagster makes its storage meanwhile."""
+    """
+    Write the sample company if nothing is configured; dbt parses and Dagster makes its storage meanwhile.
+
+    Raises `YamlMistakes` before anything is written where the YAML of a model is not in shape.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     from pipelines.components.imports import import_ahead
+    from pipelines.components.validation import read_components
     from pipelines.transformation import ensure_manifest, start_worker
 
     start_worker()
     import_ahead("great_expectations")
+    read_components(project_root())
     with ThreadPoolExecutor(max_workers=1) as pool:
         storage = pool.submit(open_instance)
         make_sample_if_none()

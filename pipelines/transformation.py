@@ -21,6 +21,8 @@ PARSED = json.dumps({"parsed": True})
 MANIFEST = "parsed_manifest.json"
 """Our copy of dbt's manifest: dbt writes its own anew in every command, while others may be reading it."""
 STAMP = "parsed_manifest.fingerprint"
+BUILT = "built.fingerprint"
+"""The fingerprint of the project that the whole warehouse was last built from."""
 LEAST_MEMORY = 810 * 2**20
 MEMORY_PER_BYTE = 15
 """Of DuckDB per byte of the warehouse's file before the first build; measured at 2,000 and 8,000 accounts."""
@@ -130,7 +132,8 @@ class DbtWorker:
     def __init__(self, project_dir: Path | None = None) -> None:
         project, self.target = project_dir or dbt_project_dir(), target_dir()
         self.target.mkdir(parents=True, exist_ok=True)
-        self._fingerprint = fingerprint(project)
+        self.fingerprint = fingerprint(project)
+        """Of the project that is parsed."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "pipelines.dbt_worker", *dbt_options(project, self.target)],
             env=dbt_environment(),
@@ -151,7 +154,7 @@ class DbtWorker:
                 raise RuntimeError(f"dbt could not parse the project:\n{''.join(said)}")
             said.append(line)
             self._is_parsed = line.strip() == PARSED
-        keep_manifest(self.target, self._fingerprint)
+        keep_manifest(self.target, self.fingerprint)
 
     def run(self, *arguments: str) -> Iterator[str]:
         """The lines that dbt prints while it does this; they are taken in at once, however slow the caller is."""
@@ -206,14 +209,17 @@ def build(
     hold no connection to the warehouse. `on_progress` hears of every finished node: its name, how many are done, how
     many there are. Raises `RuntimeError` with dbt's own words when dbt did not get as far as running.
     """
-    results = target_dir() / "run_results.json"
+    worker = _take_worker()
+    results, stamp = target_dir() / "run_results.json", target_dir() / BUILT
     results.unlink(missing_ok=True)
+    if select is None or not is_built():
+        stamp.unlink(missing_ok=True)
     selection = ["--select", *select, "--indirect-selection", "cautious"] if select is not None else []
     said: list[str] = []
     rows: dict[str, int] = {}
     told: set[str] = set()
     done = 0
-    for line in _take_worker().run("build", "--log-format", "json", "--log-level-file", "none", *selection):
+    for line in worker.run("build", "--log-format", "json", "--log-level-file", "none", *selection):
         try:
             event = json.loads(line)
             name, data = event["info"]["name"], event["data"]
@@ -234,7 +240,8 @@ def build(
     print("\n".join(said), flush=True)
     if not results.exists():
         raise RuntimeError("dbt stopped before it built anything:\n" + "\n".join(said[-20:]))
-    for result in json.loads(results.read_text())["results"]:
+    ended = json.loads(results.read_text())["results"]
+    for result in ended:
         if result["unique_id"] not in told:
             yield NodeResult(
                 unique_id=result["unique_id"],
@@ -243,6 +250,15 @@ def build(
                 failures=result["failures"] or 0,
                 message=result["message"] or "",
             )
+    models = [result for result in ended if result["unique_id"].startswith("model.")]
+    if select is None and all(result["status"] == "success" for result in models):
+        stamp.write_text(worker.fingerprint)
+
+
+def is_built() -> bool:
+    """Whether the whole warehouse was last built from the project as it is now."""
+    stamp = target_dir() / BUILT
+    return stamp.exists() and stamp.read_text() == fingerprint()
 
 
 def fingerprint(project_dir: Path | None = None) -> str:

@@ -35,6 +35,23 @@ def connect(path: Path, read_only: bool = False) -> "Iterator[duckdb.DuckDBPyCon
         connection.close()
 
 
+def quoted(*names: str) -> str:
+    """A column, or a table with its schema, as SQL takes it whatever characters it has."""
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def column_types(connection: "duckdb.DuckDBPyConnection") -> dict[str, dict[str, str]]:
+    """Every table and view of the warehouse, as `schema.table`, with its columns and their types, in order."""
+    rows = connection.execute(
+        "select schema_name || '.' || table_name, column_name, data_type from duckdb_columns()"
+        " where not internal and database_name = current_database() order by 1, column_index"
+    ).fetchall()
+    tables: dict[str, dict[str, str]] = {}
+    for table, column, type_ in rows:
+        tables.setdefault(table, {})[column] = type_
+    return tables
+
+
 def table_exists(connection: "duckdb.DuckDBPyConnection", schema: str, table: str) -> bool:
     """Whether `schema.table` is there, as a table or a view."""
     found = connection.execute(

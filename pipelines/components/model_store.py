@@ -31,6 +31,20 @@ def champion_version(name: str, suffix: str = ".skops") -> str | None:
     return version if model_path(name, version, suffix).exists() else None
 
 
+def stored_versions(name: str) -> list[Path]:
+    """The files of all versions of a model (a prediction's `.skops`, a forecast's `.json`), the oldest first."""
+    found = [path for path in model_folder(name).glob(f"{name}-*") if path.suffix in (".skops", ".json")]
+    return sorted(found, key=lambda path: path.stem)
+
+
+def refused_in_words(name: str, problem: Exception) -> str:
+    """Why the champion's file does not score, and what to type."""
+    return (
+        f"{problem} The last scores stay. To fit it again: `scorecast run weekly_refit`; "
+        f"to go back to an earlier version: `scorecast rollback --model {name}`."
+    )
+
+
 def promote(name: str, version: str) -> None:
     """Make a stored version the champion, atomically."""
     pointer = model_folder(name) / "champion.json"

@@ -3,19 +3,30 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from pipelines.components.model_store import champion_version, kept_metadata, model_path, promote, should_fit
+from pipelines.components.model_store import (
+    champion_version,
+    kept_metadata,
+    model_path,
+    promote,
+    refused_in_words,
+    should_fit,
+)
 from pipelines.components.release import KEY_METADATA
-from pipelines.components.run_log import record_fit
+from pipelines.components.run_log import record_fit, recorded_checksum
 from pipelines.components.ui import image_metadata, literal, table_metadata
+from pipelines.components.validation import Table, column_problems
 from pipelines.settings import data_dir
-from pipelines.warehouse import Warehouse, read_frame, table_exists, write_frame
+from pipelines.warehouse import Warehouse, column_types, quoted, read_frame, table_exists, write_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import date
+
     import duckdb
     import polars as pl
 
@@ -23,40 +34,61 @@ if TYPE_CHECKING:
     from pipelines.learning.specs import PredictionSpec
 
 
+RUN_DATE = "(select as_of_date from raw_scorecast.as_of)"
+NAME = r"^[a-z][a-z0-9_]*$"
+"""Names of models and published tables: they are part of file names, asset keys and queries."""
+
+
 class PublishedScores(dg.Model, dg.Resolvable):
     """Which table users get, and how its rows are described to them."""
 
-    table: str
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    table: str = Field(pattern=NAME)
     """Name in the schema `published`."""
-    described_by: str
-    """Core model with one row per entity."""
+    described_by: str | None = None
+    """Core model (or `schema.table`) with one row per entity; none: the key alone says who it is."""
     columns: list[str] = Field(default_factory=list)
-    """Columns of that core model to show beside the key."""
-    expected_value_as: str = "expected_value"
+    """Columns of that model to show beside the key."""
+    expected_value_as: str = Field("expected_value", pattern=NAME)
     """What probability times value is called."""
 
 
 class Prediction(dg.Component, dg.Model, dg.Resolvable):
-    """A yes-or-no question about an entity, asked at every `as_of_date`; the answer is a probability with reasons."""
+    """A question about an entity, asked at every `as_of_date`; the answer is a probability with reasons."""
 
-    name: str
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    name: str = Field(pattern=NAME)
+    """What the model is called: `models/<name>`, `scores/<name>`."""
     description: str
+    """One sentence for those who find the model in the UI."""
     entity: str
     """Key column of the snapshots."""
     features: str
-    """Model in the schema `features` with one row per entity and `as_of_date`."""
-    outcomes: str
-    """Model in the schema `features` with the target at the same grain, null while it is not known."""
+    """Model in the schema `features` with one row per entity and `as_of`; or any table, as `schema.table`."""
+    outcomes: str | None = None
+    """Model in the schema `features` with the target at the same grain; none: the target is a column of `features`."""
     target: str
-    horizon_days: int
+    """Column with the answer, null while it is not known."""
     publish: PublishedScores
+    """The table that users get."""
+    task: Literal["yes_no", "classes"] = "yes_no"
+    """`yes_no`, or `classes` for a target with more answers than two."""
+    as_of: str | None = "as_of_date"
+    """Column with the day at which the features were known; null: a table without time."""
+    horizon_days: int | None = Field(None, ge=0)
+    """Days after `as_of` until the answer is known."""
     owner: str = "team:data"
+    """`team:<name>` or an e-mail address."""
     population: str = "true"
     """SQL condition over the snapshot: who is learnt from and scored."""
     value: str | None = None
     """Snapshot column with the money at stake."""
     text: list[str] = Field(default_factory=list)
+    """Snapshot columns with free text."""
     exclude: list[str] = Field(default_factory=list)
+    """Snapshot columns that the model may not see."""
     segments: list[str] = Field(default_factory=list)
     """Snapshot columns by whose values the model card repeats the metrics."""
     templates: dict[str, str] = Field(default_factory=dict)
@@ -64,14 +96,16 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
     groups: dict[str, list[str]] = Field(default_factory=dict)
     """Name → snapshot columns by prefix or pattern, first match wins; the published table has `points_<name>` of each,
     and `points_other`: log-odds that add up with the reasons' base to the score."""
-    step_days: int = 28
+    step_days: int = Field(28, ge=1)
     """Days between the snapshots that are learnt from."""
-    history_days: int = 728
+    history_days: int = Field(728, ge=1)
     """How far back to learn from: what is older is another business, or was loaded without those that left."""
-    max_calibration_error: float = 0.08
+    max_calibration_error: float = Field(0.08, ge=0, le=1)
     """How far predicted and observed rates may differ out of time (beyond sampling noise) for a model to be kept."""
-    min_rows: int = 200
-    min_positives: int = 30
+    min_rows: int = Field(200, ge=1)
+    """Rows with a known answer that a fit needs."""
+    min_positives: int = Field(30, ge=1)
+    """Entities with a yes, and entities with a no, that a fit needs."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The three assets of this prediction; every one can be materialised alone."""
@@ -85,6 +119,8 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             name=self.name,
             entity_key=self.entity,
             target=self.target,
+            task=self.task,
+            as_of=self.as_of,
             horizon_days=self.horizon_days,
             exclude=tuple(self.exclude),
             text=tuple(self.text),
@@ -98,10 +134,29 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             min_positives=self.min_positives,
         )
 
+    @property
+    def features_table(self) -> tuple[str, str]:
+        """Schema and table of the features."""
+        return placed(self.features, "features")
+
+    @property
+    def outcomes_table(self) -> tuple[str, str]:
+        """Schema and table that has the target."""
+        return placed(self.outcomes, "features") if self.outcomes else self.features_table
+
+    @property
+    def described_by_table(self) -> tuple[str, str] | None:
+        """Schema and table that says in words who an entity is."""
+        return placed(self.publish.described_by, "core") if self.publish.described_by else None
+
+    @property
+    def _inputs(self) -> list[list[str]]:
+        return [list(self.features_table), ["features", "catalogue"], ["raw_scorecast", "as_of"]]
+
     def _model_asset(self) -> dg.AssetsDefinition:
         @dg.asset(
             key=["models", self.name],
-            deps=[["features", self.features], ["features", self.outcomes], ["features", "catalogue"]],
+            deps=[*self._inputs, *([list(self.outcomes_table)] if self.outcomes else [])],
             group_name=self.name,
             kinds={"scikitlearn", "lightgbm"},
             owners=[self.owner],
@@ -116,7 +171,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
     def _scores_asset(self) -> dg.AssetsDefinition:
         @dg.asset(
             key=["scores", self.name],
-            deps=[["models", self.name], ["features", self.features], ["features", "catalogue"]],
+            deps=[["models", self.name], *self._inputs],
             group_name=self.name,
             kinds={"duckdb"},
             owners=[self.owner],
@@ -131,7 +186,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
     def _published_asset(self) -> dg.AssetsDefinition:
         @dg.asset(
             key=["published", self.publish.table],
-            deps=[["scores", self.name], ["core", self.publish.described_by]],
+            deps=[["scores", self.name], *([list(self.described_by_table)] if self.described_by_table else [])],
             group_name=self.name,
             kinds={"duckdb"},
             owners=[self.owner],
@@ -147,16 +202,19 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
     def fit(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         """Fit a challenger, keep it if it is good enough, and write down what happened either way."""
         from pipelines.learning.prediction import TooLittleData, fit_prediction
-        from pipelines.learning.storage import load_model, save_model
+        from pipelines.learning.storage import save_model
 
         champion_id = champion_version(self.name)
         if not should_fit(context, champion_id):
             return dg.MaterializeResult(metadata=kept_metadata(context, champion_id))
 
         with warehouse.connect() as connection:
+            self._require_columns(connection)
             frame = self._training_frame(connection)
             descriptions = self._descriptions(connection)
-        champion = load_model(model_path(self.name, champion_id)) if champion_id else None
+            champion, refusal = self._load_champion(connection, champion_id)
+        if refusal:
+            context.log.warning(f"{refusal} The model is fitted without a look at it.")
         started = datetime.now(UTC)
         run = {"model": self.name, "run_id": context.run_id, "started_at": started, "rows": frame.height}
         try:
@@ -168,50 +226,59 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             return dg.MaterializeResult(metadata={"status": "skipped", "reason": str(problem)})
 
         version = f"{self.name}-{started:%Y%m%dT%H%M%S}"
+        checksum = None
         if result.kept:
-            save_model(result.model, model_path(self.name, version))
+            checksum = save_model(result.model, model_path(self.name, version))
             promote(self.name, version)
         with warehouse.connect() as connection:
             record_fit(
                 connection,
                 **run,
                 status="kept" if result.kept else "refused",
-                reason=result.reason,
+                reason=f"{result.reason} Not compared with the champion: {refusal}" if refusal else result.reason,
                 model_version=version if result.kept else champion_id,
                 method=result.model.method,
                 metrics=result.metrics,
                 candidates=result.candidates,
+                model_sha256=checksum,
             )
         self._write_card(result, version)
         return dg.MaterializeResult(metadata=fit_metadata(result, version))
 
     def score(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
-        """Score the population as of the run's date; without a model the last scores stay as they are."""
+        """Score the population as of the run's date; without a model that can be read the last scores stay."""
         from pipelines.learning.prediction import score_prediction
-        from pipelines.learning.storage import load_model
 
         version = champion_version(self.name)
         if version is None:
             return dg.MaterializeResult(metadata={"status": "no model yet; see published.model_runs for the reason"})
-        model: FittedPrediction = load_model(model_path(self.name, version))
-        # How a score is told does not change it, so that no refit is needed for other words or groups.
-        model = replace(model, spec=replace(model.spec, templates=self.templates, groups=self.groups))
+        started = datetime.now(UTC)
         with warehouse.connect() as connection:
-            frame = read_frame(
-                connection,
-                f"""
-                select snapshots.*
-                from features.{self.features} as snapshots
-                inner join raw_scorecast.as_of using (as_of_date)
-                where {self.population}
-                """,
-            )
+            model, refusal = self._load_champion(connection, version)
+            if model is None:
+                told = refused_in_words(self.name, refusal)
+                run = {"model": self.name, "run_id": context.run_id, "started_at": started, "rows": 0}
+                record_fit(connection, **run, status="refused", reason=told, model_version=version)
+                context.log.warning(told)
+                return dg.MaterializeResult(metadata={"status": f"not scored: {told}", "model_version": version})
+            self._require_columns(connection)
+            frame, who = self._scoring_frame(connection)
+            if frame.is_empty():
+                return dg.MaterializeResult(metadata={"status": f"nobody to score, the last scores stay: {who}"})
+            # How a score is told does not change it, so that no refit is needed for other words or groups.
+            model = replace(model, spec=replace(model.spec, templates=self.templates, groups=self.groups))
             scores = score_prediction(model, frame, descriptions=self._descriptions(connection))
-            if self.value:
+            if self.value and self.value not in scores.columns:
                 scores = scores.join(frame.select(self.entity, self.value), on=self.entity, how="left")
-            scores = scores.with_columns(model_version=literal(version), horizon_days=literal(self.horizon_days))
+            if self._is_snapshot:
+                scores = scores.rename({self.as_of: "as_of_date"})
+            else:
+                scores = scores.drop(self.as_of or "as_of_date").with_columns(
+                    as_of_date=literal(self._run_date(connection))
+                )
+            scores = scores.with_columns(model_version=literal(version), horizon_days=integer(self.horizon_days))
             write_frame(connection, scores, "scores", self.name)
-        metadata = {"dagster/row_count": scores.height, "model_version": version, "status": "scored"}
+        metadata = {"dagster/row_count": scores.height, "model_version": version, "status": "scored", "who": who}
         return dg.MaterializeResult(metadata={**metadata, "sample": table_metadata(scores.head(5))})
 
     def publish_scores(self, warehouse: Warehouse) -> dg.MaterializeResult:
@@ -220,69 +287,153 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             if not table_exists(connection, "scores", self.name):
                 return dg.MaterializeResult(metadata={"status": "no scores yet"})
             connection.execute("create schema if not exists published")
-            scored = read_frame(connection, f"from scores.{self.name} limit 0").columns
-            query = self._published_query([name for name in self._points() if name in scored])
+            query = self._published_query(column_types(connection)[f"scores.{self.name}"])
             connection.execute(f"create or replace table published.{self.publish.table} as {query}")
             rows = connection.execute(f"select count(*) from published.{self.publish.table}").fetchone()[0]
             sample = read_frame(connection, f"from published.{self.publish.table} order by score desc limit 5")
         return dg.MaterializeResult(metadata={"dagster/row_count": rows, "sample": table_metadata(sample)})
 
-    def _points(self) -> list[str]:
-        return [f"points_{group}" for group in (*self.groups, "other")] if self.groups else []
-
-    def _published_query(self, points: list[str]) -> str:
-        described = "".join(f"descriptions.{column},\n" for column in self.publish.columns)
-        value = f"scores.{self.value},\n" if self.value else ""
-        shares = "".join(f"scores.{name},\n" for name in points)
-        expected = f"scores.expected_value as {self.publish.expected_value_as},\n" if self.value else ""
+    def _published_query(self, columns: "Collection[str]") -> str:
+        """What users query; `columns` are those of the scores, which tell whether there are two classes or more."""
+        key = quoted(self.entity)
+        answers = [name for name in columns if name in ("probability", "predicted") or name.startswith("probability_")]
+        value = [self.value] if self.value else []
+        shown = {name: f"scores.{quoted(name)}" for name in [*answers, "score", "grade", *value]}
+        if self.value and "expected_value" in columns:
+            shown["expected_value"] = f"scores.expected_value as {self.publish.expected_value_as}"
+        for name in [name for name in columns if name.startswith("points_")]:
+            shown[name] = f"scores.{quoted(name)}"
+        for name in ("reason_1", "reason_2", "reason_3", "reasons", "model_version"):
+            shown[name] = f"scores.{name}"
+        described = [f"descriptions.{quoted(column)}" for column in self.publish.columns]
+        selected = [f"scores.{key}", *described, "scores.as_of_date", "scores.horizon_days", *shown.values()]
+        join = ""
+        if self.described_by_table:
+            join = f"left join {quoted(*self.described_by_table)} as descriptions using ({key})"
         return f"""
-            select
-                scores.{self.entity},
-                {described}
-                scores.as_of_date,
-                scores.horizon_days,
-                scores.probability,
-                scores.score,
-                scores.grade,
-                {value}
-                {expected}
-                {shares}
-                scores.reason_1,
-                scores.reason_2,
-                scores.reason_3,
-                scores.reasons,
-                scores.model_version
+            select {", ".join(selected)}
             from scores.{self.name} as scores
-            left join core.{self.publish.described_by} as descriptions using ({self.entity})
-            order by scores.probability desc
+            {join}
+            order by scores.{"probability" if "probability" in answers else "score"} desc, scores.{key}
         """
 
+    @property
+    def _is_snapshot(self) -> bool:
+        """Whether the features are asked of everyone at every date, and the answers come from another table."""
+        return self.as_of is not None and self.outcomes is not None
+
     def _training_frame(self, connection: "duckdb.DuckDBPyConnection") -> "pl.DataFrame":
-        """Snapshots whose answer is known, every `step_days` back from the newest; closer ones hardly add anything."""
-        return read_frame(
-            connection,
-            f"""
-            with known as (
-                select {self.entity}, as_of_date, {self.target} from features.{self.outcomes}
-                where {self.target} is not null
-            ),
-            newest as (
-                select max(as_of_date) as as_of_date from known
+        """
+        Rows whose answer is known.
+
+        Of snapshots those every `step_days` back from the newest; closer ones hardly add anything.
+        """
+        key, target = quoted(self.entity), quoted(self.target)
+        keys = f"{key}, {quoted(self.as_of)}" if self.as_of else key
+        recent = f"snapshots.{quoted(self.as_of)} > {RUN_DATE} - {self.history_days}" if self.as_of else "true"
+        features, outcomes = quoted(*self.features_table), quoted(*self.outcomes_table)
+        if not self.outcomes:
+            query = f"""
+                select * from {features} as snapshots
+                where {key} is not null and {target} is not null and {recent} and ({self.population})
+            """
+        elif self.as_of is None:
+            query = f"""
+                select snapshots.*, known.{target}
+                from {features} as snapshots
+                inner join (select {keys}, {target} from {outcomes} where {target} is not null) as known using ({keys})
+                where ({self.population})
+            """
+        else:
+            day = quoted(self.as_of)
+            query = f"""
+                with known as (
+                    select {keys}, {target} from {outcomes} where {target} is not null
+                ),
+                newest as (
+                    select max({day}) as newest_day from known
+                )
+                select snapshots.*, known.{target}
+                from {features} as snapshots
+                inner join known using ({keys})
+                cross join newest
+                where
+                    ({self.population})
+                    and date_diff('day', snapshots.{day}, newest.newest_day) % {self.step_days} = 0
+                    and {recent}
+            """
+        return read_frame(connection, query)
+
+    def _scoring_frame(self, connection: "duckdb.DuckDBPyConnection") -> "tuple[pl.DataFrame, str]":
+        """
+        One row for each that is scored, and who that is in words.
+
+        Of a table with several rows per entity those of the run's date; else those whose answer is not known yet, or
+        everyone where every answer is known. Raises `dg.Failure` when an entity has two such rows.
+        """
+        features, day = quoted(*self.features_table), quoted(self.as_of or "")
+        key, target = f"snapshots.{quoted(self.entity)}", quoted(self.target)
+        chosen = f"{key} is not null and ({self.population})"
+        whose = "" if self.population == "true" else f" of {self.population}"
+        today = f"cast(snapshots.{day} as date) = {RUN_DATE}"
+        has_history = self._is_snapshot
+        if self.as_of and not has_history:
+            (has_history,) = connection.execute(
+                f"select count(*) > count(distinct {key}) from {features} as snapshots where {chosen}"
+            ).fetchone()
+        if has_history:
+            where, who = today, f"the rows{whose} as of {self._run_date(connection)}"
+            answers = "" if self.outcomes else f"exclude ({target})"
+            query = f"select snapshots.* {answers} from {features} as snapshots where {chosen} and {where}"
+            frame = read_frame(connection, query)
+        else:
+            frame = read_frame(connection, f"select * from {features} as snapshots where {chosen}")
+            if self.outcomes:
+                known = f"select {quoted(self.entity)}, {target} from {quoted(*self.outcomes_table)}"
+                frame = frame.join(read_frame(connection, known), on=self.entity, how="left")
+            unknown = frame.filter(frame[self.target].is_null())
+            frame, who = (
+                (unknown, f"the rows{whose} whose {self.target} is not known yet")
+                if unknown.height
+                else (frame, f"everyone{whose}: every {self.target} is known, so the model has learnt from these rows")
             )
-            select snapshots.*, known.{self.target}
-            from features.{self.features} as snapshots
-            inner join known using ({self.entity}, as_of_date)
-            cross join newest
-            where
-                ({self.population})
-                and date_diff('day', snapshots.as_of_date, newest.as_of_date) % {self.step_days} = 0
-                and snapshots.as_of_date > (select as_of_date from raw_scorecast.as_of) - {self.history_days}
-            """,
-        )
+            frame = frame.drop(self.target)
+        if frame[self.entity].n_unique() != frame.height:
+            twice = frame[self.entity].value_counts(sort=True).row(0)
+            raise dg.Failure(
+                f"{self.name}: {self.features} has {twice[1]} rows to score for {self.entity} = {twice[0]!r}; one each "
+                "can be scored. Narrow the population, or name the column that says as of when a row is (`as_of`).",
+                allow_retries=False,
+            )
+        return frame, who
+
+    def _load_champion(
+        self, connection: "duckdb.DuckDBPyConnection", version: str | None
+    ) -> "tuple[FittedPrediction | None, Exception | None]":
+        """The model of a version, or why its file is refused."""
+        from pipelines.learning.storage import ModelRefused, load_model
+
+        if version is None:
+            return None, None
+        try:
+            return load_model(model_path(self.name, version), recorded_checksum(connection, self.name, version)), None
+        except ModelRefused as problem:
+            return None, problem
+
+    def _require_columns(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        """Raises `dg.Failure` when the tables, as they are built now, lack what the YAML names."""
+        built = {name: Table(columns, is_complete=True) for name, columns in column_types(connection).items()}
+        problems = [text for _, text in column_problems(self, built)]
+        if problems:
+            raise dg.Failure("\n".join(f"{self.name}: {text}" for text in problems), allow_retries=False)
+
+    def _run_date(self, connection: "duckdb.DuckDBPyConnection") -> "date":
+        return connection.execute(f"select {RUN_DATE}").fetchone()[0]
 
     def _descriptions(self, connection: "duckdb.DuckDBPyConnection") -> dict[str, str]:
         rows = connection.execute(
-            "select feature, description from features.catalogue where snapshot = ?", [self.features]
+            "select feature, description from features.catalogue where snapshot = ?",
+            [self.features_table[1]],
         ).fetchall()
         return dict(rows)
 
@@ -290,6 +441,19 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         path = data_dir() / "reports" / "models" / f"{version}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(result.card)
+
+
+def placed(table: str, schema: str) -> tuple[str, str]:
+    """Schema and name of `schema.table`, or of a name alone in the given schema."""
+    before, dot, name = table.partition(".")
+    return (before, name) if dot else (schema, table)
+
+
+def integer(value: int | None) -> "pl.Expr":
+    """A constant column of whole numbers, which may be empty."""
+    import polars as pl
+
+    return pl.lit(value, dtype=pl.Int32)
 
 
 def fit_metadata(result: "FitResult", version: str) -> dict:

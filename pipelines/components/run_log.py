@@ -5,8 +5,29 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pipelines.warehouse import column_types
+
 if TYPE_CHECKING:
     import duckdb
+
+COLUMNS = {
+    "model": "varchar",
+    "run_id": "varchar",
+    "started_at": "timestamptz",
+    "finished_at": "timestamptz",
+    "status": "varchar",
+    "reason": "varchar",
+    "model_version": "varchar",
+    "method": "varchar",
+    "rows": "bigint",
+    "auc": "double",
+    "log_loss": "double",
+    "calibration_error": "double",
+    "error": "double",
+    "metrics": "json",
+    "candidates": "json",
+    "model_sha256": "varchar",
+}
 
 
 def record_fit(
@@ -22,36 +43,50 @@ def record_fit(
     method: str | None = None,
     metrics: Mapping[str, object] | None = None,
     candidates: Sequence[Mapping[str, object]] = (),
+    model_sha256: str | None = None,
 ) -> None:
-    """Append one row; `metrics` and `candidates` are stored as JSON, the figures people compare as columns."""
+    """
+    Append one row; `metrics` and `candidates` are stored as JSON, the figures people compare as columns.
+
+    `status`: `kept`, `refused` (the challenger, or the champion's file), `skipped` (too little data) or `rolled_back`.
+    `model_version`: the champion from then on. `model_sha256`: of its file, where this row is about one.
+    """
     metrics = metrics or {}
     connection.execute("create schema if not exists published")
+    declared = ", ".join(f"{name} {type_}" for name, type_ in COLUMNS.items())
+    connection.execute(f"create table if not exists published.model_runs ({declared})")
+    for name in COLUMNS.keys() - column_types(connection)["published.model_runs"].keys():
+        connection.execute(f"alter table published.model_runs add column {name} {COLUMNS[name]}")
+    row = {
+        "model": model,
+        "run_id": run_id,
+        "started_at": started_at,
+        "finished_at": datetime.now(UTC),
+        "status": status,
+        "reason": reason,
+        "model_version": model_version,
+        "method": method,
+        "rows": rows,
+        "auc": metrics.get("auc"),
+        "log_loss": metrics.get("log_loss"),
+        "calibration_error": metrics.get("calibration_error"),
+        "error": metrics.get("error"),
+        "metrics": json.dumps(metrics, default=str),
+        "candidates": json.dumps(list(candidates), default=str),
+        "model_sha256": model_sha256,
+    }
     connection.execute(
-        """
-        create table if not exists published.model_runs (
-            model varchar, run_id varchar, started_at timestamptz, finished_at timestamptz, status varchar,
-            reason varchar, model_version varchar, method varchar, rows bigint, auc double, log_loss double,
-            calibration_error double, error double, metrics json, candidates json
-        )
-        """
+        f"insert into published.model_runs ({', '.join(row)}) values ({', '.join('?' * len(row))})", list(row.values())
     )
-    connection.execute(
-        "insert into published.model_runs values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            model,
-            run_id,
-            started_at,
-            datetime.now(UTC),
-            status,
-            reason,
-            model_version,
-            method,
-            rows,
-            metrics.get("auc"),
-            metrics.get("log_loss"),
-            metrics.get("calibration_error"),
-            metrics.get("error"),
-            json.dumps(metrics, default=str),
-            json.dumps(list(candidates), default=str),
-        ],
-    )
+
+
+def recorded_checksum(connection: "duckdb.DuckDBPyConnection", model: str, version: str) -> str | None:
+    """The SHA-256 that was recorded when this version was saved; None where there is no record of it."""
+    if "model_sha256" not in column_types(connection).get("published.model_runs", {}):
+        return None
+    found = connection.execute(
+        "select model_sha256 from published.model_runs where model = ? and model_version = ? and status = 'kept'"
+        " and model_sha256 is not null order by started_at limit 1",
+        [model, version],
+    ).fetchone()
+    return found[0] if found else None

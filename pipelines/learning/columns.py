@@ -89,9 +89,6 @@ def choose_columns(
             dropped.append((name, reason))
         else:
             columns.append(Column(name, kind))
-    leaky = {f.column: f.reason for f in find_leaks(frame, columns, target, clusters, seed) if f.grade == "leaky"}
-    dropped += [(column.name, f"leak: {leaky[column.name]}") for column in columns if column.name in leaky]
-    columns = [column for column in columns if column.name not in leaky]
     dropped += [
         (name, "text column of the spec that the table does not have") for name in spec.text if name not in frame
     ]

@@ -22,6 +22,8 @@ class PredictionSpec:
     name: str
     entity_key: str
     target: str
+    task: str = "yes_no"
+    """`yes_no`, or `classes` for a target with more answers than two."""
     as_of: str | None = "as_of_date"
     horizon_days: int | None = None
     """Days after `as_of` until the answer is known; the gap between training and test."""

@@ -1,4 +1,7 @@
 import fractions
+import hashlib
+import pickle
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -8,7 +11,7 @@ from polars.testing import assert_frame_equal
 from sklearn.linear_model import LogisticRegression
 
 from pipelines.learning.scoring import score_prediction
-from pipelines.learning.storage import ModelRefused, load_model, save_model
+from pipelines.learning.storage import ModelRefused, checksum_path, load_model, save_model
 
 
 def test_a_stored_model_gives_identical_scores(fitted, known, tmp_path):
@@ -22,7 +25,7 @@ def test_a_stored_model_gives_identical_scores(fitted, known, tmp_path):
     assert (again.fingerprint, again.code_version) == (fitted.model.fingerprint, fitted.model.code_version)
     assert again.dropped == fitted.model.dropped
     assert again.trained_until_day == (known["as_of_date"].max() - pl.Series(["1970-01-01"]).str.to_date()[0]).days
-    assert [each.name for each in path.parent.iterdir()] == ["churn.skops"]
+    assert sorted(each.name for each in path.parent.iterdir()) == ["churn.skops", "churn.skops.sha256"]
     assert path.stat().st_size < 2_000_000
 
 
@@ -32,23 +35,89 @@ def test_a_stored_model_holds_plain_values_alone(fitted, tmp_path):
     assert skops.io.get_untrusted_types(file=path) == []
 
 
+def vouch(path: Path) -> None:
+    """What somebody who can write files would do: put the right checksum beside a file of their own."""
+    checksum_path(path).write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n")
+
+
+def refusal(path: Path, checksum: str | None = None) -> str:
+    """The one line that says why a file is refused."""
+    with pytest.raises(ModelRefused) as refused:
+        load_model(path, checksum)
+    words = str(refused.value)
+    assert "\n" not in words
+    assert words.startswith(str(path))
+    assert "it the model again" in words
+    return words
+
+
+def test_the_checksum_beside_a_model_is_what_sha256sum_would_write(fitted, tmp_path):
+    path = tmp_path / "churn.skops"
+    digest = save_model(fitted.model, path)
+    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert checksum_path(path).read_text() == f"{digest}  churn.skops\n"
+    assert load_model(path, checksum=digest).fingerprint == fitted.model.fingerprint
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 1.0])
+def test_a_single_flipped_bit_is_refused(fitted, tmp_path, share: float):
+    path = tmp_path / "churn.skops"
+    save_model(fitted.model, path)
+    data = bytearray(path.read_bytes())
+    data[int(share * (len(data) - 1))] ^= 1
+    path.write_bytes(bytes(data))
+    assert "is not the file that was saved" in refusal(path)
+
+
+def test_a_model_without_its_checksum_is_refused(fitted, tmp_path):
+    path = tmp_path / "churn.skops"
+    save_model(fitted.model, path)
+    checksum_path(path).unlink()
+    assert "has no checksum beside it (churn.skops.sha256)" in refusal(path)
+    checksum_path(path).write_text("")
+    assert "churn.skops.sha256 says nothing" in refusal(path)
+
+
+def test_another_model_with_a_checksum_of_its_own_is_not_the_one_of_the_record(fitted, tmp_path):
+    path, other = tmp_path / "churn.skops", tmp_path / "other.skops"
+    digest = save_model(fitted.model, path)
+    skops.io.dump({"format": 1}, other)
+    path.write_bytes(other.read_bytes())
+    vouch(path)
+    assert "the record of its fit says" in refusal(path, digest)
+
+
+def test_a_pickle_by_a_model_s_name_is_not_opened(tmp_path):
+    trap, path = tmp_path / "opened", tmp_path / "churn.skops"
+
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (trap,))
+
+    path.write_bytes(pickle.dumps(Trap()))
+    assert "has no checksum" in refusal(path)
+    vouch(path)
+    assert "no readable model file" in refusal(path)
+    assert not trap.exists()
+    pickle.loads(path.read_bytes())
+    assert trap.exists()
+
+
 def test_other_contents_are_refused(tmp_path):
     path = tmp_path / "odd.skops"
-    skops.io.dump({"format": 1, "x": fractions.Fraction(1, 2)}, path)
-    with pytest.raises(ModelRefused, match="fractions"):
-        load_model(path)
-    skops.io.dump(LogisticRegression(), path)
-    with pytest.raises(ModelRefused, match="LogisticRegression"):
-        load_model(path)
-    skops.io.dump({"format": 99}, path)
-    with pytest.raises(ModelRefused, match="model format 99"):
-        load_model(path)
-    skops.io.dump({"format": 1, "spec": {"name": "x"}}, path)
-    with pytest.raises(ModelRefused, match="does not fit this version"):
-        load_model(path)
+    for contents, words in (
+        ({"format": 1, "x": fractions.Fraction(1, 2)}, "fractions"),
+        (LogisticRegression(), "LogisticRegression"),
+        ({"format": 99}, "model format 99"),
+        ({"format": 1, "spec": {"name": "x"}}, "does not fit this version"),
+        ([1, 2], "holds a list"),
+    ):
+        skops.io.dump(contents, path)
+        vouch(path)
+        assert words in refusal(path)
     path.write_bytes(b"no archive")
-    with pytest.raises(ModelRefused, match="no readable model file"):
-        load_model(path)
+    vouch(path)
+    assert "no readable model file" in refusal(path)
     with pytest.raises(FileNotFoundError):
         load_model(tmp_path / "nothing.skops")
 
@@ -59,8 +128,9 @@ def test_a_truncated_file_is_refused(fitted, tmp_path):
     data = path.read_bytes()
     for size in np.linspace(1, len(data) - 1, 5).astype(int):
         path.write_bytes(data[:size])
-        with pytest.raises(ModelRefused):
-            load_model(path)
+        refusal(path)
+        vouch(path)
+        refusal(path)
 
 
 def test_a_failed_save_leaves_the_old_model(fitted, known, tmp_path, monkeypatch):
@@ -75,4 +145,5 @@ def test_a_failed_save_leaves_the_old_model(fitted, known, tmp_path, monkeypatch
     with pytest.raises(OSError, match="No space"):
         save_model(fitted.model, path)
     assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
+    assert sorted(tmp_path.iterdir()) == [path, checksum_path(path)]
+    assert load_model(path).fingerprint == fitted.model.fingerprint

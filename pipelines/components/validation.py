@@ -1,0 +1,445 @@
+"""
+Every mistake in the YAML under `assets/`, with file and line, before anything is loaded.
+
+Dagster would report the first one inside of a traceback, and a wrong column only when a run reaches it.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+if TYPE_CHECKING:
+    from pipelines.components.prediction import Prediction
+
+TOP_LEVEL = ("type", "attributes", "requirements", "post_processing", "template_vars_module")
+PREDICTION = "pipelines.components.prediction.Prediction"
+FORECAST = "pipelines.components.forecast.Forecast"
+CUSTOM = "custom_"
+"""Prefix of a company's own fields, which come and go with its exports."""
+OWNER = re.compile(r"team:.+|[^@\s]+@[^@\s]+\.[^@\s]+")
+NUMBER = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|REAL|DECIMAL\b.*)")
+MOST_NAMED = 12
+"""Names listed where none is close to the wrong one."""
+
+Where = tuple[str | int, ...]
+"""Keys and list positions that lead to a value in the YAML."""
+
+
+class YamlMistakes(ValueError):
+    """The YAML under `assets/` cannot be loaded; the message has one line a mistake: `file:line: what to do`."""
+
+    def __init__(self, mistakes: "Collection[Mistake]"):
+        self.mistakes = sorted(set(mistakes))
+        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+
+
+@dataclass(frozen=True, order=True)
+class Mistake:
+    """What is wrong, and where."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        """As compilers say it, so that an editor can jump there."""
+        return f"{self.file}:{self.line}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is known of a table's columns."""
+
+    columns: Mapping[str, str | None]
+    """Column to its type in DuckDB, or None where only the name is known."""
+    is_complete: bool = False
+    """Whether a column that is not listed is a mistake."""
+    words: frozenset[str] = frozenset()
+    """Words of SQL that is not built yet: a column that is named there, and nowhere else, is no mistake."""
+    is_model: bool = False
+    """Whether dbt makes it."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """One YAML document of a component."""
+
+    file: str
+    type: str
+    attributes: Any
+    lines: Mapping[Where, int] = field(default_factory=dict)
+    """Where each key and list item is."""
+
+    def mistake(self, path: Where, text: str) -> Mistake:
+        """A mistake at the deepest part of a path that is in the file."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return Mistake(self.file, self.lines.get(path, 1), text)
+
+
+def require_valid_yaml(
+    root: Path, tables: Callable[[], Mapping[str, Table]], extra: Mapping[str, str] | None = None
+) -> None:
+    """
+    Check every `defs.yaml` under `root/assets`, with the tables and columns that it names.
+
+    `tables`: what is known of the warehouse's tables by `schema.table`; it is asked only when the YAML is in shape,
+    since that may take dbt's parse. `extra`: file (relative to root) to text that is not written yet. Raises
+    `YamlMistakes` with all of them.
+    """
+    components = read_components(root, extra)
+    if not components:
+        return
+    known = tables()
+    mistakes = list(_taken_names(components, known))
+    for document, component in components:
+        if document.type == PREDICTION:
+            mistakes += [
+                document.mistake(("attributes", *path), text) for path, text in column_problems(component, known)
+            ]
+    if mistakes:
+        raise YamlMistakes(mistakes)
+
+
+def read_components(root: Path, extra: Mapping[str, str] | None = None) -> "list[tuple[Document, BaseModel]]":
+    """The components under `root/assets` as their YAML says. Raises `YamlMistakes` where it is not in shape."""
+    documents, mistakes = read_documents(root, extra or {})
+    components = []
+    for document in documents:
+        component, found = shaped(document)
+        mistakes += found
+        if component is not None:
+            components.append((document, component))
+    mistakes += _names_twice(components)
+    if mistakes:
+        raise YamlMistakes(mistakes)
+    return components
+
+
+def read_documents(root: Path, extra: Mapping[str, str]) -> tuple[list[Document], list[Mistake]]:
+    """The YAML documents of components under `assets/`, and what keeps others from being read."""
+    import yaml
+
+    files = {str(path.relative_to(root)): path.read_text() for path in sorted((root / "assets").rglob("defs.y*ml"))}
+    documents, mistakes = [], []
+    for file, text in {**files, **extra}.items():
+        try:
+            nodes = list(yaml.compose_all(text, Loader=_loader()))
+            values = list(yaml.load_all(text, Loader=_loader()))
+        except yaml.YAMLError as problem:
+            mark = getattr(problem, "problem_mark", None)
+            what = getattr(problem, "problem", None) or "this is no YAML"
+            mistakes.append(
+                Mistake(file, mark.line + 1 if mark else 1, f"{what}; check the indentation and the colons")
+            )
+            continue
+        for node, value in zip(nodes, values, strict=True):
+            if node is None:
+                continue
+            lines: dict[Where, int] = {}
+            mistakes += [Mistake(file, line, text) for line, text in _walk(node, (), lines)]
+            if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+                if not isinstance(value, dict) or "attributes" in value:
+                    mistakes.append(Mistake(file, lines[()], f"`type: {PREDICTION}` is missing"))
+                continue
+            document = Document(file, value["type"], value.get("attributes"), lines)
+            for key in value.keys() - set(TOP_LEVEL):
+                mistakes.append(
+                    document.mistake((key,), f"there is no key '{key}' here{did_you_mean(str(key), TOP_LEVEL)}")
+                )
+            documents.append(document)
+    return documents, mistakes
+
+
+def shaped(document: Document) -> "tuple[BaseModel | None, list[Mistake]]":
+    """The component as its YAML describes it, or what is wrong with keys, types and values."""
+    from pipelines.components.forecast import Forecast
+    from pipelines.components.prediction import Prediction
+
+    kinds: dict[str, type[BaseModel]] = {PREDICTION: Prediction, FORECAST: Forecast}
+    if document.type not in kinds:
+        close = difflib.get_close_matches(document.type, kinds, n=1, cutoff=0.8)
+        wrong = [f"there is no component {document.type}; did you mean {close[0]}?"] if close else []
+        return None, [document.mistake(("type",), text) for text in wrong]
+    if not isinstance(document.attributes, dict):
+        return None, [document.mistake(("attributes",), "`attributes:` is missing: the block of `name: value` lines")]
+    if "{{" in str(document.attributes):  # a template, which only Dagster can fill in
+        return None, []
+    kind = kinds[document.type]
+    try:
+        component = kind.model_validate(document.attributes)
+    except ValidationError as problem:
+        return None, [
+            document.mistake(("attributes", *error["loc"]), _in_words(error, kind)) for error in problem.errors()
+        ]
+    mistakes = []
+    if not OWNER.fullmatch(component.owner):
+        text = f"owner '{component.owner}' must be an e-mail address or `team:<name>`, such as team:sales"
+        mistakes.append(document.mistake(("attributes", "owner"), text))
+    if document.type == PREDICTION:
+        mistakes += [document.mistake(("attributes", *path), text) for path, text in _contradictions(component)]
+    return component, mistakes
+
+
+def column_problems(prediction: "Prediction", tables: Mapping[str, Table]) -> Iterator[tuple[Where, str]]:
+    """
+    Tables and columns that a prediction names and that are not there, or are of a type that cannot be meant.
+
+    Yields the path of the attribute and the problem in words. A table whose columns are not all known is no problem.
+    """
+    features, outcomes = ".".join(prediction.features_table), ".".join(prediction.outcomes_table)
+    placed = {("features",): features}
+    if prediction.outcomes:
+        placed[("outcomes",)] = outcomes
+    if prediction.described_by_table:
+        placed[("publish", "described_by")] = ".".join(prediction.described_by_table)
+    for path, name in placed.items():
+        if name not in tables and not name.startswith("raw_"):  # a raw table is known once an export was loaded
+            yield path, _no_table(path[-1], name, tables)
+
+    def look(path: Where, role: str, column: str, table: str) -> Iterator[tuple[Where, str]]:
+        known = tables.get(table)
+        if known is None or column in known.columns or column in known.words:
+            return
+        if known.is_complete and not column.startswith(CUSTOM):
+            yield path, f"{role} '{column}' is no column of {table}{did_you_mean(column, known.columns)}"
+
+    for path, name in placed.items():
+        yield from look(("entity",), "entity", prediction.entity, name)
+        if prediction.as_of and path != ("publish", "described_by"):
+            for at, text in look(("as_of",), "as_of", prediction.as_of, name):
+                yield at, f"{text}; a table without time needs `as_of: null`"
+    yield from look(("target",), "target", prediction.target, outcomes)
+    if prediction.value:
+        yield from look(("value",), "value", prediction.value, features)
+    for role in ("text", "exclude", "segments"):
+        for number, column in enumerate(getattr(prediction, role)):
+            yield from look((role, number), role, column, features)
+    if prediction.described_by_table:
+        for number, column in enumerate(prediction.publish.columns):
+            yield from look(("publish", "columns", number), "column", column, placed["publish", "described_by"])
+    try:
+        there = {column.lower() for column in tables[features].columns} if features in tables else set()
+        for column in _columns_of(prediction.population):
+            if column.lower() not in there:
+                yield from look(("population",), "population:", column, features)
+    except ValueError as problem:
+        yield ("population",), str(problem)
+    yield from _wrong_types(prediction, tables, features, outcomes)
+
+
+def _wrong_types(
+    prediction: "Prediction", tables: Mapping[str, Table], features: str, outcomes: str
+) -> Iterator[tuple[Where, str]]:
+    def type_of(column: str | None, table: str) -> str | None:
+        known = tables.get(table)
+        return known.columns.get(column) if known and column else None
+
+    type_ = type_of(prediction.target, outcomes)
+    if type_ and prediction.task == "yes_no" and type_ != "BOOLEAN" and not NUMBER.fullmatch(type_):
+        yield (
+            ("target",),
+            f"target '{prediction.target}' of {outcomes} is {type_}, and a yes_no target is a boolean (or 0 and 1): "
+            "make it one in the model, or write `task: classes`",
+        )
+    if type_ and prediction.task == "classes" and re.match("DOUBLE|FLOAT|DATE|TIME", type_):
+        yield ("target",), f"target '{prediction.target}' of {outcomes} is {type_}, which has no classes to tell apart"
+    type_ = type_of(prediction.as_of, features)
+    if type_ and type_ != "DATE" and not type_.startswith("TIMESTAMP"):
+        yield ("as_of",), f"as_of '{prediction.as_of}' of {features} is {type_}; it must be a date"
+    type_ = type_of(prediction.value, features)
+    if type_ and not NUMBER.fullmatch(type_):
+        yield ("value",), f"value '{prediction.value}' of {features} is {type_}; it must be a number"
+    for number, column in enumerate(prediction.text):
+        type_ = type_of(column, features)
+        if type_ and type_ != "VARCHAR" and not type_.startswith("ENUM"):
+            yield ("text", number), f"text '{column}' of {features} is {type_}; it must be text (VARCHAR)"
+
+
+def _contradictions(prediction: "Prediction") -> Iterator[tuple[Where, str]]:
+    """What each attribute allows and all together do not."""
+    if prediction.as_of and prediction.horizon_days is None:
+        yield (
+            ("horizon_days",),
+            f"'horizon_days' is missing: days after {prediction.as_of} until the answer is known (a table without time "
+            "needs `as_of: null` instead)",
+        )
+    if prediction.as_of is None and prediction.horizon_days:
+        yield ("horizon_days",), "horizon_days counts from `as_of`, which is null: leave one of them out"
+    if prediction.target == prediction.entity:
+        yield ("target",), f"target and entity are both '{prediction.target}'"
+    for role in ("exclude", "text"):
+        for number, column in enumerate(getattr(prediction, role)):
+            if column in (prediction.entity, prediction.as_of):
+                yield (role, number), f"{role} '{column}' is never a feature; leave it out"
+    for number, column in enumerate(prediction.text):
+        if column in prediction.exclude:
+            yield ("text", number), f"text '{column}' is excluded, too: leave one of them out"
+    if prediction.publish.columns and prediction.publish.described_by is None:
+        yield ("publish", "columns"), "columns are those of `described_by`, which is missing"
+    for path, table in (("features",), prediction.features), (("outcomes",), prediction.outcomes):
+        if table and table.count(".") > 1:
+            yield path, f"{path[0]} '{table}' must be a model's name or `schema.table`"
+
+
+def _names_twice(components: "list[tuple[Document, BaseModel]]") -> Iterator[Mistake]:
+    """A model or a published table that two YAMLs make."""
+    seen: dict[tuple[str, str], Document] = {}
+    for document, component in components:
+        model = component.name if document.type == PREDICTION else component.model_name
+        for kind, name, path in (("model", model, ("name",)), ("table", component.publish.table, ("publish", "table"))):
+            first = seen.setdefault((kind, name), document)
+            if first is not document:
+                where = f"{first.file}:{first.mistake(('attributes', *path), '').line}"
+                what = "name" if kind == "model" else "table"
+                yield document.mistake(
+                    ("attributes", *path), f"{what} '{name}' is taken by {where}; every {kind} has its own"
+                )
+
+
+def _taken_names(components: "list[tuple[Document, BaseModel]]", tables: Mapping[str, Table]) -> Iterator[Mistake]:
+    """Published tables by the name of one that dbt or the pipeline itself makes."""
+    from pipelines.publishing import HISTORY_KEYS, OWN_TABLES
+
+    own = {*OWN_TABLES, *HISTORY_KEYS, "release"}
+    made_by_dbt = {
+        name.split(".")[1] for name, known in tables.items() if name.startswith("published.") and known.is_model
+    }
+    for document, component in components:
+        table = component.publish.table
+        if table in own | made_by_dbt:
+            who = "a dbt model makes" if table in made_by_dbt else "the pipeline itself makes"
+            yield document.mistake(
+                ("attributes", "publish", "table"), f"table '{table}' is one that {who}; choose another"
+            )
+
+
+def _columns_of(condition: str) -> list[str]:
+    """
+    The columns that an SQL condition names outside of subqueries, in order.
+
+    Raises ValueError when DuckDB cannot parse it as one condition.
+    """
+    import json
+
+    import duckdb
+
+    if condition == "true":
+        return []
+    # Written into the query: with parameters DuckDB imports numpy and pandas, half a second.
+    query = f"select 1 from snapshots where (\n{condition}\n)".replace("'", "''")
+    with duckdb.connect(config={"python_enable_replacements": "false", "threads": "1"}) as connection:
+        parsed = json.loads(connection.execute(f"select json_serialize_sql('{query}')").fetchone()[0])
+    if parsed["error"] or len(parsed["statements"]) != 1:
+        told = str(parsed.get("error_message", "more than one statement")).splitlines()[0]
+        raise ValueError(f"population is no SQL condition: {told}")
+    node = parsed["statements"][0]["node"]
+    if node["type"] != "SELECT_NODE" or any(
+        node[part] for part in ("group_expressions", "having", "qualify", "modifiers")
+    ):
+        raise ValueError("population is no SQL condition: give what stands after `where` alone")
+    found: list[str] = []
+
+    def walk(part: object) -> None:
+        if isinstance(part, dict):
+            if part.get("class") in ("SUBQUERY", "LAMBDA"):
+                return
+            if part.get("class") == "COLUMN_REF":
+                names = part["column_names"]
+                found.append(names[1] if names[0] == "snapshots" and len(names) > 1 else names[0])
+            for each in part.values():
+                walk(each)
+        elif isinstance(part, list):
+            for each in part:
+                walk(each)
+
+    walk(node["where_clause"])
+    return list(dict.fromkeys(found))
+
+
+def _no_table(role: str, name: str, tables: Mapping[str, Table]) -> str:
+    schema, _, table = name.partition(".")
+    siblings = [each.partition(".")[2] for each in tables if each.startswith(f"{schema}.")]
+    if siblings:
+        return f"{role} '{table}' is no table of the schema {schema}{did_you_mean(table, siblings)}"
+    schemas = sorted({each.partition(".")[0] for each in tables})
+    return f"{role} '{name}': there is no schema '{schema}'{did_you_mean(schema, schemas)}"
+
+
+def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
+    """What pydantic found, as one would say it to a colleague."""
+    where, model = [part for part in error["loc"] if isinstance(part, str)], kind
+    for part in where[:-1]:
+        inner = model.model_fields[part].annotation if part in model.model_fields else None
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            model = inner
+    name = where[-1] if where else "attributes"
+    given, limits = error.get("input"), error.get("ctx", {})
+    shown = "nothing" if given is None else repr(given)
+    match error["type"]:
+        case "extra_forbidden":
+            return f"there is no attribute '{name}'{did_you_mean(name, model.model_fields)}"
+        case "missing":
+            about = (model.model_fields[name].description or "").split("\n")[0].rstrip(".")
+            return f"'{name}' is missing{f': {about[0].lower() + about[1:]}' if about else ''}"
+        case "literal_error":
+            allowed = [each.strip(" '") for each in str(limits["expected"]).replace(" or ", ",").split(",")]
+            return f"{name} is {shown}; use {' or '.join(allowed)}"
+        case "int_parsing" | "int_type" | "int_from_float":
+            return f"{name} must be a whole number, not {shown}"
+        case "float_parsing" | "float_type":
+            return f"{name} must be a number, not {shown}"
+        case "greater_than_equal" | "less_than_equal":
+            bounds = {each.__class__.__name__: each for each in model.model_fields[name].metadata}
+            if "Ge" in bounds and "Le" in bounds:
+                return f"{name} is {shown}; it must be between {bounds['Ge'].ge} and {bounds['Le'].le}"
+            bound = f"{limits['ge']} or more" if "ge" in limits else f"{limits['le']} or less"
+            return f"{name} is {shown}; it must be {bound}"
+        case "string_type":
+            return f"{name} must be a text, not {shown}"
+        case "string_pattern_mismatch":
+            return f"{name} is {shown}; use lower-case letters, digits and underscores, a letter first"
+        case "list_type":
+            return f"{name} must be a list, such as [{given}], not {shown}"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"{name} must be a block of `name: value` lines, not {shown}"
+    return f"{name}: {error['msg']}"
+
+
+def did_you_mean(wrong: str, names: Collection[str]) -> str:
+    """What may have been meant."""
+    close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    listed = list(names)[:MOST_NAMED]
+    more = f" and {len(names) - len(listed)} more" if len(names) > len(listed) else ""
+    return f"; there are: {', '.join(listed)}{more}" if listed else ""
+
+
+def _walk(node: Any, path: Where, lines: dict[Where, int]) -> Iterator[tuple[int, str]]:
+    """Note the line of every key and item; yields keys that are given twice, of which YAML takes the last."""
+    import yaml
+
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            at, line = (*path, key.value), key.start_mark.line + 1
+            if at in lines:
+                yield line, f"'{key.value}' is given twice, here and in line {lines[at]}"
+            lines[at] = line
+            yield from _walk(value, at, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield from _walk(item, (*path, number), lines)
+
+
+def _loader() -> type:
+    """PyYAML's own C loader where it is there: ten times as fast."""
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
