@@ -1,4 +1,4 @@
-"""What benchmarks share: a command on two cores with its seconds and peak memory, and a figure printed against its bar."""
+"""What benchmarks share: a command on two cores, its seconds and peak memory; a figure printed against its bar."""
 
 import os
 import subprocess
