@@ -16,8 +16,9 @@ import pandas as pd
 from autogluon.tabular import TabularPredictor
 
 request = json.loads(Path(sys.argv[1]).read_text())
-train = pd.read_csv(request["train"]).drop(columns=request["drop"])
-test = pd.read_csv(request["test"]).drop(columns=request["drop"])
+# One blank makes a column of numbers text for pandas; AutoGluon does better when told that it is a missing value.
+train = pd.read_csv(request["train"], na_values=" ").drop(columns=request["drop"])
+test = pd.read_csv(request["test"], na_values=" ").drop(columns=request["drop"])
 positive = next(value for value in train[request["target"]].unique() if str(value) == request["positive"])
 
 started = time.perf_counter()
