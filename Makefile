@@ -43,14 +43,20 @@ sql: .venv/installed ## A read-only SQL shell on the published tables; one query
 status: .venv/installed ## What is published, how good it is, how old
 	@$(BIN)/scorecast status
 
-bench: .venv/installed ## Every benchmark; each prints its ratio and its bar
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+.venv-bench/installed: .venv/installed benchmarks/autogluon.txt
+	@echo "Installing AutoGluon, which predictions are compared with, into .venv-bench (once, a few minutes and gigabytes) ..."
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/pip install --quiet --requirement benchmarks/autogluon.txt
+	@touch $@
+
+bench: .venv/installed .venv-bench/installed ## Every benchmark; each prints its ratio and its bar
+	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 docs: .venv/installed ## dbt's documentation of every model and column, in dbt_project/target/index.html
 	@$(BIN)/scorecast dbt docs generate --static
 
-clean: ## Remove what runs wrote (data/) and the virtual environment
+clean: ## Remove what runs wrote (data/) and the virtual environments
 	@find data -mindepth 1 -not -name README.md -delete
-	@rm -rf .venv dbt_project/target dbt_project/logs
+	@rm -rf .venv .venv-bench dbt_project/target dbt_project/logs
 
 export Q
