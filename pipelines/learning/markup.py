@@ -1,12 +1,13 @@
 """HTML and SVG built from nested calls, in which every plain string is escaped: text from data cannot become markup."""
 
 import re
-from collections.abc import Iterable
-from html import escape
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 VOID = frozenset({"br", "col", "hr", "link", "meta"})
-UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""What HTML forbids, and what UTF-8 cannot hold (half of a surrogate pair)."""
+ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
+SPECIAL = re.compile(r"[&<>\"'\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""What means something in HTML, what it forbids, and what UTF-8 cannot hold (half of a surrogate pair)."""
 
 
 class Markup(str):
@@ -33,8 +34,8 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
     parts = ["<", name]
     for key, value in attributes.items():
         if value is not None:
-            attribute = key.rstrip("_").replace("_", "-")
-            parts.append(f' {attribute}="{_figure(value) if isinstance(value, float) else _escaped(str(value))}"')
+            written = _figure(value) if isinstance(value, float) else _escaped(str(value))
+            parts.append(f' {_attribute(key)}="{written}"')
     parts.append(">")
     if name not in VOID:
         parts += [*(_text(child) for child in children), "</", name, ">"]
@@ -70,10 +71,43 @@ def inline(text: object) -> Markup:
     return join(_marked(part) for part in re.split(r"(`[^`]+`|\*\*[^*]+\*\*)", str(text)))
 
 
+def section(title: str, words: object, *children: object, style: str | None = None) -> Markup:
+    """A part of the page under a heading."""
+    head = tag("h2", title), tag("p", words, class_="soft") if words else None
+    return tag("section", head, children, class_=style)
+
+
+def details(summary: str, *children: object) -> Markup:
+    """Something to unfold."""
+    return tag("details", tag("summary", summary), children)
+
+
+def behind(
+    header: Sequence[str], rows: Sequence[Sequence[object]], summary: str | None = None, words: int = 1
+) -> Markup:
+    """The figures of a picture, for those who cannot see it or want them exactly."""
+    return details(summary or "As numbers", scroll(table(header, rows, words)))
+
+
+def strips(header: Sequence[object], rows: Sequence[Sequence[object]], style: str | None = None) -> Markup:
+    """A table whose second column is drawn."""
+    return scroll(table(header, rows, words=2, class_=f"strips {style}" if style else "strips"))
+
+
+def scroll(child: Markup) -> Markup:
+    """Something wide that scrolls by itself on a phone."""
+    return tag("div", child, class_="scroll")
+
+
 def _marked(part: str) -> str:
     if re.fullmatch(r"`[^`]+`", part):
         return tag("code", part[1:-1])
     return tag("strong", part[2:-2]) if re.fullmatch(r"\*\*[^*]+\*\*", part) else part
+
+
+@lru_cache(maxsize=1_000)
+def _attribute(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
 
 
 def _text(child: object) -> str:
@@ -89,7 +123,7 @@ def _text(child: object) -> str:
 
 
 def _escaped(text: str) -> str:
-    return escape(UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text))
+    return SPECIAL.sub(lambda found: ENTITIES.get(found.group(), "\N{REPLACEMENT CHARACTER}"), text)
 
 
 def _figure(value: float) -> str:

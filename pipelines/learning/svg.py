@@ -1,8 +1,8 @@
 """Small pictures as inline SVG: sharp at any size, coloured by the page's style sheet, readable by a screen reader.
 
-Two kinds. A `Plot` has axes and scales with the page. A strip is one cell of a table: as wide as the cell, everything in
-it placed by percent, so that text keeps its size on a phone. The table says what a strip shows, so strips are hidden
-from screen readers.
+Two kinds. A `Plot` has axes and scales with the page. A strip is one cell of a table: as wide as the cell,
+everything in it placed by percent, so that text keeps its size on a phone. The table says what a strip shows, so strips
+are hidden from screen readers.
 """
 
 import math
