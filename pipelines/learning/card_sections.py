@@ -1,0 +1,536 @@
+"""The pictured sections of the model card's page. Each takes the facts; None where they lack it."""
+
+import math
+from collections.abc import Iterable
+
+from pipelines.learning import svg
+from pipelines.learning.card_facts import (
+    base_rate,
+    capital,
+    class_rows,
+    count_words,
+    dicts,
+    effects_of,
+    finite,
+    fixed,
+    gain_at,
+    gain_curve,
+    in_points,
+    maybe_percent,
+    money_words,
+    off_tenths,
+    rows_called,
+    signed,
+    signed_points,
+    some,
+    tenths,
+    what_they_do,
+    wilson,
+)
+from pipelines.learning.markup import Markup, behind, details, inline, join, scroll, section, strips, table, tag
+from pipelines.learning.svg import Plot, percent
+
+FIRST_SHARE = 0.2
+"""How much of the list the verdict speaks of working through."""
+MOST_DRIVERS, MOST_EFFECTS, MOST_LABELS = 12, 6, 12
+MOST_CLASSES_CROSSED = 12
+MOST_MIXED_UP = 15
+MOST_RELEASES = 60
+
+
+def gain_section(facts: dict) -> Markup | None:
+    """How many are found when working down from the highest score."""
+    deciles = tenths(facts)
+    if not deciles:
+        return None
+    curve = gain_curve(deciles)
+    plot = Plot(f"{rows_called(facts)} worked through, highest score first", "found, of all that do")
+    base = base_rate(facts)
+    plot.area(curve, "wash")
+    plot.line([(0, 0), (1, 1)], "muted")
+    if base:
+        plot.line([(0, 0), (base, 1), (1, 1)], "faint")
+        if base < 0.55:
+            plot.label(base, 1, "best possible", "muted", (6, 14))
+    plot.label(1, 0.72, "in random order", "muted end", (-4, 20))
+    plot.line(curve, "model")
+    for row, (share, found) in zip(deciles, curve[1:], strict=True):
+        hint = f"The first {percent(share)}: {percent(found)} of all, {row['positives']:,} in this tenth"
+        plot.dot(share, found, "model", hint, 3.5)
+    found = gain_at(deciles, FIRST_SHARE)
+    title = f"The first {percent(FIRST_SHARE)} of the list holds {percent(found)} of all"
+    plot.line([(FIRST_SHARE, 0), (FIRST_SHARE, found)], "guide")
+    plot.label(FIRST_SHARE, found, percent(found), "big", (9, 16))
+    enough = next((share for share, gained in curve if gained >= 0.8), None)
+    text = f"Gain curve: the share of all found against the share worked through. {title}."
+    words = (
+        f"Four in five of those who do are within the first {percent(enough)} of the list."
+        if enough is not None
+        else None
+    )
+    header = ("Tenth", "Rows", "Yes", "Predicted", "Observed", "Lift", "Found so far")
+    rows = [
+        (
+            row["decile"],
+            count_words(row["rows"]),
+            count_words(row["positives"]),
+            percent(row["predicted_rate"]),
+            percent(row["observed_rate"]),
+            fixed(row.get("lift"), 2),
+            percent(found),
+        )
+        for row, (_, found) in zip(deciles, curve[1:], strict=True)
+    ]
+    return section("How far down the list?", words, plot.draw("gain", title, text), behind(header, rows))
+
+
+def calibration_section(facts: dict) -> Markup | None:
+    """Predicted against observed rate, by tenth."""
+    deciles = tenths(facts)
+    if not deciles:
+        return None
+    spans = [wilson(row["observed_rate"], row["rows"]) for row in deciles]
+    limit = svg.end(*(high for _, high in spans), *(row["predicted_rate"] for row in deciles))
+    plot = Plot("what it said", "what happened", limit, limit)
+    plot.line([(0, 0), (limit, limit)], "muted")
+    plot.label(0.62 * limit, 0.62 * limit, "said = happened", "muted", (10, 16))
+    off = off_tenths(deciles)
+    for row, (low, high) in zip(deciles, spans, strict=True):
+        said, happened = row["predicted_rate"], row["observed_rate"]
+        plot.whisker(said, low, high)
+        hint = f"Said {percent(said)}, {percent(happened)} happened ({row['rows']:,} rows)"
+        plot.dot(said, happened, "warm" if row in off else "model", hint, 4.5)
+    error = finite(facts.get("calibration_error"))
+    words = [
+        "A dot is a tenth of the rows, the line through it what chance allows",
+        f"; on average it is {in_points(error)} off." if error is not None else ".",
+    ]
+    rows = [
+        (
+            row["decile"],
+            percent(row["predicted_rate"]),
+            percent(row["observed_rate"]),
+            f"{percent(low)} to {percent(high)}",
+            count_words(row["rows"]),
+            tag("span", "off", class_="warned") if row in off else "",
+        )
+        for row, (low, high) in zip(deciles, spans, strict=True)
+    ]
+    text = "Calibration: predicted against observed rate by tenth of the score, with 95 % Wilson intervals."
+    return section(
+        "Does it keep its word?",
+        join(words),
+        plot.draw("calibration", "What it said and what happened", text),
+        behind(("Tenth", "Said", "Happened", "Chance allows", "Rows", ""), rows),
+    )
+
+
+def classes_section(facts: dict) -> Markup | None:
+    """Precision and recall by class, the weakest shown."""
+    classes = [row for row in class_rows(facts) if finite(row.get("f1")) is not None]
+    if not classes:
+        return None
+    order = sorted(classes, key=lambda row: -row["f1"])
+    weakest = order[-MOST_CLASSES_CROSSED:]
+
+    def lines(rows: Iterable[dict]) -> list[tuple]:
+        return [
+            (
+                row["class"],
+                svg.bar(row["f1"], "model"),
+                fixed(row["f1"], 2),
+                maybe_percent(row.get("recall")),
+                maybe_percent(row.get("precision")),
+                count_words(row["rows"]),
+            )
+            for row in rows
+        ]
+
+    header = ("Class", "", "F1", "Found", "Right when named", "Rows")
+    rest = order[: -len(weakest)] if len(order) > len(weakest) else []
+    return section(
+        "Which classes it gets right",
+        "Found: of the rows that are in the class, the share it puts there. Right when named: of those it puts there, "
+        "the share that belongs." + (f" The {len(weakest)} weakest of {len(order)} are shown." if rest else ""),
+        strips(header, lines(weakest)),
+        details(f"The other {len(rest)} classes", strips(header, lines(rest))) if rest else None,
+    )
+
+
+def mixed_up_section(facts: dict) -> Markup | None:
+    """The confusion matrix, or its largest cells where there are many classes."""
+    confusion = facts.get("confusion") or {}
+    labels, counts = confusion.get("labels") or [], confusion.get("counts") or []
+    if not labels or len(counts) != len(labels):
+        return None
+    pairs = [
+        (count, count / max(sum(row), 1), labels[i], labels[j])
+        for i, row in enumerate(counts)
+        for j, count in enumerate(row)
+        if i != j and count
+    ]
+    pairs.sort(key=lambda pair: -pair[0])
+    most = table(
+        ("It is", "It says", "How often", "Of that class"),
+        [(is_, says, count_words(count), percent(share)) for count, share, is_, says in pairs[:MOST_MIXED_UP]],
+        words=2,
+    )
+    if len(labels) > MOST_CLASSES_CROSSED:
+        return section("What it mixes up", None, scroll(most)) if pairs else None
+    cells = [
+        tag(
+            "tr",
+            tag("th", label, scope="row"),
+            [
+                tag(
+                    "td",
+                    count_words(count),
+                    style=f"--share:{count / max(sum(row), 1):.3f}",
+                    class_="right" if i == j else None,
+                )
+                for j, count in enumerate(row)
+            ],
+        )
+        for i, (label, row) in enumerate(zip(labels, counts, strict=True))
+    ]
+    head = tag(
+        "tr", tag("th", "is ↓ says →", scope="col"), [tag("th", label, class_="n", scope="col") for label in labels]
+    )
+    crossed = tag("table", tag("thead", head), tag("tbody", cells), class_="confusion")
+    return section(
+        "What it mixes up",
+        "A row is what it is, a column what the model says; the diagonal is right.",
+        scroll(crossed),
+        details("The most frequent mistakes", scroll(most)) if pairs else None,
+    )
+
+
+def came_true_section(facts: dict) -> Markup | None:
+    """Past releases against what happened since."""
+    outcomes = [
+        row
+        for row in dicts(facts, "score_outcomes")
+        if all(finite(row.get(key)) is not None for key in ("rows", "predicted_rate", "actual_rate")) and row["rows"]
+    ]
+    if not outcomes:
+        return None
+    releases: dict[tuple[str, str], list[dict]] = {}
+    for row in sorted(outcomes, key=lambda row: (str(row.get("as_of_date", "")), str(row.get("release_id", "")))):
+        releases.setdefault((str(row.get("as_of_date", "")), str(row.get("release_id", ""))), []).append(row)
+    newest = max(releases)
+    grades = sorted(releases[newest], key=lambda row: str(row.get("grade") or ""))
+    rows_word, verb = rows_called(facts), what_they_do(facts)
+    first = grades[0]
+    said, happened = first["predicted_rate"], first["actual_rate"]
+    lead = [f"Of {first['rows']:,} {rows_word}"]
+    if first.get("grade"):
+        lead += [" with grade ", first["grade"]]
+    if newest[0]:
+        lead += [" on ", newest[0]]
+    lead.append(f" it said that {percent(said)} {verb}; {percent(happened)} did.")
+    money = _money_came([row for rows in releases.values() for row in rows])
+    top = svg.end(*(row["actual_rate"] for row in grades), *(row["predicted_rate"] for row in grades))
+    lines = [
+        (
+            row.get("grade") or "all",
+            svg.bar(row["actual_rate"] / top, "model", row["predicted_rate"] / top),
+            percent(row["predicted_rate"]),
+            percent(row["actual_rate"]),
+            count_words(row["rows"]),
+        )
+        for row in grades
+    ]
+    header = ("Grade", "bar: happened, tick: said", "Said", "Happened", capital(rows_word))
+    everything = [
+        (
+            key[0] or key[1],
+            row.get("grade") or "all",
+            count_words(row["rows"]),
+            percent(row["predicted_rate"]),
+            percent(row["actual_rate"]),
+            money_words(row.get("money_expected"), row),
+            money_words(row.get("money_come"), row),
+        )
+        for key in sorted(releases, reverse=True)[:MOST_RELEASES]
+        for row in sorted(releases[key], key=lambda row: str(row.get("grade") or ""))
+    ]
+    over_time = _over_time(releases)
+    columns = ("As of", "Grade", "Rows", "Said", "Happened", "Money expected", "Money come")
+    return section(
+        "Did the scores come true?",
+        join(lead, " ", money),
+        tag("div", strips(header, lines), over_time, class_="came-true pictured" if over_time else "came-true"),
+        behind(columns, everything, f"All {len(releases)} releases as numbers" if len(releases) > 1 else None, 2),
+    )
+
+
+def _money_came(rows: list[dict]) -> str | None:
+    pairs = [(finite(row.get("money_expected")), finite(row.get("money_come"))) for row in rows]
+    known = [(expected, come) for expected, come in pairs if expected is not None and come is not None]
+    if not known or len({row.get("currency") for row in rows}) > 1:
+        return None
+    expected, come = (sum(values) for values in zip(*known, strict=True))
+    return f"Over all releases it expected {money_words(expected, rows[0])}; it came to {money_words(come, rows[0])}."
+
+
+def _over_time(releases: dict[tuple[str, str], list[dict]]) -> Markup | None:
+    keys = sorted(releases)[-MOST_RELEASES:]
+    if len(keys) < 2:
+        return None
+    said, happened = ([_pooled(releases[key], rate) for key in keys] for rate in ("predicted_rate", "actual_rate"))
+    plot = Plot("scores of", "said (dashed) and happened", len(keys) - 1, svg.end(*said, *happened))
+    plot.line(list(enumerate(said)), "muted")
+    plot.line(list(enumerate(happened)), "model")
+    for number, (key, a, b) in enumerate(zip(keys, said, happened, strict=True)):
+        plot.dot(number, b, "model", f"{key[0]}: said {percent(a)}, {percent(b)} happened", 3.5)
+    step = math.ceil(len(keys) / 4)
+    names = [(number, key[0]) for number, key in enumerate(keys) if number % step == 0]
+    text = "Predicted and actual rate of every past release whose outcomes are known."
+    return plot.draw("outcomes", "Said and happened, release by release", text, names)
+
+
+def _pooled(rows: list[dict], rate: str) -> float:
+    return sum(row["rows"] * row[rate] for row in rows) / sum(row["rows"] for row in rows)
+
+
+def drivers_section(facts: dict, likelihood: str) -> Markup | None:
+    """The columns that move the estimate most, and how their values do."""
+    drivers = [row for row in dicts(facts, "drivers") if (finite(row.get("strength")) or 0) > 0]
+    if not drivers:
+        return None
+    drivers.sort(key=lambda row: -row["strength"])
+    most, total = drivers[0]["strength"], sum(row["strength"] for row in drivers)
+    base = base_rate(facts)
+
+    def line(row: dict) -> tuple:
+        share = finite(row.get("share"))
+        return (
+            join(_driver_name(row), tag("span", _ends(row, likelihood), class_="soft")),
+            svg.bar(row["strength"] / most, "model"),
+            percent(row["strength"] / total if share is None else share, 0),
+        )
+
+    header = ("What is known", "how much it moves the estimate", "Share")
+    shown, rest = drivers[:MOST_DRIVERS], drivers[MOST_DRIVERS:]
+    told = [row for row in drivers if effects_of(row)]
+    first = drivers[0]
+    words = join(
+        "Most of all ",
+        tag("b", _words_of(first)),
+        *([", then ", tag("b", _words_of(drivers[1]))] if len(drivers) > 1 else []),
+        ". This is what the model goes by, not what causes the outcome: changing it need not change what happens.",
+    )
+    return join(
+        section(
+            "What drives the estimate",
+            words,
+            strips(header, [line(row) for row in shown], "drivers"),
+            details(f"{len(rest)} weaker ones", strips(header, [line(row) for row in rest])) if rest else None,
+        ),
+        section(
+            f"What raises and what lowers the {likelihood}",
+            _how_to_read(base),
+            tag("div", [_effect(row, base) for row in told[:MOST_EFFECTS]], class_="effects"),
+            details(
+                f"{len(told) - MOST_EFFECTS} more",
+                tag("div", [_effect(row, base) for row in told[MOST_EFFECTS:]], class_="effects"),
+            )
+            if len(told) > MOST_EFFECTS
+            else None,
+            behind(
+                ("Column", "Value", "Rows", "Contribution, log-odds", "Observed"),
+                [
+                    (
+                        row.get("column"),
+                        each["label"],
+                        count_words(each.get("rows")),
+                        signed(each["contribution"]),
+                        maybe_percent(each.get("observed_rate")),
+                    )
+                    for row in told
+                    for each in effects_of(row)
+                ],
+                words=2,
+            ),
+        )
+        if told
+        else None,
+    )
+
+
+def _how_to_read(base: float | None) -> str:
+    if base is None:
+        return "Bars show by how much a value moves the log-odds, all else the same."
+    return (
+        f"Points: how far a value moves someone who would otherwise stand at the average, {percent(base)}, all else "
+        "the same. Happened: how it went in the end, with all that comes with that value; the two can pull apart."
+    )
+
+
+def _ends(row: dict, likelihood: str) -> Markup | None:
+    effects = [each for each in effects_of(row) if abs(each["contribution"]) > 1e-9]
+    highest = max(effects, key=lambda each: each["contribution"], default=None)
+    lowest = min(effects, key=lambda each: each["contribution"], default=None)
+    parts = []
+    if highest and highest["contribution"] > 0:
+        parts.append(join(f"raises the {likelihood} most: ", tag("bdi", highest["label"])))
+    if lowest and lowest["contribution"] < 0:
+        parts.append(join("lowers it most: " if parts else f"lowers the {likelihood}: ", tag("bdi", lowest["label"])))
+    return join(parts[0], *[join("; ", part) for part in parts[1:]]) if parts else None
+
+
+def _effect(row: dict, base: float | None) -> Markup:
+    effects = effects_of(row)[:MOST_LABELS]
+    moves = [_moved(each["contribution"], base) for each in effects]
+    most = max(abs(move) for move in moves)
+    write = signed if base is None else signed_points
+    lines = [
+        (
+            each["label"],
+            svg.two_ways(move, most),
+            write(move),
+            maybe_percent(each.get("observed_rate")),
+            count_words(each.get("rows")),
+        )
+        for each, move in zip(effects, moves, strict=True)
+    ]
+    left = len(effects_of(row)) - len(effects)
+    return tag(
+        "div",
+        tag("h3", _driver_name(row)),
+        strips(("", "", "Log-odds" if base is None else "Points", "Happened", "Rows"), lines),
+        tag("p", f"and {left} more below", class_="soft small") if left else None,
+    )
+
+
+def _moved(contribution: float, base: float | None) -> float:
+    """By how much a contribution in log-odds moves the probability from the base rate; itself without one."""
+    if base is None:
+        return contribution
+    odds = math.log(base / (1 - base)) + contribution
+    return (1 / (1 + math.exp(-odds)) if odds > -700 else 0.0) - base
+
+
+def _words_of(row: dict) -> str:
+    return str(row.get("words") or row.get("column") or "?")
+
+
+def _driver_name(row: dict) -> Markup:
+    words, column = _words_of(row), row.get("column")
+    return join(words) if column in (None, words) else tag("span", words, title=column)
+
+
+def segments_section(facts: dict) -> Markup | None:
+    """Ranking within groups, with what chance allows, and the warnings."""
+    from pipelines.learning.evaluation import auc_error
+
+    segments = [row for row in dicts(facts, "segments") if "value" in row]
+    if not segments:
+        return None
+    warned = [row for row in segments if row.get("warning")]
+    overall = finite(facts.get("auc"))
+    aucs = [auc for row in segments if (auc := finite(row.get("auc"))) is not None]
+    floor = max(0.0, min([0.5, *(auc - 0.05 for auc in aucs)]))
+
+    def at(value: float) -> float:
+        return (value - floor) / (1 - floor)
+
+    def line(row: dict) -> tuple:
+        auc, strip = finite(row.get("auc")), None
+        rows, yes, off = (finite(row.get(key)) for key in ("rows", "positives", "calibration_error"))
+        if auc is not None:
+            error = auc_error(auc, round(yes), round(rows - yes)) if rows and yes else math.nan
+            reach = 1.96 * error if math.isfinite(error) else 0.0
+            reference = None if overall is None else at(overall)
+            strip = svg.interval(
+                at(auc), at(auc - reach), at(auc + reach), reference, "warm" if row.get("warning") else "model"
+            )
+        return (
+            join(
+                tag("span", "▲ ", class_="warned", title="warning") if row.get("warning") else None,
+                tag("bdi", row["value"]),
+            ),
+            strip,
+            fixed(auc, 2),
+            maybe_percent(row.get("base_rate")),
+            "" if off is None else f"{100 * off:.1f} pts",
+            count_words(rows),
+        )
+
+    header = ("", "how well it ranks", "AUC", "Happened", "Off by", "Rows")
+    tables = []
+    for name in dict.fromkeys(row.get("segment") for row in segments):
+        mine = [row for row in segments if row.get("segment") == name]
+        tables.append(
+            strips((tag("b", "" if name is None else name), *header[1:]), [line(row) for row in mine], "segments")
+        )
+    words = (
+        f"{some(len(warned), 'group')} to be careful with."
+        if warned
+        else "No group stands out: where it does worse, chance explains it."
+    )
+    return section(
+        "Who it works less well for",
+        join(
+            words,
+            " The dot is how well it ranks within the group, the line through it what chance allows, the upright line "
+            "all rows together."
+            if aucs
+            else None,
+        ),
+        [tag("p", tag("b", _segment_name(row)), ": ", _warning(row), class_="note") for row in warned],
+        tables,
+        behind(
+            ("Column", "Value", "Rows", "Yes", "Base rate", "AUC", "Log loss", "Calibration error"),
+            [
+                (
+                    row.get("segment"),
+                    row["value"],
+                    count_words(row.get("rows")),
+                    count_words(row.get("positives")),
+                    maybe_percent(row.get("base_rate")),
+                    *(fixed(row.get(key), 3) for key in ("auc", "log_loss", "calibration_error")),
+                )
+                for row in segments
+            ],
+            words=2,
+        ),
+    )
+
+
+def _segment_name(row: dict) -> Markup:
+    return join(row.get("segment"), " = " if row.get("segment") is not None else None, tag("bdi", row["value"]))
+
+
+def _warning(row: dict) -> Markup:
+    return inline(row["warning"]) if isinstance(row["warning"], str) else join("it works much less well here.")
+
+
+def suspects_section(facts: dict) -> Markup | None:
+    """Columns that may have been filled in late, and what the model is worth without each."""
+    suspects = dicts(facts, "suspect")
+    if not suspects:
+        return None
+    auc, loss = finite(facts.get("auc")), finite(facts.get("log_loss"))
+
+    def line(row: dict) -> tuple:
+        without, loss_without = finite(row.get("auc_without")), finite(row.get("log_loss_without"))
+        strip = svg.change(2 * auc - 1, 2 * without - 1) if None not in (auc, without) else None
+        return (
+            join(tag("b", row.get("column")), tag("span", inline(row.get("reason") or ""), class_="soft")),
+            strip,
+            _with_without(auc, without, 2),
+            _with_without(loss, loss_without, 3),
+        )
+
+    return section(
+        "Ask before you trust",
+        f"{some(len(suspects), 'column')} so telling that the outcome itself may have filled "
+        f"{'it' if len(suspects) == 1 else 'them'} in. If so, leave it out: the model is then worth what stands on the "
+        "right of the arrow.",
+        strips(("Column", "with ○ and without ●", "AUC", "Log loss"), [line(row) for row in suspects]),
+    )
+
+
+def _with_without(before: float | None, after: float | None, digits: int) -> str:
+    return "" if after is None else f"{fixed(before, digits)} → {fixed(after, digits)}".removeprefix(" → ")
