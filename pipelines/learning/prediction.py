@@ -36,6 +36,7 @@ from pipelines.learning.candidates import (
 )
 from pipelines.learning.cards import write_card
 from pipelines.learning.columns import Column, as_numbers, choose_columns, tidy
+from pipelines.learning.drift import make_baseline
 from pipelines.learning.encoding import Encoding, fit_encoding
 from pipelines.learning.plots import calibration_plot, gain_plot
 from pipelines.learning.scoring import FittedPrediction, encode_for, log_odds, predict, score_prediction
@@ -234,6 +235,9 @@ def _fit(
         trained_until_day=None if training.days is None else int(training.days.max()),
         fingerprint=fingerprint(training.frame, [*final_encoding.names, spec.target]),
         code_version=code_version(),
+        baseline=make_baseline(
+            training.frame, final_encoding.columns, final_encoding.as_of, spec.entity_key, probability
+        ),
     )
     figures["strongest"] = _strongest(model, training.frame[test[:STRONGEST_ROWS]])
     notes = [*training.notes, *split.notes, *_fitted_on(training, seed), *_too_good(figures)]

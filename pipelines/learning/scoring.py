@@ -45,6 +45,8 @@ class FittedPrediction:
     """Of the rows and columns learnt from."""
     code_version: str = ""
     card: str = ""
+    baseline: dict = field(default_factory=dict)
+    """What the training rows looked like, for `drift`; empty in models stored before there were any."""
 
 
 def log_odds(model: FittedPrediction, frame: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, float]:
