@@ -1,6 +1,7 @@
 """From margins to probabilities, by a slope and offsets alone, so that contributions to the margin still add up.
 
-Two answers: sigmoid(slope · margin + offset), Platt scaling. More: softmax(slope · margins + offsets), one offset a class.
+Two answers: sigmoid(slope · margin + offset), Platt scaling. More: softmax(slope · margins + offsets), one offset for
+each class.
 """
 
 import numpy as np
@@ -52,8 +53,8 @@ def fit_platt(margin: np.ndarray, target: np.ndarray) -> tuple[float, float]:
 def fit_calibration(margin: np.ndarray, target: np.ndarray) -> tuple[float, float | list[float]]:
     """Slope and offset for margins of one dimension (target 0/1), or offsets for rows × classes (target: class number).
 
-    Guo, Pleiss, Sun and Weinberger (2017), "On Calibration of Modern Neural Networks", vector scaling with one slope; the
-    penalty pulls towards the uncalibrated margins, as in `fit_platt`.
+    Guo, Pleiss, Sun and Weinberger (2017), "On Calibration of Modern Neural Networks", vector scaling with one
+    slope; the penalty pulls towards the uncalibrated margins, as in `fit_platt`.
     """
     if margin.ndim == 1:
         return fit_platt(margin, target)

@@ -112,8 +112,8 @@ def boosting_data(
 ) -> "lightgbm.Dataset":
     """Binned rows that several settings share; validation rows are binned as those of `reference`.
 
-    Categories go in as numbers, by the rank of their frequency: trees cut them where that helps, and unlike with sets of
-    levels there is nothing to learn by heart.
+    Categories go in as numbers, by the rank of their frequency: trees cut them where that helps, and unlike with sets
+    of levels there is nothing to learn by heart.
     """
     import lightgbm
 

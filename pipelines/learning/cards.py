@@ -80,7 +80,7 @@ def _suspects(suspects: Sequence[dict], figures: dict, findings: Sequence[Findin
     """Columns that may have been written after the outcome, and what the model is worth without them."""
     parts = [f"- {finding.reason}" for finding in findings if not finding.column and finding.grade == "suspect"]
     parts += [
-        f"- `{row['column']}`: {row['reason']} Without it: AUC {row['auc_without']:.3f} instead of {figures['auc']:.3f}."
+        f"- `{row['column']}`: {row['reason']} Without it: AUC {row['auc_without']:.3f}, not {figures['auc']:.3f}."
         for row in suspects
     ]
     return ["## To be asked", "\n".join(parts)] if parts else []

@@ -29,11 +29,11 @@ def against_champion(
     num_threads: int,
     figures: dict,
 ) -> tuple[bool, str]:
-    """Whether the challenger is kept, and why; adds both losses to `figures`. `probability`: the challenger's, on the test.
+    """Whether the challenger is kept, and why; adds both losses to `figures`. `probability`: its own, on the test.
 
     A champion was refitted on all that was known when it was made, often on these very test rows, so its own
-    probabilities would be judged on what it has learnt by heart. Where enough test rows are younger than its answers, it
-    is compared as it is; otherwise its recipe (columns and settings) is fitted on the challenger's training rows and
+    probabilities would be judged on what it has learnt by heart. Where enough test rows are younger than its answers,
+    it is compared as it is; otherwise its recipe (columns and settings) is fitted on the challenger's training rows and
     compared, like with like.
     """
     question = (champion.spec.target, champion.spec.horizon_days, champion.spec.entity_key)

@@ -206,7 +206,7 @@ def _learn_linear(states: list[dict], matrix: np.ndarray) -> None:
         scale = (q3 - q1) / 1.349 or float(np.mean(np.abs(clipped - centre))) or 1.0
         states[i].update(low=low, high=high, centre=centre, scale=scale, typical=centre)
         states[i]["knots"] = []
-    for place, i in enumerate(numeric):
+    for i in numeric:
         bent = _bend(states[i], matrix[:, i])
         known = bent[~np.isnan(bent)].astype(np.float64)
         states[i]["mean"] = float(known.mean()) if len(known) else 0.0

@@ -15,11 +15,11 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from pipelines.learning import evaluation
 from pipelines.learning.calibration import calibrated, fit_calibration
 from pipelines.learning.cards import write_card
 from pipelines.learning.champions import against_champion
-from pipelines.learning.columns import Column, choose_columns
+from pipelines.learning.columns import choose_columns
+from pipelines.learning.drift import make_baseline
 from pipelines.learning.figures import code_version, drivers, judged, on_test, without
 from pipelines.learning.leaks import Finding
 from pipelines.learning.scoring import FittedPrediction, encode_for, predict, score_prediction
@@ -81,8 +81,8 @@ def fit_prediction(
 ) -> FitResult:
     """Fit, judge and decide whether to keep.
 
-    `frame`: features, `spec.entity_key`, `spec.as_of` (Date or Datetime) and `spec.target` (boolean, or text for classes;
-    rows where it is null are ignored). `descriptions`: feature → words, for reasons. `champion`: the model in use.
+    `frame`: features, `spec.entity_key`, `spec.as_of` (Date or Datetime) and `spec.target` (boolean, or text for
+    classes; rows where it is null are ignored). `descriptions`: feature → words, for reasons. `champion`: the model in use.
     Deterministic for the same rows, seed and machine; the order of rows and columns changes nothing.
 
     Raises TooLittleData with the reason in words, ValueError if the key or target column is missing or of the wrong
@@ -158,6 +158,13 @@ def _fit(
         trained_until_day=None if training.days is None else int(training.days.max()),
         fingerprint=fingerprint(training.frame, [*final_encoding.names, spec.target]),
         code_version=code_version(),
+        baseline=make_baseline(
+            training.frame,
+            final_encoding.columns,
+            final_encoding.as_of,
+            spec.entity_key,
+            probability.max(axis=1) if training.classes else probability,
+        ),
     )
     figures["drivers"] = drivers(model, training.frame[test], training.target[test])
     figures["suspects"] = [
@@ -219,8 +226,8 @@ def _gates(figures: dict, spec: PredictionSpec) -> tuple[str, bool, str]:
             "no_signal",
             False,
             (
-                f"Refused: no better than the base rate by more than noise (log loss {gain:+.4f} better, noise {error:.4f}; "
-                f"AUC {figures['auc']:.3f})."
+                f"Refused: no better than the base rate by more than noise (log loss {gain:+.4f} better, "
+                f"noise {error:.4f}; AUC {figures['auc']:.3f})."
             ),
         )
     limit = spec.max_calibration_error + figures["calibration_noise"]

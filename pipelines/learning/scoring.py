@@ -46,6 +46,8 @@ class FittedPrediction:
     """Of the rows and columns learnt from."""
     code_version: str = ""
     card: str = ""
+    baseline: dict = field(default_factory=dict)
+    """What the training rows looked like, for `drift`; empty in models stored before there were any."""
 
 
 def log_odds(model: FittedPrediction, frame: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, float]:
@@ -128,8 +130,8 @@ def score_prediction(
     Returns entity_key, as_of (Date, null without time), probability (Float64), score (Int32, 1-99: percentile among
     these rows), grade (A-E: fifths of the score, A the most likely), expected_value (value × probability, null without
     a value), reasons (JSON) and reason_1 to reason_3 (words), see `build_reasons`, and for a spec with groups
-    points_<group> and points_other: sums of contributions, which with the base add up to the log-odds. A model of classes
-    has predicted (String) and probability_<class> in place of probability; its score, grade, expected value and reasons
+    points_<group> and points_other: sums of contributions, which with the base add up to the log-odds. A model of
+    classes has predicted (String) and probability_<class> in place of probability; its score, grade, expected value and reasons
     are those of the class that is predicted. A column that is missing counts as empty, and is logged; a new one is
     ignored. `descriptions`: feature → words; those of the fit when None.
 
