@@ -28,8 +28,8 @@ TEXT_VIEWS = (("word", (1, 2), 4_000), ("char_wb", (3, 5), 6_000))
 class Encoding:
     """What was learnt from the training rows about every column.
 
-    `columns`: one dictionary each with name, kind and, by kind: levels (category, the most frequent first), reference_day
-    (date without as_of), typical (value that reasons compare with), and the linear transform (low, high, centre, scale,
+    `columns`: one dictionary each with name, kind and, by kind: levels (category, the most frequent first),
+    reference_day (date without as_of), typical (value that reasons compare with), and the linear transform (low, high, centre, scale,
     mean, deviation, knots, means, flag_rate).
     `texts`: one dictionary per text column and view with vocabulary, weights and means.
     """
@@ -89,8 +89,8 @@ def linear_matrix(encoding: Encoding, matrix: np.ndarray) -> tuple[np.ndarray, n
 
     Numbers: clipped to their 0.5 % and 99.5 % quantiles, asinh of the distance to the median (a signed logarithm in the
     tails); when there are few columns, of this a cubic spline with knots at quantiles (de Boor, 1978; Eilers and Marx,
-    1996, "Flexible smoothing with B-splines and penalties"), else itself. Missing is the mean, plus a flag where missing
-    is common.
+    1996, "Flexible smoothing with B-splines and penalties"), else itself. Missing is the mean, plus a flag where
+    missing is common.
     """
     owners = _term_owners(encoding)
     result = np.zeros((len(matrix), len(owners)), dtype=np.float32)

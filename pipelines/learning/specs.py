@@ -15,8 +15,8 @@ TASKS = ("yes_no", "classes")
 class PredictionSpec:
     """A question about an entity: yes or no, or one of several classes.
 
-    The frame it is asked of has one row per `entity_key` and `as_of`, the features known then, and `target` (boolean, or text
-    for classes; null while the answer is not known). `as_of=None` says that the table has no time.
+    The frame it is asked of has one row per `entity_key` and `as_of`, the features known then, and `target`
+    (boolean, or text for classes; null while the answer is not known). `as_of=None` says that the table has no time.
     """
 
     name: str

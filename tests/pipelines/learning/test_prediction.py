@@ -9,7 +9,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from pipelines.learning import evaluation
-from pipelines.learning.prediction import TooLittleData, fit_prediction, predict, prepare, score_prediction
+from pipelines.learning.prediction import TooLittleData, fit_prediction, predict, score_prediction
+from pipelines.learning.training import prepare
 from tests.pipelines.learning.synthetic import FIRST, HORIZON, panel, question
 
 
@@ -262,7 +263,7 @@ def test_a_model_without_a_signal_is_refused():
     shuffled = noise["is_gone_90d"].sample(fraction=1.0, shuffle=True, seed=1)
     result = fit(noise.with_columns(shuffled))
     assert not result.kept
-    assert "not clearly better than chance" in result.reason
+    assert "no better than the base rate by more than noise" in result.reason
     assert "was not kept" in result.card
 
 
@@ -276,12 +277,22 @@ def test_one_usable_column_or_none_is_enough_to_run(known):
     assert score_prediction(none.model, known.head(5))["probability"].n_unique() == 1
 
 
-def test_a_refit_of_equal_quality_replaces_the_champion(known):
+def test_a_refit_of_equal_quality_leaves_the_champion(known):
     older = fit(known.filter(pl.col("as_of_date") < FIRST + timedelta(days=18 * 28)))
     result = fit_prediction(known.drop("true_log_odds"), question(), champion=older.model)
+    assert not result.kept
+    assert result.reason.startswith("Refused: ")
+    assert "the champion stays" in result.reason
+
+
+def test_a_challenger_that_is_better_beyond_noise_replaces_the_champion(known):
+    """The champion learnt without the columns that matter most."""
+    weak = fit(known.drop("usage_logins_sum_7d", "usage_logins_sum_28d"))
+    assert weak.kept
+    result = fit_prediction(known.drop("true_log_odds"), question(), champion=weak.model)
     assert result.kept
-    assert result.reason.startswith("Kept: ")
-    assert "champion" in result.reason
+    assert result.reason.startswith("Kept: better than the champion")
+    assert result.metrics["challenger_log_loss"] < result.metrics["champion_log_loss"]
 
 
 def test_a_challenger_that_learnt_nonsense_is_refused(known):
@@ -337,7 +348,7 @@ def test_a_column_that_has_lost_its_type_is_empty(fitted, known):
 
 
 def test_more_rows_than_fit_in_memory_are_drawn_by_entity_and_said_so(known, monkeypatch):
-    monkeypatch.setattr("pipelines.learning.prediction.MOST_ROWS", 2_000)
+    monkeypatch.setattr("pipelines.learning.training.MOST_ROWS", 2_000)
     training = prepare(known, question(), seed=0)
     per_entity = training.frame.group_by("account_id").len()["len"]
     assert training.frame.height == 2_000
