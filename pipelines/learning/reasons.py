@@ -169,7 +169,7 @@ def _block(
     for mine in np.split(order, np.flatnonzero(np.diff(flat[order])) + 1) if len(order) else []:
         position = int(flat[mine[0]])
         name = names[position]
-        kind, value, looks = _shown(name, frame[at[mine]], telling)
+        kind, value, looks = _shown(name, frame, at[mine], telling)
         values.append(value)
         write = _writer(name, kind, telling)
         for raises in (False, True):
@@ -180,7 +180,8 @@ def _block(
                 mentions = telling.mentions(position, at[mine[same]] + first_row, raises)
             told[mine[same]] = _tell(write, own, mentions, raises, texts)
     entry = _entries(names, flat, order, share, values, texts, told)
-    begin = _json({"feature": "base", "value": None, "contribution": base, "text": _typical(telling)})
+    typical = f"The typical {telling.likelihood} before any reason"
+    begin = _json({"feature": "base", "value": None, "contribution": base, "text": typical})
     result = {
         "reasons": pl.select(
             pl.concat_str(
@@ -253,13 +254,13 @@ def _writer(name: str, kind: str, telling: Telling) -> Callable[..., str]:
     return reason_writer(name, kind, typical, telling.descriptions, telling.likelihood, telling.templates.get(name))
 
 
-def _shown(name: str, frame: pl.DataFrame, telling: Telling) -> tuple[str, pl.Series, list]:
-    """Kind, values as JSON (null where missing), and how they look in words (None where missing)."""
+def _shown(name: str, frame: pl.DataFrame, rows: np.ndarray, telling: Telling) -> tuple[str, pl.Series, list]:
+    """Kind, some rows' values as JSON (null where missing), and how they look in words (None where missing)."""
     column = telling.kinds.get(name, {})
     kind = column.get("kind", "text")
     if name not in frame.columns:
-        return kind, pl.Series([None] * frame.height, dtype=pl.String), [None] * frame.height
-    values = frame[name]
+        return kind, pl.Series([None] * len(rows), dtype=pl.String), [None] * len(rows)
+    values = frame[name].gather(rows)
     if kind in ("category", "text"):
         looks = values.cast(pl.String, strict=False).str.strip_chars().replace("", None).to_list()
         return kind, _each_as_json(looks), looks
@@ -268,7 +269,9 @@ def _shown(name: str, frame: pl.DataFrame, telling: Telling) -> tuple[str, pl.Se
         return kind, _each_as_json(looks), looks
     numbers = as_numbers(values)
     if kind == "date":
-        now = as_numbers(frame[telling.as_of]) if telling.as_of in frame.columns else column.get("reference_day", 0.0)
+        now = column.get("reference_day", 0.0)
+        if telling.as_of in frame.columns:
+            now = as_numbers(frame[telling.as_of].gather(rows))
         return kind, _each_as_json(values.cast(pl.String, strict=False).to_list()), (now - numbers).round().to_list()
     # A number of single precision has fewer digits than its double.
     exact = numbers.cast(pl.Float32) if values.dtype == pl.Float32 else numbers
@@ -299,7 +302,3 @@ def _each_as_json(values: list) -> pl.Series:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _typical(telling: Telling) -> str:
-    return f"The typical {telling.likelihood} before any reason"

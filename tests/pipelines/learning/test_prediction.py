@@ -252,7 +252,7 @@ def test_text_reaches_the_linear_candidate(known):
     assert "not_there" in reasons_of(result)
     assert result.metrics["auc"] > 0.75
     scores = score_prediction(result.model, flat)
-    assert scores["reason_1"].str.starts_with("Last message: “").mean() > 0.5
+    assert scores["reason_1"].str.starts_with("Last message mentions “").mean() > 0.5
     odds = np.log(scores["probability"] / (1 - scores["probability"]))
     sums = np.array([sum(entry["contribution"] for entry in json.loads(row)) for row in scores["reasons"]])
     assert np.abs(odds - sums).max() < 1e-6
