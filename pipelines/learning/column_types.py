@@ -23,6 +23,14 @@ ODD_SHARE_SCHEME, ODD_WORDS = 0.01, 10
 LARGEST_WHOLE = 2.0**53
 """Whole numbers beyond it collide as Float64."""
 TEXT_WORDS, TEXT_DISTINCT, TEXT_SHARE = 4.0, 20, 0.1
+COUNTED = {
+    "value": pl.String,
+    "rows": pl.UInt32,
+    "bare": pl.String,
+    "word": pl.String,
+    "missing": pl.Boolean,
+    "real": pl.Boolean,
+}
 MANY_ROWS, DISTINCT_READ = 100_000, 10_000
 """Above the first, a column with far more different values than the second is judged by about so many of them."""
 SENTINEL_SHARE, SENTINEL_GAP = 0.01, 10.0
@@ -465,6 +473,8 @@ def _counted(values: pl.Series, alone: bool = True) -> pl.DataFrame:
     if len(values) > MANY_ROWS and (distinct := values.approx_n_unique()) > 5 * DISTINCT_READ:
         some = values.hash(seed=0) % (distinct // DISTINCT_READ) == 0
         values = values.filter(some | _says_nothing(values, ()))
+    if values.is_empty():
+        return pl.DataFrame(schema=COUNTED)
     table = (
         pl.LazyFrame({"value": values})
         .drop_nulls()
@@ -588,9 +598,10 @@ def _booleans(values: pl.Series) -> pl.Series:
 
 def _maybe_boolean(values: pl.Series, plain: pl.Series, table: pl.DataFrame, found: pl.DataFrame) -> _Reading | None:
     """Both words of one pair (or "yes", "no", "true", "false" alone), and no others."""
-    if found.height > 2 * (len(YES) + len(NO)) or not (
-        plain.null_count() == len(plain) or plain.is_in([0.0, 1.0]).all()
-    ):
+    if found.height > 2 * (len(YES) + len(NO)):
+        return None
+    low, high = plain.min(), plain.max()
+    if low is not None and (low < 0 or high > 1 or not plain.is_in([0.0, 1.0]).all()):
         return None
     words = set(found["word"]) | {"1" if number else "0" for number in plain.drop_nulls().unique()}
     words = {word.removesuffix(".0") for word in words}
@@ -625,12 +636,11 @@ def _numbers(values: pl.Series, decimal: str) -> pl.Series:
 
 def _decimal_mark(values: pl.Series, plain: pl.Series, found: pl.DataFrame) -> tuple[str, dict[str, int]]:
     """The decimal mark that the whole column speaks for, and the rows for each (none where all have two readings)."""
-    words = found["bare"]
-    point, comma = words.str.contains(NUMBER["."]), words.str.contains(NUMBER[","])
-    only = {
-        ".": int(found.filter(point & ~comma)["rows"].sum()),
-        ",": int(found.filter(comma & ~point)["rows"].sum()),
-    }
+    only = {".": 0, ",": 0}
+    if len(found):
+        point, comma = (found["bare"].str.contains(NUMBER[mark]) for mark in ".,")
+        only["."] = int(found.filter(point & ~comma)["rows"].sum())
+        only[","] = int(found.filter(comma & ~point)["rows"].sum())
     if only[","]:
         rows = values.filter(plain.is_not_null())
         only["."] += int((~rows.str.strip_chars().str.contains(NUMBER[","])).sum())
@@ -643,7 +653,7 @@ def _decimal_mark(values: pl.Series, plain: pl.Series, found: pl.DataFrame) -> t
 
 def _maybe_number(values: pl.Series, plain: pl.Series, table: pl.DataFrame, found: pl.DataFrame) -> _Reading | None:
     decimal, votes = _decimal_mark(values, plain, found)
-    if decimal == "." and found.is_empty():
+    if found.is_empty():
         good, odd = len(plain) - plain.null_count(), found
     else:
         fits = found["bare"].str.contains(NUMBER[decimal])
@@ -680,6 +690,8 @@ def _nearly_all(good: int, odd: pl.DataFrame, more_odd: int = 0) -> bool:
 
 def _confirmed(values: pl.Series, converted: pl.Series, bad: pl.Series) -> bool:
     """The same, asked of all rows after they were converted."""
+    if bad.is_empty():
+        return True
     odd = pl.DataFrame({"value": values.gather(bad)}).group_by("value").agg(pl.len().alias("rows"))
     return _nearly_all(len(converted) - converted.null_count(), odd)
 
@@ -695,7 +707,7 @@ def _why_no_size(values: pl.Series, numbers: pl.Series) -> str | None:
         if padded.any() and rows.str.contains(r"^\d+$").all():
             share = float(padded.mean())
             if share >= ODD_SHARE_SCHEME or lengths.min() == lengths.max():
-                return f"{int(padded.sum()):,} numbers start with a zero, so they are codes; read as a category"
+                return f"codes: zeros stand in front of {int(padded.sum()):,} of its numbers; read as a category"
     if CODE_NAME.search(values.name) and _whole(numbers):
         return "by its name its numbers have no size; read as a category"
     return None
@@ -918,6 +930,8 @@ def _quoted(table: pl.DataFrame) -> str:
 
 def _missing_note(table: pl.DataFrame, extra: frozenset[str] = frozenset()) -> list[str]:
     """Which words are counted as missing; blanks go without saying."""
+    if table.is_empty():
+        return []
     told = table.filter((pl.col("missing") | pl.col("word").is_in(list(extra))) & (pl.col("word") != ""))
     return [f"{_quoted(told)}: counted as missing"] if told.height else []
 
