@@ -193,7 +193,7 @@ def _words_for_yes_no(facts: dict) -> list[Markup]:
                 " of those who do.",
             ]
         sentences.append(join(first))
-    if deciles:
+    if deciles and facts.get("verdict") != "no_signal":
         sentences.append(join(_said_and_happened(deciles, base), _trust(deciles)))
     return sentences
 
@@ -212,10 +212,10 @@ def _said_and_happened(deciles: list[dict], base: float | None) -> str:
 
 def _trust(deciles: list[dict]) -> str:
     off = len(off_tenths(deciles))
-    if off <= len(deciles) / 10:
+    if not off:
         return "Its percentages can be taken at their word."
     if off <= len(deciles) / 3:
-        return f"In {off} of {len(deciles)} groups it was off by more than chance explains."
+        return f"In {off} of {len(deciles)} tenths it was off by more than chance explains."
     return "Trust its order more than its percentages: they were often off by more than chance explains."
 
 

@@ -226,7 +226,7 @@ def came_true_section(facts: dict) -> Markup | None:
     if first.get("grade"):
         lead += [" with grade ", first["grade"]]
     if newest[0]:
-        lead += [" on ", newest[0]]
+        lead += [" on ", tag("span", newest[0], class_="whole")]
     lead.append(f" it said that {percent(said)} {verb}; {percent(happened)} did.")
     money = _money_came([row for rows in releases.values() for row in rows])
     top = svg.end(*(row["actual_rate"] for row in grades), *(row["predicted_rate"] for row in grades))
@@ -259,7 +259,12 @@ def came_true_section(facts: dict) -> Markup | None:
     return section(
         "Did the scores come true?",
         join(lead, " ", money),
-        tag("div", strips(header, lines), over_time, class_="came-true pictured" if over_time else "came-true"),
+        tag(
+            "div",
+            strips(header, lines, "outcomes"),
+            over_time,
+            class_="came-true pictured" if over_time else "came-true",
+        ),
         behind(columns, everything, f"All {len(releases)} releases as numbers" if len(releases) > 1 else None, 2),
     )
 
@@ -397,8 +402,7 @@ def _effect(row: dict, base: float | None) -> Markup:
     left = len(effects_of(row)) - len(effects)
     return tag(
         "div",
-        tag("h3", _driver_name(row)),
-        strips(("", "", "Log-odds" if base is None else "Points", "Happened", "Rows"), lines),
+        strips((tag("b", _driver_name(row)), "", "Log-odds" if base is None else "Points", "Happened", "Rows"), lines),
         tag("p", f"and {left} more below", class_="soft small") if left else None,
     )
 
@@ -519,7 +523,7 @@ def suspects_section(facts: dict) -> Markup | None:
         return (
             join(tag("b", row.get("column")), tag("span", inline(row.get("reason") or ""), class_="soft")),
             strip,
-            _with_without(auc, without, 2),
+            _with_without(auc, without, 3),
             _with_without(loss, loss_without, 3),
         )
 
@@ -528,7 +532,7 @@ def suspects_section(facts: dict) -> Markup | None:
         f"{some(len(suspects), 'column')} so telling that the outcome itself may have filled "
         f"{'it' if len(suspects) == 1 else 'them'} in. If so, leave it out: the model is then worth what stands on the "
         "right of the arrow.",
-        strips(("Column", "with ○ and without ●", "AUC", "Log loss"), [line(row) for row in suspects]),
+        strips(("Column", "with ○ and without ●", "AUC", "Log loss"), [line(row) for row in suspects], "suspects"),
     )
 
 

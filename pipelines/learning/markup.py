@@ -6,8 +6,8 @@ from functools import lru_cache
 
 VOID = frozenset({"br", "col", "hr", "link", "meta"})
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
-SPECIAL = re.compile(r"[&<>\"'\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""What means something in HTML, what it forbids, and what UTF-8 cannot hold (half of a surrogate pair)."""
+SPECIAL = re.compile(r"[&<>\"'\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+"""What means something in HTML, what it forbids, what turns the words around it, and what UTF-8 cannot hold."""
 
 
 class Markup(str):

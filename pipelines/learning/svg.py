@@ -25,6 +25,11 @@ def percent(share: float, digits: int | None = None) -> str:
     return f"{value:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
+def shorten(words: str, most: int) -> str:
+    """The first `most` characters, where text in a picture cannot wrap."""
+    return words if len(words) <= most else words[: most - 1] + "…"
+
+
 def ticks(top: float) -> list[float]:
     """Round shares from 0 to the first that reaches `top` (0 < top <= 1), at most six steps."""
     step = next((step for step in STEPS if top / step <= MOST_TICKS), STEPS[-1])
@@ -88,10 +93,10 @@ class Plot:
             parts.append(_tick(percent(value, _digits(self.top)), LEFT - 7, self.y(value) + 4, "end"))
         if names is None:
             names = [(value, percent(value, _digits(self.right))) for value in ticks(self.right)]
-        parts += [_tick(words, self.x(value), HEIGHT - BOTTOM + 16, "middle") for value, words in names]
+        parts += [_tick(shorten(words, 12), self.x(value), HEIGHT - BOTTOM + 16, "middle") for value, words in names]
         parts += [
             tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=self.y(0), y2=self.y(0), class_="axis"),
-            tag("text", self.across, x=WIDTH - RIGHT, y=HEIGHT - 8, class_="name end"),
+            tag("text", shorten(self.across, 56), x=WIDTH - RIGHT, y=HEIGHT - 8, class_="name end"),
             tag("text", self.up, x=4, y=-4, class_="name"),
         ]
         return _image(key, title, description, f"0 -16 {WIDTH} {HEIGHT + 16}", "plot", parts, self.marks)
@@ -162,7 +167,7 @@ def _strip(children: list[Markup]) -> Markup:
 
 
 def _upright(share: float, style: str) -> Markup:
-    return tag("line", x1=_at(share), x2=_at(share), y1="0", y2="100%", class_=style)
+    return tag("line", x1=_at(share), x2=_at(share), y1=-2, y2=16, class_=style)
 
 
 def _tick(words: str, x: float, y: float, anchor: str) -> Markup:

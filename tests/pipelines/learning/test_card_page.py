@@ -224,7 +224,7 @@ def test_every_section_is_there_and_every_text_of_the_facts():
     ):
         assert title in text
     assert "industry = Public sector: It ranks hardly better than chance here." in text
-    assert f"{facts['auc']:.2f} → 0.74" in text
+    assert f"{facts['auc']:.3f} → 0.744" in text
     assert "Of 400 customers with grade A on 2026-02-22 it said that 62 % leave; 64 % did." in text
     assert "Over all releases it expected 9.20 M EUR; it came to 8.74 M EUR." in text
     for row in facts["constant"] + facts["leaky"] + facts["id_like"] + facts["excluded"]:
@@ -295,7 +295,8 @@ def test_a_column_called_script_does_not_run(make):
     assert {name for name, _ in read.tags} <= HARMLESS
     assert "<script" not in page.lower()
     assert "<script>alert(1)</script>" in read.text
-    assert "\x00" not in page
+    assert "&lt;" not in read.text, "escaped twice"
+    assert not {"\x00", "\u202e"} & set(page)
 
 
 @settings(max_examples=200, deadline=None)
@@ -310,7 +311,7 @@ def test_no_signal_says_do_not_act():
     facts = {**rich(), "verdict": "no_signal", "kept": False, "reason": "AUC 0.51, within noise of 0.5."}
     text = Page(card_page(facts)).text
     assert text.index("Do not act on these scores.") < text.index("Of 100 customers")
-    assert "No signal" in text and "In use" not in text
+    assert "No signal" in text and "In use" not in text and "at their word" not in text
     refused = Page(card_page({**facts, "verdict": "ok"})).text
     assert "This model is not in use. AUC 0.51, within noise of 0.5." in refused and "In use" not in refused
 
@@ -318,7 +319,7 @@ def test_no_signal_says_do_not_act():
 def test_a_model_that_does_not_keep_its_word_is_not_said_to():
     honest = [len(off_tenths(rich(seed=seed)["deciles"])) for seed in range(30)]
     bold = [len(off_tenths(rich(seed=seed, bent=2.0)["deciles"])) for seed in range(30)]
-    assert np.mean(honest) < 1
+    assert sum(each > 0 for each in honest) <= 5
     assert min(bold) >= 4
     assert "Trust its order more than its percentages" in Page(card_page(rich(bent=2.0))).text
 
