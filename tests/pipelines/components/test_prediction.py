@@ -1,0 +1,343 @@
+"""The Prediction component on a small warehouse: any table, with time or without, and a champion that is refused."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from pipelines.components.model_store import REFIT_TAG, champion_version, model_path
+from pipelines.components.prediction import Prediction, PublishedScores
+from pipelines.warehouse import Warehouse, connect, write_frame
+from tests.pipelines.learning.synthetic import FIRST, panel
+
+REFIT = {REFIT_TAG: "always"}
+DAILY = {REFIT_TAG: "missing"}
+POINTS = 10
+NEWEST = FIRST + timedelta(days=28 * (POINTS - 1))
+
+
+def prediction(**changes: object) -> Prediction:
+    settings = {
+        "name": "churn",
+        "description": "Who leaves.",
+        "entity": "account_id",
+        "features": "account_snapshots",
+        "outcomes": "account_outcomes",
+        "target": "is_gone_90d",
+        "horizon_days": 90,
+        "value": "arr",
+        "publish": PublishedScores(table="churn_scores", described_by="accounts", columns=["account_name"]),
+        **changes,
+    }
+    return Prediction(**settings)
+
+
+def snapshots(entities: int = 250) -> pl.DataFrame:
+    """Snapshots with their answer, which is unknown for the newest."""
+    frame = panel(entities=entities, points=POINTS).drop("true_log_odds")
+    is_known = pl.col("as_of_date") < NEWEST
+    return frame.with_columns(is_gone_90d=pl.when(is_known).then(pl.col("is_gone_90d")))
+
+
+class Company:
+    """A warehouse, and runs of a prediction's three assets."""
+
+    def __init__(self, data: Path):
+        self.data = data
+        self.instance = dg.DagsterInstance.ephemeral()
+        ids = [f"A{number:05d}" for number in range(1000)]
+        names = pl.DataFrame({"account_id": ids, "account_name": [f"Company {each}" for each in ids]})
+        self.write("core.accounts", names)
+        self.write(
+            "features.catalogue", pl.DataFrame(schema=dict.fromkeys(("feature", "snapshot", "description"), pl.String))
+        )
+        self.write("raw_scorecast.as_of", pl.DataFrame({"as_of_date": [NEWEST]}))
+
+    def write(self, table: str, frame: pl.DataFrame) -> None:
+        with connect(self.data / "warehouse.duckdb") as connection:
+            write_frame(connection, frame, *table.split("."))
+
+    def write_snapshots(self, frame: pl.DataFrame) -> None:
+        self.write("features.account_snapshots", frame.drop("is_gone_90d"))
+        self.write("features.account_outcomes", frame.select("account_id", "as_of_date", "is_gone_90d"))
+
+    def run(
+        self,
+        component: Prediction,
+        tags: dict[str, str] = REFIT,
+        only: Sequence[str] = ("models", "scores", "published"),
+    ) -> dg.ExecuteInProcessResult:
+        assets = component.build_defs(None).assets
+        return dg.materialize(
+            assets,
+            resources={"warehouse": Warehouse()},
+            instance=self.instance,
+            tags=tags,
+            selection=[asset.key for asset in assets if asset.key.path[0] in only],
+            raise_on_error=False,
+        )
+
+    def ask(self, query: str) -> pl.DataFrame:
+        with connect(self.data / "warehouse.duckdb", read_only=True) as connection:
+            return connection.execute(query).pl()
+
+    def scores(self) -> pl.DataFrame:
+        return self.ask("from published.churn_scores")
+
+    def fits(self) -> list[dict]:
+        return self.ask("from published.model_runs order by started_at").to_dicts()
+
+
+def told(result: dg.ExecuteInProcessResult, layer: str) -> dict[str, object]:
+    """What the UI shows of one of the assets after a run."""
+    for event in result.get_asset_materialization_events():
+        if event.asset_key.path[0] == layer:
+            return {name: value.value for name, value in event.materialization.metadata.items()}
+    raise AssertionError(f"{layer} was not materialised")
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    return event.step_failure_data.error.message
+
+
+@pytest.fixture
+def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Company:
+    monkeypatch.setenv("SCORECAST_DATA", str(tmp_path))
+    return Company(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def fitted_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder after a first run; copied by those who change it."""
+    folder = tmp_path_factory.mktemp("fitted")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCORECAST_DATA", str(folder))
+        made = Company(folder)
+        made.write_snapshots(snapshots())
+        assert made.run(prediction()).success
+    return folder
+
+
+@pytest.fixture
+def fitted(fitted_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Company:
+    folder = tmp_path / "data"
+    shutil.copytree(fitted_folder, folder)
+    monkeypatch.setenv("SCORECAST_DATA", str(folder))
+    made = Company.__new__(Company)
+    made.data, made.instance = folder, dg.DagsterInstance.ephemeral()
+    return made
+
+
+def test_snapshots_and_outcomes_give_the_published_columns(fitted: Company):
+    scores = fitted.scores()
+    assert scores.columns == [
+        *["account_id", "account_name", "as_of_date", "horizon_days", "probability", "score", "grade", "arr"],
+        *["expected_value", "reason_1", "reason_2", "reason_3", "reasons", "model_version"],
+    ]
+    assert scores.height == 250
+    assert set(scores["as_of_date"]) == {NEWEST}
+    assert set(scores["horizon_days"]) == {90}
+    assert scores["probability"].is_sorted(descending=True)
+    assert (scores["account_name"] == "Company " + scores["account_id"]).all()
+
+
+def test_the_checksum_of_a_kept_model_is_on_record(fitted: Company):
+    (fit,) = fitted.fits()
+    path = model_path("churn", fit["model_version"])
+    assert fit["model_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_answer_may_be_a_column_of_the_snapshots_themselves(company: Company):
+    frame = snapshots()
+    company.write("features.account_snapshots", frame)
+    result = company.run(prediction(outcomes=None))
+    assert result.success
+    assert company.scores().height == 250
+    assert set(company.scores()["as_of_date"]) == {NEWEST}
+    assert told(result, "scores")["who"] == f"the rows as of {NEWEST}"
+    (fit,) = company.fits()
+    assert fit["status"] == "kept"
+    assert fit["rows"] == frame["is_gone_90d"].is_not_null().sum()
+    assert "is_gone_90d" not in json.loads(fit["metrics"])["strongest"][0]["column"]
+
+
+def test_a_table_without_time_scores_those_whose_answer_is_not_known(company: Company):
+    """One row per lead, a column name with a space, another schema, nobody to describe it."""
+    frame = panel(entities=900, points=1).drop("true_log_odds", "as_of_date").rename({"account_id": "Lead Number"})
+    is_open = pl.int_range(pl.len()) % 9 == 0
+    frame = frame.with_columns(is_gone_90d=pl.when(~is_open).then(pl.col("is_gone_90d")))
+    company.write("raw_crm.lead", frame)
+    component = prediction(
+        features="raw_crm.lead",
+        entity="Lead Number",
+        outcomes=None,
+        as_of=None,
+        horizon_days=None,
+        population="segment <> 'Health'",
+        publish=PublishedScores(table="churn_scores"),
+    )
+    result = company.run(component)
+    assert result.success
+    wanted = frame.filter(pl.col("is_gone_90d").is_null(), pl.col("segment") != "Health")
+    scores = company.scores()
+    assert set(scores["Lead Number"]) == set(wanted["Lead Number"])
+    assert scores["horizon_days"].null_count() == scores.height
+    assert set(scores["as_of_date"]) == {NEWEST}, "scores are as of the run's date"
+    assert told(result, "scores")["who"] == "the rows of segment <> 'Health' whose is_gone_90d is not known yet"
+    (fit,) = company.fits()
+    assert json.loads(fit["metrics"])["split"] == "stratified"
+    assert fit["rows"] == frame.filter(pl.col("is_gone_90d").is_not_null(), pl.col("segment") != "Health").height
+
+
+def test_a_table_whose_answers_are_all_known_scores_everyone_and_says_so(company: Company):
+    frame = panel(entities=600, points=1).drop("true_log_odds", "as_of_date")
+    company.write("core.flat", frame)
+    flat = {"outcomes": None, "as_of": None, "horizon_days": None}
+    result = company.run(prediction(features="core.flat", **flat))
+    assert result.success
+    assert company.scores().height == 600
+    assert "the model has learnt from these rows" in told(result, "scores")["who"]
+
+
+def test_rows_with_a_day_of_their_own_are_scored_while_their_answer_is_open(company: Company):
+    """A table of events: every entity has one row, as of its own day; nobody has a row as of the run's date."""
+    frame = panel(entities=900, points=1).drop("true_log_odds")
+    days = [NEWEST - timedelta(days=1 + number % 700) for number in range(900)]
+    is_open = pl.col("as_of_date") > NEWEST - timedelta(days=90)
+    frame = frame.with_columns(as_of_date=pl.Series(days))
+    frame = frame.with_columns(is_gone_90d=pl.when(~is_open).then(pl.col("is_gone_90d")))
+    frame = frame.rename({"as_of_date": "created_date"})
+    company.write("core.events", frame)
+    result = company.run(prediction(features="core.events", outcomes=None, as_of="created_date", min_positives=5))
+    assert result.success, failure(result)
+    wanted = frame.filter(pl.col("is_gone_90d").is_null())
+    scores = company.scores()
+    assert set(scores["account_id"]) == set(wanted["account_id"])
+    assert set(scores["as_of_date"]) == {NEWEST}
+
+
+def test_two_rows_of_one_entity_without_time_are_refused_in_words(company: Company):
+    frame = panel(entities=600, points=1).drop("true_log_odds", "as_of_date")
+    company.write("core.flat", pl.concat([frame, frame.head(1)]))
+    result = company.run(prediction(features="core.flat", outcomes=None, as_of=None, horizon_days=None))
+    assert not result.success
+    words = failure(result)
+    assert "core.flat has 2 rows to score for account_id = 'A00000'" in words
+
+
+def test_columns_that_the_built_tables_lack_fail_the_fit_in_words(company: Company):
+    company.write_snapshots(snapshots(entities=20))
+    result = company.run(prediction(target="is_gone_90", value="arrr", population="segmnt = 'Energy'"), only=["models"])
+    assert not result.success
+    words = failure(result)
+    assert "churn: target 'is_gone_90' is no column of features.account_outcomes; did you mean 'is_gone_90d'?" in words
+    assert "churn: value 'arrr' is no column of features.account_snapshots; did you mean 'arr'?" in words
+    assert "churn: population: 'segmnt' is no column of features.account_snapshots; did you mean 'segment'?" in words
+    assert not champion_version("churn")
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def vouched(path: Path) -> None:
+    """A forger's work: another model with a right checksum beside it."""
+    import skops.io
+
+    skops.io.dump({"format": 1}, path)
+    path.with_name(f"{path.name}.sha256").write_text(hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def lose(path: Path) -> None:
+    path.with_name(f"{path.name}.sha256").unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (flip, "is not the file that was saved"),
+        (lose, "has no checksum beside it"),
+        (vouched, "the record of its fit says"),
+    ],
+)
+def test_a_champion_that_is_refused_leaves_the_last_scores_and_says_why(fitted: Company, change, words: str):
+    version, before = champion_version("churn"), fitted.scores()
+    change(model_path("churn", version))
+    result = fitted.run(prediction(), DAILY)
+    assert result.success
+    assert before.height and fitted.scores().equals(before)
+    status = told(result, "scores")["status"]
+    assert status.startswith("not scored: ") and words in status
+    assert "scorecast run weekly_refit" in status and "scorecast rollback --model churn" in status
+    last = fitted.fits()[-1]
+    assert (last["status"], last["model_version"]) == ("refused", version)
+    assert words in last["reason"]
+
+
+def test_a_refit_replaces_a_champion_that_is_refused(fitted: Company):
+    flip(model_path("churn", champion_version("churn")))
+    refused = champion_version("churn")
+    result = fitted.run(prediction(), REFIT)
+    assert result.success
+    assert champion_version("churn") != refused
+    fit = fitted.fits()[-1]
+    assert fit["status"] == "kept"
+    assert "Not compared with the champion: " in fit["reason"] and "is not the file that was saved" in fit["reason"]
+    assert set(fitted.scores()["model_version"]) == {champion_version("churn")}
+
+
+def test_a_model_runs_table_without_checksums_gets_the_column(fitted: Company):
+    """What a warehouse of an earlier version has."""
+    with connect(fitted.data / "warehouse.duckdb") as connection:
+        connection.execute("alter table published.model_runs drop column model_sha256")
+    assert fitted.run(prediction(), DAILY).success
+    assert told(fitted.run(prediction(), DAILY), "scores")["status"] == "scored"
+    assert fitted.run(prediction(), REFIT, only=["models"]).success
+    assert [fit["model_sha256"] is None for fit in fitted.fits()] == [True, False]
+
+
+def test_classes_are_passed_on_to_the_learner():
+    assert prediction(task="classes").learning_spec().task == "classes"
+    assert prediction().learning_spec().task == "yes_no"
+
+
+def test_scores_of_classes_are_published_with_a_column_a_class(company: Company):
+    scores = pl.DataFrame(
+        {
+            **{"account_id": ["a"], "as_of_date": [date(2026, 1, 4)], "predicted": ["low"]},
+            **{"probability_high": [0.1], "probability_low": [0.9], "score": [50], "grade": ["C"]},
+            **{"reason_1": ["x"], "reason_2": ["x"], "reason_3": ["x"], "reasons": ["[]"]},
+            **{"model_version": ["v1"], "horizon_days": [None]},
+        }
+    )
+    company.write("scores.churn", scores)
+    component = prediction(task="classes", value=None)
+    assert company.run(component, only=["published"]).success
+    assert company.scores().columns[2:7] == [
+        *["as_of_date", "horizon_days", "predicted", "probability_high", "probability_low"]
+    ]
+
+
+def test_what_the_assets_wait_for():
+    graph = dg.Definitions(
+        assets=prediction().build_defs(None).assets, resources={"warehouse": Warehouse()}
+    ).resolve_asset_graph()
+    inputs = {dg.AssetKey(["features", "account_snapshots"]), dg.AssetKey(["features", "catalogue"])}
+    inputs |= {dg.AssetKey(["raw_scorecast", "as_of"])}
+    models = dg.AssetKey(["models", "churn"])
+    assert graph.get(models).parent_keys == inputs | {dg.AssetKey(["features", "account_outcomes"])}
+    assert graph.get(dg.AssetKey(["scores", "churn"])).parent_keys == inputs | {models}
+    flat = prediction(features="core.flat", outcomes=None, as_of=None, horizon_days=None)
+    graph = dg.Definitions(
+        assets=flat.build_defs(None).assets, resources={"warehouse": Warehouse()}
+    ).resolve_asset_graph()
+    assert dg.AssetKey(["core", "flat"]) in graph.get(models).parent_keys
