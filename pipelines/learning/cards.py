@@ -70,7 +70,7 @@ def write_card(
         _table(["dropped", "why"], [list(pair) for pair in dropped]) if dropped else "None was dropped.",
         *_suspects(figures["suspects"], figures, findings),
         "## Limits",
-        "\n".join(f"- {limit}" for limit in _limits(model, figures, kept, calibrated_on)),
+        "\n".join(f"- {limit}" for limit in limits(model, figures, kept, calibrated_on)),
         f"Data fingerprint `{model.fingerprint[:16]}`, code `{model.code_version}`.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -108,9 +108,10 @@ def _data(model: FittedPrediction, figures: dict) -> str:
     return "\n".join(lines)
 
 
-def _limits(model: FittedPrediction, figures: dict, kept: bool, calibrated_on: str) -> list[str]:
+def limits(model: FittedPrediction, figures: dict, kept: bool, calibrated_on: str) -> list[str]:
+    """What the figures do not show, in sentences."""
     where = "newer rows than it learnt from" if calibrated_on == "time" else "entities that it had not learnt from"
-    limits = [
+    found = [
         f"For the figures above, calibration was fitted on {where}, before the test.",
         "The model that scores was refitted on all rows, and calibrated on what its forerunners said about rows "
         "that they had not seen; it has more recent data than the figures show, and no figures of its own.",
@@ -119,12 +120,12 @@ def _limits(model: FittedPrediction, figures: dict, kept: bool, calibrated_on: s
     ]
     if "n_test_entities_positive" in figures:
         rest = f"the test has {figures['n_test_entities_positive']:,} entities with a yes."
-        limits.append(f"Extreme rates rest on few cases: {rest}")
+        found.append(f"Extreme rates rest on few cases: {rest}")
     if figures["split"] != "time":
-        limits.insert(0, "Not judged out of time: the figures do not show what change over time does to it.")
+        found.insert(0, "Not judged out of time: the figures do not show what change over time does to it.")
     if not kept:
-        limits.insert(0, "This model was not kept; it does not score.")
-    return limits
+        found.insert(0, "This model was not kept; it does not score.")
+    return found
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -20,6 +20,7 @@ from pipelines.learning.cards import write_card
 from pipelines.learning.champions import against_champion
 from pipelines.learning.columns import choose_columns
 from pipelines.learning.drift import make_baseline
+from pipelines.learning.encoding import Encoding
 from pipelines.learning.figures import code_version, drivers, judged, on_test, without
 from pipelines.learning.leaks import Finding
 from pipelines.learning.scoring import FittedPrediction, encode_for, predict, score_prediction
@@ -31,7 +32,7 @@ from pipelines.learning.training import TooLittleData, Training, enough_rows, fi
 __all__ = ["FitResult", "FittedPrediction", "TooLittleData", "fit_prediction", "predict", "score_prediction"]
 
 SURE = 2.33
-"""Standard errors by which the loss must be below the base rate's: one-sided 99 %, since the best of a few is judged."""
+"""Standard errors by which the loss must be below the base rate's: one-sided 99 %, as the best of a few is judged."""
 TOO_GOOD = 0.97
 """An AUC that is more often a leak than a success."""
 
@@ -55,6 +56,10 @@ class FitResult:
     notes: list[str]
     """Statements about the data and the split that a reader must see first."""
     card: str
+    calibrated_on: str
+    """How the rows that chose and calibrated were held out: `Split.inner_kind`."""
+    fit_seconds: float
+    """Seconds that the chosen candidate took to fit on the training rows."""
 
     @cached_property
     def plots(self) -> dict[str, bytes]:
@@ -82,7 +87,8 @@ def fit_prediction(
     """Fit, judge and decide whether to keep.
 
     `frame`: features, `spec.entity_key`, `spec.as_of` (Date or Datetime) and `spec.target` (boolean, or text for
-    classes; rows where it is null are ignored). `descriptions`: feature → words, for reasons. `champion`: the model in use.
+    classes; rows where it is null are ignored). `descriptions`: feature → words, for reasons. `champion`: the model in
+    use.
     Deterministic for the same rows, seed and machine; the order of rows and columns changes nothing.
 
     Raises TooLittleData with the reason in words, ValueError if the key or target column is missing or of the wrong
@@ -133,18 +139,18 @@ def _fit(
     recipe = tried.recipes[tried.best]
     say(f"{spec.name}: {recipe.name} is best of {len(tried.recipes)}; fitting it on all {len(training.target):,} rows")
     everything = np.arange(len(training.target))
-    started = time.perf_counter()
-    with ThreadPoolExecutor(max_workers=num_threads) as pool:
-        jobs = [pool.submit(fit_parts, training, rows, recipe, spec, seed, 1) for rows in (split.train, everything)]
-        (encoding, learners), (final_encoding, final) = [job.result() for job in jobs]
-    seconds = (time.perf_counter() - started) / 2
 
+    def fit(rows: np.ndarray) -> tuple[tuple[Encoding, list[tuple[float, dict]]], float]:
+        started = time.perf_counter()
+        return fit_parts(training, rows, recipe, spec, seed, max(1, num_threads // 2)), time.perf_counter() - started
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        ((encoding, learners), seconds), ((final_encoding, final), _) = pool.map(fit, (split.train, everything))
     test, said, answers = split.test, tried.margins[recipe.name], training.target[tried.rows]
     margin = mixed_margins(learners, encode_for(encoding, training.frame[test]), num_threads)
     probability = calibrated(fit_calibration(said, answers), margin)
     figures = on_test(training, split, probability, spec)
     figures |= judged(training, split, tried, probability)
-    figures["fit_seconds"] = round(seconds, 3)
     model = FittedPrediction(
         spec=spec,
         encoding=final_encoding,
@@ -194,7 +200,18 @@ def _fit(
     notes = [*training.notes, *split.notes, *_fitted_on(training, seed), *_too_good(figures)]
     card = write_card(model, figures, candidates, dropped, findings, notes, kept, reason, split.inner_kind)
     return FitResult(
-        replace(model, card=card), kept, reason, verdict, figures, candidates, dropped, findings, notes, card
+        model=replace(model, card=card),
+        kept=kept,
+        reason=reason,
+        verdict=verdict,
+        metrics=figures,
+        candidates=candidates,
+        dropped=dropped,
+        findings=findings,
+        notes=notes,
+        card=card,
+        calibrated_on=split.inner_kind,
+        fit_seconds=round(seconds, 3),
     )
 
 

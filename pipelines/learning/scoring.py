@@ -131,7 +131,7 @@ def score_prediction(
     these rows), grade (A-E: fifths of the score, A the most likely), expected_value (value × probability, null without
     a value), reasons (JSON) and reason_1 to reason_3 (words), see `build_reasons`, and for a spec with groups
     points_<group> and points_other: sums of contributions, which with the base add up to the log-odds. A model of
-    classes has predicted (String) and probability_<class> in place of probability; its score, grade, expected value and reasons
+    classes has predicted (String) and probability_<class> in place of probability; its score, grade, value and reasons
     are those of the class that is predicted. A column that is missing counts as empty, and is logged; a new one is
     ignored. `descriptions`: feature → words; those of the fit when None.
 

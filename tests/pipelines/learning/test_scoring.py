@@ -57,7 +57,7 @@ def test_a_contribution_is_what_the_learners_say_by_themselves(fitted, known):
 
     rows = encode_for(fitted.model.encoding, tidy(known.head(300)))
     margin = sum(weight * margins(learner, rows) for weight, learner in fitted.model.learners)
-    slope, offset = fitted.model.platt
+    slope, offset = fitted.model.calibration
     odds, _, _ = log_odds(fitted.model, known.head(300))
     assert np.allclose(slope * margin + offset, odds, atol=1e-6)
 
