@@ -1,13 +1,18 @@
 """Prediction: one YAML spec → `models/<name>`, `scores/<name>`, `published/<table>` and their checks."""
 
 import json
+<<<<<<< HEAD
 from dataclasses import replace
+=======
+from dataclasses import asdict, replace
+>>>>>>> leaks
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 from pydantic import ConfigDict, Field
 
+<<<<<<< HEAD
 from pipelines.components.model_store import (
     champion_version,
     kept_metadata,
@@ -16,6 +21,10 @@ from pipelines.components.model_store import (
     refused_in_words,
     should_fit,
 )
+=======
+from pipelines.components.late_changes import late_changes
+from pipelines.components.model_store import champion_version, kept_metadata, model_path, promote, should_fit
+>>>>>>> leaks
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit, recorded_checksum
 from pipelines.components.ui import image_metadata, literal, table_metadata
@@ -212,19 +221,28 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             self._require_columns(connection)
             frame = self._training_frame(connection)
             descriptions = self._descriptions(connection)
+<<<<<<< HEAD
             champion, refusal = self._load_champion(connection, champion_id)
         if refusal:
             context.log.warning(f"{refusal} The model is fitted without a look at it.")
+=======
+            late = late_changes(connection, self.entity, self.features, self.outcomes, self.target)
+        spec = self.learning_spec()
+        # What the snapshots hold as it was known at the time is honest; what was written later is not.
+        spec = replace(spec, exclude=(*spec.exclude, *(change.attribute for change in late if change.unversioned)))
+        champion = load_model(model_path(self.name, champion_id)) if champion_id else None
+>>>>>>> leaks
         started = datetime.now(UTC)
         run = {"model": self.name, "run_id": context.run_id, "started_at": started, "rows": frame.height}
         try:
-            result = fit_prediction(frame, self.learning_spec(), descriptions=descriptions, champion=champion)
+            result = fit_prediction(frame, spec, descriptions=descriptions, champion=champion)
         except TooLittleData as problem:
             with warehouse.connect() as connection:
                 record_fit(connection, **run, status="skipped", reason=str(problem), model_version=champion_id)
             context.log.warning(f"{self.name} was not fitted: {problem}")
             return dg.MaterializeResult(metadata={"status": "skipped", "reason": str(problem)})
 
+        result.metrics["leaky_from_history"] = [{**asdict(change), "reason": change.reason} for change in late]
         version = f"{self.name}-{started:%Y%m%dT%H%M%S}"
         checksum = None
         if result.kept:

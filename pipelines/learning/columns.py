@@ -134,7 +134,7 @@ def _judge(values: pl.Series, clusters: np.ndarray, spec: PredictionSpec) -> tup
     entities = len(np.unique(clusters))
     if kind == "category" and distinct > MOST_LEVELS and as_numbers(values).null_count() == values.null_count():
         kind = "number"
-    if values.dtype.is_integer() and ID_NAME.search(name) and distinct >= ID_SHARE * entities:
+    if ID_NAME.search(name) and distinct >= ID_SHARE * entities and _is_whole(values):
         return "", f"id-like: {distinct:,} distinct values among {entities:,} entities"
     if kind == "category":
         levels = frequent_levels(values, clusters)
@@ -143,6 +143,13 @@ def _judge(values: pl.Series, clusters: np.ndarray, spec: PredictionSpec) -> tup
     if kind == "number" and values.dtype == pl.String and distinct >= ID_SHARE * entities and ID_NAME.search(name):
         return "", f"id-like: {distinct:,} distinct values among {entities:,} entities"
     return kind, None
+
+
+def _is_whole(values: pl.Series) -> bool:
+    """Whether these are numbers without decimals, of whatever type."""
+    if not values.dtype.is_numeric():
+        return False
+    return values.dtype.is_integer() or bool((values.drop_nulls() % 1 == 0).all())
 
 
 def _bare(name: str) -> str:

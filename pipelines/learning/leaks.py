@@ -708,7 +708,7 @@ def _drawn(draw: np.ndarray, most: int) -> np.ndarray:
 
 def _mix(codes: np.ndarray, seed: int) -> np.ndarray:
     """A 64-bit hash of integers. Steele, Lea and Flood (2014), SplitMix64."""
-    x = codes.astype(np.uint64) + np.uint64(seed + 1) * np.uint64(0x9E3779B97F4A7C15)
+    x = codes.astype(np.uint64) + np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))

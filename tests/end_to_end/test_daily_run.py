@@ -106,6 +106,17 @@ def test_scores_are_probabilities_with_reasons_that_add_up(company: Company, tab
     assert all(json.loads(reasons) for *_, reasons in rows)
 
 
+def test_what_is_overwritten_at_conversion_is_found_from_its_history(company: Company):
+    ((metrics,),) = company.ask("select metrics from published.model_runs where model = 'lead_score'")
+    found = {change["attribute"]: change for change in json.loads(metrics)["leaky_from_history"]}
+    assert {"status", "rating"} <= set(found)
+    assert not {"source", "country", "title"} & set(found)
+    status = found["status"]
+    assert status["changed_with"] > 0.8 > 0.2 > status["changed_without"]
+    assert status["example"].endswith("-> Closed - Converted")
+    assert status["is_feature"] and not status["unversioned"]
+
+
 def test_everybody_who_is_a_customer_has_one_score(company: Company):
     customers = company.ask("select count(*) from core.accounts where is_customer", "warehouse.duckdb")
     assert company.ask("select count(*), count(distinct account_id) from published.churn_scores") == [customers[0] * 2]

@@ -1,0 +1,202 @@
+"""Attributes that are written at the outcome: where history is known, a leak is found from it, not guessed."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.warehouse import table_exists
+
+if TYPE_CHECKING:
+    import duckdb
+
+WITHIN_DAYS = 14
+"""Two weeks of the grid of snapshots: the outcome falls into the first, what is tidied up after it into the second."""
+FEWEST_CHANGED = 0.2
+FAR_MORE_OFTEN = 3.0
+SURE = math.log(1e9)
+TIME_COLUMNS = {"valid_from", "valid_to", "version", "known_at", "recorded_at", "created_at"}
+
+
+@dataclass(frozen=True)
+class LateChange:
+    """An attribute that changes when the outcome comes.
+
+    `changed_with`, `changed_without`: share of the entities with and without the outcome that had another value soon
+    after (or the value `became`, where only that is telling); `example`: the most frequent change ("status: Working ->
+    Converted"). `is_feature`: the snapshots have a column of this name; `unversioned`: and it holds what was written
+    later, not what was known at as_of.
+    """
+
+    attribute: str
+    entities_with: int
+    entities_without: int
+    changed_with: float
+    changed_without: float
+    became: str | None
+    example: str
+    is_feature: bool
+    unversioned: bool
+
+    @property
+    def reason(self) -> str:
+        """One line for people."""
+        verb = "changed" if self.became is None else f"became {self.became}"
+        line = (
+            f"written at the outcome: {verb} in {self.changed_with:.0%} of {self.entities_with:,} with it within "
+            f"{WITHIN_DAYS} days, in {self.changed_without:.0%} of {self.entities_without:,} without ({self.example})"
+        )
+        if self.unversioned:
+            return f"{line}; the snapshots hold the later value"
+        return f"{line}; the snapshots hold what was known at the time" if self.is_feature else line
+
+
+def late_changes(
+    connection: "duckdb.DuckDBPyConnection", entity: str, features: str, outcomes: str, target: str
+) -> list[LateChange]:
+    """Attributes of `core.<entity>_versions` whose value changes at the outcome far more often than without it.
+
+    `entity`: key column, as `lead_id`; `features`, `outcomes`: models in the schema `features`; `target`: boolean
+    column of `outcomes`. With the outcome: from an entity's last snapshot before it; without: from one snapshot chosen
+    by hash. The most often changed first; empty where the entity has no table of versions (`valid_from`, `valid_to`).
+    """
+    table = f"{entity.removesuffix('_id')}_versions"
+    if not table_exists(connection, "core", table):
+        return []
+    columns = _columns(connection, "core", table)
+    attributes = sorted(set(columns) - TIME_COLUMNS - {entity})
+    if not {entity, "valid_from", "valid_to"} <= set(columns) or not attributes:
+        return []
+    connection.execute(_moments(entity, table, outcomes, target))
+    try:
+        return _compare(connection, entity, features, attributes)
+    finally:
+        connection.execute("drop table late_moments")
+
+
+def _compare(
+    connection: "duckdb.DuckDBPyConnection", entity: str, features: str, attributes: list[str]
+) -> list[LateChange]:
+    entities = dict(connection.execute("select has_outcome, count(*) from late_moments group by 1").fetchall())
+    if set(entities) != {True, False}:
+        return []
+    with_it, without = entities[True], entities[False]
+    snapshot = set(_columns(connection, "features", features))
+    found = []
+    for name in attributes:
+        changes = _changes(connection, name)
+        if not changes:
+            continue
+        before, after = max(changes, key=lambda change: changes[change][0])
+        to_value = [counts for (_, value), counts in changes.items() if value == after]
+        for became, counts in ((None, changes.values()), (after, to_value)):
+            often, seldom = (sum(count[answer] for count in counts) for answer in (0, 1))
+            share, usual = often / with_it, (seldom + 1) / (without + 2)
+            if share >= max(FEWEST_CHANGED, FAR_MORE_OFTEN * usual) and with_it * _divergence(share, usual) >= SURE:
+                is_feature = name in snapshot
+                late = is_feature and _holds_later_value(connection, entity, features, name)
+                example = f"{name}: {before} -> {after}"
+                shares = (share, seldom / without)
+                found.append(LateChange(name, with_it, without, *shares, became, example, is_feature, late))
+                break
+    return sorted(found, key=lambda change: (-change.changed_with, change.attribute))
+
+
+def _moments(entity: str, table: str, outcomes: str, target: str) -> str:
+    """One row per entity: the version known at as_of (`before`) and the one known soon after (`after`), as structs."""
+    return f"""
+        create or replace temp table late_moments as
+        with history as (
+            select * from core.{table}
+        ),
+        known as (
+            select {entity}, as_of_date, {target} as has_outcome
+            from features.{outcomes}
+            where {target} is not null
+        ),
+        with_outcome as (
+            select {entity}, true as has_outcome, max(as_of_date) as as_of_date
+            from known
+            where has_outcome
+            group by {entity}
+        ),
+        without_outcome as (
+            select {entity}, false as has_outcome, min_by(as_of_date, hash({entity}, as_of_date)) as as_of_date
+            from known
+            where not has_outcome and {entity} not in (select {entity} from with_outcome)
+            group by {entity}
+        ),
+        moments as (
+            from with_outcome
+            union all by name
+            from without_outcome
+        ),
+        days as (
+            select
+                cast(valid_from as date) as from_date,
+                coalesce(cast(valid_to as date), date '9999-12-31') as to_date,
+                history
+            from history
+        )
+        select
+            moments.{entity},
+            moments.as_of_date,
+            moments.has_outcome,
+            earlier.history as before,
+            later.history as after
+        from moments
+        inner join days as earlier
+            on moments.{entity} = earlier.history.{entity}
+            and earlier.from_date <= moments.as_of_date
+            and earlier.to_date > moments.as_of_date
+        inner join days as later
+            on moments.{entity} = later.history.{entity}
+            and later.from_date <= moments.as_of_date + {WITHIN_DAYS}
+            and later.to_date > moments.as_of_date + {WITHIN_DAYS}
+    """
+
+
+def _changes(connection: "duckdb.DuckDBPyConnection", name: str) -> dict[tuple[str, str], tuple[int, int]]:
+    """(before, after) in words: how many with the outcome, and without it. The most frequent first, ties by words."""
+    rows = connection.execute(
+        f"""
+        select
+            coalesce(cast(before."{name}" as varchar), 'empty') as old_value,
+            coalesce(cast(after."{name}" as varchar), 'empty') as new_value,
+            count(*) filter (has_outcome) as with_it,
+            count(*) filter (not has_outcome) as without_it
+        from late_moments
+        where before."{name}" is distinct from after."{name}"
+        group by all
+        order by with_it desc, old_value, new_value
+        """
+    ).fetchall()
+    return {(old, new): (with_it, without_it) for old, new, with_it, without_it in rows}
+
+
+def _holds_later_value(connection: "duckdb.DuckDBPyConnection", entity: str, features: str, name: str) -> bool:
+    """Whether the snapshots show the changed value in most of the rows before the change."""
+    later, rows = connection.execute(
+        f"""
+        select
+            count(*) filter (
+                snapshots."{name}" is not distinct from moments.after."{name}"
+                and snapshots."{name}" is distinct from moments.before."{name}"
+            ),
+            count(*)
+        from late_moments as moments
+        inner join features.{features} as snapshots using ({entity}, as_of_date)
+        where moments.has_outcome and moments.before."{name}" is distinct from moments.after."{name}"
+        """
+    ).fetchone()
+    return later > 0.5 * rows
+
+
+def _columns(connection: "duckdb.DuckDBPyConnection", schema: str, table: str) -> list[str]:
+    query = "select column_name from information_schema.columns where table_schema = ? and table_name = ? order by 1"
+    return [name for (name,) in connection.execute(query, [schema, table]).fetchall()]
+
+
+def _divergence(rate: float, base: float) -> float:
+    """Kullback-Leibler divergence of two coins: what one throw tells, in nats."""
+    first = rate * math.log(rate / base) if rate > 0 else 0.0
+    return first + ((1 - rate) * math.log((1 - rate) / (1 - base)) if rate < 1 else 0.0)
