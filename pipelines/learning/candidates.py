@@ -29,7 +29,7 @@ BOOSTING = {
     "boosting, small trees": {"num_leaves": 7, "lambda_l2": 5.0},
     "boosting, large trees": {"num_leaves": 24, "lambda_l2": 20.0},
 }
-FEATURE_SHARE = 0.5
+FEATURE_SHARE = 0.3
 """Share of the columns that a tree may use; not fewer than `FEWEST_FEATURES`."""
 FEWEST_FEATURES = 5
 DENSE_TERMS = 300

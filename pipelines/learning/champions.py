@@ -112,15 +112,12 @@ def _refit_champion(
 
 
 def _parts(champion: FittedPrediction) -> tuple[tuple[float, dict], ...]:
-    """Weights and settings that the champion was fitted with; the learners of a bag are one part."""
-    parts: list[tuple[float, dict]] = []
-    for weight, learner in champion.learners:
-        first = learner["learners"][0] if learner["kind"] == "per_class" else learner
-        settings = {key: first[key] for key in SETTINGS if key in first}
-        if parts and parts[-1][1] == settings:
-            weight += parts.pop()[0]
-        parts.append((weight, settings))
-    return tuple(parts)
+    """Weights and settings that the champion was fitted with."""
+    firsts = [
+        (weight, learner["learners"][0] if learner["kind"] == "per_class" else learner)
+        for weight, learner in champion.learners
+    ]
+    return tuple((weight, {key: first[key] for key in SETTINGS if key in first}) for weight, first in firsts)
 
 
 def _margin_of(

@@ -31,9 +31,6 @@ from pipelines.learning.training import Training, enough_rows
 
 SELECTION_ROWS = 60_000
 """Candidates are compared on so many rows at most; the one that is chosen learns from all."""
-BAG = 2
-BAGGED_ROWS = 20_000
-"""Up to so many rows a booster is the mean of `BAG` with other draws of columns: it varies less, and costs little."""
 MIX_STEPS = 4
 WORTH_A_PART = 2e-4
 """Log loss (nats) that a further part of a mix must gain: below that it only costs time."""
@@ -110,20 +107,14 @@ def fit_parts(
     chosen, weights = enough_rows(training.target, rows, seed)
     encoding, encoded = encoded_part(training, chosen, recipe.columns, spec)
     target = training.target[chosen]
-    parts = [
-        (weight / bag, settings, seed + number)
-        for weight, settings in recipe.parts
-        for bag in [BAG if settings["kind"] == "boosting" and len(chosen) <= BAGGED_ROWS else 1]
-        for number in range(bag)
-    ]
-    threads = max(1, num_threads // len(parts))
+    threads = max(1, num_threads // len(recipe.parts))
     with ThreadPoolExecutor(max_workers=num_threads) as pool:
         jobs = [
-            pool.submit(_fit, settings, encoded, target, weights, training, part_seed, threads)
-            for _, settings, part_seed in parts
+            pool.submit(_fit, settings, encoded, target, weights, training, seed, threads)
+            for _, settings in recipe.parts
         ]
         learners = [job.result() for job in jobs]
-    return encoding, [(weight, learner) for (weight, _, _), learner in zip(parts, learners, strict=True)]
+    return encoding, [(weight, learner) for (weight, _), learner in zip(recipe.parts, learners, strict=True)]
 
 
 def mixed_margins(learners: Sequence[tuple[float, dict]], rows: Rows, num_threads: int = 2) -> np.ndarray:
