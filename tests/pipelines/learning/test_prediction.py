@@ -313,7 +313,7 @@ def test_a_challenger_that_learnt_nonsense_is_refused(known):
         spoilt.drop("true_log_odds", "noise"), question(max_calibration_error=0.5), champion=champion.model
     )
     assert not result.kept
-    assert result.reason.startswith("Refused: worse than the champion beyond noise")
+    assert result.reason.startswith("Refused: worse than the champion, ")
     assert result.metrics["champion_compared"] == "as it is"
     assert result.metrics["champion_log_loss"] < result.metrics["challenger_log_loss"]
 
