@@ -35,6 +35,8 @@ YARDSTICK = math.sqrt(2) * NORMAL.inv_cdf(0.95)
 """Distance of two normal distributions of spread 1 between which the AUC is 0.95."""
 PURITIES = (0.01, 0.02, 0.05, 0.1, 0.15)
 """How impure a group may be. At equal base rates a share of so many; in general twice that, times the base rate."""
+PURE = 0.05
+"""The loosest of them that tells when only one answer has near-pure groups."""
 FEWEST_COVERED = 0.25
 """Share of an answer's rows that near-pure groups must hold to be more than a detail."""
 MUCH_COVERED = 0.5
@@ -44,14 +46,16 @@ EXACT = 0.99
 """AUC of a single column: hardly ever honest; never honest."""
 AS_GOOD_WITHOUT = 0.85
 """Where the others explain this share of what all explain, the outcome is easy to tell and the column no leak."""
+ANSWER = 0.48
 MOST_OF_IT = 0.5
-"""A column that is this strong alone, and without which the model loses as much, is the answer."""
+"""A column this strong alone, without which the model loses most, is the answer: a smooth score of AUC 0.90 has a
+strength of 0.43, the outcome with one in ten wrong 0.53."""
 TOO_GOOD = 0.75
 HINGES = 0.3
 """Share of log loss that a model on honest columns hardly ever explains; what is left of it without a few columns."""
-STRONG = 0.25
-STRONGER = 0.27
-"""Strength (see `_Figures`) of a smooth score of AUC 0.82; of a column that is the outcome with one in five wrong."""
+STRONG = 0.24
+STRONGER = 0.26
+"""Strength (see `_Figures`) of a smooth score of AUC 0.81; of a column that is the outcome with one in five wrong."""
 FEW = 3
 FAR = 1.5
 FARTHER = 2.0
@@ -59,8 +63,8 @@ NEAR_CERTAIN = 0.1
 """Mean share of the answers that groups with a fifth of the usual doubt hold. A smooth score of AUC 0.8 has as many."""
 TELLING = 0.15
 """Share of log loss that "is filled in" explains beyond which it tells the outcome."""
-SURE = math.log(1e9)
-"""Evidence (nats) that a group's rate is no accident: one in 10^9, as thousands of groups are looked at."""
+SURE = math.log(1e6)
+"""Evidence (nats) that a group's rate is no accident: one in a million for a table, however many columns it has."""
 FEWEST_PRESENT = 0.1
 KIN = 0.5
 IN_ORDER = 0.3
@@ -118,6 +122,7 @@ class _Question:
     is_flat: bool
     base: float
     loss: float
+    fewest: int
     words: tuple[str, str]
     draw: np.ndarray
     """A hash by which rows are drawn and halved, so that their order does not matter."""
@@ -126,6 +131,11 @@ class _Question:
     @property
     def odds(self) -> float:
         return math.log(self.base / (1 - self.base))
+
+    @property
+    def error(self) -> float:
+        """Standard error, at most, of a share of the rarer answer's entities."""
+        return 0.5 / math.sqrt(self.fewest)
 
 
 def find_leaks(
@@ -163,7 +173,8 @@ def find_leaks(
         is_yes = (target == answer).astype(np.float64)
         base = float(is_yes.mean())
         loss = -(base * math.log(base) + (1 - base) * math.log(1 - base))
-        return _Question(is_yes, clusters, is_flat, base, loss, words, draw, hashes)
+        fewest = min(pl.Series(clusters[is_yes == side]).n_unique() for side in (0, 1))
+        return _Question(is_yes, clusters, is_flat, base, loss, fewest, words, draw, hashes)
 
     classes, counts = np.unique(target, return_counts=True)
     if len(classes) < 2:
@@ -240,7 +251,7 @@ def _find(bins: list[_Bins], frame: pl.DataFrame, question: _Question) -> list[F
     leaky: dict[str, Finding] = {}
     suspect: dict[str, Finding] = {}
     for column in bins:
-        found = _by_presence(column, question)
+        found = _by_presence(column, question, SURE + math.log(len(bins)))
         if found is None or found.grade == "suspect":
             alone = _by_itself(column, figures[column.name], question) if column.name in figures else None
             if alone is not None and (found is None or alone.grade == "leaky"):
@@ -395,13 +406,13 @@ def _by_itself(column: _Bins, figures: _Figures, question: _Question) -> Finding
     for purity in PURITIES:
         covered, least = _coverage(figures, question, purity), _yardstick(question, purity)
         yes, no = covered
-        slack = 2 * math.sqrt(0.25 / max(1, min(_entities(question, answer) for answer in (0, 1))))
+        slack = 2 * question.error
         told_now = told | {"purity": purity, "covered_yes": yes, "covered_no": no}
         both = (yes + no) / 2
         if both >= max(FEWEST_COVERED, sum(least) / 2) + slack:
             return Finding(column.name, "leaky", _pure(column, figures, question, purity, covered), told_now)
         for answer, share, floor in ((1, yes, least[0]), (0, no, least[1])):
-            if share < max(FEWEST_COVERED, floor) + slack:
+            if purity > PURE or share < max(FEWEST_COVERED, floor) + slack:
                 continue
             frequency = question.base if answer else 1 - question.base
             # Groups without any of a rare answer are common and mostly innocent; groups full of it are not.
@@ -414,8 +425,8 @@ def _by_itself(column: _Bins, figures: _Figures, question: _Question) -> Finding
     return one_sided
 
 
-def _by_presence(column: _Bins, question: _Question) -> Finding | None:
-    """Filled in (or not the usual number) only once the answer is known."""
+def _by_presence(column: _Bins, question: _Question, sure: float) -> Finding | None:
+    """Filled in (or not the usual number) only once the answer is known. `sure`: the evidence needed, in nats."""
     missing = column.codes == 0
     groups = [(~missing, "filled in", missing)]
     if column.usual is not None:
@@ -433,7 +444,7 @@ def _by_presence(column: _Bins, question: _Question) -> Finding | None:
             answer = int(question.target[mine].mean() > question.base)
             impurity, covered, evidence = _purity(mine, answer, question)
             frequency = question.base if answer else 1 - question.base
-            if evidence < SURE or frequency > 0.9:
+            if evidence < sure or frequency > 0.9:
                 continue
             told = {"rows": float(mine.sum()), "rate": float(question.target[mine].mean()), "covered": covered}
             told |= {"explained": _judge(_Bins(column.name, "boolean", mine.astype(np.int64), []), question).explained}
@@ -462,8 +473,9 @@ def _against_others(rest: list[_Bins], figures: dict[str, _Figures], question: _
     def strength(column: _Bins) -> float:
         return figures[column.name].strength
 
+    error = question.error
     ranked = sorted(rest, key=lambda column: (-strength(column), column.name))
-    strong = [column for column in ranked if strength(column) >= STRONG]
+    strong = [column for column in ranked if strength(column) >= STRONG + error]
     if not strong:
         return []
     certain = {column.name: sum(_coverage(figures[column.name], question, 0.1)) / 2 for column in strong}
@@ -479,9 +491,10 @@ def _against_others(rest: list[_Bins], figures: dict[str, _Figures], question: _
         others = _without(ranked, [column])
         mine, second = strength(column), max(0.0, strength(others[0])) if others else 0.0
         far = mine >= FAR * second and certain[column.name] >= NEAR_CERTAIN
-        farther = mine >= FARTHER * second and mine >= STRONGER
+        farther = mine >= FARTHER * second and mine >= STRONGER + error
         is_hinge = column in certain_ones and hinges <= 1 - MOST_OF_IT
-        if not (far or farther or is_hinge or mine >= MOST_OF_IT):
+        is_answer = mine >= ANSWER + error
+        if not (far or farther or is_hinge or is_answer):
             continue
         without = hinges * whole if certain_ones == [column] else _model_explains(others, question)
         loses_most = without <= (1 - MOST_OF_IT) * whole
@@ -494,7 +507,7 @@ def _against_others(rest: list[_Bins], figures: dict[str, _Figures], question: _
         if is_hinge and len(certain_ones) > 1:
             modelled += f", without all that are as strong {hinges * whole:.0%}"
         reason = f"{compared}; {modelled}{_examples(column, question)}"
-        if (mine >= MOST_OF_IT and loses_most) or too_good:
+        if (is_answer and loses_most) or too_good:
             result.append(Finding(column.name, "leaky", reason, told))
         elif far or is_hinge or (farther and loses_most):
             result.append(Finding(column.name, "suspect", reason, told))
@@ -639,11 +652,6 @@ def _divergence(rate: float, base: float) -> float:
     """Kullback-Leibler divergence of two coins: what one throw tells, in nats."""
     first = rate * math.log(rate / base) if rate > 0 else 0.0
     return first + ((1 - rate) * math.log((1 - rate) / (1 - base)) if rate < 1 else 0.0)
-
-
-def _entities(question: _Question, answer: int) -> int:
-    rows = question.target == answer
-    return int(rows.sum()) if question.is_flat else len(np.unique(question.clusters[rows]))
 
 
 def _is_row_number(column: _Bins, frame: pl.DataFrame, question: _Question) -> bool:
