@@ -21,7 +21,7 @@ from _measure import ROOT, SCORECAST, report, timed
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from pipelines.learning.evaluation import calibration_error
+from pipelines.learning.evaluation import calibration_error, calibration_noise
 
 AUTOGLUON = ROOT / ".venv-bench" / "bin" / "python"
 CALIBRATION_BAR = 0.02
@@ -184,6 +184,10 @@ def judge(table: Table, ours: Side, theirs: Side | None) -> bool:
     if table.auc_bar is not None:
         held.append(report("AUC", ours.auc, "", table.auc_bar, at_least=True, digits=4))
     held.append(report("calibration error", ours.calibration, "", CALIBRATION_BAR, digits=4))
+    together = np.concatenate(ours.probabilities)
+    print(
+        f"  (about {calibration_noise(together, len(together)):.4f} is what exact probabilities show on so many rows)"
+    )
     if theirs is not None:
         wall = sum(ours.wall_seconds) / sum(theirs.wall_seconds)
         fit = sum(ours.fit_seconds) / sum(theirs.fit_seconds)
