@@ -287,6 +287,8 @@ def print_summary() -> bool:
     for name, rows in tables:
         table.add_row(name, f"{rows:,}", quality.get(name, ""))
     console.print(table)
+    for model, status, reason in release["not_kept"]:
+        console.print(f"{model} was {status.replace('_', ' ')}: {reason}", markup=False)
     console.print(f'Query it:  make sql Q="select * from churn_scores limit 5"   ({published_path()})', markup=False)
     console.print(f"Look at it:  make ui{next_step()}", markup=False)
     return True

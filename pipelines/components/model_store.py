@@ -39,8 +39,9 @@ def stored_versions(name: str) -> list[Path]:
 
 def refused_in_words(name: str, problem: Exception) -> str:
     """Why the champion's file does not score, and what to type."""
+    told = str(problem).replace(f"{data_dir()}{os.sep}", "")
     return (
-        f"{problem} The last scores stay. To fit it again: `scorecast run weekly_refit`; "
+        f"{told} The last scores stay. To fit it again: `scorecast run weekly_refit`; "
         f"to go back to an earlier version: `scorecast rollback --model {name}`."
     )
 
