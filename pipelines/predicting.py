@@ -1,4 +1,4 @@
-"""`scorecast predict`: a table and the name of a column in, a judged model and scored rows out. No Dagster, no warehouse."""
+"""`scorecast predict`: a table and a column to predict in, a judged model and scored rows out; without Dagster."""
 
 import json
 import re
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from pipelines.learning.column_types import TypePlan
+    from pipelines.learning.leaks import Finding
     from pipelines.learning.prediction import FitResult
     from pipelines.learning.specs import PredictionSpec
 
@@ -214,8 +215,8 @@ def _answers(
     if len(counts) == 1:
         only = next(iter(counts))
         raise CannotPredict(
-            f"{request.train}: the target {request.target!r} is {only!r} in all {counts[only]:,} rows that have one; there "
-            "is nothing to tell apart. Take in rows with another outcome."
+            f"{request.train}: the target {request.target!r} is {only!r} in all {counts[only]:,} rows that have one; "
+            "there is nothing to tell apart. Take in rows with another outcome."
         )
     positive = request.positive
     if positive is not None:
@@ -240,8 +241,8 @@ def _answers(
         return yes, positive
     if len(counts) > MOST_NUMBERS and answers.drop_nulls().cast(pl.Float64, strict=False).null_count() == 0:
         raise CannotPredict(
-            f"{request.train}: the target {request.target!r} is a number with {len(counts):,} different values. Classes "
-            "and yes-or-no questions are learnt: make ranges of it, or ask for one value with --positive."
+            f"{request.train}: the target {request.target!r} is a number with {len(counts):,} different values. "
+            "Classes and yes-or-no questions are learnt: make ranges of it, or ask for one value with --positive."
         )
     rare = [value for value, rows in counts.items() if rows < FEWEST_OF_CLASS]
     if rare:
@@ -251,8 +252,8 @@ def _answers(
         answers = answers.set(answers.is_in(rare).fill_null(False), None)
     if len(counts) - len(rare) < 2:
         raise CannotPredict(
-            f"{request.train}: the target {request.target!r} has {len(counts):,} different values, and fewer than two of "
-            f"them in {FEWEST_OF_CLASS} rows or more: that is a name or a number, not a class."
+            f"{request.train}: the target {request.target!r} has {len(counts):,} different values, and fewer than two "
+            f"of them in {FEWEST_OF_CLASS} rows or more: that is a name or a number, not a class."
         )
     return answers, None
 
@@ -339,7 +340,8 @@ def _evaluation(result: "FitResult", question: _Question, notes: Sequence[str], 
             left_out[kind].append({"column": column, "reason": reason})
     suspects = {row["column"]: row for row in figures["suspects"]}
     found = [
-        {"column": each.column, "reason": each.reason, "grade": each.grade, **each.figures} for each in result.findings
+        {"column": each.column, "reason": each.reason, "grade": each.grade, **each.figures}
+        for each in [*result.findings, *_order_leaks(question)]
     ]
     return {
         "task": spec.task,
@@ -367,6 +369,23 @@ def _evaluation(result: "FitResult", question: _Question, notes: Sequence[str], 
         "seconds": seconds,
         "fit_seconds": result.fit_seconds,
     }
+
+
+def _order_leaks(question: _Question) -> list["Finding"]:
+    """Whether the key, or the order of the rows in the file, gives the answer away. Neither is learnt from anyway."""
+    import numpy as np
+    import polars as pl
+
+    from pipelines.learning.leaks import key_leak
+
+    key = question.spec.entity_key
+    known = question.frame.filter(pl.col(question.spec.target).is_not_null())
+    answers = known[question.spec.target].cast(pl.String).rank("dense").to_numpy().astype(np.float64)
+    orders = [pl.Series("(order of the rows)", range(known.height))]
+    if key != CONTENT and (known[key].dtype == pl.String or known[key].dtype.is_numeric()):
+        orders.append(known[key])
+    found = [key_leak(order, answers, np.arange(known.height)) for order in orders]
+    return [each for each in found if each is not None]
 
 
 def _finite(value: object) -> object:

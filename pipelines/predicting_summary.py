@@ -43,8 +43,8 @@ def print_outcome(outcome: Outcome, request: Request) -> None:
     )
     if told["verdict"] == "no_signal":
         console.print(
-            f"[red]No signal[/red]: no better than the base rate by more than noise (AUC {told['auc'] or 0.5:.3f}, log loss "
-            f"{told['log_loss']:.4f} against {told['baseline_log_loss']:.4f})."
+            f"[red]No signal[/red]: no better than the base rate by more than noise (AUC {told['auc'] or 0.5:.3f}, "
+            f"log loss {told['log_loss']:.4f} against {told['baseline_log_loss']:.4f})."
             + ("" if outcome.scored else " No scores were written; --force writes them.")
         )
     else:

@@ -1,18 +1,14 @@
 """Prediction: one YAML spec → `models/<name>`, `scores/<name>`, `published/<table>` and their checks."""
 
 import json
-<<<<<<< HEAD
-from dataclasses import replace
-=======
 from dataclasses import asdict, replace
->>>>>>> leaks
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 from pydantic import ConfigDict, Field
 
-<<<<<<< HEAD
+from pipelines.components.late_changes import LateChange, late_changes
 from pipelines.components.model_store import (
     champion_version,
     kept_metadata,
@@ -21,10 +17,6 @@ from pipelines.components.model_store import (
     refused_in_words,
     should_fit,
 )
-=======
-from pipelines.components.late_changes import late_changes
-from pipelines.components.model_store import champion_version, kept_metadata, model_path, promote, should_fit
->>>>>>> leaks
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit, recorded_checksum
 from pipelines.components.ui import image_metadata, literal, table_metadata
@@ -221,17 +213,13 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             self._require_columns(connection)
             frame = self._training_frame(connection)
             descriptions = self._descriptions(connection)
-<<<<<<< HEAD
+            late = self._late_changes(connection)
             champion, refusal = self._load_champion(connection, champion_id)
         if refusal:
             context.log.warning(f"{refusal} The model is fitted without a look at it.")
-=======
-            late = late_changes(connection, self.entity, self.features, self.outcomes, self.target)
         spec = self.learning_spec()
         # What the snapshots hold as it was known at the time is honest; what was written later is not.
         spec = replace(spec, exclude=(*spec.exclude, *(change.attribute for change in late if change.unversioned)))
-        champion = load_model(model_path(self.name, champion_id)) if champion_id else None
->>>>>>> leaks
         started = datetime.now(UTC)
         run = {"model": self.name, "run_id": context.run_id, "started_at": started, "rows": frame.height}
         try:
@@ -438,6 +426,12 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         except ModelRefused as problem:
             return None, problem
 
+    def _late_changes(self, connection: "duckdb.DuckDBPyConnection") -> list[LateChange]:
+        """Attributes of the entity that were written at the outcome or later, where its history is known."""
+        if not self._is_snapshot or self.task != "yes_no":
+            return []
+        return late_changes(connection, self.entity, self.features, self.outcomes, self.target)
+
     def _require_columns(self, connection: "duckdb.DuckDBPyConnection") -> None:
         """Raises `dg.Failure` when the tables, as they are built now, lack what the YAML names."""
         built = {name: Table(columns, is_complete=True) for name, columns in column_types(connection).items()}
@@ -456,9 +450,13 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         return dict(rows)
 
     def _write_card(self, result: "FitResult", version: str) -> None:
-        path = data_dir() / "reports" / "models" / f"{version}.md"
+        """The model card as a page that anyone can open."""
+        from pipelines.learning.card_of_fit import card_of_fit
+
+        path = data_dir() / "reports" / "models" / f"{version}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(result.card)
+        extra = {"question": self.description, "created_at": f"{datetime.now(UTC):%Y-%m-%d}"}
+        path.write_text(card_of_fit(result, extra))
 
 
 def placed(table: str, schema: str) -> tuple[str, str]:

@@ -29,8 +29,8 @@ class Encoding:
     """What was learnt from the training rows about every column.
 
     `columns`: one dictionary each with name, kind and, by kind: levels (category, the most frequent first),
-    reference_day (date without as_of), typical (value that reasons compare with), and the linear transform (low, high, centre, scale,
-    mean, deviation, knots, means, flag_rate).
+    reference_day (date without as_of), typical (value that reasons compare with), and the linear transform (low, high,
+    centre, scale, mean, deviation, knots, means, flag_rate).
     `texts`: one dictionary per text column and view with vocabulary, weights and means.
     """
 

@@ -227,6 +227,17 @@ def key_leak(values: pl.Series, target: np.ndarray, clusters: np.ndarray) -> Fin
     return Finding(values.name, "leaky", reason, {"agreement": agree, "chance": chance, "kappa": kappa})
 
 
+def repeated_rows(
+    frame: pl.DataFrame, columns: "Sequence[Column]", target: np.ndarray, clusters: np.ndarray
+) -> Finding | None:
+    """Rows of different entities that are copies of each other, or None; see `duplicate_clusters` for what to do."""
+    names = sorted(column.name for column in columns)
+    if not names or not len(target):
+        return None
+    found = _repeated_rows(frame, names, frame.select(names).hash_rows(0).to_numpy(), target, clusters)
+    return found[0] if found else None
+
+
 def duplicate_clusters(frame: pl.DataFrame, columns: "Sequence[Column]", clusters: np.ndarray) -> np.ndarray:
     """Entity of each row as a code from 0 (int64), where entities with an identical row count as one.
 

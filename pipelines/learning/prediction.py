@@ -18,11 +18,11 @@ import polars as pl
 from pipelines.learning.calibration import calibrated, fit_calibration
 from pipelines.learning.cards import write_card
 from pipelines.learning.champions import against_champion
-from pipelines.learning.columns import choose_columns
+from pipelines.learning.columns import Column, choose_columns
 from pipelines.learning.drift import make_baseline
 from pipelines.learning.encoding import Encoding
 from pipelines.learning.figures import code_version, drivers, judged, on_test, without
-from pipelines.learning.leaks import Finding
+from pipelines.learning.leaks import ROWS, Finding, duplicate_clusters, repeated_rows
 from pipelines.learning.scoring import FittedPrediction, encode_for, predict, score_prediction
 from pipelines.learning.selection import Tried, fit_parts, mixed_margins, try_candidates
 from pipelines.learning.specs import PredictionSpec
@@ -98,7 +98,7 @@ def fit_prediction(
 
     say = progress or (lambda message: None)
     with threadpool_limits(1):
-        training = prepare(frame, spec, seed)
+        training, copies = _without_copies(prepare(frame, spec, seed), spec)
         split = split_rows(
             training.days,
             training.clusters,
@@ -116,6 +116,7 @@ def fit_prediction(
             spec,
             seed,
         )
+        findings = [each for each in findings if each.column != ROWS] + copies
         say(f"{spec.name}: {len(split.train):,} rows to learn from, {len(split.test):,} to judge on")
         tried = try_candidates(training, split, columns, spec, seed, num_threads, say)
         return _fit(
@@ -213,6 +214,16 @@ def _fit(
         calibrated_on=split.inner_kind,
         fit_seconds=round(seconds, 3),
     )
+
+
+def _without_copies(training: Training, spec: PredictionSpec) -> tuple[Training, list[Finding]]:
+    """Copies of a row count as one entity, so that no row is judged by its copy; and what was found."""
+    own = (spec.entity_key, spec.target, spec.as_of)
+    features = [Column(name, "") for name in training.frame.columns if name not in own and name not in spec.exclude]
+    found = repeated_rows(training.frame, features, training.target, training.clusters)
+    if found is None:
+        return training, []
+    return replace(training, clusters=duplicate_clusters(training.frame, features, training.clusters)), [found]
 
 
 def _fitted_on(training: Training, seed: int) -> list[str]:

@@ -62,7 +62,9 @@ def test_an_outcome_known_only_inside_the_gap_cannot_reach_the_model(known):
 
 def test_the_same_rows_in_another_order_give_the_same_model(fitted, known):
     again = fit_prediction(
-        known.drop("true_log_odds").sample(fraction=1.0, shuffle=True, seed=7), question(segments=("segment",)), descriptions=DESCRIPTIONS
+        known.drop("true_log_odds").sample(fraction=1.0, shuffle=True, seed=7),
+        question(segments=("segment",)),
+        descriptions=DESCRIPTIONS,
     )
     assert again.metrics == fitted.metrics
     assert again.model.fingerprint == fitted.model.fingerprint
