@@ -118,8 +118,8 @@ def _in_order(frame: pl.DataFrame, spec: PredictionSpec) -> pl.DataFrame:
     first = [name for name in (spec.as_of, spec.entity_key) if name in frame.columns]
     if not frame.select(first).is_duplicated().any():
         return frame.sort(first)
-    content = frame.hash_rows(seed=1).alias("__content")
-    return frame.with_columns(content).sort([*first, "__content"]).drop("__content")
+    content = frame.hash_rows(seed=1).alias("__order")
+    return frame.with_columns(content).sort([*first, "__order"]).drop("__order")
 
 
 def _with_answers(frame: pl.DataFrame, spec: PredictionSpec) -> tuple[pl.DataFrame, tuple[str, ...]]:
