@@ -1,6 +1,7 @@
 """Which columns a model may use, what kind each is, and why the others were dropped."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,11 +69,12 @@ def choose_columns(
     days: np.ndarray | None,
     spec: PredictionSpec,
     seed: int,
+    classes: Sequence[str] = (),
 ) -> tuple[list[Column], list[tuple[str, str]], list[Finding]]:
     """Usable columns, (column, reason) for the dropped ones, and what the leak guard found.
 
     `frame`: training rows, tidied; `target`: 0/1 or class numbers; `clusters`: entity of each row as an integer from 0;
-    `days`: day number of each row's as_of, or None. Looks at training rows only, so that the test has no say in what
+    `days`: day number of each row's as_of, or None; `classes`: names by number. Looks at training rows only, so that the test has no say in what
     the model sees.
     """
     columns: list[Column] = []
@@ -92,7 +94,7 @@ def choose_columns(
     dropped += [
         (name, "text column of the spec that the table does not have") for name in spec.text if name not in frame
     ]
-    findings = find_leaks(frame, columns, target, clusters, seed, days)
+    findings = find_leaks(frame, columns, target, clusters, seed, days, classes)
     leaky = {finding.column: finding.reason for finding in findings if finding.grade == "leaky"}
     if not spec.keep_leaky:
         dropped += [(column.name, f"leak: {leaky[column.name]}") for column in columns if column.name in leaky]

@@ -145,6 +145,7 @@ def find_leaks(
     clusters: np.ndarray,
     seed: int,
     days: np.ndarray | None = None,
+    classes: Sequence[str] = (),
 ) -> list[Finding]:
     """Findings about `columns`, the worst first within a grade, then one about the table's rows, if any.
 
@@ -176,14 +177,17 @@ def find_leaks(
         fewest = min(pl.Series(clusters[is_yes == side]).n_unique() for side in (0, 1))
         return _Question(is_yes, clusters, is_flat, base, loss, fewest, words, draw, hashes)
 
-    classes, counts = np.unique(target, return_counts=True)
-    if len(classes) < 2:
+    def called(code: float) -> str:
+        return f"“{classes[int(code)]}”" if classes else f"class {code:g}"
+
+    codes, counts = np.unique(target, return_counts=True)
+    if len(codes) < 2:
         return repeated
-    if len(classes) == 2:
-        return [*_find(bins, frame, ask(classes[-1], ("yes", "no"))), *repeated]
-    most = np.lexsort((classes, -counts))[:MOST_CLASSES]
+    if len(codes) == 2 and not classes:
+        return [*_find(bins, frame, ask(codes[-1], ("yes", "no"))), *repeated]
+    most = np.lexsort((codes, -counts))[:MOST_CLASSES]
     by_class = [
-        (counts[place] / len(target), _find(bins, frame, ask(classes[place], (f"class {classes[place]:g}", "another"))))
+        (counts[place] / len(target), _find(bins, frame, ask(codes[place], (called(codes[place]), "another"))))
         for place in most
     ]
     return [*_over_classes(by_class), *repeated]

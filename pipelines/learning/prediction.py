@@ -115,6 +115,7 @@ def fit_prediction(
             None if training.days is None else training.days[split.train],
             spec,
             seed,
+            training.classes,
         )
         findings = [each for each in findings if each.column != ROWS] + copies
         say(f"{spec.name}: {len(split.train):,} rows to learn from, {len(split.test):,} to judge on")

@@ -176,7 +176,7 @@ def test_more_than_two_answers_are_classes(tmp_path: Path):
     frame = customers(900).with_columns(
         pl.when(pl.col("left") == "Yes")
         .then(pl.lit("gone"))
-        .when(pl.col("contract") == "yearly")
+        .when((pl.col("contract") == "yearly") ^ (pl.Series(np.random.default_rng(1).random(900)) < 0.25))
         .then(pl.lit("safe"))
         .otherwise(pl.lit("open"))
         .alias("state")
@@ -186,7 +186,7 @@ def test_more_than_two_answers_are_classes(tmp_path: Path):
     assert code == 0 and "accuracy" in output
     says = evaluation(tmp_path / "out")
     assert says["task"] == "classes"
-    assert 0.6 < says["accuracy"] <= 1 and 0.5 < says["macro_f1"] <= 1
+    assert 0.45 < says["accuracy"] <= 1 and 0.4 < says["macro_f1"] <= 1
     scores = pl.read_parquet(tmp_path / "out" / "scores.parquet")
     names = ["probability_gone", "probability_open", "probability_safe"]
     assert scores.columns[:5] == ["id", "predicted", *names]
