@@ -17,7 +17,13 @@ SECONDS_BETWEEN_MESSAGES = 2.0
 
 
 class Rooms(DagsterDbtTranslator):
-    """Groups are the rooms of the house (staging, core, features, published), not dbt's folders."""
+    """Keys are tables and groups the rooms of the house (staging, core, features, published), not dbt's own names."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """Schema and table as users query them: `published/accounts`, though dbt's model is `published_accounts`."""
+        key = super().get_asset_key(dbt_resource_props)
+        table = dbt_resource_props.get("alias")
+        return dg.AssetKey([*key.path[:-1], table]) if table and dbt_resource_props["resource_type"] == "model" else key
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
         """The schema that a model lives in."""

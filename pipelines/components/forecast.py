@@ -10,7 +10,7 @@ from pydantic import Field
 from pipelines.components.model_store import champion_version, kept_metadata, model_path, promote, should_fit
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit
-from pipelines.components.ui import image_metadata, literal, table_metadata
+from pipelines.components.ui import image_metadata, literal, table_metadata, table_shape
 from pipelines.warehouse import Warehouse, append_frame, read_frame, table_exists, write_frame
 
 if TYPE_CHECKING:
@@ -184,10 +184,11 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             write_frame(
                 connection, result.forecasts.with_columns(model_version=literal(version)), "scores", self.model_name
             )
+            shape = table_shape(connection, "scores", self.model_name)
         return dg.MaterializeResult(
             metadata={
                 "status": "forecast",
-                "dagster/row_count": result.forecasts.height,
+                **shape,
                 "model_version": version,
                 **{name: image_metadata(picture) for name, picture in result.plots.items()},
             }
@@ -209,8 +210,8 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
                 order by metric, segment, period_start_date
                 """
             )
-            rows = connection.execute(f"select count(*) from published.{self.publish.table}").fetchone()[0]
-        return dg.MaterializeResult(metadata={"dagster/row_count": rows})
+            shape = table_shape(connection, "published", self.publish.table)
+        return dg.MaterializeResult(metadata=shape)
 
     def _series(self, connection: "duckdb.DuckDBPyConnection") -> "tuple[pl.DataFrame, date]":
         series = read_frame(

@@ -8,6 +8,7 @@ import dagster as dg
 if TYPE_CHECKING:
     from datetime import date
 
+    import duckdb
     import polars as pl
 
 
@@ -27,6 +28,16 @@ def table_metadata(frame: "pl.DataFrame", longest: int = 60) -> dg.MarkdownMetad
     lines = ["| " + " | ".join(frame.columns) + " |", "|" + "---|" * frame.width]
     lines += ["| " + " | ".join(cell(value) for value in row) + " |" for row in frame.iter_rows()]
     return dg.MetadataValue.md("\n".join(lines))
+
+
+def table_shape(connection: "duckdb.DuckDBPyConnection", schema: str, table: str) -> dict[str, object]:
+    """Rows and columns of a table of the warehouse, as metadata that the UI shows on tabs of their own."""
+    (rows,) = connection.execute(f'select count(*) from "{schema}"."{table}"').fetchone()
+    columns = connection.execute(f'describe "{schema}"."{table}"').fetchall()
+    return {
+        "dagster/row_count": rows,
+        "dagster/column_schema": dg.TableSchema([dg.TableColumn(name, type_.lower()) for name, type_, *_ in columns]),
+    }
 
 
 def literal(value: "str | int | date") -> "pl.Expr":
