@@ -14,6 +14,7 @@ from pipelines.components.model_store import (
     promote,
     refused_in_words,
     should_fit,
+    without_folder,
 )
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit, recorded_checksum
@@ -205,8 +206,9 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             frame = self._training_frame(connection)
             descriptions = self._descriptions(connection)
             champion, refusal = self._load_champion(connection, champion_id)
+        not_compared = f" Not compared with the champion: {without_folder(refusal)}" if refusal else ""
         if refusal:
-            context.log.warning(f"{refusal} The model is fitted without a look at it.")
+            context.log.warning(not_compared.strip())
         started = datetime.now(UTC)
         run = {"model": self.name, "run_id": context.run_id, "started_at": started, "rows": frame.height}
         try:
@@ -227,7 +229,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
                 connection,
                 **run,
                 status="kept" if result.kept else "refused",
-                reason=f"{result.reason} Not compared with the champion: {refusal}" if refusal else result.reason,
+                reason=f"{result.reason}{not_compared}",
                 model_version=version if result.kept else champion_id,
                 method=result.model.method,
                 metrics=result.metrics,
