@@ -37,11 +37,15 @@ def stored_versions(name: str) -> list[Path]:
     return sorted(found, key=lambda path: path.stem)
 
 
+def without_folder(problem: Exception) -> str:
+    """What an error says, with paths from the data folder on: what is published names no machine's folders."""
+    return str(problem).replace(f"{data_dir()}{os.sep}", "")
+
+
 def refused_in_words(name: str, problem: Exception) -> str:
     """Why the champion's file does not score, and what to type."""
-    told = str(problem).replace(f"{data_dir()}{os.sep}", "")
     return (
-        f"{told} The last scores stay. To fit it again: `scorecast run weekly_refit`; "
+        f"{without_folder(problem)} The last scores stay. To fit it again: `scorecast run weekly_refit`; "
         f"to go back to an earlier version: `scorecast rollback --model {name}`."
     )
 

@@ -16,6 +16,7 @@ from pipelines.components.model_store import (
     promote,
     refused_in_words,
     should_fit,
+    without_folder,
 )
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit, recorded_checksum
@@ -215,8 +216,9 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             descriptions = self._descriptions(connection)
             late = self._late_changes(connection)
             champion, refusal = self._load_champion(connection, champion_id)
+        not_compared = f" Not compared with the champion: {without_folder(refusal)}" if refusal else ""
         if refusal:
-            context.log.warning(f"{refusal} The model is fitted without a look at it.")
+            context.log.warning(not_compared.strip())
         spec = self.learning_spec()
         # What the snapshots hold as it was known at the time is honest; what was written later is not.
         spec = replace(spec, exclude=(*spec.exclude, *(change.attribute for change in late if change.unversioned)))
@@ -241,7 +243,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
                 connection,
                 **run,
                 status="kept" if result.kept else "refused",
-                reason=f"{result.reason} Not compared with the champion: {refusal}" if refusal else result.reason,
+                reason=f"{result.reason}{not_compared}",
                 model_version=version if result.kept else champion_id,
                 method=result.model.method,
                 metrics=result.metrics,

@@ -281,6 +281,7 @@ def test_a_champion_that_is_refused_leaves_the_last_scores_and_says_why(fitted: 
     last = fitted.fits()[-1]
     assert (last["status"], last["model_version"]) == ("refused", version)
     assert words in last["reason"]
+    assert str(fitted.data) not in last["reason"]
 
 
 def test_a_refit_replaces_a_champion_that_is_refused(fitted: Company):
