@@ -74,8 +74,8 @@ def choose_columns(
     """Usable columns, (column, reason) for the dropped ones, and what the leak guard found.
 
     `frame`: training rows, tidied; `target`: 0/1 or class numbers; `clusters`: entity of each row as an integer from 0;
-    `days`: day number of each row's as_of, or None; `classes`: names by number. Looks at training rows only, so that the test has no say in what
-    the model sees.
+    `days`: day number of each row's as_of, or None; `classes`: names by number. Looks at training rows only, so that
+    the test has no say in what the model sees.
     """
     columns: list[Column] = []
     dropped: list[tuple[str, str]] = []

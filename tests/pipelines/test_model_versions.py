@@ -62,7 +62,7 @@ def test_versions_are_listed_with_figures_status_and_champion(company: Company):
     assert (skipped.status, skipped.version, skipped.is_champion) == ("skipped", None, False)
     assert "100,000 are needed" in skipped.reason
     assert (refused.status, refused.version, refused.is_stored) == ("refused", None, False)
-    assert refused.reason.startswith("Refused: AUC")
+    assert refused.reason.startswith("Refused: no better than the base rate")
     fits = company.fits()
     assert first.figures["auc"] == fits[0]["auc"] > 0.6
     assert first.rows == fits[0]["rows"]
