@@ -16,7 +16,7 @@ from pipelines.locking import run_lock
 from pipelines.model_versions import history
 from tests.pipelines.components.test_forecast import FORECAST, daily_values
 from tests.pipelines.components.test_forecast import Company as ForecastCompany
-from tests.pipelines.components.test_prediction import DAILY, REFIT, Company, flip, prediction, snapshots, told
+from tests.pipelines.components.test_prediction_assets import DAILY, REFIT, Company, flip, prediction, snapshots, told
 
 
 def call(*arguments: str) -> Result:

@@ -16,7 +16,7 @@ from pipelines.components.model_store import champion_version
 from pipelines.components.validation import Table, read_components
 from pipelines.new_prediction import Answers, Question, complete, next_question, write_prediction, written
 from pipelines.settings import project_root
-from tests.pipelines.components.test_prediction import Company, snapshots
+from tests.pipelines.components.test_prediction_assets import Company, snapshots
 from tests.pipelines.components.test_validation import PROJECT, TABLES
 
 FILE = "assets/predictions/expansion/defs.yaml"
