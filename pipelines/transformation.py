@@ -23,11 +23,9 @@ MANIFEST = "parsed_manifest.json"
 STAMP = "parsed_manifest.fingerprint"
 BUILT = "built.fingerprint"
 """The fingerprint of the project that the whole warehouse was last built from."""
-LEAST_MEMORY = 960 * 2**20
-"""Two threads that build a snapshot table of the sample company run out at 810 MiB and do with 900."""
-MEMORY_PER_BYTE = 18
-"""Of DuckDB per byte of the warehouse's file before the first build: 15 was measured with one thread at 2,000 and 8,000
-accounts, and a second one holds a row group more."""
+LEAST_MEMORY = 810 * 2**20
+MEMORY_PER_BYTE = 15
+"""Of DuckDB per byte of the warehouse's file before the first build; measured at 2,000 and 8,000 accounts."""
 ROWS_MESSAGE = re.compile(r"rows of (\S+): (\d+)$")
 """What the macro `log_rows` says after a table is built."""
 

@@ -82,7 +82,7 @@ def test_memory_grows_with_the_warehouse_and_a_setting_rules(data: Path, monkeyp
     with warehouse.open("wb") as file:
         file.truncate(100 * 2**20)
     half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    assert memory_limit(warehouse) == f"{max(LEAST_MEMORY, min(1800 * 2**20, half)) // 2**20}MiB"
+    assert memory_limit(warehouse) == f"{max(LEAST_MEMORY, min(1500 * 2**20, half)) // 2**20}MiB"
     monkeypatch.setenv("SCORECAST_MEMORY", "3GB")
     assert memory_limit(warehouse) == "3GB"
 
