@@ -17,7 +17,7 @@ SECONDS_BETWEEN_MESSAGES = 2.0
 
 
 class Rooms(DagsterDbtTranslator):
-    """Keys are tables, groups the rooms of the house (staging, core, features, published): not dbt's names, nor folders."""
+    """Keys are tables and groups the rooms of the house (staging, core, features, published), not dbt's own names."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """Schema and table as users query them: `published/accounts`, though dbt's model is `published_accounts`."""
