@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from pipelines.schedules import SCHEDULES, daily, weekly_refit
+from pipelines.schedules import JOBS, SCHEDULES
 from pipelines.sensors import SENSORS
 from pipelines.settings import project_root
 from pipelines.warehouse import Warehouse
@@ -27,7 +27,7 @@ defs = dg.Definitions.merge(
     dg.load_from_defs_folder(project_root=project_root()),
     dg.Definitions(
         resources={"warehouse": Warehouse()},
-        jobs=[daily, weekly_refit],
+        jobs=JOBS,
         schedules=SCHEDULES,
         sensors=SENSORS,
         executor=dg.in_process_executor,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
+from pipelines.components.backfill import backfill_asset
 from pipelines.components.model_store import champion_version, kept_metadata, model_path, promote, should_fit
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit
@@ -15,6 +16,8 @@ from pipelines.settings import data_dir
 from pipelines.warehouse import Warehouse, read_frame, table_exists, write_frame
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import duckdb
     import polars as pl
 
@@ -66,10 +69,14 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
     """How far predicted and observed rates may differ out of time (beyond sampling noise) for a model to be kept."""
     min_rows: int = 200
     min_positives: int = 30
+    holdback: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the entities that are flagged `is_holdback`, for nobody to act on, so that acting can be measured."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The three assets of this prediction; every one can be materialised alone."""
-        return dg.Definitions(assets=[self._model_asset(), self._scores_asset(), self._published_asset()])
+        """The assets of this prediction; every one can be materialised alone."""
+        return dg.Definitions(
+            assets=[self._model_asset(), self._scores_asset(), self._published_asset(), backfill_asset(self)]
+        )
 
     def learning_spec(self) -> "PredictionSpec":
         """The same in the words of `pipelines.learning`, which knows no Dagster."""
@@ -146,7 +153,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             return dg.MaterializeResult(metadata=kept_metadata(context, champion_id))
 
         with warehouse.connect() as connection:
-            frame = self._training_frame(connection)
+            frame = self.training_frame(connection)
             descriptions = self._descriptions(connection)
         champion = load_model(model_path(self.name, champion_id)) if champion_id else None
         started = datetime.now(UTC)
@@ -179,6 +186,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
 
     def score(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         """Score the population as of the run's date; without a model the last scores stay as they are."""
+        from pipelines.learning.holdback import held_back
         from pipelines.learning.prediction import score_prediction
         from pipelines.learning.storage import load_model
 
@@ -187,19 +195,15 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             return dg.MaterializeResult(metadata={"status": "no model yet; see published.model_runs for the reason"})
         model: FittedPrediction = load_model(model_path(self.name, version))
         with warehouse.connect() as connection:
-            frame = read_frame(
-                connection,
-                f"""
-                select snapshots.*
-                from features.{self.features} as snapshots
-                inner join raw_scorecast.as_of using (as_of_date)
-                where {self.population}
-                """,
-            )
+            frame = self.rows_to_score(connection)
             scores = score_prediction(model, frame, descriptions=self._descriptions(connection))
             if self.value:
                 scores = scores.join(frame.select(self.entity, self.value), on=self.entity, how="left")
-            scores = scores.with_columns(model_version=literal(version), horizon_days=literal(self.horizon_days))
+            scores = scores.with_columns(
+                held_back(self.name, scores[self.entity], self.holdback),
+                model_version=literal(version),
+                horizon_days=literal(self.horizon_days),
+            )
             write_frame(connection, scores, "scores", self.name)
         metadata = {"dagster/row_count": scores.height, "model_version": version, "status": "scored"}
         return dg.MaterializeResult(metadata={**metadata, "sample": table_metadata(scores.head(5))})
@@ -234,33 +238,61 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
                 scores.reason_2,
                 scores.reason_3,
                 scores.reasons,
+                scores.is_holdback,
                 scores.model_version
             from scores.{self.name} as scores
             left join core.{self.publish.described_by} as descriptions using ({self.entity})
             order by scores.probability desc
         """
 
-    def _training_frame(self, connection: "duckdb.DuckDBPyConnection") -> "pl.DataFrame":
-        """Snapshots whose answer is known, every `step_days` back from the newest; closer ones hardly add anything."""
+    def training_frame(self, connection: "duckdb.DuckDBPyConnection", known_by: "date | None" = None) -> "pl.DataFrame":
+        """
+        Snapshots whose answer is known, every `step_days` back from the newest; closer ones hardly add anything.
+
+        `known_by`: as if it was this day (default: the run's date): only answers whose horizon had passed by then.
+        """
         return read_frame(
             connection,
             f"""
-            with known as (
-                select {self.entity}, as_of_date, {self.target} from features.{self.outcomes}
-                where {self.target} is not null
+            with today as (
+                select coalesce($1::date, max(as_of_date)) as today_date from raw_scorecast.as_of
+            ),
+            known as (
+                select outcomes.{self.entity}, outcomes.as_of_date, outcomes.{self.target}
+                from features.{self.outcomes} as outcomes
+                cross join today
+                where outcomes.{self.target} is not null and outcomes.as_of_date + {self.horizon_days} <= today_date
             ),
             newest as (
-                select max(as_of_date) as as_of_date from known
+                select max(known.as_of_date) as as_of_date
+                from known
+                inner join (select distinct as_of_date from features.{self.features}) as taken using (as_of_date)
             )
             select snapshots.*, known.{self.target}
             from features.{self.features} as snapshots
             inner join known using ({self.entity}, as_of_date)
             cross join newest
+            cross join today
             where
                 ({self.population})
                 and date_diff('day', snapshots.as_of_date, newest.as_of_date) % {self.step_days} = 0
-                and snapshots.as_of_date > (select as_of_date from raw_scorecast.as_of) - {self.history_days}
+                and snapshots.as_of_date > today_date - {self.history_days}
             """,
+            [known_by],
+        )
+
+    def rows_to_score(self, connection: "duckdb.DuckDBPyConnection", as_of: "date | None" = None) -> "pl.DataFrame":
+        """The population's snapshots of a day (default: the run's date)."""
+        return read_frame(
+            connection,
+            f"""
+            select snapshots.*
+            from features.{self.features} as snapshots
+            where
+                snapshots.as_of_date = coalesce($1::date, (select max(as_of_date) from raw_scorecast.as_of))
+                and ({self.population})
+            """,
+            [as_of],
         )
 
     def _descriptions(self, connection: "duckdb.DuckDBPyConnection") -> dict[str, str]:

@@ -24,7 +24,7 @@ MOST_ROWS = 10_000
 MAJOR_SHIFT = 0.25
 SURE = 0.95
 NOISE = 2.0
-"""Standard errors by which a promise must be missed. A false alarm costs one refit, which must still beat the champion."""
+"""Standard errors by which a promise must be missed; a false alarm costs one refit, which has to be as good."""
 FEWEST_ENTITIES = 10
 """Entities with a yes, and with a no, below which outcomes say nothing about a model yet."""
 MEASURED = ("number", "boolean", "date")
