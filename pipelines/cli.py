@@ -1,9 +1,10 @@
-"""The command line: `scorecast run | ui | sql | status | sample | rollback | dbt`."""
+"""The command line: `scorecast run | backfill | ui | sql | status | sample | rollback | dbt`."""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -63,6 +64,23 @@ def run(
 
 
 @app.command()
+def backfill(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="first day")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="last day")],
+    model: Annotated[str | None, typer.Option(help="one prediction; without it all")] = None,
+) -> None:
+    """Score past Sundays as they would have been then, and say how they came out; today's scores stay as they are."""
+    from pipelines.extraction.configuration import ConfigurationError
+    from pipelines.running import print_summary, run_backfill
+
+    prepare_instance()
+    with told_in_words(ConfigurationError, ValueError):
+        ok = run_backfill(first.date(), last.date(), model)
+    print_summary()
+    raise typer.Exit(0 if ok else 1)
+
+
+@app.command()
 def ui(port: int = 3000) -> None:
     """Open the Dagster UI on 127.0.0.1, with the daemon that runs schedules and sensors."""
     home = prepare_instance()
@@ -115,7 +133,7 @@ def rollback(
     to: Annotated[str | None, typer.Argument(help="release_id; without one the release before the current")] = None,
 ) -> None:
     """Publish an older release again; what was published since stays in the history."""
-    from datetime import UTC, datetime
+    from datetime import UTC
 
     from pipelines.publishing import rollback as roll_back
 

@@ -110,11 +110,8 @@ def model_health(connection: "duckdb.DuckDBPyConnection", prediction: "Predictio
 
 def _worst(shifts: Sequence[Mapping]) -> list[dict]:
     """The columns that moved most, and those of the strongest that moved beyond noise."""
-    return [
-        dict(shift)
-        for number, shift in enumerate(shifts)
-        if number < WORST or (shift["is_strong"] and shift["is_major"])
-    ]
+    strong = [shift for shift in shifts[WORST:] if shift["is_strong"] and shift["is_major"]]
+    return [dict(shift) for shift in [*shifts[:WORST], *strong]]
 
 
 def _probabilities(connection: "duckdb.DuckDBPyConnection", prediction: "Prediction", version: str, as_of: "date"):

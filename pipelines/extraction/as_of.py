@@ -90,7 +90,7 @@ def write_scored(connection: "duckdb.DuckDBPyConnection", published: Path, as_of
                 select unnest(json_keys(tables)) as table_name, tables from last_release
             )
             select distinct
-                tables -> table_name -> 'columns' ->> 0 as entity_key,
+                keys.tables -> keys.table_name -> 'columns' ->> 0 as entity_key,
                 history.entity_id,
                 history.as_of_date
             from last_release.score_history as history
