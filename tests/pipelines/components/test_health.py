@@ -145,12 +145,13 @@ def test_the_tables_are_assets_and_the_checks_are_on_the_scores(company: Company
     definitions = track_record_definitions([prediction()])
     keys = {spec.key.path[-1] for asset in definitions.assets for spec in asset.specs}
     assert keys == {"model_health", "score_outcomes", "uplift"}
+    everything = dg.Definitions(
+        assets=[dg.AssetSpec(["scores", "churn"]), *definitions.assets],
+        asset_checks=definitions.asset_checks,
+        resources={"warehouse": Warehouse()},
+    )
     with dg.DagsterInstance.ephemeral() as instance:
-        result = dg.materialize(
-            [dg.AssetSpec(["scores", "churn"]), *definitions.assets, *definitions.asset_checks],
-            instance=instance,
-            resources={"warehouse": Warehouse()},
-        )
+        result = everything.resolve_implicit_global_asset_job_def().execute_in_process(instance=instance)
     assert result.success
     checks = result.get_asset_check_evaluations()
     assert {each.check_name for each in checks} == {"scores_are_stable", "inputs_are_stable", "promise_is_kept"}
