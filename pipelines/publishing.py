@@ -42,6 +42,8 @@ HISTORY_KEYS = {
 }
 """Append-only tables that the pipeline writes, and what makes a row of them one row."""
 OWN_TABLES = {"score_history", "releases"}
+OF_MANY_DAYS = {"model_health", "score_outcomes", "uplift"}
+"""Tables that say what was, a row a day: none of their days is the one that the table is as of."""
 SCORE_HISTORY = {
     "table_name": "varchar",
     "entity_id": "varchar",
@@ -310,7 +312,7 @@ def _described(connection: "duckdb.DuckDBPyConnection", table: str) -> dict:
     (rows,) = connection.execute(f"select count(*) from {_quoted(table)}").fetchone()
     types = _types(connection, _quoted(table))
     described = {"rows": rows, "columns": list(types), "types": types}
-    if "as_of_date" in types:
+    if "as_of_date" in types and table not in OF_MANY_DAYS:
         (as_of,) = connection.execute(f"select max(as_of_date) from {_quoted(table)}").fetchone()
         described["as_of_date"] = str(as_of) if as_of else None
     return described
