@@ -11,6 +11,7 @@ from pipelines.settings import project_root
 from pipelines.warehouse import Warehouse
 
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 STALE_AFTER = timedelta(hours=30)
 """A published table that was not renewed for this long has missed a daily run."""
