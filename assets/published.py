@@ -4,7 +4,7 @@ import dagster as dg
 
 from pipelines.components.release import release_asset
 
-UPSTREAM = ["predictions", "forecasts", "warehouse.py"]
+UPSTREAM = ["predictions", "forecasts", "track_record.py", "warehouse.py"]
 
 
 @dg.definitions

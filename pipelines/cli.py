@@ -1,9 +1,10 @@
-"""The command line: `scorecast run | ui | sql | status | new | models | sample | rollback | dbt`."""
+"""The command line: `scorecast run | predict | backfill | sql | ui | status | new | models | sample | rollback`."""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -113,6 +114,23 @@ def predict(
             outcome = predict_table(request, say)
     print_outcome(outcome, request)
     raise typer.Exit(0 if outcome.evaluation["verdict"] == "ok" else 3)
+
+
+@app.command()
+def backfill(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="first day")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="last day")],
+    model: Annotated[str | None, typer.Option(help="one prediction; without it all")] = None,
+) -> None:
+    """Score past Sundays as they would have been then, and say how they came out; today's scores stay as they are."""
+    from pipelines.extraction.configuration import ConfigurationError
+    from pipelines.running import print_summary, run_backfill
+
+    prepare_instance()
+    with told_in_words(ConfigurationError, ValueError):
+        ok = run_backfill(first.date(), last.date(), model)
+    print_summary()
+    raise typer.Exit(0 if ok else 1)
 
 
 @app.command()
@@ -242,7 +260,7 @@ def rollback(
     to: Annotated[str | None, typer.Option(help="the model's version; without one the version before")] = None,
 ) -> None:
     """Publish an older release again, or make an older version of a model score; the history keeps both."""
-    from datetime import UTC, datetime
+    from datetime import UTC
 
     if model is not None:
         from pipelines.model_versions import roll_back_model

@@ -7,12 +7,13 @@ import dagster as dg
 
 from pipelines.components.validation import require_valid_yaml
 from pipelines.known_tables import known_tables
-from pipelines.schedules import SCHEDULES, daily, weekly_refit
+from pipelines.schedules import JOBS, SCHEDULES
 from pipelines.sensors import SENSORS
 from pipelines.settings import project_root
 from pipelines.warehouse import Warehouse
 
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 STALE_AFTER = timedelta(hours=30)
 """A published table that was not renewed for this long has missed a daily run."""
@@ -31,7 +32,7 @@ defs = dg.Definitions.merge(
     dg.load_from_defs_folder(project_root=project_root()),
     dg.Definitions(
         resources={"warehouse": Warehouse()},
-        jobs=[daily, weekly_refit],
+        jobs=JOBS,
         schedules=SCHEDULES,
         sensors=SENSORS,
         executor=dg.in_process_executor,

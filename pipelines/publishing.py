@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     import duckdb
 
 KEPT_RELEASES = 10
+WEEK = (5, 10)
+"""Days between a score and the earlier one that `probability_change_7d` compares it with."""
+BACKFILL = "backfill-"
+"""What the release_id of a score begins with that was computed later, as it would have been on its day."""
+USUAL_AND_EFFECT = r"(, (usually [^()]*|as usual))?( \((raises|lowers) the [^()]*\))?$"
+"""What a reason says after its value: the usual value, and which way it pulls."""
 DAYS_WITH_REASONS = 14
 """How long the history keeps the reasons of a score; the probability stays for good."""
 HISTORY_KEYS = {
@@ -36,6 +42,25 @@ HISTORY_KEYS = {
 }
 """Append-only tables that the pipeline writes, and what makes a row of them one row."""
 OWN_TABLES = {"score_history", "releases"}
+OF_MANY_DAYS = {"model_health", "score_outcomes", "uplift"}
+"""Tables that say what was, a row a day: none of their days is the one that the table is as of."""
+SCORE_HISTORY = {
+    "table_name": "varchar",
+    "entity_id": "varchar",
+    "as_of_date": "date",
+    "probability": "double",
+    "score": "integer",
+    "reasons": "varchar",
+    "model_version": "varchar",
+    "release_id": "varchar",
+    "grade": "varchar",
+    "expected_value": "double",
+    "currency": "varchar",
+    "horizon_days": "integer",
+    "is_holdback": "boolean",
+    "is_backfill": "boolean",
+}
+"""Columns of `score_history` and their types; those from `grade` on are null where an older version wrote the row."""
 RELEASE_ID_FORMAT = "%Y-%m-%dT%H%M%S.%fZ"
 SCORE_COLUMNS = {"probability", "score", "reasons", "as_of_date", "model_version"}
 
@@ -287,7 +312,7 @@ def _described(connection: "duckdb.DuckDBPyConnection", table: str) -> dict:
     (rows,) = connection.execute(f"select count(*) from {_quoted(table)}").fetchone()
     types = _types(connection, _quoted(table))
     described = {"rows": rows, "columns": list(types), "types": types}
-    if "as_of_date" in types:
+    if "as_of_date" in types and table not in OF_MANY_DAYS:
         (as_of,) = connection.execute(f"select max(as_of_date) from {_quoted(table)}").fetchone()
         described["as_of_date"] = str(as_of) if as_of else None
     return described
@@ -336,10 +361,11 @@ def _key_column(connection: "duckdb.DuckDBPyConnection", relation: str) -> str:
 
 def _with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous: bool) -> str:
     """
-    Scores with what changed within a week: against the score closest to seven days before (four to ten days).
+    Scores with what changed within a week: against the score closest to seven days before (five to ten days).
 
-    The change's reason is the feature whose contribution to the log-odds moved most in the direction of the change.
-    Scores of releases that a rollback took back do not count.
+    The change's reason is the feature whose contribution to the log-odds moved most in the direction of the change,
+    with its value now and then. Scores of releases that a rollback took back do not count, nor do those that a backfill
+    made later: nobody saw them then.
     """
     source = f"warehouse.published.{_quoted(table)}"
     if not previous:
@@ -367,7 +393,8 @@ def _with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous:
             where
                 history.table_name = '{name}'
                 and history.release_id not in (select release_id from taken_back)
-                and date_diff('day', history.as_of_date, now.as_of_date) between 4 and 10
+                and not starts_with(history.release_id, '{BACKFILL}')
+                and date_diff('day', history.as_of_date, now.as_of_date) between {WEEK[0]} and {WEEK[1]}
             qualify row_number() over (
                 partition by history.entity_id
                 order by abs(date_diff('day', history.as_of_date, now.as_of_date) - 7), history.release_id desc
@@ -390,11 +417,12 @@ def _with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous:
                 reasons_before.reason.value ->> '$' as value_before,
                 try_cast(value_before as double) as number_before,
                 case
-                    when number_before is null then value_before
+                    when value_before = 'true' then 'yes'
+                    when value_before = 'false' then 'no'
+                    when number_before is null then coalesce(value_before, 'unknown')
                     when abs(number_before) < 1000 then format('{{:.3g}}', number_before)
                     else format('{{:,.0f}}', number_before)
-                end as shown_before,
-                reasons_before.as_of_date
+                end as shown_before
             from reasons_now
             full join reasons_before
                 on reasons_now.entity_id = reasons_before.entity_id
@@ -408,8 +436,13 @@ def _with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous:
                 case
                     when text_now is null then 'No longer among the reasons: ' || text_before
                     when text_before is null then 'New among the reasons: ' || text_now
-                    when value_now is distinct from value_before
-                    then text_now || '; on ' || as_of_date || ' it was ' || coalesce(shown_before, 'unknown')
+                    when value_now is distinct from value_before then concat(
+                        regexp_replace(text_now, '{USUAL_AND_EFFECT}', ''),
+                        ', was ',
+                        shown_before,
+                        case when moved_by > 0 then ' (raises' else ' (lowers' end,
+                        coalesce(nullif(regexp_extract(text_now, ' the [^()]*\)$'), ''), ' the probability)')
+                    )
                     else text_now
                 end as said
             from worded
@@ -471,33 +504,44 @@ def _has_database(connection: "duckdb.DuckDBPyConnection", name: str) -> bool:
 def _append_score_history(
     connection: "duckdb.DuckDBPyConnection", previous: bool, tables: list[str], release_id: str, as_of: date
 ) -> None:
-    connection.execute(
-        """
-        create table score_history (
-            table_name varchar, entity_id varchar, as_of_date date, probability double, score integer,
-            reasons varchar, model_version varchar, release_id varchar
-        )
-        """
-    )
+    """Every score of the last release's history, those of this release, and those that a backfill has made since."""
+    connection.execute(f"create table score_history ({', '.join(f'{n} {t}' for n, t in SCORE_HISTORY.items())})")
+    backfilled = "backfilled" in _tables(connection, "warehouse", "scores")
     if previous:
+        replaced = "from previous.score_history"
+        if backfilled:
+            # A backfill of the same day again takes the place of the one before; what was published stays for good.
+            replaced += f"""
+                where not (
+                    starts_with(release_id, '{BACKFILL}')
+                    and (table_name, as_of_date) in (select (table_name, as_of_date) from warehouse.scores.backfilled)
+                )
+            """
         connection.execute(
             f"""
             insert into score_history by name
             select * replace (
                 case when as_of_date >= cast('{as_of}' as date) - {DAYS_WITH_REASONS} then reasons end as reasons
             )
-            from previous.score_history
+            {replaced}
             """
         )
+    if backfilled:
+        connection.execute("insert into score_history by name select * from warehouse.scores.backfilled")
     for table in tables:
         relation = _quoted(table)
-        if set(_columns(connection, relation)) >= SCORE_COLUMNS:
+        columns = _columns(connection, relation)
+        if set(columns) >= SCORE_COLUMNS:
+            expected = next((name for name in columns if name.startswith("expected_")), None)
+            more = [name for name in ("grade", "currency", "horizon_days", "is_holdback") if name in columns]
             connection.execute(
                 f"""
                 insert into score_history by name
                 select
                     $1 as table_name, cast({_key_column(connection, relation)} as varchar) as entity_id,
-                    as_of_date, probability, score, reasons, model_version, release_id
+                    as_of_date, probability, score, reasons, model_version, release_id, false as is_backfill
+                    {"".join(f", {name}" for name in more)}
+                    {f", {_quoted(expected)} as expected_value" if expected else ""}
                 from {relation}
                 """,
                 [table],

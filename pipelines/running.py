@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -111,9 +111,9 @@ def write_sample_day() -> date:
     return write_next_day(data_dir() / "landing", data_dir() / "truth")
 
 
-def run_job(name: str) -> bool:
+def run_job(name: str, tags: Mapping[str, str] | None = None, assets: Sequence[Sequence[str]] | None = None) -> bool:
     """
-    Run a job in this process, recorded in the Dagster instance like any other run.
+    Run a job, or these of its assets, in this process, recorded in the Dagster instance like any other run.
 
     Returns whether it succeeded; what failed is printed with the way to its page in the UI.
     """
@@ -125,10 +125,37 @@ def run_job(name: str) -> bool:
 
         job = defs.resolve_job_def(name)
     with dg.DagsterInstance.get() as instance:
-        return _run(console, instance, job)
+        if assets is not None:
+            job = job.get_subset(asset_selection={dg.AssetKey(key) for key in assets})
+        return _run(console, instance, job, dict(tags or {}))
 
 
-def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition") -> bool:
+def run_backfill(first: date, last: date, model: str | None = None) -> bool:
+    """
+    Score every Sunday of a time as it would have been then, for one model or all, and publish how it came out.
+
+    Returns whether it succeeded. Raises `ValueError` for a time without a Sunday, a model that is none, or a warehouse
+    that has not been built.
+    """
+    from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+
+    from pipelines.components.backfill import sundays_between
+
+    days = sundays_between(first, last)
+    if not published_path().exists():
+        raise ValueError(f"Nothing has been built yet: {published_path()} is not there. Run `make run` first.")
+    from pipelines.definitions import defs
+
+    keys = sorted(defs.resolve_job_def("backfill").asset_layer.executable_asset_keys)
+    models = [key.path[-1] for key in keys]
+    if model is not None and model not in models:
+        raise ValueError(f"There is no prediction {model!r}; there are {', '.join(models)}.")
+    tags = {ASSET_PARTITION_RANGE_START_TAG: str(days[0]), ASSET_PARTITION_RANGE_END_TAG: str(days[-1])}
+    chosen = [key.path for key in keys if model in (None, key.path[-1])]
+    return run_job("backfill", tags, chosen) and run_job("track_record")
+
+
+def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", tags: dict[str, str]) -> bool:
     from dagster import DagsterEventType
     from dagster._core.utils import make_new_run_id
 
@@ -164,6 +191,7 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition") 
             result = job.execute_in_process(
                 instance=instance,
                 run_id=run_id,
+                tags=tags,
                 raise_on_error=False,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
@@ -226,7 +254,7 @@ def read_summary() -> tuple[dict, list[tuple[str, int]], dict[str, str]]:
         described = json.loads(tables)
         quality = {}
         for table, description in described.items():
-            if "model_version" in description["columns"]:
+            if "model_version" in description["columns"] and {"probability", "forecast"} & set(description["columns"]):
                 quality[table] = _how_good(connection, table)
         not_kept = connection.execute(
             """
@@ -236,9 +264,38 @@ def read_summary() -> tuple[dict, list[tuple[str, int]], dict[str, str]]:
             where status <> 'kept' order by model
             """
         ).fetchall()
+        came_true = what_came_true(connection, list(described))
     rows = [(table, description["rows"]) for table, description in described.items()]
-    release = {"release_id": release_id, "as_of_date": as_of, "note": note, "not_kept": not_kept}
+    release = {
+        "release_id": release_id,
+        "as_of_date": as_of,
+        "note": note,
+        "not_kept": not_kept,
+        "came_true": came_true,
+    }
     return release, rows, quality
+
+
+def what_came_true(connection: "duckdb.DuckDBPyConnection", releases: Sequence[str]) -> list[str]:
+    """
+    Of each model one line on what came of its grade A: of the newest release that is known, else the newest backfill.
+
+    `releases`: tables of the current release.
+    """
+    if "score_outcomes" not in releases:
+        return []
+    rows = connection.execute(
+        """
+        select told || case when is_backfill then ', as it would have been scored then' else '' end
+        from score_outcomes
+        where grade = 'A'
+        qualify row_number() over (
+            partition by model order by is_backfill, as_of_date desc, scores_release_id desc
+        ) = 1
+        order by model
+        """
+    ).fetchall()
+    return [f"{told}." for (told,) in rows]
 
 
 def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
@@ -287,6 +344,8 @@ def print_summary() -> bool:
     for name, rows in tables:
         table.add_row(name, f"{rows:,}", quality.get(name, ""))
     console.print(table)
+    for line in release["came_true"]:
+        console.print(line, markup=False, highlight=False)
     for model, status, reason in release["not_kept"]:
         console.print(f"{model} was {status.replace('_', ' ')}: {reason}", markup=False)
     console.print(f'Query it:  make sql Q="select * from churn_scores limit 5"   ({published_path()})', markup=False)

@@ -7,10 +7,12 @@ from pipelines.extraction.configuration import read_configuration
 
 TIMEZONE = read_configuration().timezone
 MODELS = dg.AssetSelection.key_prefixes("models")
+BACKFILLS = dg.AssetSelection.key_prefixes("backfills")
+TRACK_RECORD = dg.AssetSelection.groups("track_record")
 
 daily = dg.define_asset_job(
     "daily",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - BACKFILLS,
     description="Ingest what is new, transform, score with the champions, publish. Fits only where no model is.",
     tags={REFIT_TAG: "missing"},
 )
@@ -20,6 +22,17 @@ weekly_refit = dg.define_asset_job(
     description="Fit every model anew on what is known now; a challenger replaces the champion only if it is as good.",
     tags={REFIT_TAG: "always"},
 )
+backfill = dg.define_asset_job(
+    "backfill",
+    selection=BACKFILLS,
+    description="Score past Sundays as they would have been then; the model in use and today's scores stay.",
+)
+track_record = dg.define_asset_job(
+    "track_record",
+    selection=TRACK_RECORD | dg.AssetSelection.keys(["published", "release"]),
+    description="Compare past scores, backfilled ones too, with what came of them, and publish it.",
+)
+JOBS = [daily, weekly_refit, backfill, track_record]
 
 SCHEDULES = [
     dg.ScheduleDefinition(

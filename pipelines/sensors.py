@@ -1,4 +1,4 @@
-"""What starts or reports a run besides the clock: new files, failed runs."""
+"""What starts or reports a run besides the clock: new files, models that no longer hold, failed runs."""
 
 import hashlib
 import json
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from pipelines.components.model_store import champion_version
 from pipelines.extraction.configuration import read_configuration
-from pipelines.schedules import daily
+from pipelines.schedules import daily, weekly_refit
+from pipelines.settings import published_path
 
 WEBHOOK_TIMEOUT_SECONDS = 10
 
@@ -45,6 +47,59 @@ def new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipR
     )
 
 
+def requested_refits(published: Path) -> list[tuple[str, str, str]]:
+    """
+    Models whose newest `model_health` asks for a refit: (model, version, table of its scores), by name.
+
+    A version that no longer scores asks for nothing.
+    """
+    import duckdb
+
+    if not published.exists():
+        return []
+    with duckdb.connect(str(published), read_only=True) as connection:
+        if not connection.execute("select 1 from duckdb_tables() where table_name = 'model_health'").fetchall():
+            return []
+        rows = connection.execute(
+            """
+            select model, model_version, scores_table from (
+                select * from model_health
+                qualify row_number() over (partition by model order by as_of_date desc, model_version desc) = 1
+            )
+            where is_refit_requested order by model
+            """
+        ).fetchall()
+    return [row for row in rows if champion_version(row[0]) == row[1]]
+
+
+@dg.sensor(
+    job=weekly_refit,
+    minimum_interval_seconds=600,
+    description=(
+        "Fits a model anew when AUC or calibration on outcomes that have come is worse than it promised, beyond noise; "
+        "once for each version."
+    ),
+)
+def worsened_models(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """One run a model; its run key names the version: a refit that keeps the champion is not asked for again."""
+    requested = requested_refits(published_path())
+    if not requested:
+        return dg.SkipReason("No model is worse than it promised.")
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                run_key=f"refit {version}",
+                asset_selection=[
+                    *[dg.AssetKey([layer, model]) for layer in ("models", "scores")],
+                    *[dg.AssetKey(["published", name]) for name in (table, "model_health", "release")],
+                ],
+                tags={"scorecast/reason": "worse than promised"},
+            )
+            for model, version, table in requested
+        ]
+    )
+
+
 def post_failure(webhook: str, run_id: str, job_name: str, message: str) -> None:
     """POST a failed run as JSON (`text`, `run_id`, `job`, `error`), the shape that chat tools take."""
     body = {"text": f"Scorecast: {job_name} failed. {message}", "run_id": run_id, "job": job_name, "error": message}
@@ -68,4 +123,4 @@ def failed_run(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     return None
 
 
-SENSORS = [new_files, failed_run]
+SENSORS = [new_files, worsened_models, failed_run]

@@ -92,3 +92,26 @@
 {% macro duckdb__write_with_one_thread(is_start) -%}
     {{ 'set threads = 1' if is_start else 'reset threads' }}
 {%- endmacro %}
+
+{#-
+    Whom past releases scored on days for which `snapshots` has no rows any more: one row per `entity_key` and as_of_date. An
+    outcomes model adds them to the snapshots' rows, so that a score of any day can be compared with what came of it.
+-#}
+{% macro scored_between_snapshots(snapshots, entity_key) %}
+    {%- set scored = source('raw_scorecast', 'scored') -%}
+    {%- if execute and load_relation(scored) is not none %}
+    select
+        scored.entity_id as {{ entity_key }},
+        scored.as_of_date
+    from {{ scored }} as scored
+    left join {{ ref(snapshots) }} as snapshots
+        on scored.entity_id = snapshots.{{ entity_key }} and scored.as_of_date = snapshots.as_of_date
+    where scored.entity_key = '{{ entity_key }}' and snapshots.as_of_date is null
+    {%- else %}
+    select
+        {{ entity_key }},
+        as_of_date
+    from {{ ref(snapshots) }}
+    where 1 = 0
+    {%- endif %}
+{% endmacro %}

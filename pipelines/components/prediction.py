@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import dagster as dg
 from pydantic import ConfigDict, Field
 
+from pipelines.components.backfill import backfill_asset
 from pipelines.components.late_changes import LateChange, late_changes
 from pipelines.components.model_store import (
     champion_version,
@@ -108,10 +109,15 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
     """Rows with a known answer that a fit needs."""
     min_positives: int = Field(30, ge=1)
     """Entities with a yes, and entities with a no, that a fit needs."""
+    holdback: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the entities that are flagged `is_holdback`, for nobody to act on, so that acting can be measured."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The three assets of this prediction; every one can be materialised alone."""
-        return dg.Definitions(assets=[self._model_asset(), self._scores_asset(), self._published_asset()])
+        """The assets of this prediction; every one can be materialised alone."""
+        assets = [self._model_asset(), self._scores_asset(), self._published_asset()]
+        if self.is_snapshot and self.task == "yes_no":
+            assets.append(backfill_asset(self))
+        return dg.Definitions(assets=assets)
 
     def learning_spec(self) -> "PredictionSpec":
         """The same in the words of `pipelines.learning`, which knows no Dagster."""
@@ -212,7 +218,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
 
         with warehouse.connect() as connection:
             self._require_columns(connection)
-            frame = self._training_frame(connection)
+            frame = self.training_frame(connection)
             descriptions = self._descriptions(connection)
             late = self._late_changes(connection)
             champion, refusal = self._load_champion(connection, champion_id)
@@ -255,6 +261,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
 
     def score(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         """Score the population as of the run's date; without a model that can be read the last scores stay."""
+        from pipelines.learning.holdback import held_back
         from pipelines.learning.prediction import score_prediction
 
         version = champion_version(self.name)
@@ -278,13 +285,17 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             scores = score_prediction(model, frame, descriptions=self._descriptions(connection))
             if self.value and self.value not in scores.columns:
                 scores = scores.join(frame.select(self.entity, self.value), on=self.entity, how="left")
-            if self._is_snapshot:
+            if self.is_snapshot:
                 scores = scores.rename({self.as_of: "as_of_date"})
             else:
                 scores = scores.drop(self.as_of or "as_of_date").with_columns(
                     as_of_date=literal(self._run_date(connection))
                 )
-            scores = scores.with_columns(model_version=literal(version), horizon_days=integer(self.horizon_days))
+            scores = scores.with_columns(
+                held_back(self.name, scores[self.entity], self.holdback),
+                model_version=literal(version),
+                horizon_days=integer(self.horizon_days),
+            )
             write_frame(connection, scores, "scores", self.name)
         metadata = {"dagster/row_count": scores.height, "model_version": version, "status": "scored", "who": who}
         return dg.MaterializeResult(metadata={**metadata, "sample": table_metadata(scores.head(5))})
@@ -311,7 +322,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             shown["expected_value"] = f"scores.expected_value as {self.publish.expected_value_as}"
         for name in [name for name in columns if name.startswith("points_")]:
             shown[name] = f"scores.{quoted(name)}"
-        for name in ("reason_1", "reason_2", "reason_3", "reasons", "model_version"):
+        for name in ("reason_1", "reason_2", "reason_3", "reasons", "is_holdback", "model_version"):
             shown[name] = f"scores.{name}"
         described = [f"descriptions.{quoted(column)}" for column in self.publish.columns]
         selected = [f"scores.{key}", *described, "scores.as_of_date", "scores.horizon_days", *shown.values()]
@@ -326,15 +337,16 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         """
 
     @property
-    def _is_snapshot(self) -> bool:
+    def is_snapshot(self) -> bool:
         """Whether the features are asked of everyone at every date, and the answers come from another table."""
         return self.as_of is not None and self.outcomes is not None
 
-    def _training_frame(self, connection: "duckdb.DuckDBPyConnection") -> "pl.DataFrame":
+    def training_frame(self, connection: "duckdb.DuckDBPyConnection", known_by: "date | None" = None) -> "pl.DataFrame":
         """
         Rows whose answer is known.
 
-        Of snapshots those every `step_days` back from the newest; closer ones hardly add anything.
+        Of snapshots those every `step_days` back from the newest; closer ones hardly add anything. `known_by`: as if it
+        was this day (default: the run's date), with only those answers whose horizon had passed by then.
         """
         key, target = quoted(self.entity), quoted(self.target)
         keys = f"{key}, {quoted(self.as_of)}" if self.as_of else key
@@ -355,11 +367,17 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         else:
             day = quoted(self.as_of)
             query = f"""
-                with known as (
-                    select {keys}, {target} from {outcomes} where {target} is not null
+                with today as (
+                    select coalesce($1::date, {RUN_DATE}) as today_date
+                ),
+                known as (
+                    select {keys}, {target} from {outcomes}
+                    where {target} is not null and {day} + {self.horizon_days or 0} <= (select today_date from today)
                 ),
                 newest as (
-                    select max({day}) as newest_day from known
+                    select max(known.{day}) as newest_day
+                    from known
+                    inner join (select distinct {day} from {features}) as taken using ({day})
                 )
                 select snapshots.*, known.{target}
                 from {features} as snapshots
@@ -368,9 +386,16 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
                 where
                     ({self.population})
                     and date_diff('day', snapshots.{day}, newest.newest_day) % {self.step_days} = 0
-                    and {recent}
+                    and snapshots.{day} > (select today_date from today) - {self.history_days}
             """
+            return read_frame(connection, query, [known_by])
         return read_frame(connection, query)
+
+    def rows_to_score(self, connection: "duckdb.DuckDBPyConnection", as_of: "date") -> "pl.DataFrame":
+        """The population's snapshots of a past day."""
+        features, day = quoted(*self.features_table), quoted(self.as_of or "")
+        query = f"select * from {features} as snapshots where {day} = $1::date and ({self.population})"
+        return read_frame(connection, query, [as_of])
 
     def _scoring_frame(self, connection: "duckdb.DuckDBPyConnection") -> "tuple[pl.DataFrame, str]":
         """
@@ -384,7 +409,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         chosen = f"{key} is not null and ({self.population})"
         whose = "" if self.population == "true" else f" of {self.population}"
         today = f"cast(snapshots.{day} as date) = {RUN_DATE}"
-        has_history = self._is_snapshot
+        has_history = self.is_snapshot
         if self.as_of and not has_history:
             (has_history,) = connection.execute(
                 f"select count(*) > count(distinct {key}) from {features} as snapshots where {chosen}"
@@ -430,7 +455,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
 
     def _late_changes(self, connection: "duckdb.DuckDBPyConnection") -> list[LateChange]:
         """Attributes of the entity that were written at the outcome or later, where its history is known."""
-        if not self._is_snapshot or self.task != "yes_no":
+        if not self.is_snapshot or self.task != "yes_no":
             return []
         return late_changes(connection, self.entity, self.features, self.outcomes, self.target)
 

@@ -14,6 +14,8 @@ from pipelines.warehouse import Warehouse
 
 KEY_METADATA = "scorecast/key"
 """Metadata of a published asset: its key columns, comma-separated; without it the table's first column."""
+GROWS_METADATA = "scorecast/grows"
+"""Metadata of a published asset that keeps what was: it may have many more rows than in the last release, not fewer."""
 
 
 def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
@@ -23,6 +25,8 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
         for spec in tables
         if KEY_METADATA in spec.metadata
     }
+
+    growing = {spec.key.path[-1] for spec in tables if spec.metadata.get(GROWS_METADATA)}
 
     @dg.asset(
         key=["published", "release"],
@@ -48,7 +52,7 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
         findings = []
 
         def audit(connection):
-            findings.extend(audit_release(connection, keys, docs, row_count_range))
+            findings.extend(audit_release(connection, keys, docs, row_count_range, growing))
             return findings
 
         try:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from pipelines.extraction.configuration import Configuration, read_configuration
 from pipelines.extraction.contracts import Entity, Source
+from pipelines.settings import published_path
 
 if TYPE_CHECKING:
     import duckdb
@@ -145,15 +146,17 @@ def as_of_definitions(sources: Iterable[Source]) -> dg.Definitions:
         pool=POOL,
     )
     def as_of(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        from pipelines.extraction.as_of import write_as_of
+        from pipelines.extraction.as_of import write_as_of, write_scored
 
         configuration: Configuration = read_configuration()
         with context.resources.warehouse.connect() as connection:
             day = write_as_of(connection, present, configuration.as_of, datetime.now(UTC))
+            scored = write_scored(connection, published_path(), day)
         return dg.MaterializeResult(
             metadata={
                 "as_of_date": day.isoformat(),
                 "from": "sources.yaml" if configuration.as_of else "the latest day in the data",
+                "scores_between_snapshots": scored,
                 "dagster/row_count": 1,
             }
         )

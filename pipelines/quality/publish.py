@@ -1,8 +1,9 @@
 """The gate before a release: may users see this?"""
 
 import json
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ def audit_release(
     keys: Mapping[str, Sequence[str]],
     docs: Path,
     row_count_range: tuple[float, float] = DEFAULT_ROW_COUNT_RANGE,
+    growing: Collection[str] = (),
 ) -> list[Finding]:
     """
     Check every table of a drafted release; the rules follow from a table's columns, so a new model needs none.
@@ -29,7 +31,8 @@ def audit_release(
     `keys`: table to its key columns (default: the first column). Blocking: keys null or not unique, probabilities
     outside 0 to 1, scores outside 1 to 99, a score without a reason, quantiles out of order, a column of the last
     release gone, a column of another type than its name promises, a row count outside `row_count_range` times the last
-    release's. Warned of: a table that is older than the release.
+    release's; a table of `growing` keeps what was and may have any number of rows more. Warned of: a table that is
+    older than the release.
     """
     tables, as_of = _release(connection)
     earlier = _last_release(connection)
@@ -38,7 +41,8 @@ def audit_release(
         types = {name: type_ for name, type_, *_ in connection.execute(f"describe {_quoted(table)}").fetchall()}
         columns = list(types)
         key = [column for column in keys.get(table, columns[:1]) if column in columns]
-        rules = contract(columns, key, as_of, earlier.get(table), row_count_range)
+        rows = (row_count_range[0], math.inf) if table in growing else row_count_range
+        rules = contract(columns, key, as_of, earlier.get(table), rows)
         looked_at = list(dict.fromkeys([*key, *(c for c in CHECKED_COLUMNS if c in columns)]))
         selected = [f"cast({c} as varchar) as {c}" if c == "as_of_date" else _quoted(c) for c in looked_at]
         frame = connection.execute(f"select {', '.join(selected)} from {_quoted(table)}").pl()
@@ -112,13 +116,16 @@ def contract(
             )
         )
     if last and last["rows"] >= MIN_ROWS_TO_COMPARE:
-        low, high = int(last["rows"] * row_count_range[0]), int(last["rows"] * row_count_range[1]) + 1
+        low, high = (
+            int(last["rows"] * row_count_range[0]),
+            None if math.isinf(row_count_range[1]) else int(last["rows"] * row_count_range[1]) + 1,
+        )
         rules.append(
             Rule(
                 "ExpectTableRowCountToBeBetween",
                 {"min_value": low, "max_value": high},
                 f"its row count is near the last release's {last['rows']}"
-                f" ({low} to {high}, by row_count_range in sources.yaml)",
+                f" ({low} {'or more' if high is None else f'to {high}'}, by row_count_range in sources.yaml)",
             )
         )
     return rules

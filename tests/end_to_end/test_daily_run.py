@@ -181,6 +181,27 @@ def test_one_more_day(company: Company):
     assert off_grid in ([(day,)], [])
 
 
+def test_a_backfill_shows_what_scores_of_the_past_came_to(company: Company):
+    (day,) = company.ask("select max(as_of_date) from published.lead_scores")[0]
+    scores = company.ask("select * exclude (release_id) from published.lead_scores order by 1")
+    champion = (company.data / "models" / "lead_score" / "champion.json").read_bytes()
+    begin, end = day - timedelta(days=81), day - timedelta(days=68)
+    output = company.call("backfill", "--from", str(begin), "--to", str(end), "--model", "lead_score")
+    assert company.ask("select * exclude (release_id) from published.lead_scores order by 1") == scores
+    assert (company.data / "models" / "lead_score" / "champion.json").read_bytes() == champion
+    sundays = company.ask("select distinct as_of_date from published.score_history where is_backfill order by 1")
+    assert len(sundays) == 2
+    assert all(begin <= sunday <= end and sunday.weekday() == 6 for (sunday,) in sundays)
+    rows = company.ask(
+        "select as_of_date, grade, matured_rows, actual_rate from published.score_outcomes"
+        " where model = 'lead_score' and is_backfill order by 1, 2"
+    )
+    assert [(sunday, grade) for sunday, grade, *_ in rows] == [(s, g) for (s,) in sundays for g in "ABCDE"]
+    rates = {grade: rate for sunday, grade, _, rate in rows if sunday == sundays[-1][0]}
+    assert rates["A"] > rates["E"]
+    assert f"leads graded A on {sundays[-1][0]}, " in output
+
+
 def test_one_model_alone_from_the_ui(company: Company):
     program = """
 import dagster as dg

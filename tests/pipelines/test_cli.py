@@ -72,7 +72,7 @@ def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Company:
 
 def test_without_a_command_it_lists_what_there_is(company: Company):
     told = company.call().output
-    assert all(command in told for command in ("run", "ui", "sql", "status", "rollback", "sample", "dbt"))
+    assert all(command in told for command in ("run", "backfill", "ui", "sql", "status", "rollback", "sample", "dbt"))
 
 
 @pytest.mark.parametrize("arguments", [("sql",), ("sql", "select 1"), ("sql", "select 1", "--csv")])
@@ -141,6 +141,28 @@ def test_status_before_the_first_release_fails(company: Company):
     result = company.call("status")
     assert result.exit_code == 1
     assert "Nothing is published yet" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--from", "2026-06-01", "--to", "2026-06-30"), "Nothing has been built yet"),
+        (("--from", "2026-06-30", "--to", "2026-06-01"), "--to 2026-06-01 is earlier than --from 2026-06-30."),
+        (("--from", "2026-06-29", "--to", "2026-07-04"), "There is no Sunday from 2026-06-29 to 2026-07-04"),
+    ],
+)
+def test_a_backfill_that_cannot_be_says_why(company: Company, arguments: tuple[str, ...], words: str):
+    result = company.call("backfill", *arguments)
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert not company.published.exists()
+
+
+def test_a_backfill_of_no_prediction_lists_those_there_are(company: Company):
+    company.publish()
+    result = company.call("backfill", "--from", "2026-06-01", "--to", "2026-06-30", "--model", "weather")
+    assert result.exit_code == 1
+    assert "no prediction 'weather'; there are churn, " in result.stderr
 
 
 def test_rollback_before_the_first_release_fails(company: Company):

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.publishing import (
+    SCORE_HISTORY,
     AuditFailedError,
     NothingToPublishError,
     Release,
@@ -241,7 +242,7 @@ def test_the_reason_of_a_change_is_what_moved_most_in_its_direction(company: Com
     )
     company.publish()
     assert changes(company) == {
-        "a": (0.3, f"Logins: 3; on {SUNDAY} it was 12"),
+        "a": (0.3, "Logins: 3, was 12 (raises the probability)"),
         "b": (-0.1, "New among the reasons: Visits: 4"),
         "new": (None, None),
     }
@@ -262,11 +263,11 @@ def test_another_model_is_named_as_a_reason(company: Company):
     company.publish()
     (change, reason) = changes(company)["a"]
     assert change == 0.1
-    assert reason == f"The model is another one than on {SUNDAY}; Logins: 12345.678; on {SUNDAY} it was 12"
+    assert reason == f"The model is another one than on {SUNDAY}; Logins: 12345.678, was 12 (raises the probability)"
 
 
-@pytest.mark.parametrize(("days", "compared"), [(3, False), (4, True), (10, True), (11, False)])
-def test_a_week_is_four_to_ten_days(company: Company, days: int, compared: bool):
+@pytest.mark.parametrize(("days", "compared"), [(4, False), (5, True), (10, True), (11, False)])
+def test_a_week_is_five_to_ten_days(company: Company, days: int, compared: bool):
     company.publish()
     company.day(SUNDAY + timedelta(days=days))
     company.score({"a": (0.5, {"logins": (3, 0.4)})})
@@ -301,6 +302,85 @@ def test_the_history_drops_old_reasons_but_no_probability(company: Company):
     company.publish()
     rows = company.ask("select as_of_date, probability, reasons is null from score_history order by 1, 2")
     assert rows == [(SUNDAY, 0.2, True), (SUNDAY, 0.7, True), (company.as_of, 0.5, False)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "Tickets in the last 28 days: {}, as usual (lowers the risk)",
+            "Tickets in the last 28 days: 5, was 1 (raises the risk)",
+        ),
+        ("Tickets: {}, usually 1.5 (raises the chance)", "Tickets: 5, was 1 (raises the chance)"),
+        ("Only {} tickets (lowers the risk)", "Only 5 tickets, was 1 (raises the risk)"),
+        ("Tickets (all kinds): {}", "Tickets (all kinds): 5, was 1 (raises the probability)"),
+    ],
+)
+def test_a_change_says_the_value_now_and_then_and_which_way_it_moved(company: Company, text: str, said: str):
+    def give_reason(value: int, contribution: float) -> None:
+        reason = {"feature": "tickets", "value": value, "contribution": contribution, "text": text.format(value)}
+        company.write("update published.churn_scores set reasons = ?", [json.dumps([reason])])
+
+    give_reason(1, -0.5)
+    company.publish()
+    company.day(SUNDAY + timedelta(days=7))
+    company.score({"a": (0.4, {"logins": (1, 0.1)})})
+    give_reason(5, -0.1)
+    company.publish()
+    assert changes(company)["a"] == (0.2, said)
+
+
+def backfilled(company: Company, day: date, probability: float, version: str = "churn-as-of") -> None:
+    """What a backfill leaves in the warehouse."""
+    listed = ", ".join(f"{name} {kind}" for name, kind in SCORE_HISTORY.items())
+    company.write(f"create schema if not exists scores; create or replace table scores.backfilled ({listed})")
+    company.write(
+        "insert into scores.backfilled by name select 'churn_scores' as table_name, 'a' as entity_id, ?::date as"
+        " as_of_date, ? as probability, 50 as score, 'A' as grade, true as is_backfill, ? as model_version,"
+        " 'backfill-' || ? as release_id",
+        [day, probability, version, str(day)],
+    )
+
+
+def test_backfilled_scores_are_marked_in_the_history_and_change_nothing_else(company: Company):
+    day = SUNDAY - timedelta(days=7)
+    company.publish()
+    scores = company.ask("select * exclude (release_id) from churn_scores")
+    backfilled(company, day, 0.9)
+    company.publish()
+    assert company.ask("select * exclude (release_id) from churn_scores") == scores
+    history = "select probability, release_id, model_version from score_history where is_backfill"
+    assert company.ask(history) == [(0.9, f"backfill-{day}", "churn-as-of")]
+    assert company.ask("select count(*) from score_history where not is_backfill") == [(4,)]
+
+
+def test_a_backfill_again_replaces_itself_and_outlives_the_warehouse(company: Company):
+    day = SUNDAY - timedelta(days=70)
+    backfilled(company, day, 0.9)
+    company.publish()
+    backfilled(company, day, 0.8)
+    company.publish()
+    company.publish()
+    company.write("drop table scores.backfilled")
+    company.publish()
+    assert company.ask("select probability from score_history where is_backfill") == [(0.8,)]
+
+
+def test_a_release_made_before_backfills_were_kept_is_read(company: Company):
+    """A history with the columns that it had then."""
+    company.publish()
+    with duckdb.connect(str(company.published.with_suffix(".old"))) as connection:
+        connection.execute(f"attach '{company.published}' as new (read_only)")
+        for table in ("releases", "model_runs", "churn_scores", "forecasts", "accounts"):
+            connection.execute(f"create table {table} as from new.{table}")
+        old = "table_name, entity_id, as_of_date, probability, score, reasons, model_version, release_id"
+        connection.execute(f"create table score_history as select {old} from new.score_history")
+    company.published.with_suffix(".old").replace(company.published)
+    company.day(SUNDAY + timedelta(days=7))
+    company.score({"a": (0.5, {"logins": (3, 0.4)})})
+    company.publish()
+    assert changes(company)["a"][0] == pytest.approx(0.3)
+    assert company.ask("select count(*), count(is_backfill) from score_history") == [(3, 1)]
 
 
 # Going back

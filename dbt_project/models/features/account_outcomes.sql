@@ -1,12 +1,24 @@
-with snapshots as (
+with revenue as (
+    select * from {{ ref('account_revenue_versions') }}
+),
+scored as (
+    {{ scored_between_snapshots('account_snapshots', 'account_id') }}
+),
+snapshots as (
     select
         account_id,
         as_of_date,
         is_customer
     from {{ ref('account_snapshots') }}
-),
-revenue as (
-    select * from {{ ref('account_revenue_versions') }}
+    union all
+    select
+        scored.account_id,
+        scored.as_of_date,
+        coalesce(revenue.is_customer, false) as is_customer
+    from scored
+    left join revenue
+        on scored.account_id = revenue.account_id
+        and {{ is_known_at('scored.as_of_date', 'revenue') }}
 ),
 {#- a pause within a day (one subscription replaced by another) is no stop -#}
 compared as (

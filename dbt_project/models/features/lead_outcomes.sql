@@ -1,8 +1,16 @@
-with snapshots as (
+with scored as (
+    {{ scored_between_snapshots('lead_snapshots', 'lead_id') }}
+),
+snapshots as (
     select
         lead_id,
         as_of_date
     from {{ ref('lead_snapshots') }}
+    union all
+    select
+        lead_id,
+        as_of_date
+    from scored
 ),
 ends as (
     select

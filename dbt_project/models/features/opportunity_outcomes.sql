@@ -1,8 +1,16 @@
-with snapshots as (
+with scored as (
+    {{ scored_between_snapshots('opportunity_snapshots', 'opportunity_id') }}
+),
+snapshots as (
     select
         opportunity_id,
         as_of_date
     from {{ ref('opportunity_snapshots') }}
+    union all
+    select
+        opportunity_id,
+        as_of_date
+    from scored
 ),
 wins as (
     select

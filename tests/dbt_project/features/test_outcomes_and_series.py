@@ -69,6 +69,16 @@ ROWS = {
         | {"known_at": STOP},
     ],
 }
+TUESDAY, LATE_FRIDAY = date(2025, 1, 7), date(2025, 5, 2)
+SCORED = [
+    *[("account_id", name, TUESDAY) for name in ("stays", "stops", "swaps", "merged", "prospect")],
+    ("account_id", "stays", LATE_FRIDAY),
+    ("account_id", "stays", date(2025, 1, 5)),
+    *[("lead_id", name, date(2025, 1, 10)) for name in ("converts", "merges", "waits")],
+    ("opportunity_id", "o1", TUESDAY),
+    ("person_id", "somebody", TUESDAY),
+]
+"""Whom releases scored, on days that snapshots do not keep and on one that they do."""
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +86,8 @@ def warehouse(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("warehouse") / "warehouse.duckdb"
     with duckdb.connect(str(path)) as connection:
         write_rows(connection, ROWS, AS_OF)
+        connection.execute("create table raw_scorecast.scored (entity_key text, entity_id text, as_of_date date)")
+        connection.executemany("insert into raw_scorecast.scored values (?, ?, ?)", SCORED)
     dbt(project, path, "build", "--full-refresh", "--select", "core", "features")
     return path
 
@@ -108,6 +120,21 @@ def test_conversion_and_win_become_known_after_their_horizon(warehouse: Path):
     assert leads["waits", date(2025, 4, 27)] is False and leads["waits", date(2025, 5, 4)] is None
     deals = outcomes(warehouse, "opportunity", "is_won_90d")
     assert deals["o1", date(2025, 1, 5)] is True
+
+
+def test_a_score_of_any_day_has_the_outcome_that_followed_it(warehouse: Path):
+    found = outcomes(warehouse, "account", "is_churned_90d")
+    assert [found[name, TUESDAY] for name in ("stays", "stops", "swaps", "merged")] == [False, True, False, True]
+    assert found["prospect", TUESDAY] is None, "no customer then"
+    assert found["stays", LATE_FRIDAY] is None, "90 days have not passed"
+    assert ("somebody", TUESDAY) not in found
+    leads = outcomes(warehouse, "lead", "is_converted_60d")
+    assert leads["converts", date(2025, 1, 10)] is True
+    assert leads["merges", date(2025, 1, 10)] is None
+    assert leads["waits", date(2025, 1, 10)] is False
+    assert outcomes(warehouse, "opportunity", "is_won_90d")["o1", TUESDAY] is True
+    snapshots = features(warehouse, "account_snapshots", "account_id, as_of_date")
+    assert TUESDAY not in snapshots["as_of_date"].to_list(), "features are those of Sundays and today"
 
 
 def test_series_are_daily_without_gaps_and_segments_add_up(warehouse: Path):

@@ -1,6 +1,7 @@
 """Incremental loading, schema changes and provenance."""
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.extraction.as_of import write_as_of
+from pipelines.extraction.as_of import SCORED_DAYS, write_as_of, write_scored
 from pipelines.extraction.configuration import Configuration
 from pipelines.extraction.loading import load_all, load_source
 
@@ -352,3 +353,21 @@ def test_a_large_back_fill_is_loaded_in_few_queries(landing):
     started = time.monotonic()
     assert landing.load("event").new_rows == 480_000
     assert time.monotonic() - started < 20
+
+
+def test_whom_releases_scored_between_sundays_is_told_to_the_models(landing, tmp_path):
+    published, sunday = tmp_path / "published 'x'.duckdb", date(2026, 6, 28)
+    assert write_scored(landing.connection, published, sunday) == 0
+    assert landing.rows("from raw_scorecast.scored") == []
+    days = [sunday - timedelta(days=back) for back in (0, 1, 7, 8, SCORED_DAYS - 2, SCORED_DAYS)]
+    with duckdb.connect(str(published)) as release:
+        tables = {"churn_scores": {"columns": ["account_id", "probability"]}, "gone": {"columns": ["a"]}}
+        release.execute("create table releases (release_id varchar, tables json)")
+        release.execute("insert into releases values ('1', '{}'), ('2', ?)", [json.dumps(tables)])
+        release.execute("create table score_history (table_name varchar, entity_id varchar, as_of_date date)")
+        rows = [("churn_scores", "a", day) for day in [*days, days[1]]]
+        release.executemany("insert into score_history values (?, ?, ?)", [*rows, ("dropped_scores", "a", days[1])])
+    assert write_scored(landing.connection, published, sunday) == 3
+    told = landing.rows("select entity_key, entity_id, as_of_date from raw_scorecast.scored order by 3 desc")
+    assert told == [("account_id", "a", day) for day in (days[1], days[3], days[4])]
+    assert write_scored(landing.connection, published, sunday) == 3

@@ -24,6 +24,7 @@ class Company:
         self.published, self.docs = folder / "published.duckdb", folder / "docs"
         self.findings: Sequence[Finding] = ()
         self.row_count_range = DEFAULT_ROW_COUNT_RANGE
+        self.growing: Sequence[str] = ()
         self.write(
             f"""
             create schema raw_scorecast;
@@ -51,7 +52,7 @@ class Company:
         keys = {"forecasts": ["metric", "segment", "period_start_date"]}
 
         def audit(connection: duckdb.DuckDBPyConnection) -> Sequence[Finding]:
-            self.findings = audit_release(connection, keys, self.docs, self.row_count_range)
+            self.findings = audit_release(connection, keys, self.docs, self.row_count_range, self.growing)
             return self.findings
 
         now = NOW + timedelta(minutes=self.releases_made)
@@ -186,6 +187,21 @@ def test_how_far_a_row_count_may_go_is_a_setting(company: Company):
     company.row_count_range = (0.5, 2.0)
     company.publish()
     assert company.failed() == []
+
+
+def test_a_table_that_keeps_what_was_may_grow_by_any_number_but_not_shrink(company: Company):
+    company.growing = ("forecasts",)
+    more = (
+        "insert into published.forecasts select 'more ' || n, 'total', date '2026-07-01', 1, 2, 3 from range(900) t (n)"
+    )
+    company.write(more)
+    company.publish()
+    assert company.failed() == []
+    company.write("delete from published.forecasts where metric like 'more%'")
+    with pytest.raises(
+        AuditFailedError, match=r"forecasts: its row count is near the last release's 940 \(658 or more"
+    ):
+        company.publish()
 
 
 def test_docs_show_the_last_gate_alone(company: Company):

@@ -1,0 +1,16 @@
+"""published.model_health, score_outcomes and uplift: what became of past scores, for every prediction there is."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from pipelines.components.prediction import Prediction
+from pipelines.components.track_record import track_record_definitions
+
+
+@dg.definitions
+def defs(context: dg.ComponentLoadContext) -> dg.Definitions:
+    """Every folder in `predictions/`, whichever YAML is in it."""
+    folders = sorted(path.parent.name for path in (Path(__file__).parent / "predictions").glob("*/defs.yaml"))
+    found = [context.load_component(f"predictions/{folder}") for folder in folders]
+    return track_record_definitions([each for each in found if isinstance(each, Prediction)])
