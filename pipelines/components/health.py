@@ -86,7 +86,7 @@ def model_health(connection: "duckdb.DuckDBPyConnection", prediction: "Predictio
         "rows_scored": frame.height,
     }
     if model.baseline:
-        strong = {each["column"] for each in model.metrics.get("strongest", ())}
+        strong = {each["column"] for each in model.metrics.get("drivers", ())}
         shifts = column_shifts(model.baseline, frame, model.spec.as_of)
         for shift in shifts:
             shift["is_strong"] = shift["column"] in strong

@@ -322,7 +322,8 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             shown["expected_value"] = f"scores.expected_value as {self.publish.expected_value_as}"
         for name in [name for name in columns if name.startswith("points_")]:
             shown[name] = f"scores.{quoted(name)}"
-        for name in ("reason_1", "reason_2", "reason_3", "reasons", "is_holdback", "model_version"):
+        held_back = ["is_holdback"] if "is_holdback" in columns else []
+        for name in ("reason_1", "reason_2", "reason_3", "reasons", *held_back, "model_version"):
             shown[name] = f"scores.{name}"
         described = [f"descriptions.{quoted(column)}" for column in self.publish.columns]
         selected = [f"scores.{key}", *described, "scores.as_of_date", "scores.horizon_days", *shown.values()]
@@ -391,10 +392,10 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             return read_frame(connection, query, [known_by])
         return read_frame(connection, query)
 
-    def rows_to_score(self, connection: "duckdb.DuckDBPyConnection", as_of: "date") -> "pl.DataFrame":
-        """The population's snapshots of a past day."""
+    def rows_to_score(self, connection: "duckdb.DuckDBPyConnection", as_of: "date | None" = None) -> "pl.DataFrame":
+        """The population's snapshots of a day (default: the run's date)."""
         features, day = quoted(*self.features_table), quoted(self.as_of or "")
-        query = f"select * from {features} as snapshots where {day} = $1::date and ({self.population})"
+        query = f"select * from {features} as snapshots where {day} = coalesce($1::date, {RUN_DATE}) and ({self.population})"
         return read_frame(connection, query, [as_of])
 
     def _scoring_frame(self, connection: "duckdb.DuckDBPyConnection") -> "tuple[pl.DataFrame, str]":

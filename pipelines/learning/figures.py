@@ -38,8 +38,10 @@ def on_test(training: Training, split: Split, probability: np.ndarray, spec: Pre
         figures["deciles"] = []
     else:
         yes, no = (len(np.unique(clusters[target == answer])) for answer in (1, 0))
+        error = evaluation.auc_error(figures["auc"], yes, no)
         figures |= {
-            "auc_low": figures["auc"] - SURE * evaluation.auc_error(figures["auc"], yes, no),
+            "auc_error": error,
+            "auc_low": figures["auc"] - SURE * error,
             "n_positive": int(training.target.sum()),
             "n_test_positive": int(target.sum()),
             "n_test_entities_positive": yes,

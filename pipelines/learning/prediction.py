@@ -32,7 +32,7 @@ from pipelines.learning.training import TooLittleData, Training, enough_rows, fi
 __all__ = ["FitResult", "FittedPrediction", "TooLittleData", "fit_prediction", "predict", "score_prediction"]
 
 SURE = 2.33
-"""Standard errors by which the loss must be below the base rate's: one-sided 99 %, as the best of a few is judged."""
+"""Standard errors by which a model must beat the base rate (loss) or chance (AUC): one-sided 99 %."""
 TOO_GOOD = 0.97
 """An AUC that is more often a leak than a success."""
 
@@ -250,7 +250,9 @@ def _too_good(figures: dict) -> list[str]:
 def _gates(figures: dict, spec: PredictionSpec) -> tuple[str, bool, str]:
     """Verdict, whether the model may score, and why."""
     gain, error = figures["gain_over_base_rate"], figures["gain_error"]
-    if not gain > SURE * error or not figures["auc"] > 0.5:
+    # Where the base rate has moved since, probabilities can be off and the ranking still be worth something.
+    ranks = figures["auc"] - SURE * figures.get("auc_error", float("inf")) > 0.5
+    if not figures["auc"] > 0.5 or not (gain > SURE * error or ranks):
         return (
             "no_signal",
             False,

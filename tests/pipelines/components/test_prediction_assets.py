@@ -139,7 +139,7 @@ def test_snapshots_and_outcomes_give_the_published_columns(fitted: Company):
     scores = fitted.scores()
     assert scores.columns == [
         *["account_id", "account_name", "as_of_date", "horizon_days", "probability", "score", "grade", "arr"],
-        *["expected_value", "reason_1", "reason_2", "reason_3", "reasons", "model_version"],
+        *["expected_value", "reason_1", "reason_2", "reason_3", "reasons", "is_holdback", "model_version"],
     ]
     assert scores.height == 250
     assert set(scores["as_of_date"]) == {NEWEST}
