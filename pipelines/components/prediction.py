@@ -395,8 +395,8 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
     def rows_to_score(self, connection: "duckdb.DuckDBPyConnection", as_of: "date | None" = None) -> "pl.DataFrame":
         """The population's snapshots of a day (default: the run's date)."""
         features, day = quoted(*self.features_table), quoted(self.as_of or "")
-        query = f"select * from {features} as snapshots where {day} = coalesce($1::date, {RUN_DATE}) and ({self.population})"
-        return read_frame(connection, query, [as_of])
+        wanted = f"{day} = coalesce($1::date, {RUN_DATE}) and ({self.population})"
+        return read_frame(connection, f"select * from {features} as snapshots where {wanted}", [as_of])
 
     def _scoring_frame(self, connection: "duckdb.DuckDBPyConnection") -> "tuple[pl.DataFrame, str]":
         """
