@@ -82,11 +82,12 @@ def predict_table(request: Request, say: Callable[[str], None] = lambda message:
 
     There are no scores of a model without signal, unless `request.force`. Raises CannotPredict for bad input.
     """
-    from pipelines.components.imports import import_ahead
+    from pipelines.components.imports import import_ahead, import_lightgbm_alone
     from pipelines.extraction.tables import TableError, read_table
 
     started = time.perf_counter()
-    import_ahead("lightgbm", "sklearn.linear_model", "skops.io")
+    import_lightgbm_alone()
+    import_ahead("sklearn.linear_model", "skops.io")
     from pipelines.learning.card_of_fit import card_of_fit
     from pipelines.learning.prediction import TooLittleData, fit_prediction
     from pipelines.learning.storage import save_model

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import os
+import sys
 import threading
 
 LEARNERS = (
@@ -29,3 +30,20 @@ def import_ahead(*modules: str) -> threading.Thread:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     return thread
+
+
+def import_lightgbm_alone() -> None:
+    """LightGBM without its wrappers for scikit-learn, pandas and dask, which nothing here uses: 0.3 s instead of 1.4 s.
+
+    Only while no other thread imports anything: for these 0.3 s the three cannot be found. Where one of them is loaded
+    already there is nothing to gain, and LightGBM is imported as always.
+    """
+    wrapped = ("sklearn", "pandas", "dask")
+    if "lightgbm" in sys.modules or any(name in sys.modules for name in wrapped):
+        return
+    sys.modules.update(dict.fromkeys(wrapped))
+    try:
+        importlib.import_module("lightgbm")
+    finally:
+        for name in wrapped:
+            del sys.modules[name]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,6 +29,9 @@ from pipelines.learning.encoding import Encoding, encode, fit_encoding
 from pipelines.learning.specs import PredictionSpec
 from pipelines.learning.splitting import Split
 from pipelines.learning.training import Training, enough_rows
+
+if TYPE_CHECKING:
+    import lightgbm
 
 SELECTION_ROWS = 60_000
 """Candidates are compared on so many rows at most; the one that is chosen learns from all."""
@@ -78,13 +82,12 @@ def try_candidates(
     say(f"{spec.name}: comparing candidates on {sum(len(held_out) for _, held_out in inner):,} rows")
     with ThreadPoolExecutor(max_workers=num_threads) as pool:
         parts = list(pool.map(lambda part: _Part.of(training, part, columns, spec, seed), inner))
-        learners = [
-            [
-                *(pool.submit(part.fit_boosting, setting, seed) for setting in BOOSTING if part.has_columns),
-                pool.submit(part.fit_logistic),
-            ]
+        boosters = [
+            [pool.submit(part.fit_boosting, setting, seed) for setting in BOOSTING if part.has_columns]
             for part in parts
         ]
+        logistic = [pool.submit(part.fit_logistic) for part in parts]
+        learners = [[*jobs, job] for jobs, job in zip(boosters, logistic, strict=True)]
         fitted = [{name: entry for job in jobs for name, entry in job.result().items()} for jobs in learners]
     rows = np.concatenate([part.held_out for part in parts])
     folds = np.repeat(np.arange(len(parts)), [len(part.held_out) for part in parts])
@@ -107,14 +110,32 @@ def fit_parts(
     chosen, weights = enough_rows(training.target, rows, seed)
     encoding, encoded = encoded_part(training, chosen, recipe.columns, spec)
     target = training.target[chosen]
-    threads = max(1, num_threads // len(recipe.parts))
-    with ThreadPoolExecutor(max_workers=num_threads) as pool:
-        jobs = [
-            pool.submit(_fit, settings, encoded, target, weights, training, seed, threads)
-            for _, settings in recipe.parts
-        ]
-        learners = [job.result() for job in jobs]
-    return encoding, [(weight, learner) for (weight, _), learner in zip(recipe.parts, learners, strict=True)]
+    shared: list = []
+
+    def binned(answers: np.ndarray) -> "lightgbm.Dataset":
+        """The rows with these answers; binned once for all boosters of a yes-or-no question."""
+        if answers is not target:
+            return boosting_data(encoded, answers, weights)
+        if not shared:
+            shared.append(boosting_data(encoded, answers, weights))
+        return shared[0]
+
+    def fit(settings: dict) -> dict:
+        if settings["kind"] == "boosting" and encoded.matrix.shape[1]:
+            trees = settings["trees"]
+            return per_class(
+                lambda answers: fit_boosting(binned(answers), settings["setting"], seed, num_threads, trees=trees),
+                len(training.classes),
+                target,
+            )
+        if settings["kind"] == "logistic" and settings["strength"] > 0 and encoded.terms:
+            strength = settings["strength"]
+            return per_class(
+                lambda answers: fit_logistic(encoded, answers, weights, strength), len(training.classes), target
+            )
+        return per_class(constant_learner, len(training.classes), target)
+
+    return encoding, [(weight, fit(settings)) for weight, settings in recipe.parts]
 
 
 def mixed_margins(learners: Sequence[tuple[float, dict]], rows: Rows, num_threads: int = 2) -> np.ndarray:
@@ -199,29 +220,6 @@ class _Part:
             settings = {"kind": "logistic", "strength": strength}
             found[describe(settings)] = (settings, margins(learner, self.unseen))
         return found
-
-
-def _fit(
-    settings: dict,
-    rows: Rows,
-    target: np.ndarray,
-    weights: np.ndarray,
-    training: Training,
-    seed: int,
-    num_threads: int,
-) -> dict:
-    classes = len(training.classes)
-    if settings["kind"] == "boosting" and rows.matrix.shape[1]:
-        return per_class(
-            lambda answers: fit_boosting(
-                boosting_data(rows, answers, weights), settings["setting"], seed, num_threads, trees=settings["trees"]
-            ),
-            classes,
-            target,
-        )
-    if settings["kind"] == "logistic" and settings["strength"] > 0 and rows.terms:
-        return per_class(lambda answers: fit_logistic(rows, answers, weights, settings["strength"]), classes, target)
-    return per_class(constant_learner, classes, target)
 
 
 def _targets(target: np.ndarray, classes: int) -> list[np.ndarray]:
