@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from pipelines.components.model_store import champion_version, kept_metadata, model_path, promote, should_fit
+from pipelines.components.model_store import (
+    champion_version,
+    kept_metadata,
+    model_path,
+    new_version,
+    promote,
+    should_fit,
+)
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit
 from pipelines.components.ui import image_metadata, literal, table_metadata, table_shape
@@ -129,7 +136,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             context.log.warning(f"{self.model_name}: {reason}")
             return dg.MaterializeResult(metadata={"status": "skipped", "reason": reason})
 
-        version = f"{self.model_name}-{started:%Y%m%dT%H%M%S}"
+        version = new_version(self.model_name, started, suffix=".json")
         path = model_path(self.model_name, version, suffix=".json")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(chosen.select("metric", "segment", "method").to_dicts(), indent=2))

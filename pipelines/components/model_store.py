@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
@@ -48,6 +49,13 @@ def refused_in_words(name: str, problem: Exception) -> str:
         f"{without_folder(problem)} The last scores stay. To fit it again: `scorecast run weekly_refit`; "
         f"to go back to an earlier version: `scorecast rollback --model {name}`."
     )
+
+
+def new_version(name: str, at: datetime, suffix: str = ".skops") -> str:
+    """A version's name from its time; a second one within the same second gets a number."""
+    first = f"{name}-{at:%Y%m%dT%H%M%S}"
+    names = (first, *(f"{first}-{number}" for number in range(2, 1_000)))
+    return next(version for version in names if not model_path(name, version, suffix).exists())
 
 
 def promote(name: str, version: str) -> None:

@@ -14,6 +14,7 @@ from pipelines.components.model_store import (
     champion_version,
     kept_metadata,
     model_path,
+    new_version,
     promote,
     refused_in_words,
     should_fit,
@@ -21,6 +22,7 @@ from pipelines.components.model_store import (
 )
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit, recorded_checksum
+from pipelines.components.score_history import score_outcome_rows, words_of
 from pipelines.components.ui import image_metadata, literal, table_metadata
 from pipelines.components.validation import Table, column_problems
 from pipelines.settings import data_dir
@@ -239,7 +241,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             return dg.MaterializeResult(metadata={"status": "skipped", "reason": str(problem)})
 
         result.metrics["leaky_from_history"] = [{**asdict(change), "reason": change.reason} for change in late]
-        version = f"{self.name}-{started:%Y%m%dT%H%M%S}"
+        version = new_version(self.name, started)
         checksum = None
         if result.kept:
             checksum = save_model(result.model, model_path(self.name, version))
@@ -256,7 +258,8 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
                 candidates=result.candidates,
                 model_sha256=checksum,
             )
-        self._write_card(result, version)
+            outcomes = score_outcome_rows(connection, self.name)
+        self._write_card(result, version, outcomes)
         return dg.MaterializeResult(metadata=fit_metadata(result, version))
 
     def score(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
@@ -477,13 +480,19 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         ).fetchall()
         return dict(rows)
 
-    def _write_card(self, result: "FitResult", version: str) -> None:
+    def _write_card(self, result: "FitResult", version: str, outcomes: list[dict]) -> None:
         """The model card as a page that anyone can open."""
         from pipelines.learning.card_of_fit import card_of_fit
 
         path = data_dir() / "reports" / "models" / f"{version}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
-        extra = {"question": self.description, "created_at": f"{datetime.now(UTC):%Y-%m-%d}"}
+        rows_word, happened = words_of(self.entity, self.target)
+        extra = {
+            "question": happened + (f" within {self.horizon_days} days" if self.horizon_days else ""),
+            "rows_word": rows_word,
+            "created_at": f"{datetime.now(UTC):%Y-%m-%d}",
+            "score_outcomes": outcomes,
+        }
         path.write_text(card_of_fit(result, extra))
 
 

@@ -40,10 +40,16 @@ spine as (
         and {{ is_known_at('as_of_dates.as_of_date', 'revenue') }}
     where not versions.is_deleted
 ),
-final as (
+known as (
     {{ point_in_time('account', 'spine', carried=[
         'is_customer', 'arr', 'currency', 'active_subscriptions', 'account_age_days', 'days_since_first_customer',
         'days_since_revenue_changed', 'last_mrr_change', 'employee_count', 'annual_revenue', 'seats'
     ]) }}
+),
+final as (
+    select
+        known.*
+        {{- sums_per_unit(['usage_actions', 'usage_minutes_active'], [7, 28], 'seats', 'seat', 'known') }}
+    from known
 )
 select * from final
