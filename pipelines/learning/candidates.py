@@ -154,7 +154,7 @@ def fit_boosting(
         "feature_fraction": max(FEATURE_SHARE, min(1.0, FEWEST_FEATURES / columns)),
         "min_data_in_leaf": int(min(60, max(5, size // 100))),
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
         "seed": seed,
         "num_threads": num_threads if size >= THREADED_ROWS else 1,
         "verbosity": -1,
