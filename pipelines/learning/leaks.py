@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROWS = "(rows)"
 """What a finding about the table itself is called."""
 
-MOST_ROWS = 20_000
+MOST_ROWS = 12_000
 MODEL_ROWS = 5_000
 MODEL_COLUMNS = 100
 TREES = 40
@@ -151,7 +151,7 @@ def find_leaks(
 
     `frame`: tidied training rows (null is missing); `target`: 0/1, or integer codes of K classes, per row; `clusters`:
     entity of each row; `days`: day number of each row's as_of, from which dates are counted. Neither the order of rows
-    nor that of columns matters. Beyond 20,000 rows a part is looked at, chosen by a hash of their content (or of their
+    nor that of columns matters. Beyond 12,000 rows a part is looked at, chosen by a hash of their content (or of their
     entity where entities repeat).
     """
     names = sorted(column.name for column in columns)
@@ -567,7 +567,7 @@ def _model_explains(columns: list[_Bins], question: _Question) -> float:
         "feature_fraction": 0.5,
         "lambda_l2": 5.0,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
         "num_threads": 1,
         "seed": 1,
         "verbosity": -1,

@@ -33,7 +33,7 @@ from pipelines.learning.training import Training, enough_rows
 if TYPE_CHECKING:
     import lightgbm
 
-SELECTION_ROWS = 40_000
+SELECTION_ROWS = 30_000
 """Candidates are compared on so many rows at most; the one that is chosen learns from all."""
 MIX_STEPS = 4
 WORTH_A_PART = 2e-4

@@ -13,7 +13,7 @@ from pipelines.learning.splitting import thin
 
 MOST_ROWS = 250_000
 """Beyond this whole entities are drawn at random to learn from."""
-PLENTY = 20_000
+PLENTY = 15_000
 """Rows beyond which, where one answer is rare, a part of the other's rows is fitted on and stands for all of them."""
 COMMON_PER_RARE = 8
 MOST_CLASSES = 100
