@@ -23,7 +23,7 @@ from pipelines.components.model_store import (
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit, recorded_checksum
 from pipelines.components.score_history import score_outcome_rows, words_of
-from pipelines.components.ui import image_metadata, literal, table_metadata
+from pipelines.components.ui import image_metadata, literal, table_metadata, table_shape
 from pipelines.components.validation import Table, column_problems
 from pipelines.settings import data_dir
 from pipelines.warehouse import Warehouse, column_types, quoted, read_frame, table_exists, write_frame
@@ -300,7 +300,8 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
                 horizon_days=integer(self.horizon_days),
             )
             write_frame(connection, scores, "scores", self.name)
-        metadata = {"dagster/row_count": scores.height, "model_version": version, "status": "scored", "who": who}
+            shape = table_shape(connection, "scores", self.name)
+        metadata = {**shape, "model_version": version, "status": "scored", "who": who}
         return dg.MaterializeResult(metadata={**metadata, "sample": table_metadata(scores.head(5))})
 
     def publish_scores(self, warehouse: Warehouse) -> dg.MaterializeResult:
@@ -311,9 +312,9 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             connection.execute("create schema if not exists published")
             query = self._published_query(column_types(connection)[f"scores.{self.name}"])
             connection.execute(f"create or replace table published.{self.publish.table} as {query}")
-            rows = connection.execute(f"select count(*) from published.{self.publish.table}").fetchone()[0]
+            shape = table_shape(connection, "published", self.publish.table)
             sample = read_frame(connection, f"from published.{self.publish.table} order by score desc limit 5")
-        return dg.MaterializeResult(metadata={"dagster/row_count": rows, "sample": table_metadata(sample)})
+        return dg.MaterializeResult(metadata={**shape, "sample": table_metadata(sample)})
 
     def _published_query(self, columns: "Collection[str]") -> str:
         """What users query; `columns` are those of the scores, which tell whether there are two classes or more."""
