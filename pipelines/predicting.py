@@ -21,7 +21,7 @@ ROW = "row"
 """The key of rows in a table without one: their number in the file, from 1."""
 CONTENT = "__content"
 """What rows without a key are told apart by: copies of a row are one entity, so that none is judged by its copy."""
-YES = ("yes", "true", "1", "y", "t", "won", "converted", "churned")
+YES = ("yes", "true", "1", "1.0", "y", "t", "won", "converted", "churned")
 FEWEST_ROWS = 50
 FEWEST_OF_EACH = 10
 FEWEST_OF_CLASS = 5
