@@ -26,8 +26,8 @@ MOST_TREES = 500
 PATIENCE = 30
 FEWEST_TREES = 10
 BOOSTING = {
-    "boosting, small trees": {"num_leaves": 7, "lambda_l2": 5.0},
-    "boosting, large trees": {"num_leaves": 24, "lambda_l2": 20.0},
+    "boosting, small trees": {"num_leaves": 7, "lambda_l2": 5.0, "learning_rate": 0.07},
+    "boosting, large trees": {"num_leaves": 24, "lambda_l2": 20.0, "learning_rate": 0.12},
 }
 FEATURE_SHARE = 0.3
 """Share of the columns that a tree may use; not fewer than `FEWEST_FEATURES`."""
@@ -150,7 +150,6 @@ def fit_boosting(
         "objective": "binary",
         "metric": "binary_logloss" if validation is not None else "None",
         **BOOSTING[setting],
-        "learning_rate": 0.07,
         "feature_fraction": max(FEATURE_SHARE, min(1.0, FEWEST_FEATURES / columns)),
         "min_data_in_leaf": int(min(60, max(5, size // 100))),
         "deterministic": True,
