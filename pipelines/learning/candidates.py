@@ -34,8 +34,6 @@ FEATURE_SHARE = 0.3
 FEWEST_FEATURES = 5
 DENSE_TERMS = 300
 """Up to so many terms Newton's method on the normal equations is faster than L-BFGS."""
-THREADED_ROWS = 10_000
-"""Below this, threads cost more than they save."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +107,13 @@ def boosting_data(
     target: np.ndarray,
     weights: np.ndarray | None = None,
     reference: "lightgbm.Dataset | None" = None,
+    *,
+    num_threads: int,
 ) -> "lightgbm.Dataset":
     """Binned rows that several settings share; validation rows are binned as those of `reference`.
+
+    LightGBM keeps one number of threads for the whole process and sizes its buffers by it: whatever runs at once must
+    name the same `num_threads`, or it crashes (`OMP_SET_NUM_THREADS` in its c_api.cpp).
 
     Categories go in as numbers, by the rank of their frequency: trees cut them where that helps, and unlike with sets
     of levels there is nothing to learn by heart.
@@ -128,6 +131,7 @@ def boosting_data(
             "data_random_seed": 1,
             "bin_construct_sample_cnt": 20_000,
             "feature_pre_filter": False,
+            "num_threads": num_threads,
         },
         free_raw_data=False,
         reference=reference,
@@ -142,7 +146,10 @@ def fit_boosting(
     validation: "lightgbm.Dataset | None" = None,
     trees: int = MOST_TREES,
 ) -> dict:
-    """LightGBM with one of the `BOOSTING` settings; with `validation` it stops early on its log loss."""
+    """LightGBM with one of the `BOOSTING` settings; with `validation` it stops early on its log loss.
+
+    `num_threads`: that of the `data`, see `boosting_data`.
+    """
     import lightgbm
 
     size, columns = data.num_data(), data.num_feature()
@@ -155,7 +162,7 @@ def fit_boosting(
         "deterministic": True,
         "force_col_wise": True,
         "seed": seed,
-        "num_threads": num_threads if size >= THREADED_ROWS else 1,
+        "num_threads": num_threads,
         "verbosity": -1,
     }
     held_out = [] if validation is None else [validation]

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 SELECTION_ROWS = 30_000
 """Candidates are compared on so many rows at most; the one that is chosen learns from all."""
+THREADED_ROWS = 10_000
+"""In smaller tables threads within a booster cost more than they save."""
 MIX_STEPS = 4
 WORTH_A_PART = 2e-4
 """Log loss (nats) that a further part of a mix must gain: below that it only costs time."""
@@ -107,6 +109,8 @@ def fit_parts(
     training: Training, rows: np.ndarray, recipe: Recipe, spec: PredictionSpec, seed: int, num_threads: int
 ) -> tuple[Encoding, list[tuple[float, dict]]]:
     """Fit a recipe on these rows: the encoding, and each learner with its weight."""
+    # By the table's rows, not these: fits that run at once must agree on it (see boosting_data).
+    num_threads = num_threads if len(training.target) >= THREADED_ROWS else 1
     chosen, weights = enough_rows(training.target, rows, seed)
     encoding, encoded = encoded_part(training, chosen, recipe.columns, spec)
     target = training.target[chosen]
@@ -115,9 +119,9 @@ def fit_parts(
     def binned(answers: np.ndarray) -> "lightgbm.Dataset":
         """The rows with these answers; binned once for all boosters of a yes-or-no question."""
         if answers is not target:
-            return boosting_data(encoded, answers, weights)
+            return boosting_data(encoded, answers, weights, num_threads=num_threads)
         if not shared:
-            shared.append(boosting_data(encoded, answers, weights))
+            shared.append(boosting_data(encoded, answers, weights, num_threads=num_threads))
         return shared[0]
 
     def fit(settings: dict) -> dict:
@@ -197,8 +201,8 @@ class _Part:
         """Settings with the number of trees that was best here, and margins of the rows held out."""
 
         def fit(target: np.ndarray, answers: np.ndarray) -> dict:
-            data = boosting_data(self.rows, target, self.weights)
-            validation = boosting_data(self.unseen, answers, reference=data)
+            data = boosting_data(self.rows, target, self.weights, num_threads=1)
+            validation = boosting_data(self.unseen, answers, reference=data, num_threads=1)
             return fit_boosting(data, setting, seed, 1, validation)
 
         learner = per_class(fit, self.classes, self.target, self.answers)
@@ -209,7 +213,7 @@ class _Part:
         """Margins of the rows held out, for every strength of regularisation."""
         if not self.rows.terms:
             learner = per_class(constant_learner, self.classes, self.target)
-            return {"base rate": ({"kind": "logistic", "strength": 0.0}, margins(learner, self.unseen))}
+            return {"base rate": ({"kind": "logistic", "strength": 0.0}, margins(learner, self.unseen, 1))}
         paths = [
             list(fit_logistic_path(self.rows, target, self.weights, STRENGTHS))
             for target in _targets(self.target, self.classes)
@@ -218,7 +222,7 @@ class _Part:
         for number, strength in enumerate(sorted(STRENGTHS)):
             learner = _as_one([path[number] for path in paths])
             settings = {"kind": "logistic", "strength": strength}
-            found[describe(settings)] = (settings, margins(learner, self.unseen))
+            found[describe(settings)] = (settings, margins(learner, self.unseen, 1))
         return found
 
 
