@@ -61,7 +61,8 @@ def models(frame: pl.DataFrame) -> dict[str, FittedPrediction]:
     encoding, matrix = fit_encoding(frame, columns, np.arange(ROWS), None)
     rows, target = encoded_rows(encoding, matrix, frame), frame["is_gone"].to_numpy().astype(float)
     parameters = {"objective": "binary", "num_leaves": LEAVES, "learning_rate": 0.03, "feature_fraction": 0.5}
-    booster = lightgbm.train({**parameters, "verbosity": -1}, boosting_data(rows, target, encoding), TREES)
+    data = boosting_data(rows, target, num_threads=len(CORES))
+    booster = lightgbm.train({**parameters, "verbosity": -1}, data, TREES)
     learners = {
         f"{TREES} trees of {LEAVES} leaves": {"kind": "boosting", "model": booster.model_to_string()},
         "spline logistic": fit_logistic(rows, target, np.ones(ROWS), 0.1),
