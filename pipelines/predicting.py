@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.learning.serialisation import to_skops
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -77,17 +79,21 @@ class _Question:
     notes: list[str]
 
 
-def predict_table(request: Request, say: Callable[[str], None] = lambda message: None) -> Outcome:
+def predict_table(
+    request: Request,
+    say: Callable[[str], None] = lambda message: None,
+    serialise: Callable[[dict], bytes] = to_skops,
+) -> Outcome:
     """Learn, judge, score, and write model.skops, evaluation.json, model_card.html and scores.parquet to `request.out`.
 
+    `serialise`: what makes bytes of the model's plain values.
     There are no scores of a model without signal, unless `request.force`. Raises CannotPredict for bad input.
     """
-    from pipelines.components.imports import import_ahead, import_lightgbm_alone
+    from pipelines.components.imports import import_lightgbm_alone
     from pipelines.extraction.tables import TableError, read_table
 
     started = time.perf_counter()
     import_lightgbm_alone()
-    import_ahead("sklearn.linear_model", "skops.io")
     from pipelines.learning.card_of_fit import card_of_fit
     from pipelines.learning.prediction import TooLittleData, fit_prediction
     from pipelines.learning.storage import save_model
@@ -107,7 +113,7 @@ def predict_table(request: Request, say: Callable[[str], None] = lambda message:
 
     request.out.mkdir(parents=True, exist_ok=True)
     files = [request.out / name for name in ("model.skops", "evaluation.json", "model_card.html")]
-    save_model(result.model, files[0])
+    save_model(result.model, files[0], serialise)
     scored = 0
     scores_path = request.out / "scores.parquet"
     scores_path.unlink(missing_ok=True)

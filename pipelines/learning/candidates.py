@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from pipelines.learning.calibration import sigmoid
 from pipelines.learning.encoding import Encoding, linear_matrix, text_matrix
 from pipelines.learning.tree_contributions import tree_contributions
 
@@ -32,6 +33,7 @@ BOOSTING = {
 FEATURE_SHARE = 0.3
 """Share of the columns that a tree may use; not fewer than `FEWEST_FEATURES`."""
 FEWEST_FEATURES = 5
+MOST_STEPS, SMALLEST_STEP, SMALLEST_GRADIENT = 100, 1e-6, 1e-3
 DENSE_TERMS = 300
 """Up to so many terms Newton's method on the normal equations is faster than L-BFGS."""
 
@@ -73,6 +75,57 @@ def fit_logistic_path(
     rows: Rows, target: np.ndarray, weights: np.ndarray, strengths: tuple[float, ...]
 ) -> Iterator[dict]:
     """One learner per strength, weakest first, each starting where the last ended."""
+    terms = rows.terms
+    is_small = rows.text is None and terms <= min(DENSE_TERMS, len(target))
+    fit = _newton(rows, target, weights) if is_small else _lbfgs(rows, target, weights)
+    start = np.append(np.zeros(terms), _log_odds(target))
+    for strength in sorted(strengths):
+        if terms:
+            start = fit(strength, start)
+        yield {"kind": "logistic", "strength": float(strength), "weights": start[:-1], "intercept": float(start[-1])}
+
+
+LogisticFit = Callable[[float, np.ndarray], np.ndarray]
+"""Strength and a start (weights, then the intercept) to the solution, float64."""
+
+
+def _newton(rows: Rows, target: np.ndarray, weights: np.ndarray) -> LogisticFit:
+    """Newton's method with the intercept not penalised, as scikit-learn's solver `newton-cholesky`.
+
+    Importing scikit-learn takes longer than `scorecast predict` takes to fit, so it does without.
+    """
+    terms = np.column_stack([rows.linear, np.ones(len(target))]).astype(np.float64)
+    share = weights / weights.sum()
+
+    def loss(solution: np.ndarray, penalty: np.ndarray) -> float:
+        margin = terms @ solution
+        return float(share @ (np.logaddexp(0, margin) - target * margin)) + float(penalty @ solution**2) / 2
+
+    def fit(strength: float, start: np.ndarray) -> np.ndarray:
+        penalty = np.append(np.full(rows.terms, 1 / (strength * weights.sum())), 0.0)
+        solution, before = start, loss(start, penalty)
+        for _ in range(MOST_STEPS):
+            probability = sigmoid(terms @ solution)
+            gradient = terms.T @ (share * (probability - target)) + penalty * solution
+            if np.abs(gradient).max() <= SMALLEST_GRADIENT:
+                break
+            curvature = np.maximum(share * probability * (1 - probability), np.finfo(float).tiny)
+            hessian = terms.T @ (terms * curvature[:, None])
+            # A little more than nothing for the intercept, should every probability be 0 or 1.
+            hessian[np.diag_indices_from(hessian)] += np.append(penalty[:-1], 1e-9)
+            step, size = np.linalg.solve(hessian, gradient), 1.0
+            while (after := loss(solution - size * step, penalty)) > before and size > SMALLEST_STEP:
+                size /= 2
+            if after > before:
+                break
+            solution, before = solution - size * step, after
+        return solution
+
+    return fit
+
+
+def _lbfgs(rows: Rows, target: np.ndarray, weights: np.ndarray) -> LogisticFit:
+    """scikit-learn's solver for many terms, sparse ones of texts among them."""
     import warnings
 
     from scipy import sparse
@@ -80,26 +133,16 @@ def fit_logistic_path(
     from sklearn.linear_model import LogisticRegression
 
     terms = rows.linear if rows.text is None else sparse.hstack([sparse.csr_matrix(rows.linear), rows.text], "csr")
-    is_small = rows.text is None and terms.shape[1] <= min(DENSE_TERMS, len(target))
-    solver = "newton-cholesky" if is_small else "lbfgs"
-    start = None
-    for strength in sorted(strengths):
-        if terms.shape[1] == 0:
-            yield {"kind": "logistic", "strength": strength, "weights": np.zeros(0), "intercept": _log_odds(target)}
-            continue
-        model = LogisticRegression(C=strength, solver=solver, max_iter=150, tol=1e-3, warm_start=start is not None)
-        if start is not None:
-            model.coef_, model.intercept_, model.classes_ = start.coef_, start.intercept_, start.classes_
+
+    def fit(strength: float, start: np.ndarray) -> np.ndarray:
+        model = LogisticRegression(C=strength, max_iter=150, tol=SMALLEST_GRADIENT / 10, warm_start=True)
+        model.coef_, model.intercept_, model.classes_ = start[None, :-1], start[-1:], np.array([0, 1])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(terms, target.astype(np.int64), sample_weight=weights)
-        start = model
-        yield {
-            "kind": "logistic",
-            "strength": float(strength),
-            "weights": model.coef_[0].astype(np.float64),
-            "intercept": float(model.intercept_[0]),
-        }
+        return np.append(model.coef_[0], model.intercept_).astype(np.float64)
+
+    return fit
 
 
 def boosting_data(

@@ -249,13 +249,29 @@ def _knots(known: np.ndarray) -> list[float]:
 
 
 def _spline(values: np.ndarray, knots: Sequence[float]) -> np.ndarray:
-    """The B-splines' values (rows × splines, float32), nan where missing; beyond the last knots as at them."""
-    from scipy.interpolate import BSpline
+    """The B-splines' values (rows × splines, float32), nan where missing; beyond the last knots as at them.
 
+    By the recursion of Cox and de Boor: de Boor (1978), "A Practical Guide to Splines", chapter IX. (SciPy's BSpline
+    gives the same; importing it takes longer than `scorecast predict` takes to fit.)
+    """
     result = np.full((len(values), len(knots) - 4), np.nan, dtype=np.float32)
     known = ~np.isnan(values)
-    inside = np.clip(values[known].astype(np.float64), knots[0], knots[-1])
-    result[known] = BSpline(np.asarray(knots), np.eye(len(knots) - 4), 3)(inside)
+    at = np.asarray(knots)
+    inside = np.clip(values[known].astype(np.float64), at[0], at[-1])
+    # The last knot belongs to the last span, or nothing would be left of the largest value.
+    span = np.clip(np.searchsorted(at, inside, side="right") - 1, 3, len(at) - 5)
+    basis = [np.ones_like(inside)]
+    for degree in range(1, 4):
+        rises = [np.zeros_like(inside)]
+        for number in range(degree):
+            left, right = at[span + number + 1 - degree], at[span + number + 1]
+            rises[-1] += basis[number] * (right - inside) / (right - left)
+            rises.append(basis[number] * (inside - left) / (right - left))
+        basis = rises
+    filled = np.zeros((len(inside), result.shape[1]), dtype=np.float32)
+    for number in range(4):
+        filled[np.arange(len(inside)), span - 3 + number] = basis[number]
+    result[known] = filled
     return result
 
 

@@ -8,11 +8,13 @@ somebody else is not even opened.
 import hashlib
 import hmac
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from pipelines.learning.encoding import Encoding
 from pipelines.learning.scoring import FittedPrediction
+from pipelines.learning.serialisation import to_skops
 from pipelines.learning.specs import PredictionSpec
 
 FORMAT = 1
@@ -23,16 +25,12 @@ class ModelRefused(ValueError):
     """A file that is no model of ours, was changed since, or holds types that we do not trust."""
 
 
-def save_model(model: FittedPrediction, path: Path) -> str:
+def save_model(model: FittedPrediction, path: Path, serialise: Callable[[dict], bytes] = to_skops) -> str:
     """
     Write a model and its checksum beside it; files appear whole or not at all. A missing folder is made.
 
     Returns the SHA-256 of the file, as 64 hexadecimal digits.
     """
-    import zipfile
-
-    import skops.io
-
     state = {
         **{name: value for name, value in vars(model).items() if name not in ("spec", "encoding")},
         "format": FORMAT,
@@ -41,7 +39,7 @@ def save_model(model: FittedPrediction, path: Path) -> str:
     }
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = skops.io.dumps(state, compression=zipfile.ZIP_DEFLATED, compresslevel=3)
+    data = serialise(state)
     digest = hashlib.sha256(data).hexdigest()
     _write({path: data, checksum_path(path): f"{digest}  {path.name}\n".encode()})
     return digest
