@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from pipelines.learning.columns import kind_of
+
 KINDS = ("number", "boolean", "date", "category", "text")
 WISHES = (*KINDS, "number:point", "number:comma", "date:dmy", "date:mdy")
 """What an override may say; after the colon: the decimal mark, or the order of day and month."""
@@ -360,13 +362,7 @@ def _read_typed(values: pl.Series, kind: str) -> _Reading:
 
 
 def _natural_kind(dtype: pl.DataType) -> str:
-    if dtype == pl.Boolean:
-        return "boolean"
-    if dtype.is_numeric() or dtype == pl.Duration:
-        return "number"
-    if dtype in (pl.Date, pl.Datetime):
-        return "date"
-    return "category" if dtype in (pl.String, pl.Categorical, pl.Enum) else "other"
+    return kind_of(dtype) or "other"
 
 
 def _converted_or_refused(values: pl.Series, state: dict) -> tuple[pl.Series, list[str]]:
