@@ -259,7 +259,9 @@ def contributions(learner: dict, rows: Rows, columns: int, text_means: np.ndarra
     if not len(weights):
         return result, base
     dense = rows.linear.shape[1]
-    add_by_owner(result, rows.linear * weights[:dense], rows.owners)
+    for owner in np.unique(rows.owners):
+        mine = np.flatnonzero(rows.owners == owner)
+        result[:, owner] += rows.linear[:, mine] @ weights[mine]
     if rows.text is not None:
         for owner in np.unique(rows.text_owners):
             mine = rows.text_owners == owner
@@ -281,7 +283,8 @@ def add_by_owner(result: np.ndarray, values: np.ndarray, owners: np.ndarray) -> 
     order = np.argsort(owners, kind="stable")
     ordered = owners[order]
     starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-    result[:, ordered[starts]] += np.add.reduceat(values[:, order], starts, axis=1)
+    together = values if np.array_equal(order, np.arange(len(order))) else values[:, order]
+    result[:, ordered[starts]] += np.add.reduceat(together, starts, axis=1)
 
 
 def _log_odds(target: np.ndarray) -> float:

@@ -80,13 +80,14 @@ def choose_columns(
     columns: list[Column] = []
     dropped: list[tuple[str, str]] = []
     own = {spec.entity_key, spec.target, spec.as_of}
+    entities = len(np.unique(clusters))
     for name in frame.columns:
         if name in own:
             continue
         if name in spec.exclude:
             dropped.append((name, "excluded by the spec"))
             continue
-        kind, reason = _judge(frame[name], clusters, spec)
+        kind, reason = _judge(frame[name], clusters, entities, spec)
         if reason is not None:
             dropped.append((name, reason))
         else:
@@ -119,7 +120,7 @@ def as_numbers(values: pl.Series) -> pl.Series:
     return numbers.set(~numbers.is_finite(), None)
 
 
-def _judge(values: pl.Series, clusters: np.ndarray, spec: PredictionSpec) -> tuple[str, str | None]:
+def _judge(values: pl.Series, clusters: np.ndarray, entities: int, spec: PredictionSpec) -> tuple[str, str | None]:
     """Kind, and the reason to drop it without a look at the target."""
     name, kind = values.name, kind_of(values.dtype)
     if _bare(name) == _bare(spec.target):
@@ -133,7 +134,6 @@ def _judge(values: pl.Series, clusters: np.ndarray, spec: PredictionSpec) -> tup
         return "", f"constant: always {values[0]!r}"
     if name in spec.text:
         return ("text", None) if kind == "category" else (kind, f"named as text, but is {values.dtype}")
-    entities = len(np.unique(clusters))
     if kind == "category" and distinct > MOST_LEVELS and as_numbers(values).null_count() == values.null_count():
         kind = "number"
     if ID_NAME.search(name) and distinct >= ID_SHARE * entities and _is_whole(values):

@@ -93,7 +93,8 @@ def linear_matrix(encoding: Encoding, matrix: np.ndarray) -> tuple[np.ndarray, n
     missing is common.
     """
     owners = _term_owners(encoding)
-    result = np.zeros((len(matrix), len(owners)), dtype=np.float32)
+    # Term by term, so that each is written to memory of its own and not across all rows.
+    result = np.zeros((len(owners), len(matrix)), dtype=np.float32)
     place = 0
     for i, column in enumerate(encoding.columns):
         values = matrix[:, i]
@@ -111,9 +112,10 @@ def linear_matrix(encoding: Encoding, matrix: np.ndarray) -> tuple[np.ndarray, n
         if column["flag_rate"] is not None:
             terms.append(2 * (np.isnan(values) - np.float32(column["flag_rate"])))
         for term in terms:
-            result[:, place] = term
+            result[place] = term
+            result[place, np.isnan(result[place])] = 0
             place += 1
-    return np.nan_to_num(result, copy=False, nan=0.0), owners
+    return result.T, owners
 
 
 def _term_owners(encoding: Encoding) -> np.ndarray:
@@ -207,7 +209,7 @@ def _learn_linear(states: list[dict], matrix: np.ndarray) -> None:
         states[i].update(low=low, high=high, centre=centre, scale=scale, typical=centre)
         states[i]["knots"] = []
     for i in numeric:
-        bent = _bend(states[i], matrix[:, i])
+        bent = _bend(states[i], matrix[::step, i])
         known = bent[~np.isnan(bent)].astype(np.float64)
         states[i]["mean"] = float(known.mean()) if len(known) else 0.0
         states[i]["deviation"] = (float(known.std()) if len(known) else 0.0) or 1.0

@@ -239,12 +239,11 @@ def _tell(
     """Number of every row's text; new ones are added to `texts`."""
     seen: dict[tuple, int] = {}
     numbers = []
-    for look, words in zip(looks, mentions, strict=True):
-        key = (look, *words)
+    for key in zip(looks, map(tuple, mentions), strict=True):
         number = seen.get(key)
         if number is None:
             number = seen[key] = len(texts)
-            texts.append(write(look, raises, words))
+            texts.append(write(key[0], raises, key[1]))
         numbers.append(number)
     return numbers
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,8 +17,8 @@ from pipelines.learning.specs import PredictionSpec
 
 logger = logging.getLogger(__name__)
 
-SCORED_ROWS = 50_000
-"""Rows that are scored at a time, to stay within memory."""
+SCORED_ROWS, BLOCKS_AT_ONCE = 15_000, 2
+"""Rows that are scored at a time, to stay within memory, and how many such blocks at once."""
 FURTHEST_LOG_ODDS = 30.0
 """Beyond this a probability cannot be told from 0 or 1."""
 GRADES = (("A", 80), ("B", 60), ("C", 40), ("D", 20), ("E", 0))
@@ -144,11 +145,10 @@ def score_prediction(
         )
     for note in scoring_notes(model.encoding, frame) + _spec_notes(spec, frame):
         logger.warning("%s: %s", spec.name, note)
-    blocks = [
-        _answers(model, frame[first : first + SCORED_ROWS], descriptions or {})
-        for first in range(0, max(frame.height, 1), SCORED_ROWS)
-    ]
-    answers, told = (pl.concat(parts) for parts in zip(*blocks, strict=True))
+    firsts = range(0, max(frame.height, 1), SCORED_ROWS)
+    with ThreadPoolExecutor(max_workers=BLOCKS_AT_ONCE) as pool:
+        blocks = pool.map(lambda first: _answers(model, frame[first : first + SCORED_ROWS], descriptions or {}), firsts)
+        answers, told = (pl.concat(parts) for parts in zip(*blocks, strict=True))
     likeliest = answers["probability"] if "probability" in answers else answers.drop("predicted").max_horizontal()
     score = percentile_scores(likeliest.to_numpy())
     has_time = spec.as_of is not None and spec.as_of in frame.columns
