@@ -1,5 +1,6 @@
 """Reasons in words: "Logins in the last 7 days: 3, usually 12 (raises the risk)"."""
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -225,11 +226,15 @@ def _quoted(words: Sequence[str]) -> str:
 
 
 def _number(value: float) -> str:
-    if value == round(value) or abs(value) >= 1_000:
-        return f"{value:,.0f}"
-    if abs(value) >= 100:
-        return f"{value:,.1f}".removesuffix(".0")
-    return f"{value:.3g}" if abs(value) >= 1e-3 else f"{value:.1g}"
+    """Rounded as `reasons` rounds whole columns, or the same value would read 1.64 here and 1.65 there."""
+    size = abs(value)
+    if value == round(value) or size >= 1_000:
+        return f"{round(value):,}"
+    if size < 1e-3:
+        return f"{value:.1g}"
+    scale = 10.0 if size >= 100 else 10.0 ** (2 - math.floor(math.log10(size)))
+    rounded = round(value * scale) / scale
+    return f"{rounded:,.1f}".removesuffix(".0") if size >= 100 else f"{rounded:.3g}"
 
 
 def _days(shown: str) -> str:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from pipelines.learning import reasons as module
 from pipelines.learning.prediction import fit_prediction
-from pipelines.learning.reasons import TOP_REASONS, Telling, build_reasons
+from pipelines.learning.reasons import TOP_REASONS, Telling, _rounded, build_reasons
 from pipelines.learning.scoring import log_odds, score_prediction
 from pipelines.learning.specs import PredictionSpec
 from pipelines.learning.storage import load_model, save_model
-from pipelines.learning.wording import reason_text, stem
+from pipelines.learning.wording import _number, reason_text, stem
 
 KINDS = {
     "usage_logins_sum_7d": {"kind": "number", "typical": 12.0},
@@ -250,3 +250,8 @@ def test_templates_are_used_and_stored_with_the_model(fitted, known, tmp_path):
 def test_what_cannot_be_meant_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         PredictionSpec("churn", "account_id", "is_gone", **changes)
+
+
+@given(st.floats(-1e9, 1e9, allow_subnormal=False) | st.integers(-99_999, 99_999).map(lambda number: number / 1_000))
+def test_a_number_reads_the_same_before_and_after_its_column_is_rounded(value):
+    assert _number(value) == _number(float(_rounded(pl.Series([value]))[0]))
