@@ -101,7 +101,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
     groups: dict[str, list[str]] = Field(default_factory=dict)
     """Name → snapshot columns by prefix or pattern, first match wins; the published table has `points_<name>` of each,
     and `points_other`: log-odds that add up with the reasons' base to the score."""
-    step_days: int = Field(28, ge=1)
+    step_days: int = Field(14, ge=1)
     """Days between the snapshots that are learnt from."""
     history_days: int = Field(728, ge=1)
     """How far back to learn from: what is older is another business, or was loaded without those that left."""

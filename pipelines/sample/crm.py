@@ -248,7 +248,7 @@ def leads(world: World, population: Population) -> pl.DataFrame:
     stamp = stamps[row, event]
     is_converted = (converted[row] > 0) & (stamp >= converted[row])
     is_given_up = (given_up[row] > 0) & (stamp >= given_up[row])
-    opinion = intent.total[:, 2] + 1.1 * draws.normal("opinion", lead)
+    opinion = intent.total[:, 2] + 0.6 * draws.normal("opinion", lead)
     rating = pick(("Cold", "Warm", "Hot"), (opinion > -0.4).astype(np.int64) + (opinion > 1.0))
     has_size = draws.chance("lead has size", 0.6, lead)[row]
     person = population.people.filter(pl.col("lead") >= 0)
@@ -484,7 +484,7 @@ def tasks(world: World, population: Population) -> pl.DataFrame:
     item, at = np.nonzero(alive)
     age = ((world.week_start(week[at]) - created[item]) // (WEEK * DAY)).clip(0, LEAD_WEEKS - 1)
     live = (world.week_start(week[at]) - created[item]) < 300 * DAY
-    rate = 0.32 * np.exp(0.3 * population.intent.total[item, age] - 0.06 * age) * world.week_activity[week[at]] * live
+    rate = 0.28 * np.exp(0.9 * population.intent.total[item, age] - 0.06 * age) * world.week_activity[week[at]] * live
     item, at, number = expand(draws.poisson("lead tasks", rate, lead[item], week[at]), item, week[at])
     moment = world.in_week(at, "lead task", lead[item], at, number)
     good = (moment >= created[item]) & (moment < lead_end(world, population)[item])

@@ -164,7 +164,7 @@ def mail_events(world: World, population: Population) -> pl.DataFrame:
     good = moment > people["known_from"].to_numpy()[row]
     row, at, mood, key, moment = row[good], at[good], mood[good], key[good], moment[good]
     bounced = draws.chance("bounce", 0.02, key)
-    opened = ~bounced & draws.chance("open", 1 / (1 + np.exp(0.9 - 0.9 * mood)), key, at)
+    opened = ~bounced & draws.chance("open", 1 / (1 + np.exp(0.9 - 1.5 * mood)), key, at)
     clicked = opened & draws.chance("click", 1 / (1 + np.exp(1.5 - 0.8 * mood)), key, at)
     left = opened & draws.chance("unsubscribe", 0.006, key, at)
     reaction = moment + (9 * 3600 * draws.exponential("open at", key, at)).astype(np.int64) + 60
@@ -211,7 +211,7 @@ def forms(world: World, population: Population) -> pl.DataFrame:
     row, at, intent, _, age = _audience(world, population)
     is_lead = people["lead"].to_numpy()[row] >= 0
     row, at, intent, age = row[is_lead], at[is_lead], intent[is_lead], age[is_lead]
-    rate = 0.035 * np.exp(0.85 * intent - 0.05 * age) * world.week_activity[at]
+    rate = 0.025 * np.exp(1.2 * intent - 0.05 * age) * world.week_activity[at]
     again = draws.chance("form", np.minimum(rate, 0.6), people["person"].to_numpy()[row], at)
     row, at, intent = row[again], at[again], intent[again]
     later = world.in_week(at, "form", people["person"].to_numpy()[row], at)
@@ -244,7 +244,7 @@ def visits(world: World, population: Population) -> tuple[pl.DataFrame, pl.DataF
     row, at, intent, health, age = _audience(world, population)
     key = people["person"].to_numpy()[row]
     is_lead = people["lead"].to_numpy()[row] >= 0
-    rate = np.where(is_lead, 0.3 * np.exp(0.85 * intent - 0.045 * age), 0.07 * np.exp(0.15 * health))
+    rate = np.where(is_lead, 0.3 * np.exp(1.4 * intent - 0.045 * age), 0.07 * np.exp(0.15 * health))
     place, at_event, number = expand(
         draws.poisson("visits", np.minimum(rate * world.week_activity[at], 8), key, at), np.arange(len(row)), at
     )

@@ -159,7 +159,7 @@ def simulate(world: World) -> Population:
         + 0.8 * content.TITLE_EFFECTS[title]
         + 0.5 * INDUSTRY_EFFECTS[lead_traits["industry"].to_numpy()]
         + 0.15 * np.clip(np.log(lead_traits["employees"].to_numpy()) - 4.3, -2, 2)
-        + 0.5 * draws.normal("lead level", lead)
+        + 0.4 * draws.normal("lead level", lead)
     )
     intent = simulate_intent(world, lead, level, lead_at)
     is_converted = (intent.converted_at > 0) & (intent.converted_at < world.horizon)

@@ -46,8 +46,8 @@ def usage(world: World, population: Population, billing: Subscriptions) -> pl.Da
     """A row per workspace and day with activity. Two in a hundred arrive days late."""
     draws, uid = world.draws, billing.uid
     health = population.health.total
-    habit = 0.3 * draws.normal("habit", uid)
-    mood = weekly_wave(world, "usage", uid, world.weeks, 0.85, 0.3)
+    habit = 0.15 * draws.normal("habit", uid)
+    mood = weekly_wave(world, "usage", uid, world.weeks, 0.85, 0.2)
     adoption = 1 / (1 + np.exp(-(0.15 + 0.8 * health + habit[:, None] + mood)))
     week = np.array(world.event_weeks)
     item, at = np.nonzero(weeks_as_customer(world, billing))

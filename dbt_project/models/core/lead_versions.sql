@@ -41,7 +41,12 @@ attributed as (
         records.converted_opportunity_id,
         coalesce(records.is_deleted, false) as is_deleted,
         records.merged_into_key as merged_into_lead_id,
-        not (coalesce(records.is_converted, false) or coalesce(records.is_deleted, false) or records.merged_into_key is not null) as is_open,
+        not (
+            coalesce(records.is_converted, false)
+            or coalesce(records.is_closed, false)
+            or coalesce(records.is_deleted, false)
+            or records.merged_into_key is not null
+        ) as is_open,
         records.created_at
     from records
     {{- join_person('records') }}

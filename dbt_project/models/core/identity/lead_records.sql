@@ -21,6 +21,7 @@ with records as (
         'owner_id': 'string',
         'campaign_id': 'string',
         'is_converted': 'boolean',
+        'is_closed': 'boolean',
         'converted_date': 'date',
         'converted_account_key': 'string',
         'converted_contact_key': 'string',

@@ -30,7 +30,17 @@ with leads as (
 final as (
     select
         leads.*,
-        {{ website_domain('website') }} as domain
+        {{ website_domain('website') }} as domain,
+        -- The vendor's own picklist, and what else people call a lead that nobody works on any more.
+        coalesce(
+            lower(status) like '%closed%'
+            or lower(status) like '%qualified out%'
+            or lower(status) like '%unqualified%'
+            or lower(status) like '%disqualified%'
+            or lower(status) like '%not converted%'
+            or lower(status) in ('dead', 'junk', 'junk lead', 'lost', 'lost lead', 'recycled', 'rejected'),
+            false
+        ) as is_closed
     from leads
 )
 select * from final
