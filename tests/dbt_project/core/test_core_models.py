@@ -90,6 +90,11 @@ def test_a_leads_status_does_not_leak_into_its_past(company: Path):
     assert lead["known_at"] == datetime(2025, 1, 10)
 
 
+def test_a_lead_that_sales_gave_up_is_not_open_until_somebody_works_on_it_again(company: Path):
+    versions = rows(company, "lead_versions", "lead_id = 'L-given-up'", "valid_from")
+    assert [version["is_open"] for version in versions] == [True, False, True]
+
+
 def test_a_deal_in_time(company: Path):
     (deal,) = rows(company, "opportunities")
     assert (deal["is_won"], deal["amount"], deal["first_amount"], deal["closed_at"]) == (

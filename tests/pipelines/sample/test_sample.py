@@ -265,7 +265,7 @@ def test_the_true_probabilities_are_calibrated_and_not_too_good(
     rate = weeks[outcome].mean()
     assert base[0] <= rate <= base[1]
     assert abs(weeks[probability].mean() / rate - 1) < 0.2
-    assert 0.88 <= auc(weeks[outcome], weeks[probability]) <= 0.925
+    assert 0.83 <= auc(weeks[outcome], weeks[probability]) <= 0.925
     top = weeks.filter(pl.col(probability) > 0.4)
     assert abs(top[probability].mean() - top[outcome].mean()) < 0.12
 
