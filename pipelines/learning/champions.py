@@ -96,7 +96,7 @@ def _refit_champion(
 ) -> np.ndarray | None:
     """What the champion's recipe says about the test, learning from the same rows; None if it is the same recipe."""
     texts = dict.fromkeys(text["name"] for text in champion.encoding.texts)
-    columns = [Column(column["name"], column["kind"]) for column in champion.encoding.columns]
+    columns = [Column(each["name"], each["kind"], "effects" in each) for each in champion.encoding.columns]
     columns += [Column(name, "text") for name in texts]
     columns = [column for column in columns if column.name in training.frame.columns]
     parts = _parts(champion)

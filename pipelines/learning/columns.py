@@ -9,12 +9,14 @@ import polars as pl
 import polars.selectors as cs
 
 from pipelines.learning.leaks import Finding, find_leaks
+from pipelines.learning.levels import FEWEST_ENTITIES, entities_per_level
 from pipelines.learning.specs import PredictionSpec
 
 ID_NAME = re.compile(r"(?:^|[_\s])(?:id|key|number|no|nr|uuid|guid)$", re.IGNORECASE)
 ID_SHARE = 0.95
 MOST_LEVELS = 40
-FEWEST_ENTITIES = 5
+WIDE_SHARE = 0.5
+"""Share of the rows with a value that the levels of a wide category must hold: else it is a name with namesakes."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Column:
 
     name: str
     kind: str
+    is_wide: bool = False
+    """A category that is told by what its levels say of the answer (see `levels`), not by which level it is."""
 
 
 def kind_of(dtype: pl.DataType) -> str | None:
@@ -51,15 +55,18 @@ def tidy(frame: pl.DataFrame) -> pl.DataFrame:
 
 def frequent_levels(values: pl.Series, clusters: np.ndarray) -> list[str]:
     """The values that enough different entities share, the most frequent first. Rows of one entity count once."""
-    table = (
-        pl.DataFrame({"level": values, "entity": clusters})
-        .drop_nulls("level")
-        .group_by("level")
-        .agg(pl.col("entity").n_unique().alias("entities"))
-    )
-    fewest = max(FEWEST_ENTITIES, round(0.002 * len(np.unique(clusters))))
-    shared = table.filter(pl.col("entities") >= fewest).sort(["entities", "level"], descending=[True, False])
-    return shared["level"].head(MOST_LEVELS).to_list()
+    return _frequent(entities_per_level(values, clusters), len(np.unique(clusters)))
+
+
+def _frequent(counted: pl.DataFrame, entities: int) -> list[str]:
+    fewest = max(FEWEST_ENTITIES, round(0.002 * entities))
+    return counted.filter(pl.col("entities") >= fewest)["level"].head(MOST_LEVELS).to_list()
+
+
+def _is_wide(counted: pl.DataFrame) -> bool:
+    """Whether more levels than can be told apart are each shared by different entities, and hold half of the rows."""
+    shared = counted.filter(pl.col("entities") >= FEWEST_ENTITIES)
+    return shared.height > MOST_LEVELS and shared["rows"].sum() >= WIDE_SHARE * counted["rows"].sum()
 
 
 def choose_columns(
@@ -75,7 +82,8 @@ def choose_columns(
 
     `frame`: training rows, tidied; `target`: 0/1 or class numbers; `clusters`: entity of each row as an integer from 0;
     `days`: day number of each row's as_of, or None; `classes`: names by number. Looks at training rows only, so that
-    the test has no say in what the model sees.
+    the test has no say in what the model sees. A category is wide only where the answer is yes or no: of classes it
+    keeps its frequent levels, and is dropped if it has none.
     """
     columns: list[Column] = []
     dropped: list[tuple[str, str]] = []
@@ -87,11 +95,11 @@ def choose_columns(
         if name in spec.exclude:
             dropped.append((name, "excluded by the spec"))
             continue
-        kind, reason = _judge(frame[name], clusters, entities, spec)
+        column, reason = _judge(frame[name], clusters, entities, spec, can_be_wide=not classes)
         if reason is not None:
             dropped.append((name, reason))
         else:
-            columns.append(Column(name, kind))
+            columns.append(column)
     dropped += [
         (name, "text column of the spec that the table does not have") for name in spec.text if name not in frame
     ]
@@ -120,31 +128,38 @@ def as_numbers(values: pl.Series) -> pl.Series:
     return numbers.set(~numbers.is_finite(), None)
 
 
-def _judge(values: pl.Series, clusters: np.ndarray, entities: int, spec: PredictionSpec) -> tuple[str, str | None]:
-    """Kind, and the reason to drop it without a look at the target."""
+def _judge(
+    values: pl.Series, clusters: np.ndarray, entities: int, spec: PredictionSpec, can_be_wide: bool
+) -> tuple[Column, str | None]:
+    """The column, and the reason to drop it without a look at the target."""
     name, kind = values.name, kind_of(values.dtype)
+    unusable = Column(name, "")
     if _bare(name) == _bare(spec.target):
-        return "", f"has the target's name ({spec.target})"
+        return unusable, f"has the target's name ({spec.target})"
     if values.null_count() == len(values):
-        return "", "no value in the training period"
+        return unusable, "no value in the training period"
     if kind is None:
-        return "", f"values of type {values.dtype} cannot be encoded"
+        return unusable, f"values of type {values.dtype} cannot be encoded"
     distinct = values.drop_nulls().n_unique()
     if distinct == 1 and values.null_count() == 0:
-        return "", f"constant: always {values[0]!r}"
+        return unusable, f"constant: always {values[0]!r}"
     if name in spec.text:
-        return ("text", None) if kind == "category" else (kind, f"named as text, but is {values.dtype}")
+        is_text = kind == "category"
+        return Column(name, "text" if is_text else kind), None if is_text else f"named as text, but is {values.dtype}"
     if kind == "category" and distinct > MOST_LEVELS and as_numbers(values).null_count() == values.null_count():
         kind = "number"
+    id_like = f"id-like: {distinct:,} distinct values among {entities:,} entities"
     if ID_NAME.search(name) and distinct >= ID_SHARE * entities and _is_whole(values):
-        return "", f"id-like: {distinct:,} distinct values among {entities:,} entities"
+        return unusable, id_like
+    is_wide = False
     if kind == "category":
-        levels = frequent_levels(values, clusters)
-        if not levels:
-            return "", f"id-like: {distinct:,} distinct values among {entities:,} entities, none shared by enough"
+        counted = entities_per_level(values, clusters)
+        is_wide = can_be_wide and _is_wide(counted)
+        if not is_wide and not _frequent(counted, entities):
+            return unusable, f"{id_like}, none shared by enough"
     if kind == "number" and values.dtype == pl.String and distinct >= ID_SHARE * entities and ID_NAME.search(name):
-        return "", f"id-like: {distinct:,} distinct values among {entities:,} entities"
-    return kind, None
+        return unusable, id_like
+    return Column(name, kind, is_wide), None
 
 
 def _is_whole(values: pl.Series) -> bool:

@@ -3,14 +3,16 @@
 `Encoding` is plain data (dictionaries, lists, numbers), so that it can be stored without pickle.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from pipelines.learning.columns import Column, as_numbers, frequent_levels, kind_of
+from pipelines.learning.columns import MOST_LEVELS, Column, as_numbers, frequent_levels, kind_of
+from pipelines.learning.levels import effects_of, learn_effects
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -30,7 +32,8 @@ class Encoding:
 
     `columns`: one dictionary each with name, kind and, by kind: levels (category, the most frequent first),
     reference_day (date without as_of), typical (value that reasons compare with), and the linear transform (low, high,
-    centre, scale, mean, deviation, knots, means, flag_rate).
+    centre, scale, mean, deviation, knots, means, flag_rate). A wide category has `effects` (log-odds) of the levels in
+    `effect_levels` (one JSON text: thousands of strings would take skops seconds), and is transformed as a number.
     `texts`: one dictionary per text column and view with vocabulary, weights and means.
     """
 
@@ -46,21 +49,40 @@ class Encoding:
 
 
 def fit_encoding(
-    frame: pl.DataFrame, columns: Sequence[Column], clusters: np.ndarray, as_of: str | None, with_text: bool = True
+    frame: pl.DataFrame,
+    columns: Sequence[Column],
+    clusters: np.ndarray,
+    as_of: str | None,
+    with_text: bool = True,
+    target: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
 ) -> tuple[Encoding, np.ndarray]:
-    """Learn from tidied training rows; also returns their tree matrix (rows × columns, float32, nan where missing)."""
+    """Learn from tidied training rows; also returns their tree matrix (rows × columns, float32, nan where missing).
+
+    `target` (0/1) and `weights` (how many rows each stands for) are for wide categories, whose effects in the matrix
+    are out of fold: `encode` gives the same rows others. Without a target they are encoded as any category.
+    """
     states: list[dict] = []
+    learnt: dict[int, np.ndarray] = {}
     for column in columns:
         if column.kind == "text":
             continue
         state: dict = {"name": column.name, "kind": column.kind}
-        if column.kind == "category":
+        if column.is_wide and target is not None:
+            found = learn_effects(frame[column.name], clusters, target, weights)
+            state["levels"] = found.levels[:MOST_LEVELS]
+            told = found.levels if found.effects.any() else []
+            state.update(effect_levels=json.dumps(told, ensure_ascii=False), effects=found.effects[: len(told)])
+            learnt[len(states)] = found.out_of_fold
+        elif column.kind == "category":
             state["levels"] = frequent_levels(frame[column.name], clusters)
         if column.kind == "date" and as_of is None:
             state["reference_day"] = float(as_numbers(frame[column.name]).max() or 0.0)
         states.append(state)
     draft = Encoding(states, [], as_of)
     matrix = encode(draft, frame)
+    for number, values in learnt.items():
+        matrix[:, number] = values
     _learn_linear(states, matrix)
     texts = [
         _learn_text(frame[column.name], column.name, view)
@@ -99,7 +121,7 @@ def linear_matrix(encoding: Encoding, matrix: np.ndarray) -> tuple[np.ndarray, n
     for i, column in enumerate(encoding.columns):
         values = matrix[:, i]
         terms: list[np.ndarray] = []
-        if column["kind"] in ("number", "date"):
+        if _is_numeric(column):
             bent = _bend(column, values)
             if column["knots"]:
                 terms += list(2 * (_spline(bent, column["knots"]) - np.asarray(column["means"], dtype=np.float32)).T)
@@ -122,9 +144,10 @@ def _term_owners(encoding: Encoding) -> np.ndarray:
     """Position of the column that each linear term belongs to."""
     owners: list[int] = []
     for i, column in enumerate(encoding.columns):
-        terms = {"boolean": 1, "category": len(column.get("rates", ()))}.get(
-            column["kind"], len(column.get("means", ())) or 1
-        )
+        if _is_numeric(column):
+            terms = len(column["means"]) or 1
+        else:
+            terms = len(column["rates"]) if column["kind"] == "category" else 1
         owners += [i] * (terms + (column["flag_rate"] is not None))
     return np.array(owners, dtype=np.int64)
 
@@ -169,6 +192,8 @@ def _encode_column(column: dict, values: pl.Series, known: np.ndarray | None) ->
     if column["kind"] == "category":
         if kind_of(values.dtype) is None:
             return np.full(len(values), np.nan, dtype=np.float32)
+        if "effects" in column:
+            return effects_of(values, json.loads(column["effect_levels"]), column["effects"])
         levels = column["levels"]
         codes = values.cast(pl.String).replace_strict(
             levels, range(len(levels)), default=len(levels), return_dtype=pl.Float32
@@ -181,6 +206,11 @@ def _encode_column(column: dict, values: pl.Series, known: np.ndarray | None) ->
     if column["kind"] == "date":
         return (column["reference_day"] if known is None else known) - numbers
     return numbers
+
+
+def _is_numeric(column: Mapping) -> bool:
+    """Whether a column's place in the matrix holds a quantity, not a code."""
+    return column["kind"] in ("number", "date") or "effects" in column
 
 
 def _as_of_days(encoding: Encoding, frame: pl.DataFrame) -> np.ndarray | None:
@@ -196,7 +226,7 @@ def _learn_linear(states: list[dict], matrix: np.ndarray) -> None:
     """Write each column's linear transform and typical value into its state."""
     rows = len(matrix)
     step = max(1, -(-rows // QUANTILE_ROWS))
-    numeric = [i for i, state in enumerate(states) if state["kind"] in ("number", "date")]
+    numeric = [i for i, state in enumerate(states) if _is_numeric(state)]
     with_knots = len(states) <= MOST_SPLINE_COLUMNS
     ordered = np.sort(matrix[::step][:, numeric], axis=0) if numeric else np.zeros((0, 0))
     for place, i in enumerate(numeric):
@@ -222,7 +252,7 @@ def _learn_linear(states: list[dict], matrix: np.ndarray) -> None:
         if state["kind"] == "boolean":
             state["mean"] = float(known.mean()) if len(known) else 0.0
             state["typical"] = float(state["mean"] >= 0.5)
-        elif state["kind"] == "category":
+        elif state["kind"] == "category" and "effects" not in state:
             counts = np.bincount(known.astype(np.int64), minlength=len(state["levels"]) + 1)
             state["rates"] = [float(count) / max(rows, 1) for count in counts]
             state["typical"] = float(np.argmax(counts))

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from pipelines.learning.levels import hashed, learn_effects
+
 if TYPE_CHECKING:
     from pipelines.learning.columns import Column
 
@@ -162,13 +164,17 @@ def find_leaks(
     hashes = frame.select(names).hash_rows(seed).to_numpy()
     repeated = _repeated_rows(frame, names, hashes, target, clusters)
     is_flat = pl.Series(clusters).n_unique() == len(clusters)
-    draw = hashes if is_flat else _mix(clusters, seed)
+    draw = hashes if is_flat else hashed(clusters, seed)
+    told = {name: learn_effects(frame[name], clusters, target).out_of_fold for name in names if by_name[name].is_wide}
     if len(target) > MOST_ROWS:
         rows = _drawn(draw, MOST_ROWS)
         frame, target, clusters = frame.select(names).filter(rows), target[rows], clusters[rows]
         draw, hashes = draw[rows], hashes[rows]
+        told = {name: effects[rows] for name, effects in told.items()}
         days = None if days is None else days[rows]
-    bins = [_bin(frame[name], by_name[name].kind, days) for name in names]
+    bins = [
+        _bin_levels(name, told[name]) if name in told else _bin(frame[name], by_name[name].kind, days) for name in names
+    ]
 
     def ask(answer: float, words: tuple[str, str]) -> _Question:
         is_yes = (target == answer).astype(np.float64)
@@ -359,6 +365,13 @@ def _bin(values: pl.Series, kind: str, days: np.ndarray | None) -> _Bins:
     usual = int(1 + np.searchsorted(edges, distinct[often])) if len(distinct) > 1 and is_usual else None
     later = int(1 + np.searchsorted(edges, after)) if after is not None and math.isfinite(after) else 0
     return _Bins(values.name, kind, codes, labels, usual, later)
+
+
+def _bin_levels(name: str, effects: np.ndarray) -> _Bins:
+    """A wide category as ranges of what its levels say of other entities (log-odds); no level has rows enough alone."""
+    bins = _bin(pl.Series(name, effects, nan_to_null=True), "number", None)
+    labels = ["empty", *(f"levels of log-odds {label}" for label in bins.labels[1:])]
+    return _Bins(name, "number", bins.codes, labels)
 
 
 def _range_labels(edges: np.ndarray, distinct: np.ndarray, kind: str, days: np.ndarray | None) -> list[str]:
@@ -727,11 +740,3 @@ def _percent(share: float) -> str:
 def _drawn(draw: np.ndarray, most: int) -> np.ndarray:
     """About `most` of the rows, by their hash."""
     return draw / 2.0**64 < most / len(draw)
-
-
-def _mix(codes: np.ndarray, seed: int) -> np.ndarray:
-    """A 64-bit hash of integers. Steele, Lea and Flood (2014), SplitMix64."""
-    x = codes.astype(np.uint64) + np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))

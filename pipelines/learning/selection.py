@@ -112,7 +112,7 @@ def fit_parts(
     # By the table's rows, not these: fits that run at once must agree on it (see boosting_data).
     num_threads = num_threads if len(training.target) >= THREADED_ROWS else 1
     chosen, weights = enough_rows(training.target, rows, seed)
-    encoding, encoded = encoded_part(training, chosen, recipe.columns, spec)
+    encoding, encoded = encoded_part(training, chosen, recipe.columns, spec, weights)
     target = training.target[chosen]
     shared: list = []
 
@@ -148,12 +148,13 @@ def mixed_margins(learners: Sequence[tuple[float, dict]], rows: Rows, num_thread
 
 
 def encoded_part(
-    training: Training, rows: np.ndarray, columns: Sequence[Column], spec: PredictionSpec
+    training: Training, rows: np.ndarray, columns: Sequence[Column], spec: PredictionSpec, weights: np.ndarray
 ) -> tuple[Encoding, Rows]:
-    """An encoding learnt from these rows, and the rows in it."""
+    """An encoding learnt from these rows, and the rows in it. `weights`: how many rows each stands for."""
     part = training.frame if len(rows) == training.frame.height else training.frame[rows]
     as_of = spec.as_of if training.days is not None else None
-    encoding, matrix = fit_encoding(part, columns, training.clusters[rows], as_of)
+    target = None if training.classes else training.target[rows]
+    encoding, matrix = fit_encoding(part, columns, training.clusters[rows], as_of, target=target, weights=weights)
     return encoding, encoded_rows(encoding, matrix, part)
 
 
@@ -180,7 +181,7 @@ class _Part:
     ) -> "_Part":
         fit, held_out = part
         chosen, weights = enough_rows(training.target, fit, seed)
-        encoding, rows = encoded_part(training, chosen, columns, spec)
+        encoding, rows = encoded_part(training, chosen, columns, spec, weights)
         frame = training.frame[held_out]
         unseen = encoded_rows(encoding, encode(encoding, frame), frame)
         return cls(
