@@ -135,7 +135,7 @@ def _lbfgs(rows: Rows, target: np.ndarray, weights: np.ndarray) -> LogisticFit:
     terms = rows.linear if rows.text is None else sparse.hstack([sparse.csr_matrix(rows.linear), rows.text], "csr")
 
     def fit(strength: float, start: np.ndarray) -> np.ndarray:
-        model = LogisticRegression(C=strength, max_iter=150, tol=SMALLEST_GRADIENT / 10, warm_start=True)
+        model = LogisticRegression(C=strength, max_iter=150, tol=SMALLEST_GRADIENT, warm_start=True)
         model.coef_, model.intercept_, model.classes_ = start[None, :-1], start[-1:], np.array([0, 1])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)

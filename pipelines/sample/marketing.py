@@ -246,7 +246,7 @@ def visits(world: World, population: Population) -> tuple[pl.DataFrame, pl.DataF
     is_lead = people["lead"].to_numpy()[row] >= 0
     rate = np.where(is_lead, 0.3 * np.exp(1.4 * intent - 0.045 * age), 0.07 * np.exp(0.15 * health))
     place, at_event, number = expand(
-        draws.poisson("visits", np.minimum(rate * world.week_activity[at], 8), key, at), np.arange(len(row)), at
+        draws.poisson("visits", np.minimum(rate * world.week_activity[at], 3), key, at), np.arange(len(row)), at
     )
     start = world.in_week(at_event, "visit", key[place], at_event, number)
     good = start > people["known_from"].to_numpy()[row[place]] - 2 * DAY
