@@ -121,7 +121,7 @@ def predict_table(
         say("scoring")
         scores, score_notes = _scores(result, question, table, to_score, request)
         notes += score_notes
-        scores.write_parquet(scores_path)
+        scores.write_parquet(scores_path, compression_level=1)
         scored = scores.height
         files.append(scores_path)
     seconds = round(time.perf_counter() - started, 3)

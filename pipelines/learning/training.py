@@ -11,7 +11,7 @@ from pipelines.learning.columns import as_numbers, tidy
 from pipelines.learning.specs import PredictionSpec
 from pipelines.learning.splitting import thin
 
-MOST_ROWS = 250_000
+MOST_ROWS = 200_000
 """Beyond this whole entities are drawn at random to learn from."""
 PLENTY = 15_000
 """Rows beyond which, where one answer is rare, a part of the other's rows is fitted on and stands for all of them."""
