@@ -248,7 +248,7 @@ def leads(world: World, population: Population) -> pl.DataFrame:
     stamp = stamps[row, event]
     is_converted = (converted[row] > 0) & (stamp >= converted[row])
     is_given_up = (given_up[row] > 0) & (stamp >= given_up[row])
-    opinion = intent.total[:, 2] + 0.6 * draws.normal("opinion", lead)
+    opinion = intent.total[:, 2] + 0.4 * draws.normal("opinion", lead)
     rating = pick(("Cold", "Warm", "Hot"), (opinion > -0.4).astype(np.int64) + (opinion > 1.0))
     has_size = draws.chance("lead has size", 0.6, lead)[row]
     person = population.people.filter(pl.col("lead") >= 0)
