@@ -65,9 +65,10 @@ def run(
     from pipelines.components.validation import YamlMistakes
     from pipelines.extraction.configuration import ConfigurationError
     from pipelines.running import prepare_run, print_summary, run_job
+    from pipelines.transformation import ProjectMistake
 
     prepare_instance()
-    with told_in_words(ConfigurationError), told_in_words(YamlMistakes, code=2):
+    with told_in_words(ConfigurationError, ProjectMistake), told_in_words(YamlMistakes, code=2):
         prepare_run()
         ok = run_job(job)
     print_summary()

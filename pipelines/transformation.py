@@ -30,6 +30,10 @@ ROWS_MESSAGE = re.compile(r"rows of (\S+): (\d+)$")
 """What the macro `log_rows` says after a table is built."""
 
 
+class ProjectMistake(RuntimeError):
+    """The dbt project does not parse; the message has dbt's own words."""
+
+
 def project_variables(project_dir: Path | None = None) -> dict:
     """
     What dbt cannot see of its own tree while it parses: which models feed which.
@@ -151,7 +155,7 @@ class DbtWorker:
         while not self._is_parsed:
             line = self._process.stdout.readline()
             if not line:
-                raise RuntimeError(f"dbt could not parse the project:\n{''.join(said)}")
+                raise ProjectMistake(f"dbt could not parse the project:\n{''.join(said)}")
             said.append(line)
             self._is_parsed = line.strip() == PARSED
         keep_manifest(self.target, self.fingerprint)
@@ -286,7 +290,7 @@ def ensure_manifest(project_dir: Path | None = None) -> Path:
     """
     The path of a manifest that matches the project's files; dbt parses (about 5 s) only when they changed.
 
-    Raises `RuntimeError` with dbt's own words when the project does not parse.
+    Raises `ProjectMistake` when the project does not parse.
     """
     project, target = project_dir or dbt_project_dir(), target_dir()
     if not is_current(target, fingerprint(project)):

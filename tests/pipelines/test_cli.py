@@ -15,6 +15,7 @@ from pipelines.cli import Job, app, prepare_instance
 from pipelines.publishing import Release, build_release
 from pipelines.schedules import SCHEDULES
 from pipelines.settings import project_root
+from pipelines.transformation import ProjectMistake
 
 NOW = datetime(2026, 6, 29, 5, tzinfo=UTC)
 
@@ -287,6 +288,18 @@ def test_run_with_a_mistake_in_the_configuration_names_the_line(company: Company
     assert result.exit_code == 1
     assert result.stderr.startswith(f"{company.sources}, line 3: there is no time zone 'Berlin'")
     assert not (company.data / "landing").exists()
+
+
+def test_run_with_a_dbt_project_that_does_not_parse_fails_in_dbts_words(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+):
+    def broken() -> None:
+        raise ProjectMistake("dbt could not parse the project:\nSyntax error near line 72")
+
+    monkeypatch.setattr("pipelines.running.prepare_run", broken)
+    result = company.call("run")
+    assert result.exit_code == 1
+    assert result.stderr == "dbt could not parse the project:\nSyntax error near line 72\n"
 
 
 def test_run_of_an_unknown_job_lists_the_jobs_and_writes_nothing(company: Company):
