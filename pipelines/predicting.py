@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,8 @@ MOST_NUMBERS = 20
 """A column of numbers with more distinct values is an amount to estimate, not a class."""
 MOST_SEGMENTS = 3
 SEGMENT_LEVELS = range(2, 9)
+FEWEST_WAITING, MOST_FILLED = 20, 0.95
+"""Rows without an answer that can tell which columns come with it, and the share that counts as nearly all."""
 
 
 class CannotPredict(ValueError):
@@ -77,6 +79,8 @@ class _Question:
     spec: "PredictionSpec"
     positive: str | None
     notes: list[str]
+    late: "list[Finding]"
+    """Columns that are filled in once the answer is known; the spec leaves them out, unless leaky ones are kept."""
 
 
 def predict_table(
@@ -93,6 +97,8 @@ def predict_table(
     from pipelines.extraction.tables import TableError, read_table
 
     started = time.perf_counter()
+    if request.out.exists() and not request.out.is_dir():
+        raise CannotPredict(f"{request.out} (--out) is a file; name a folder.")
     import_lightgbm_alone()
     from pipelines.learning.card_of_fit import card_of_fit
     from pipelines.learning.prediction import TooLittleData, fit_prediction
@@ -110,6 +116,7 @@ def predict_table(
         result = fit_prediction(question.frame, question.spec, seed=request.seed, progress=say)
     except (TooLittleData, ValueError) as problem:
         raise CannotPredict(f"{request.train}: {problem}") from problem
+    result = _with_late_columns(result, question)
 
     request.out.mkdir(parents=True, exist_ok=True)
     files = [request.out / name for name in ("model.skops", "evaluation.json", "model_card.html")]
@@ -165,12 +172,23 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
         raise CannotPredict(
             f"{request.train}: the key {request.key!r} is empty in {frame[request.key].null_count():,} rows."
         )
+    elif request.as_of is None and (repeated := frame.height - frame[request.key].n_unique()):
+        notes.append(
+            f"{request.train}: {repeated:,} rows repeat a {request.key} that was there before. Rows of one "
+            f"{request.key} are taken as the same entity at different times; every row is scored."
+        )
+    if request.value and plan.kinds.get(request.value) != "number":
+        raise CannotPredict(
+            f"{request.train}: {request.value!r} (--value) must be an amount, but it is read as "
+            f"{plan.kinds.get(request.value, 'no number')}."
+        )
+    late = _late_columns(frame, request)
     spec = PredictionSpec(
         name=_plain(request.target),
         entity_key=request.key or CONTENT,
         target=request.target,
         as_of=request.as_of,
-        exclude=tuple(request.exclude),
+        exclude=(*request.exclude, *(() if request.keep_leaky else (each.column for each in late))),
         text=tuple(dict.fromkeys([*plan.text, *request.text])),
         value=request.value,
         segments=tuple(request.segments or _segments(frame, plan, request)),
@@ -181,7 +199,45 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
         step_days=1,
         max_calibration_error=1.0,
     )
-    return _Question(frame, plan, spec, positive, notes)
+    return _Question(frame, plan, spec, positive, notes, late)
+
+
+def _late_columns(frame: "pl.DataFrame", request: Request) -> "list[Finding]":
+    """Columns that nearly every answered row has and hardly any of those that wait for their answer.
+
+    They are filled in with the answer: whoever is to be scored does not have them.
+    """
+    from pipelines.learning.leaks import Finding
+
+    waiting = frame[request.target].is_null()
+    if not FEWEST_WAITING <= waiting.sum() < frame.height:
+        return []
+    own = {request.target, request.key, request.as_of, CONTENT, *request.exclude}
+    found = []
+    for name in frame.columns:
+        if name in own:
+            continue
+        empty = frame[name].is_null()
+        with_answer, without = 1 - float(empty.filter(~waiting).mean()), 1 - float(empty.filter(waiting).mean())
+        if with_answer >= MOST_FILLED and without <= 1 - MOST_FILLED:
+            reason = (
+                f"filled in once the answer is known: in {with_answer:.0%} of the rows that have one, in {without:.0%} "
+                f"of the {int(waiting.sum()):,} that wait for it"
+            )
+            found.append(Finding(name, "leaky", reason, {}))
+    return found
+
+
+def _with_late_columns(result: "FitResult", question: _Question) -> "FitResult":
+    """What `_late_columns` found beside the leaks that the fit found by itself."""
+    late = {each.column: each for each in question.late}
+    if not late:
+        return result
+    dropped = [
+        (column, f"leak: {late[column].reason}" if column in late else reason) for column, reason in result.dropped
+    ]
+    others = [each for each in result.findings if each.column not in late]
+    return replace(result, dropped=dropped, findings=[*others, *question.late])
 
 
 def _check_columns(table: "pl.DataFrame", request: Request) -> None:

@@ -44,7 +44,10 @@ def card_of_fit(result: "FitResult", extra: Mapping[str, object]) -> str:
         "n_train": figures["n_fit"],
         "n_holdout": figures["n_test"],
         "n_columns": len(model.encoding.names),
-        "candidates": [{"name": row["name"], "log_loss": row["log_loss_validation"]} for row in result.candidates],
+        "candidates": [
+            {"name": row["name"], "log_loss": row["log_loss_validation"], "chosen": row["chosen"]}
+            for row in result.candidates
+        ],
         "suspect": figures["suspects"],
         "notes": result.notes,
         "limits": limits(model, figures, result.kept, result.calibrated_on),

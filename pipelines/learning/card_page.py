@@ -18,7 +18,6 @@ from pipelines.learning.card_facts import (
     fixed,
     gain_at,
     in_points,
-    maybe_percent,
     model_name,
     off_tenths,
     rows_called,
@@ -86,8 +85,8 @@ def card_page(facts: dict) -> str:
       classes [class, rows, precision, recall, f1]; confusion {labels, counts: one list per true class}
     - why: drivers [column, words, strength (mean absolute log-odds), share,
       effects [label, rows, contribution (log-odds), observed_rate]]
-    - for whom: segments [segment, value, rows, positives, base_rate, auc, log_loss, calibration_error, warning]
-    - choice: candidates [name, log_loss, seconds, weight]
+    - for whom: segments [segment, value, rows, positives, predicted_rate, observed_rate, auc, log_loss, warning]
+    - choice: candidates [name, log_loss, chosen]
     - columns: leaky, excluded, id_like, constant [column, reason]; suspect with auc_without, log_loss_without
     - since: score_outcomes [release_id, as_of_date, grade, rows, predicted_rate, actual_rate, money_expected,
       money_come, currency], rows of releases that matured
@@ -166,7 +165,7 @@ def _not_to_be_used(facts: dict) -> Markup | None:
     if facts.get("verdict") == "no_signal":
         return join(
             tag("strong", "Do not act on these scores."),
-            " By more than chance, the model is no better than telling everyone the average. ",
+            " The model is not better than telling everyone the average, or not by more than chance explains. ",
             reason,
         )
     return join(tag("strong", "This model is not in use. "), reason) if facts.get("kept") is False else None
@@ -348,14 +347,11 @@ def _candidates(facts: dict) -> Markup | None:
     if not losses:
         return None
     losses.sort(key=lambda pair: math.inf if pair[0] is None else pair[0])
-    rows = [
-        (row.get("name"), fixed(loss, 4), maybe_percent(row.get("weight"), 0), fixed(row.get("seconds"), 1))
-        for loss, row in losses
-    ]
+    rows = [(row.get("name"), fixed(loss, 4), "the model" if row.get("chosen") else "") for loss, row in losses]
     return join(
         tag("h3", "Candidates"),
         tag("p", "Compared by log loss on rows that none of them had seen.", class_="soft small"),
-        scroll(table(("Candidate", "Log loss", "Weight in the model", "Seconds"), rows)),
+        scroll(table(("Candidate", "Log loss", "Chosen"), rows)),
     )
 
 

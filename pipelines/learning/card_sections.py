@@ -389,20 +389,23 @@ def _effect(row: dict, base: float | None) -> Markup:
     moves = [_moved(each["contribution"], base) for each in effects]
     most = max(abs(move) for move in moves)
     write = signed if base is None else signed_points
+    # Of classes there is no one rate that a value could have.
+    has_rate = any(finite(each.get("observed_rate")) is not None for each in effects)
     lines = [
         (
             each["label"],
             svg.two_ways(move, most),
             write(move),
-            maybe_percent(each.get("observed_rate")),
+            *([maybe_percent(each.get("observed_rate"))] if has_rate else []),
             count_words(each.get("rows")),
         )
         for each, move in zip(effects, moves, strict=True)
     ]
+    header = ("", "Log-odds" if base is None else "Points", *(["Happened"] if has_rate else []), "Rows")
     left = len(effects_of(row)) - len(effects)
     return tag(
         "div",
-        strips((tag("b", _driver_name(row)), "", "Log-odds" if base is None else "Points", "Happened", "Rows"), lines),
+        strips((tag("b", _driver_name(row)), *header), lines),
         tag("p", f"and {left} more below", class_="soft small") if left else None,
     )
 
@@ -441,7 +444,7 @@ def segments_section(facts: dict) -> Markup | None:
 
     def line(row: dict) -> tuple:
         auc, strip = finite(row.get("auc")), None
-        rows, yes, off = (finite(row.get(key)) for key in ("rows", "positives", "calibration_error"))
+        rows, yes = (finite(row.get(key)) for key in ("rows", "positives"))
         if auc is not None:
             error = auc_error(auc, round(yes), round(rows - yes)) if rows and yes else math.nan
             reach = 1.96 * error if math.isfinite(error) else 0.0
@@ -456,12 +459,12 @@ def segments_section(facts: dict) -> Markup | None:
             ),
             strip,
             fixed(auc, 2),
-            maybe_percent(row.get("base_rate")),
-            "" if off is None else f"{100 * off:.1f} pts",
+            maybe_percent(row.get("predicted_rate")),
+            maybe_percent(row.get("observed_rate")),
             count_words(rows),
         )
 
-    header = ("", "how well it ranks", "AUC", "Happened", "Off by", "Rows")
+    header = ("", "how well it ranks", "AUC", "Said", "Happened", "Rows")
     tables = []
     for name in dict.fromkeys(row.get("segment") for row in segments):
         mine = [row for row in segments if row.get("segment") == name]
@@ -485,15 +488,15 @@ def segments_section(facts: dict) -> Markup | None:
         [tag("p", tag("b", _segment_name(row)), ": ", _warning(row), class_="note") for row in warned],
         tables,
         behind(
-            ("Column", "Value", "Rows", "Yes", "Base rate", "AUC", "Log loss", "Calibration error"),
+            ("Column", "Value", "Rows", "Yes", "Said", "Happened", "AUC", "Log loss"),
             [
                 (
                     row.get("segment"),
                     row["value"],
                     count_words(row.get("rows")),
                     count_words(row.get("positives")),
-                    maybe_percent(row.get("base_rate")),
-                    *(fixed(row.get(key), 3) for key in ("auc", "log_loss", "calibration_error")),
+                    *(maybe_percent(row.get(key)) for key in ("predicted_rate", "observed_rate")),
+                    *(fixed(row.get(key), 3) for key in ("auc", "log_loss")),
                 )
                 for row in segments
             ],

@@ -37,6 +37,12 @@ TOO_GOOD = 0.97
 """An AUC that is more often a leak than a success."""
 
 
+RANKS_ONLY = (
+    "**Trust the order, not the percentages**: the ranking is better than chance, but the probabilities are not better "
+    "than telling everyone the average, or not by more than noise."
+)
+
+
 @dataclass(frozen=True)
 class FitResult:
     """A fitted model and the verdict on it."""
@@ -200,6 +206,8 @@ def _fit(
         for name, loss in sorted(tried.losses.items(), key=lambda item: (item[1], item[0]))
     ]
     notes = [*training.notes, *split.notes, *_fitted_on(training, seed), *_too_good(figures)]
+    if verdict == "ok" and not figures["gain_over_base_rate"] > SURE * figures["gain_error"]:
+        notes.append(RANKS_ONLY)
     card = write_card(model, figures, candidates, dropped, findings, notes, kept, reason, split.inner_kind)
     return FitResult(
         model=replace(model, card=card),
@@ -257,8 +265,8 @@ def _gates(figures: dict, spec: PredictionSpec) -> tuple[str, bool, str]:
             "no_signal",
             False,
             (
-                f"Refused: no better than the base rate by more than noise (log loss {gain:+.4f} better, "
-                f"noise {error:.4f}; AUC {figures['auc']:.3f})."
+                f"Refused: no better than the base rate by more than noise (log loss {gain:+.4f} better, where chance "
+                f"alone makes {SURE * error:.4f}; AUC {figures['auc']:.3f})."
             ),
         )
     limit = spec.max_calibration_error + figures["calibration_noise"]

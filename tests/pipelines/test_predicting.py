@@ -156,6 +156,43 @@ def test_a_planted_leak_is_left_out_and_can_be_kept(tmp_path: Path):
     assert evaluation(tmp_path / "out")["drivers"][0]["column"] == "closing_call"
 
 
+def test_what_is_filled_in_with_the_answer_is_a_leak_although_every_answered_row_has_it(tmp_path: Path):
+    """As a CRM's close date: rows that wait for their answer, the ones to be scored, never have it."""
+    frame = customers().with_columns(closed_on=pl.lit("2026-01-31"))
+    waits = pl.int_range(pl.len()) % 6 == 0
+    frame = frame.with_columns(
+        pl.when(waits).then(None).otherwise(pl.col(name)).alias(name) for name in ("left", "closed_on", "noise")
+    ).with_columns(closed_on=pl.when(pl.col("left") == "Yes").then(pl.lit("2026-02-28")).otherwise("closed_on"))
+    frame = frame.with_columns(closed_on=pl.when(waits).then(None).otherwise("closed_on"))
+    options = ("--target", "left", "--positive", "Yes", "--key", "id")
+    code, _ = run(written(frame, tmp_path / "t.csv"), *options, "--out", tmp_path / "out")
+    told = {each["column"]: each["reason"] for each in evaluation(tmp_path / "out")["leaky"]}
+    assert code == 0 and set(told) == {"closed_on", "noise"}
+    assert told["noise"].startswith("filled in once the answer is known: in 100% of the rows that have one, in 0% of")
+    assert evaluation(tmp_path / "out")["excluded"] == []
+    assert "filled in once the answer is known" in (tmp_path / "out" / "model_card.html").read_text()
+    assert pl.read_parquet(tmp_path / "out" / "scores.parquet").height == 100
+    run(written(frame, tmp_path / "t.csv"), *options, "--keep-leaky", "--out", tmp_path / "kept")
+    assert {each["column"] for each in evaluation(tmp_path / "kept")["leaky"]} == {"closed_on", "noise"}
+    assert "closed_on" in [each["column"] for each in evaluation(tmp_path / "kept")["drivers"]]
+
+
+def test_a_key_that_is_there_twice_is_said(tmp_path: Path):
+    frame = pl.concat([customers(), customers().head(5)])
+    run(written(frame, tmp_path / "t.csv"), *("--target", "left", "--key", "id", "--out", tmp_path / "out"))
+    assert any("5 rows repeat a id that was there before" in note for note in evaluation(tmp_path / "out")["notes"])
+
+
+def test_the_card_shows_what_happened_in_every_group(told: Path):
+    page = (told / "model_card.html").read_text()
+    groups = evaluation(told)["segments"]
+    assert groups
+    for group in groups:
+        row = page.split(f"<bdi>{group['value']}</bdi>")[-1].split("</tr>")[0]
+        cells = [cell.split("</td>")[0].split(">")[-1] for cell in row.split("<td")[2:]]
+        assert cells[-1] == f"{group['rows']:,}" and all(cell.endswith("%") for cell in cells[-3:-1]), cells
+
+
 def test_a_key_and_a_file_in_the_order_of_the_answer_are_named(tmp_path: Path):
     frame = customers().sort("left").with_columns(pl.Series("id", range(600)))
     run(written(frame, tmp_path / "train.csv"), "--target", "left", "--key", "id", "--out", tmp_path / "out")
@@ -276,6 +313,7 @@ def numbers(frame: pl.DataFrame) -> pl.DataFrame:
         (None, ("--target", "left", "--key", "left"), "cannot be the key"),
         (None, ("--target", "left", "--type", "tenure"), "write it as COLUMN=KIND"),
         (None, ("--target", "left", "--as-of", "contract"), "contract"),
+        (None, ("--target", "left", "--value", "contract"), "'contract' (--value) must be an amount"),
         (constant, ("--target", "left"), "is 'Yes' in all 600 rows"),
         (numbers, ("--target", "left"), "is a number with 600 different values"),
         (lambda frame: frame.head(30), ("--target", "left", "--key", "id"), "are needed"),
@@ -289,6 +327,13 @@ def test_bad_input_is_one_clear_line_and_code_2(tmp_path: Path, change, options:
     assert words in output
     assert len(output.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_as_folder_is_refused_and_kept(tmp_path: Path):
+    (tmp_path / "out").write_text("mine")
+    code, output = run(written(customers(), tmp_path / "t.csv"), "--target", "left", "--out", tmp_path / "out")
+    assert code == 2 and "is a file; name a folder" in output
+    assert (tmp_path / "out").read_text() == "mine"
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path):

@@ -100,10 +100,10 @@ def rich(rows: int = 4_000, seed: int = 1, base: float = -1.4, bent: float = 1.0
                 "value": value,
                 "rows": 800,
                 "positives": 160,
-                "base_rate": 0.2,
+                "predicted_rate": 0.21,
+                "observed_rate": 0.2,
                 "auc": auc,
                 "log_loss": 0.4,
-                "calibration_error": 0.02,
                 "warning": warning,
             }
             for value, auc, warning in (
@@ -113,9 +113,9 @@ def rich(rows: int = 4_000, seed: int = 1, base: float = -1.4, bent: float = 1.0
             )
         ],
         "candidates": [
-            {"name": "spline logistic", "log_loss": 0.4125, "seconds": 0.2, "weight": 0.6},
-            {"name": "boosting", "log_loss": 0.4171, "seconds": 1.3, "weight": 0.4},
-            {"name": "base rate", "log_loss": 0.5786, "seconds": 0.0, "weight": None},
+            {"name": "spline logistic", "log_loss": 0.4125, "chosen": True},
+            {"name": "boosting", "log_loss": 0.4171, "chosen": False},
+            {"name": "base rate", "log_loss": 0.5786, "chosen": False},
         ],
         "leaky": [{"column": "cancel_reason", "reason": "Filled in 412 of 412 that left and in none that stayed."}],
         "suspect": [
