@@ -11,6 +11,7 @@ from pipelines.learning import svg
 from pipelines.learning.card_facts import (
     NBSP,
     base_rate,
+    capital,
     class_rows,
     count_words,
     dicts,
@@ -253,7 +254,7 @@ def _judged_on(facts: dict) -> Markup | None:
         return None
     words = f"Measured on {held_out:,.0f} {rows_called(facts)} that the model had not seen."
     split = facts.get("split_words")
-    return join(words, " ", inline(split) if split else None)
+    return join(words, " ", inline(f"{capital(str(split))}.") if split else None)
 
 
 def _dots(facts: dict) -> Markup | None:
