@@ -31,8 +31,6 @@ MOST_NUMBERS = 20
 """A column of numbers with more distinct values is an amount to estimate, not a class."""
 MOST_SEGMENTS = 3
 SEGMENT_LEVELS = range(2, 9)
-FEWEST_WAITING, MOST_FILLED = 20, 0.95
-"""Rows without an answer that can tell which columns come with it, and the share that counts as nearly all."""
 
 
 class CannotPredict(ValueError):
@@ -144,6 +142,7 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
     import polars as pl
 
     from pipelines.learning.column_types import infer_types
+    from pipelines.learning.leaks import filled_with_the_answer
     from pipelines.learning.specs import PredictionSpec
 
     _check_columns(table, request)
@@ -182,7 +181,9 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
             f"{request.train}: {request.value!r} (--value) must be an amount, but it is read as "
             f"{plan.kinds.get(request.value, 'no number')}."
         )
-    late = _late_columns(frame, request)
+    own = {request.target, request.key, request.as_of, CONTENT, *request.exclude}
+    others = [name for name in frame.columns if name not in own]
+    late = filled_with_the_answer(frame.select(others), frame[request.target].is_null())
     spec = PredictionSpec(
         name=_plain(request.target),
         entity_key=request.key or CONTENT,
@@ -202,34 +203,8 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
     return _Question(frame, plan, spec, positive, notes, late)
 
 
-def _late_columns(frame: "pl.DataFrame", request: Request) -> "list[Finding]":
-    """Columns that nearly every answered row has and hardly any of those that wait for their answer.
-
-    They are filled in with the answer: whoever is to be scored does not have them.
-    """
-    from pipelines.learning.leaks import Finding
-
-    waiting = frame[request.target].is_null()
-    if not FEWEST_WAITING <= waiting.sum() < frame.height:
-        return []
-    own = {request.target, request.key, request.as_of, CONTENT, *request.exclude}
-    found = []
-    for name in frame.columns:
-        if name in own:
-            continue
-        empty = frame[name].is_null()
-        with_answer, without = 1 - float(empty.filter(~waiting).mean()), 1 - float(empty.filter(waiting).mean())
-        if with_answer >= MOST_FILLED and without <= 1 - MOST_FILLED:
-            reason = (
-                f"filled in once the answer is known: in {with_answer:.0%} of the rows that have one, in {without:.0%} "
-                f"of the {int(waiting.sum()):,} that wait for it"
-            )
-            found.append(Finding(name, "leaky", reason, {}))
-    return found
-
-
 def _with_late_columns(result: "FitResult", question: _Question) -> "FitResult":
-    """What `_late_columns` found beside the leaks that the fit found by itself."""
+    """What `filled_with_the_answer` found, beside the leaks that the fit found by itself."""
     late = {each.column: each for each in question.late}
     if not late:
         return result

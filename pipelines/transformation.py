@@ -150,7 +150,7 @@ class DbtWorker:
         self._is_parsed = False
 
     def wait_until_parsed(self) -> None:
-        """Return when the manifest is written; raises `RuntimeError` with dbt's own words when it does not parse."""
+        """Return when the manifest is written; raises `ProjectMistake` when the project does not parse."""
         said = []
         while not self._is_parsed:
             line = self._process.stdout.readline()

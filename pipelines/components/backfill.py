@@ -1,10 +1,10 @@
 """
 Scores for past days as they would have been then: `backfills/<name>`, one partition a Sunday.
 
-As they would have been: by a model that was fitted only on answers known by then, on that day's snapshots. Such a model
-is made for every fourth Sunday (one in between would hardly know more),
-the same one whichever days are asked for. A backfill leaves the champion and today's scores alone; what it makes goes
-into `score_history` with the next release, marked `is_backfill`. Two things are of today: the YAML and this code.
+As they would have been: by a model that was fitted only on answers known by then, on that day's snapshots. Such a
+model is made for every fourth Sunday (one in between would hardly know more), the same one whichever days are asked
+for. A backfill leaves the champion and today's scores alone; what it makes goes into `score_history` with the next
+release, marked `is_backfill`. Two things are of today: the YAML and this code.
 """
 
 from collections.abc import Iterable, Iterator

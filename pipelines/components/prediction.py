@@ -350,8 +350,8 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         """
         Rows whose answer is known.
 
-        Of snapshots those every `step_days` back from the newest; closer ones hardly add anything. `known_by`: as if it
-        was this day (default: the run's date), with only those answers whose horizon had passed by then.
+        Of snapshots those every `step_days` back from the newest; closer ones tell ever less. `known_by`: as if it was
+        this day (default: the run's date), with only those answers whose horizon had passed by then.
         """
         key, target = quoted(self.entity), quoted(self.target)
         keys = f"{key}, {quoted(self.as_of)}" if self.as_of else key

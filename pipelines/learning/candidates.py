@@ -1,4 +1,4 @@
-"""The candidates: regularised logistic regression, gradient boosting, and the mean of both.
+"""The candidates: regularised logistic regression and gradient boosting (`selection` mixes them).
 
 A fitted learner is a plain dictionary; `margins` gives its log-odds, `contributions` splits them exactly over the
 original columns.
@@ -276,15 +276,6 @@ def describe(learner: dict) -> str:
     if learner["kind"] == "boosting":
         return f"{learner['setting']} ({learner['trees']} trees)"
     return f"logistic (C = {learner['strength']:g})"
-
-
-def add_by_owner(result: np.ndarray, values: np.ndarray, owners: np.ndarray) -> None:
-    """Sum term contributions into their columns; terms of a column need not be neighbours."""
-    order = np.argsort(owners, kind="stable")
-    ordered = owners[order]
-    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-    together = values if np.array_equal(order, np.arange(len(order))) else values[:, order]
-    result[:, ordered[starts]] += np.add.reduceat(together, starts, axis=1)
 
 
 def _log_odds(target: np.ndarray) -> float:

@@ -75,6 +75,10 @@ FEWEST_REPEATED = 0.01
 SAME_ANSWER = 0.98
 
 
+FEWEST_WAITING, MOST_FILLED = 20, 0.95
+"""Rows without an answer that can tell which columns come with it, and the share that counts as nearly all."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """What is wrong with a column. `grade`: leaky or suspect; `reason`: one line with figures; `figures`: the same."""
@@ -138,6 +142,26 @@ class _Question:
     def error(self) -> float:
         """Standard error, at most, of a share of the rarer answer's entities."""
         return 0.5 / math.sqrt(self.fewest)
+
+
+def filled_with_the_answer(frame: pl.DataFrame, waiting: pl.Series) -> list[Finding]:
+    """Columns that nearly every answered row has, and hardly any of those `waiting` (boolean) for their answer.
+
+    They come with the answer, so rows to score never have them; the answered rows alone cannot show that.
+    """
+    if not FEWEST_WAITING <= waiting.sum() < frame.height:
+        return []
+    found = []
+    for values in frame:
+        empty = values.is_null()
+        answered, others = 1 - float(empty.filter(~waiting).mean()), 1 - float(empty.filter(waiting).mean())
+        if answered >= MOST_FILLED and others <= 1 - MOST_FILLED:
+            reason = (
+                f"filled in once the answer is known: in {answered:.0%} of the rows that have one, in {others:.0%} "
+                f"of the {int(waiting.sum()):,} that wait for it"
+            )
+            found.append(Finding(values.name, "leaky", reason, {"answered": answered, "waiting": others}))
+    return found
 
 
 def find_leaks(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from pipelines.learning.candidates import Rows, add_by_owner
+from pipelines.learning.candidates import Rows
 from pipelines.learning.columns import as_numbers
 from pipelines.learning.encoding import Encoding
 from pipelines.learning.wording import reason_writer, stem
@@ -71,7 +71,7 @@ def strongest_columns(names: Sequence[str], parts: np.ndarray) -> tuple[np.ndarr
     numbers = {each: number for number, each in enumerate(dict.fromkeys(stems))}
     source_of = np.array([numbers[each] for each in stems])
     by_source = np.zeros((rows, len(numbers)))
-    add_by_owner(by_source, parts, source_of)
+    _add_by_owner(by_source, parts, source_of)
     leading = _largest(np.abs(by_source), IN_WORDS)
     every = np.arange(rows)
     chosen = []
@@ -88,6 +88,15 @@ def strongest_columns(names: Sequence[str], parts: np.ndarray) -> tuple[np.ndarr
     # The sources that have nothing to say go last, without changing the order of the others.
     order = np.argsort(picked < 0, axis=1, kind="stable")[:, :TOP_REASONS]
     return np.take_along_axis(picked, order, axis=1), (np.stack(chosen) >= 0).sum(axis=0)
+
+
+def _add_by_owner(result: np.ndarray, values: np.ndarray, owners: np.ndarray) -> None:
+    """Sum columns into their owners' columns; columns of an owner need not be neighbours."""
+    order = np.argsort(owners, kind="stable")
+    ordered = owners[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    together = values if np.array_equal(order, np.arange(len(order))) else values[:, order]
+    result[:, ordered[starts]] += np.add.reduceat(together, starts, axis=1)
 
 
 def _largest(values: np.ndarray, most: int) -> np.ndarray:

@@ -42,7 +42,7 @@ class PredictionSpec:
     min_positives: int = 30
     """Entities with a yes, and entities with a no, that a fit needs."""
     step_days: int = 28
-    """Snapshots closer together than this hardly add information; training takes one about every `step_days`."""
+    """Training takes a snapshot about every so many days: closer ones tell ever less that is new, and cost time."""
     max_calibration_error: float = 0.08
     """A model whose probabilities are further off than this (beyond sampling noise) is not kept."""
     likelihood_word: str | None = None
