@@ -12,7 +12,7 @@ import pytest
 
 from pipelines import transformation
 from pipelines.settings import project_root
-from pipelines.transformation import LEAST_MEMORY, MANIFEST, DbtWorker, memory_limit
+from pipelines.transformation import LEAST_MEMORY, MANIFEST, DbtWorker, dbt_environment, memory_limit
 
 PARENT = """
 import sys
@@ -85,6 +85,13 @@ def test_memory_grows_with_the_warehouse_and_a_setting_rules(data: Path, monkeyp
     assert memory_limit(warehouse) == f"{max(LEAST_MEMORY, min(1500 * 2**20, half)) // 2**20}MiB"
     monkeypatch.setenv("SCORECAST_MEMORY", "3GB")
     assert memory_limit(warehouse) == "3GB"
+
+
+def test_dbt_need_not_parse_anew_because_the_warehouse_has_grown(data: Path):
+    before = dbt_environment()
+    with (data / "warehouse.duckdb").open("wb") as file:
+        file.truncate(1000 * 2**20)
+    assert dbt_environment() == before
 
 
 def test_what_the_tree_declares(tmp_path: Path):
