@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -26,14 +26,13 @@ app.add_typer(new, name="new")
 
 def main() -> None:
     """Entry point of the `scorecast` command."""
-    if sys.argv[1:2] != ["predict"]:
-        app()
     try:
         app()
     except SystemExit as end:
-        # Everything is written; taking a dozen libraries down in order would cost a tenth of the whole command.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        # Everything is written; taking dozens of libraries down in order would cost a run two seconds.
+        with suppress(BrokenPipeError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
 
 
@@ -64,11 +63,11 @@ def run(
     """Run a job from exports to published tables, and say what came out."""
     from pipelines.components.validation import YamlMistakes
     from pipelines.extraction.configuration import ConfigurationError
-    from pipelines.running import prepare_run, print_summary, run_job
+    from pipelines.running import NoSample, prepare_run, print_summary, run_job
     from pipelines.transformation import ProjectMistake
 
     prepare_instance()
-    with told_in_words(ConfigurationError, ProjectMistake), told_in_words(YamlMistakes, code=2):
+    with told_in_words(ConfigurationError, ProjectMistake, NoSample), told_in_words(YamlMistakes, code=2):
         prepare_run()
         ok = run_job(job)
     print_summary()

@@ -1,6 +1,8 @@
 """A run from the command line: make the sample where nothing is configured, run the job, say what came out."""
 
+import importlib
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 POLL_SECONDS = 1.0
+
+
+class NoSample(RuntimeError):
+    """The sample company could not be written."""
 
 
 def terminal() -> "Console":
@@ -46,24 +52,27 @@ def progress_bar(console: "Console", title: str) -> "Iterator":
 
 def prepare_run() -> None:
     """
-    Write the sample company if nothing is configured; dbt parses and Dagster makes its storage meanwhile.
+    Write the sample company if nothing is configured; meanwhile dbt parses and Dagster and the definitions are loaded.
 
-    Raises `YamlMistakes` before anything is written where the YAML of a model is not in shape.
+    Raises `YamlMistakes` before anything is written where the YAML of a model is not in shape, and `NoSample` when the
+    sample could not be written; the process that was to write it has said why.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
     from pipelines.components.imports import import_ahead
     from pipelines.components.validation import read_components
     from pipelines.transformation import ensure_manifest, start_worker
 
     start_worker()
-    import_ahead("great_expectations")
     read_components(project_root())
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        storage = pool.submit(open_instance)
-        make_sample_if_none()
-        storage.result()
-    ensure_manifest()
+    sample = start_sample_if_none()
+    try:
+        import_ahead("great_expectations")
+        open_instance()
+        ensure_manifest()
+        importlib.import_module("pipelines.definitions")
+    finally:
+        failed = sample is not None and sample.wait() != 0
+    if failed:
+        raise NoSample("The sample company was not written.")
 
 
 def open_instance() -> None:
@@ -74,14 +83,19 @@ def open_instance() -> None:
         instance.get_runs_count()
 
 
-def make_sample_if_none() -> None:
-    """Write the sample company's exports if `sources.yaml` asks for the sample and the landing folder is empty."""
+def start_sample_if_none() -> subprocess.Popen | None:
+    """
+    Have the sample company's exports written by a process of its own, which does not slow this one's imports.
+
+    Only if `sources.yaml` asks for the sample and the landing folder is empty; None otherwise.
+    """
     from pipelines.extraction.configuration import read_configuration
 
     configuration = read_configuration()
     landing = data_dir() / "landing"
-    if configuration.sample is not None and not (landing.exists() and any(landing.iterdir())):
-        write_sample_company()
+    if configuration.sample is None or (landing.exists() and any(landing.iterdir())):
+        return None
+    return subprocess.Popen([sys.executable, "-m", "pipelines.cli", "sample"])
 
 
 def write_sample_company(accounts: int | None = None, months: int | None = None, seed: int | None = None) -> None:

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
@@ -300,6 +302,17 @@ def test_run_with_a_dbt_project_that_does_not_parse_fails_in_dbts_words(
     result = company.call("run")
     assert result.exit_code == 1
     assert result.stderr == "dbt could not parse the project:\nSyntax error near line 72\n"
+
+
+@pytest.mark.slow
+def test_a_run_whose_sample_could_not_be_written_says_so(company: Company):
+    company.sources.write_text("sample: {accounts: 20, months: 2}\nsources: {stripe: landing/stripe}\n")
+    (company.data / "landing").symlink_to(company.data / "nowhere")
+    result = subprocess.run([sys.executable, "-m", "pipelines.cli", "run"], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "landing" in result.stderr
+    assert result.stderr.endswith("The sample company was not written.\n")
+    assert "Traceback" not in result.stderr
 
 
 def test_run_of_an_unknown_job_lists_the_jobs_and_writes_nothing(company: Company):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.running import failure_reason, make_sample_if_none, next_step, output_to
+from pipelines.running import failure_reason, next_step, output_to, start_sample_if_none
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
@@ -25,15 +25,12 @@ def test_a_sample_is_made_only_where_one_is_asked_for_and_nothing_landed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     configure(monkeypatch, tmp_path, "sources: {stripe: landing/stripe}\n")
-    make_sample_if_none()
+    assert start_sample_if_none() is None
     assert not (tmp_path / "data" / "landing").exists()
     configure(monkeypatch, tmp_path, "sample: {accounts: 20, months: 2}\nsources: {stripe: landing/stripe}\n")
-    make_sample_if_none()
-    written = sorted((tmp_path / "data" / "landing" / "stripe").rglob("*.*"))
-    assert written
-    changed = written[0].stat().st_mtime_ns
-    make_sample_if_none()
-    assert written[0].stat().st_mtime_ns == changed
+    assert start_sample_if_none().wait() == 0
+    assert sorted((tmp_path / "data" / "landing" / "stripe").rglob("*.*"))
+    assert start_sample_if_none() is None
 
 
 def test_what_a_step_prints_goes_to_the_log_and_not_to_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
