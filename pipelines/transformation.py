@@ -61,7 +61,7 @@ def dbt_environment(warehouse: Path | None = None) -> dict[str, str]:
     """
     Environment of a dbt process: where the warehouse is, and no telemetry.
 
-    Not how much memory it may take: dbt parses everything anew (4 s) when a variable that the profile reads has changed.
+    Not how much memory it may take: when a variable that the profile reads has changed, dbt parses everything anew.
     """
     return {
         **os.environ,
