@@ -65,10 +65,10 @@ def prepare_run() -> None:
     read_components(project_root())
     sample = start_sample_if_none()
     try:
-        import_ahead("great_expectations")
         open_instance()
         ensure_manifest()
         importlib.import_module("pipelines.definitions")
+        import_ahead("great_expectations")
     finally:
         failed = sample is not None and sample.wait() != 0
     if failed:
