@@ -24,6 +24,8 @@ def instance(tmp_path: Path):
 
 def test_the_projects_instance_uses_it_and_keeps_what_happened(instance: dg.DagsterInstance, tmp_path: Path):
     assert isinstance(instance.event_log_storage, KeptSqliteEventLogStorage)
+    with instance.event_log_storage.index_connection() as connection:
+        assert connection.exec_driver_sql("pragma synchronous").scalar() == 1  # NORMAL
     run = dg.materialize([orders], instance=instance)
     assert run.success
     event = instance.get_latest_materialization_event(dg.AssetKey("orders"))
