@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipelines.settings import data_dir, project_root, published_path
+from pipelines.settings import data_dir, project_root, published_path, warehouse_path
 
 Job = Literal["daily", "weekly_refit"]
 
@@ -70,6 +70,8 @@ def run(
     with told_in_words(ConfigurationError, ProjectMistake, NoSample), told_in_words(YamlMistakes, code=2):
         prepare_run()
         ok = run_job(job)
+    if not ok:
+        typer.echo("The run failed. What is published now:", err=True)
     print_summary()
     raise typer.Exit(0 if ok else 1)
 
@@ -145,7 +147,10 @@ def backfill(
 @app.command()
 def ui(port: int = 3000) -> None:
     """Open the Dagster UI on 127.0.0.1, with the daemon that runs schedules and sensors."""
+    from pipelines.running import open_instance
+
     home = prepare_instance()
+    open_instance()
     typer.echo(f"Dagster UI: http://127.0.0.1:{port}   (run history in {home}; stop with Ctrl-C)")
     dagster = str(Path(sys.executable).parent / "dagster")
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -168,24 +173,32 @@ def ui(port: int = 3000) -> None:
 def sql(
     query: Annotated[str | None, typer.Argument(help="a query; without one a shell opens")] = None,
     csv: Annotated[bool, typer.Option(help="print CSV instead of a table")] = False,
+    warehouse: Annotated[
+        bool, typer.Option("--warehouse", help="query the pipeline's own file: raw tables, quarantine, features")
+    ] = False,
 ) -> None:
     """Query the published tables, read-only."""
     from pipelines.sql_shell import open_shell, run_query
 
-    if not published_path().exists():
-        typer.echo(f"Nothing is published yet: {published_path()} is not there. Run `make run` first.", err=True)
+    path = warehouse_path() if warehouse else published_path()
+    if not path.exists():
+        nothing = "Nothing is loaded yet" if warehouse else "Nothing is published yet"
+        typer.echo(f"{nothing}: {path} is not there. Run `make run` first.", err=True)
         raise typer.Exit(1)
     if query is None:
-        open_shell(published_path())
+        open_shell(path)
     else:
-        raise typer.Exit(run_query(published_path(), query, as_csv=csv))
+        raise typer.Exit(run_query(path, query, as_csv=csv))
 
 
 @app.command()
 def status() -> None:
     """What is published, how good it is, and how old."""
+    from pipelines.extraction.configuration import ConfigurationError, read_configuration
     from pipelines.running import print_summary
 
+    with told_in_words(ConfigurationError):
+        read_configuration()  # before half of the summary is printed
     if not print_summary():
         raise typer.Exit(1)
 

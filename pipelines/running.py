@@ -16,7 +16,7 @@ from pipelines.settings import data_dir, project_root, published_path
 
 if TYPE_CHECKING:
     import duckdb
-    from dagster import DagsterInstance, JobDefinition
+    from dagster import DagsterEvent, DagsterInstance, JobDefinition
     from rich.console import Console
 
 POLL_SECONDS = 1.0
@@ -76,11 +76,13 @@ def prepare_run() -> None:
 
 
 def open_instance() -> None:
-    """Let Dagster make its databases, which takes seconds the first time."""
+    """Let Dagster make its databases, which takes seconds the first time, and end the runs that were killed."""
     import dagster as dg
 
+    from pipelines.killed_runs import end_killed_runs
+
     with dg.DagsterInstance.get() as instance:
-        instance.get_runs_count()
+        end_killed_runs(instance)
 
 
 def start_sample_if_none() -> subprocess.Popen | None:
@@ -136,12 +138,13 @@ def run_job(name: str, tags: Mapping[str, str] | None = None, assets: Sequence[S
         import dagster as dg
 
         from pipelines.definitions import defs
+        from pipelines.killed_runs import process_tag
 
         job = defs.resolve_job_def(name)
     with dg.DagsterInstance.get() as instance:
         if assets is not None:
             job = job.get_subset(asset_selection={dg.AssetKey(key) for key in assets})
-        return _run(console, instance, job, dict(tags or {}))
+        return _run(console, instance, job, {**(tags or {}), **process_tag()})
 
 
 def run_backfill(first: date, last: date, model: str | None = None) -> bool:
@@ -215,12 +218,40 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
     seconds = time.monotonic() - started
     if result.success:
         console.print(f"Job {job.name} succeeded in {seconds:.0f} s (run {run_id}).")
-        return True
-    console.print(f"Job {job.name} failed after {seconds:.0f} s. `make ui` shows run {run_id}; all output is in {log}.")
-    for event in result.all_events:
-        if event.is_step_failure:
-            console.print(f"  {event.step_key}: {failure_reason(event)}", markup=False)
-    return False
+    else:
+        console.print(
+            f"Job {job.name} failed after {seconds:.0f} s. `make ui` shows run {run_id}; all output is in {log}."
+        )
+        for event in result.all_events:
+            if event.is_step_failure:
+                console.print(f"  {event.step_key}: {failure_reason(event)}", markup=False)
+    for line in notices(result.all_events):
+        console.print(line, markup=False, highlight=False)
+    return result.success
+
+
+def notices(events: "Sequence[DagsterEvent]") -> list[str]:
+    """What the checks found that a user has to know: all that stops a run, and every warning about exports."""
+    told: dict[str, None] = {}
+    put_aside: dict[str, int] = {}
+    for event in events:
+        if event.is_step_materialization:
+            asset = event.step_materialization_data.materialization
+            aside = asset.metadata.get("quarantined")
+            if aside is not None and aside.value:
+                source = asset.asset_key.path[0].removeprefix("raw_")
+                put_aside[source] = put_aside.get(source, 0) + aside.value
+        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
+            check = event.asset_check_evaluation_data
+            is_of_exports = check.asset_key.path[0].startswith("raw_")
+            if not check.passed and (check.blocking or is_of_exports) and check.description:
+                told.update(dict.fromkeys(f"  ! {line}" for line in check.description.splitlines()))
+    if put_aside:
+        sources = ", ".join(f"{source} {rows:,}" for source, rows in sorted(put_aside.items()))
+        query = f"select * from raw_{max(put_aside, key=put_aside.get)}._quarantine limit 5"
+        told[f"  Rows put aside because they break the contract: {sources}."] = None
+        told[f'  See them:  .venv/bin/scorecast sql --warehouse "{query}"'] = None
+    return list(told)
 
 
 @contextmanager
@@ -362,7 +393,8 @@ def print_summary() -> bool:
         console.print(line, markup=False, highlight=False)
     for model, status, reason in release["not_kept"]:
         console.print(f"{model} was {status.replace('_', ' ')}: {reason}", markup=False)
-    console.print(f'Query it:  make sql Q="select * from churn_scores limit 5"   ({published_path()})', markup=False)
+    shown = next((name for name, _ in tables if name.endswith("_scores")), tables[0][0])
+    console.print(f'Query it:  make sql Q="select * from {shown} limit 5"   ({published_path()})', markup=False)
     console.print(f"Look at it:  make ui{next_step()}", markup=False)
     return True
 

@@ -315,6 +315,22 @@ def test_a_run_whose_sample_could_not_be_written_says_so(company: Company):
     assert "Traceback" not in result.stderr
 
 
+def test_sql_on_the_warehouse_shows_what_was_put_aside(company: Company):
+    assert "Nothing is loaded yet" in company.call("sql", "--warehouse", "select 1").stderr
+    with duckdb.connect(str(company.data / "warehouse.duckdb")) as connection:
+        connection.execute("create schema raw_stripe; create table raw_stripe._quarantine as select 'no id' as reason")
+    result = company.call("sql", "--warehouse", "--csv", "select reason from raw_stripe._quarantine")
+    assert result.stdout.splitlines() == ["reason", "no id"]
+    assert company.call("sql", "--warehouse", "drop table raw_stripe._quarantine").exit_code == 1
+
+
+def test_status_with_a_mistake_in_sources_yaml_tells_it(company: Company):
+    company.sources.write_text("sources: {stripe: landing/stripe}\ntimezone: Europe/Berln\n")
+    result = company.call("status")
+    assert result.exit_code == 1
+    assert "Europe/Berln" in result.stderr
+
+
 def test_run_of_an_unknown_job_lists_the_jobs_and_writes_nothing(company: Company):
     result = company.call("run", "nightly")
     assert result.exit_code == 2

@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
-from pipelines.running import failure_reason, next_step, output_to, start_sample_if_none
+from pipelines.running import failure_reason, next_step, notices, output_to, start_sample_if_none
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
@@ -53,3 +54,45 @@ def test_the_innermost_error_is_told():
             error = Error("outer", Error("the disk is full\n"))
 
     assert failure_reason(Event) == "the disk is full"
+
+
+def test_a_run_tells_what_was_put_aside_and_what_is_wrong_with_the_exports():
+    def finding(name: str, key: list[str], passed: bool, blocking: bool, told: str | None):
+        @dg.asset_check(name=name, asset=key, blocking=blocking)
+        def check() -> dg.AssetCheckResult:
+            severity = dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN
+            return dg.AssetCheckResult(passed=passed, severity=severity, description=told)
+
+        return check
+
+    def loaded(source: str, table: str, rows: int):
+        @dg.asset(key=[f"raw_{source}", table])
+        def load() -> dg.MaterializeResult:
+            return dg.MaterializeResult(metadata={"quarantined": rows})
+
+        return load
+
+    @dg.asset(key=["scores", "churn"])
+    def scores() -> None:
+        pass
+
+    definitions = [
+        loaded("stripe", "customer", 2),
+        loaded("stripe", "invoice", 5),
+        loaded("crm", "lead", 1),
+        loaded("web", "visit", 0),
+        scores,
+        finding("files", ["raw_web", "visit"], False, False, "web: the folder is not there"),
+        finding("contract", ["raw_web", "visit"], True, False, "Everything holds."),
+        finding("stable", ["scores", "churn"], False, False, "a column has shifted"),
+        finding("gate", ["scores", "churn"], False, True, "no reasons\nno keys"),
+    ]
+    result = dg.materialize(definitions, raise_on_error=False)
+    told = notices(result.all_events)
+    assert {line for line in told if line.startswith("  !")} == {
+        "  ! web: the folder is not there",
+        "  ! no reasons",
+        "  ! no keys",
+    }
+    assert "  Rows put aside because they break the contract: crm 1, stripe 7." in told
+    assert "raw_stripe._quarantine" in told[-1]
