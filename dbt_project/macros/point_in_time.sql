@@ -7,9 +7,10 @@
     has a snapshot model of its own is read from there (`parents={'account': ref('account_snapshots')}`), any other is
     computed in place; one hop, no further. The model calls `read_core_models()` before, so that dbt knows its parents.
 
-    How: events are added up per entity and week, every entity gets a row for each week from its first event on, and window
-    functions over those rows give the windows. Dates off the weekly grid, and the few new dates of a daily run, are plain
-    aggregates. Everything is floats of four bytes: hundreds of columns by two years of weeks stay small.
+    How: each table's events are added up per entity and week, an entity gets a row for each week from its first such event
+    on, and window functions over those rows give the windows. One grid for all tables would be nearly twice as many rows:
+    few entities have events of every kind from the start. Dates off the weekly grid, and the few new dates of a daily run,
+    are plain aggregates. Everything is floats of four bytes: hundreds of columns by two years of weeks stay small.
 
     Merges: where core has `<entity>_merges`, the events of an entity that was merged count for the survivor from the day on
     on which the merge was known, at the time when they were known themselves. Until then nothing changes: the survivor's
@@ -239,7 +240,7 @@
 {% macro weekly_features(id, spine, tables, carried, dates) %}
     {%- set windows = feature_windows() %}
     segment_starts as (
-        select distinct {{ id }}, counts_from, first_as_of, last_as_of
+        select distinct {{ id }}, counts_from, last_as_of
         from lineage
     ),
     segments as (
@@ -248,7 +249,6 @@
             cast(row_number() over (order by {{ id }}, counts_from) as integer) as segment,
             counts_from,
             coalesce(lead(counts_from) over (partition by {{ id }} order by counts_from), date '9999-12-31') as counts_to,
-            {{ week_number('first_as_of') }} as first_spine_week,
             {{ week_number('last_as_of') }} as last_spine_week
         from segment_starts
     ),
@@ -259,6 +259,22 @@
         from segments
         inner join lineage
             on segments.{{ id }} = lineage.{{ id }} and lineage.counts_from <= segments.counts_from
+    ),
+    weeks as (
+        select cast(number as integer) as week
+        from ({{ integers(8192) }}) as numbers
+    ),
+    spine_weeks as (
+        select
+            segments.segment,
+            {{ week_number('spine_rows.as_of_date') }} as week,
+            spine_rows.*
+        from {{ spine }} as spine_rows
+        inner join segments
+            on spine_rows.{{ id }} = segments.{{ id }}
+            and spine_rows.as_of_date >= segments.counts_from
+            and spine_rows.as_of_date < segments.counts_to
+        where spine_rows.as_of_date = {{ week_end(week_number('spine_rows.as_of_date')) }}
     ),
     {%- for table in tables %}
     {{ table.name }}_weeks as (
@@ -273,86 +289,61 @@
         where cast(events.{{ table.time }} as date) <= {{ date_literal(dates.run_day) }}
         group by recorded.segment, {{ week_number('events.' ~ table.time) }}
     ),
-    {%- endfor %}
-    first_weeks as (
-        select
-            segment,
-            min(week) as week
-        from (
-            {%- for table in tables %}
-            select
-                recorded.segment,
-                {{ week_number('min(events.' ~ table.time ~ ')') }} as week
-            from {{ ref(table.model) }} as events
-            inner join recorded on events.{{ table.key }} = recorded.recorded_id
-            group by recorded.segment
-            {{ 'union all' if not loop.last }}
-            {%- endfor %}
-        ) as first_weeks_of_tables
-        group by segment
-    ),
-    week_numbers as (
-        select cast(number as integer) as week
-        from ({{ integers(8192) }}) as numbers
-        where number >= (select min(week) from (select min(week) as week from first_weeks union all select min(first_spine_week) as week from segments) as firsts)
-    ),
-    segment_weeks as (
+    {{ table.name }}_spans as (
         select
             segments.segment,
-            segments.{{ id }},
-            segments.counts_from,
-            segments.counts_to,
-            week_numbers.week,
-            {{ week_end('week_numbers.week') }} as week_end_date
-        from segments
-        left join first_weeks on segments.segment = first_weeks.segment
-        inner join week_numbers
-            on week_numbers.week >= least(coalesce(first_weeks.week, segments.first_spine_week), segments.first_spine_week)
-            and week_numbers.week <= segments.last_spine_week
+            segments.last_spine_week,
+            min({{ table.name }}_weeks.week) as first_week
+        from {{ table.name }}_weeks
+        inner join segments on {{ table.name }}_weeks.segment = segments.segment
+        group by segments.segment, segments.last_spine_week
     ),
-    grid as (
+    {{ table.name }}_grid as (
         select
-            segment_weeks.segment,
-            segment_weeks.week,
-            spine_rows.as_of_date
-            {%- for column in [id] + carried %},
-            spine_rows.{{ column }}
-            {%- endfor %}
-            {%- for table in tables %}
+            spans.segment,
+            weeks.week
             {%- for base in table.bases %},
             {{ table.name }}_weeks.{{ base.stem }}{{ base.suffix }}
             {%- endfor %}
-            {%- endfor %}
-        from segment_weeks
-        left join {{ spine }} as spine_rows
-            on segment_weeks.{{ id }} = spine_rows.{{ id }}
-            and segment_weeks.week_end_date = spine_rows.as_of_date
-            and segment_weeks.counts_from <= spine_rows.as_of_date
-            and segment_weeks.counts_to > spine_rows.as_of_date
-        {%- for table in tables %}
+        from {{ table.name }}_spans as spans
+        inner join weeks on weeks.week >= spans.first_week and weeks.week <= spans.last_spine_week
         left join {{ table.name }}_weeks
-            on segment_weeks.segment = {{ table.name }}_weeks.segment and segment_weeks.week = {{ table.name }}_weeks.week
-        {%- endfor %}
+            on spans.segment = {{ table.name }}_weeks.segment and weeks.week = {{ table.name }}_weeks.week
     ),
-    windowed as (
+    {{ table.name }}_windows as (
         select
-            {{ ([id, 'as_of_date'] + carried) | join(', ') }}
-            {%- for table in tables %}
+            segment,
+            week
             {%- for base in table.bases %}
             {%- for window in windows if window.name in base.windows %},
             {{ windowed_base(base, window) }} as {{ base.stem }}_{{ window.name }}{{ base.suffix }}
             {%- endfor %}
             {%- endfor %}
-            {%- endfor %}
-        from grid
+        from {{ table.name }}_grid
         window
             {%- for window in windows %}
             last_{{ window.name }} as (partition by segment order by week rows between {{ 'unbounded' if window.rows is none else window.rows }} preceding and current row){{ ',' if not loop.last }}
             {%- endfor %}
     ),
+    {%- endfor %}
     weekly as (
-        select * from windowed
-        where {{ id }} is not null
+        select
+            {%- for column in [id, 'as_of_date'] + carried %}
+            spine_weeks.{{ column }}{{ ',' if not loop.last }}
+            {%- endfor %}
+            {%- for table in tables %}
+            {%- for base in table.bases %}
+            {%- for window in windows if window.name in base.windows %}
+            {%- set column = base.stem ~ '_' ~ window.name ~ base.suffix %},
+            {{ nothing_is_zero(base, column) }} as {{ column }}
+            {%- endfor %}
+            {%- endfor %}
+            {%- endfor %}
+        from spine_weeks
+        {%- for table in tables %}
+        left join {{ table.name }}_windows
+            on spine_weeks.segment = {{ table.name }}_windows.segment and spine_weeks.week = {{ table.name }}_windows.week
+        {%- endfor %}
     )
 {%- endmacro %}
 
@@ -367,10 +358,12 @@
 {% macro windowed_base(base, window) -%}
     {%- set column = base.stem ~ base.suffix -%}
     {%- set rolled = column if window.rows == 0 else base.roll ~ '(' ~ column ~ ') over last_' ~ window.name -%}
-    {%- if base.roll == 'sum' -%} cast(coalesce({{ rolled }}, 0) as {{ dbt.type_float() }})
-    {%- elif base.windows == ['ever'] -%} {{ rolled }}
-    {%- else -%} cast({{ rolled }} as {{ dbt.type_float() }})
-    {%- endif -%}
+    {%- if base.windows == ['ever'] -%} {{ rolled }} {%- else -%} cast({{ rolled }} as {{ dbt.type_float() }}) {%- endif -%}
+{%- endmacro %}
+
+{#- Nothing happened: a sum is 0, a minimum or a maximum is unknown. -#}
+{% macro nothing_is_zero(base, column) -%}
+    {%- if base.roll == 'sum' -%} coalesce({{ column }}, 0) {%- else -%} {{ column }} {%- endif -%}
 {%- endmacro %}
 
 {#- Single dates: `single_days` has the rows of the spine at `dates.points`, with the same columns as `weekly`. -#}

@@ -83,9 +83,9 @@
 {% endmacro %}
 
 {#-
-    A table of hundreds of columns is written by one thread: each thread of DuckDB that writes holds a row group of every
-    column, 0.65 GB a thread at 540 columns. Measured on 131,000 such rows: 7 s and 1.6 GB with two threads, 10 s and less
-    than 0.9 GB with one.
+    The widest table is written by one thread: each thread of DuckDB that writes holds rows of every column until they are
+    worth compressing. Measured on 148,000 rows of 359 columns: 12 s in 0.8 GB with one thread; two threads need 1.2 GB to
+    be faster (9 s), and give up at 0.7 GB.
 -#}
 {% macro write_with_one_thread(is_start) -%} {{ return(adapter.dispatch('write_with_one_thread')(is_start)) }} {%- endmacro %}
 {% macro default__write_with_one_thread(is_start) -%} {%- endmacro %}

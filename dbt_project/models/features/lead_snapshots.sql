@@ -3,8 +3,7 @@
     incremental_strategy='delete+insert',
     unique_key='as_of_date',
     on_schema_change='append_new_columns',
-    pre_hook="{{ write_with_one_thread(true) }}",
-    post_hook=["{{ drop_passing_snapshots() }}", "{{ write_with_one_thread(false) }}"],
+    post_hook="{{ drop_passing_snapshots() }}",
 ) }}
 {{ read_core_models() }}
 
