@@ -177,7 +177,7 @@ def sql(
         bool, typer.Option("--warehouse", help="query the pipeline's own file: raw tables, quarantine, features")
     ] = False,
 ) -> None:
-    """Query the published tables, read-only."""
+    """Query the published tables, or with --warehouse the pipeline's own, read-only."""
     from pipelines.sql_shell import open_shell, run_query
 
     path = warehouse_path() if warehouse else published_path()

@@ -57,6 +57,7 @@ def prepare_run() -> None:
     Raises `YamlMistakes` before anything is written where the YAML of a model is not in shape, and `NoSample` when the
     sample could not be written; the process that was to write it has said why.
     """
+    from pipelines.components.imports import import_ahead
     from pipelines.components.validation import read_components
     from pipelines.transformation import ensure_manifest, start_worker
 
@@ -67,6 +68,7 @@ def prepare_run() -> None:
         open_instance()
         ensure_manifest()
         importlib.import_module("pipelines.definitions")
+        import_ahead("great_expectations")  # the gates want it; DuckDB works meanwhile
     finally:
         failed = sample is not None and sample.wait() != 0
     if failed:
@@ -174,15 +176,13 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
     from dagster import DagsterEventType
     from dagster._core.utils import make_new_run_id
 
-    from pipelines.components.imports import import_ahead
-
     run_id = make_new_run_id()
     steps = len(job.graph.node_defs)
     finished = threading.Event()
     started = time.monotonic()
 
     def watch(update) -> None:
-        cursor, done, ahead = None, 0, None
+        cursor, done = None, 0
         while not finished.wait(POLL_SECONDS):
             records = instance.get_records_for_run(run_id, cursor=cursor)
             cursor = records.cursor
@@ -192,8 +192,6 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
                 if event is None:
                     update(doing=entry.user_message[:70])
                 elif event.event_type == DagsterEventType.STEP_START:
-                    # For the gates; from now on DuckDB works, and Python's lock is free.
-                    ahead = ahead or import_ahead("great_expectations")
                     update(doing=event.step_key)
                 elif event.event_type in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_SKIPPED):
                     done += 1

@@ -209,7 +209,6 @@
     with reaches as (
         select
             {{ id }},
-            min(as_of_date) as first_as_of,
             max(as_of_date) as last_as_of
         from {{ spine }}
         group by {{ id }}
@@ -221,7 +220,6 @@
         {{ id }},
         {{ id }} as recorded_id,
         date '1900-01-01' as counts_from,
-        first_as_of,
         last_as_of
     from reaches
     union all
@@ -229,7 +227,6 @@
         reaches.{{ id }},
         merge_steps.recorded_id,
         merge_steps.counts_from,
-        reaches.first_as_of,
         reaches.last_as_of
     from reaches
     inner join merge_steps on reaches.{{ id }} = merge_steps.{{ id }}

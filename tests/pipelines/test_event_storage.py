@@ -3,23 +3,13 @@
 from pathlib import Path
 
 import dagster as dg
-import pytest
 
 from pipelines.event_storage import MOST_ENGINES, KeptSqliteEventLogStorage
-from pipelines.settings import project_root
 
 
 @dg.asset
 def orders() -> dg.MaterializeResult:
     return dg.MaterializeResult(metadata={"dagster/row_count": 3})
-
-
-@pytest.fixture
-def instance(tmp_path: Path):
-    settings = (project_root() / "dagster.yaml").read_text().replace("${DAGSTER_HOME}", str(tmp_path))
-    (tmp_path / "dagster.yaml").write_text(settings)
-    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
-        yield instance
 
 
 def test_the_projects_instance_uses_it_and_keeps_what_happened(instance: dg.DagsterInstance, tmp_path: Path):

@@ -6,10 +6,8 @@ import sys
 from pathlib import Path
 
 import dagster as dg
-import pytest
 
 from pipelines.killed_runs import end_killed_runs
-from pipelines.settings import project_root
 
 RUN = """
 import os, signal, sys
@@ -26,14 +24,6 @@ def orders():
 
 dg.materialize([orders], instance=instance, tags=process_tag())
 """
-
-
-@pytest.fixture
-def instance(tmp_path: Path):
-    settings = (project_root() / "dagster.yaml").read_text().replace("${DAGSTER_HOME}", str(tmp_path))
-    (tmp_path / "dagster.yaml").write_text(settings)
-    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
-        yield instance
 
 
 def run(how: str, home: Path) -> int:
