@@ -9,6 +9,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
 from pipelines.components.imports import LEARNERS, import_ahead
+from pipelines.quality.checker import start_checker
 from pipelines.transformation import NodeResult, build, ensure_manifest
 from pipelines.warehouse import Warehouse
 
@@ -81,6 +82,8 @@ def warehouse_models(context: dg.AssetExecutionContext, warehouse: Warehouse) ->
         raise dg.Failure(
             f"dbt could not build everything; what depends on it was not built:\n{told}", allow_retries=False
         )
+    if everything:
+        start_checker()  # the gate before the release is not far, and dbt has given its memory back
 
 
 def test_check(key: dg.AssetCheckKey, result: NodeResult) -> dg.AssetCheckResult:

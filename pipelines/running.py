@@ -57,8 +57,8 @@ def prepare_run() -> None:
     Raises `YamlMistakes` before anything is written where the YAML of a model is not in shape, and `NoSample` when the
     sample could not be written; the process that was to write it has said why.
     """
-    from pipelines.components.imports import import_ahead
     from pipelines.components.validation import read_components
+    from pipelines.quality.checker import start_checker
     from pipelines.transformation import ensure_manifest, start_worker
 
     start_worker()
@@ -68,7 +68,7 @@ def prepare_run() -> None:
         open_instance()
         ensure_manifest()
         importlib.import_module("pipelines.definitions")
-        import_ahead("great_expectations")  # the gates want it; DuckDB works meanwhile
+        start_checker()
     finally:
         failed = sample is not None and sample.wait() != 0
     if failed:
@@ -176,6 +176,8 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
     from dagster import DagsterEventType
     from dagster._core.utils import make_new_run_id
 
+    from pipelines.quality.checker import stop_checker
+
     run_id = make_new_run_id()
     steps = len(job.graph.node_defs)
     finished = threading.Event()
@@ -215,6 +217,7 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
         finally:
             finished.set()
             watcher.join()
+            stop_checker(wait=True)
     seconds = time.monotonic() - started
     if result.success:
         console.print(f"Job {job.name} succeeded in {seconds:.0f} s (run {run_id}).")

@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import os
 import sys
 import threading
 
@@ -20,7 +19,6 @@ LEARNERS = (
 
 def import_ahead(*modules: str) -> threading.Thread:
     """Import modules in a thread. One that fails is left to its step, which imports it again and tells why."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
     def work() -> None:
         for module in modules:

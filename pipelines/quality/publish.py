@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.extraction.configuration import DEFAULT_ROW_COUNT_RANGE
+from pipelines.quality.checker import check
 from pipelines.quality.findings import Finding
-from pipelines.quality.suites import Rule, Suite, validate
+from pipelines.quality.suites import Rule, Suite
 
 if TYPE_CHECKING:
     import duckdb
@@ -50,7 +51,7 @@ def audit_release(
         suites.append(_types_suite(table, types))
         if earlier.get(table, {}).get("columns"):
             suites.append(_columns_suite(connection, table, earlier[table]["columns"]))
-    return validate("publish", suites, docs)
+    return check("publish", suites, docs)
 
 
 CHECKED_COLUMNS = ("probability", "score", "reason_1", "p10", "p50", "p90", "as_of_date")

@@ -5,8 +5,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.quality.checker import check
 from pipelines.quality.findings import Finding
-from pipelines.quality.suites import Rule, Suite, validate
+from pipelines.quality.suites import Rule, Suite
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,7 +40,7 @@ def check_raw(
         frame = profile(connection, source, as_of)
         if frame.height:
             suites.append(Suite(source.name, frame, rules(quarantine_limit), shown_by=("table",)))
-    return validate("raw", suites, docs) if suites else []
+    return check("raw", suites, docs) if suites else []
 
 
 def rules(quarantine_limit: float) -> list[Rule]:

@@ -42,9 +42,9 @@ class Suite:
     """Columns that identify a row of a long frame: a few offending rows are told, by value and key."""
 
 
-def validate(gate: str, suites: Sequence[Suite], docs: Path) -> list[Finding]:
+def validate(gate: str, suites: Sequence[Suite], docs: Path) -> tuple[Any, list[Finding]]:
     """
-    Check every suite and write Great Expectations' Data Docs to `docs` (`index.html` there), in place of the last ones.
+    Check every suite; returns Great Expectations' context, for `build_docs`, and the findings.
 
     Great Expectations gets pandas batches: its SQL engine reads DuckDB results after the connection is closed.
     """
@@ -61,8 +61,12 @@ def validate(gate: str, suites: Sequence[Suite], docs: Path) -> list[Finding]:
     findings: list[Finding] = []
     for suite in suites:
         findings += _validate_one(context, source, gate, suite)
+    return context, findings
+
+
+def build_docs(context: Any) -> None:
+    """Write Great Expectations' Data Docs to the folder that `validate` was given, in place of the last ones."""
     context.build_data_docs()
-    return findings
 
 
 def _site(docs: Path) -> dict:

@@ -9,6 +9,7 @@ import pytest
 from pipelines.components.raw_gate import raw_gate_definitions
 from pipelines.extraction.assets import as_of_definitions, source_definitions
 from pipelines.extraction.contracts import Entity, Source
+from pipelines.quality.checker import stop_checker
 from pipelines.warehouse import Warehouse, connect, table_exists
 
 GATE = dg.AssetCheckKey(dg.AssetKey(["raw_scorecast", "as_of"]), "raw_gate")
@@ -181,6 +182,7 @@ def test_findings_are_kept_with_their_run_and_documented(company: Company):
     assert set(counts) == {first.run_id, second.run_id}
     gate = checks(second)[GATE]
     assert counts[second.run_id] == gate.metadata["expectations"].value
+    stop_checker(wait=True)
     assert (company.data / "reports" / "raw" / "index.html").as_uri() == gate.metadata["data_docs"].value
     assert (company.data / "reports" / "raw" / "index.html").exists()
 

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.extraction.configuration import DEFAULT_ROW_COUNT_RANGE
 from pipelines.publishing import AuditFailedError, Release, build_release
+from pipelines.quality.checker import stop_checker
 from pipelines.quality.findings import Finding
 from pipelines.quality.publish import audit_release
 
@@ -77,6 +78,7 @@ def company(tmp_path: Path) -> Company:
 def test_a_sound_release_passes_with_docs_and_is_recorded(company: Company):
     company.publish()
     assert company.failed() == []
+    stop_checker(wait=True)
     assert (company.docs / "index.html").exists()
     recorded = company.ask("select run_id, count(*), bool_and(success) from data_quality group by all order by 1")
     assert recorded[1] == ("run 2", len(company.findings), True)
@@ -205,8 +207,10 @@ def test_a_table_that_keeps_what_was_may_grow_by_any_number_but_not_shrink(compa
 
 
 def test_docs_show_the_last_gate_alone(company: Company):
+    stop_checker(wait=True)
     first = set(company.docs.rglob("validations/**/*.html"))
     company.publish()
+    stop_checker(wait=True)
     second = set(company.docs.rglob("validations/**/*.html"))
     assert (len(first), len(second)) == (4, 6)
     assert not first & second

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.extraction.loading import load_source
+from pipelines.quality.checker import stop_checker
 from pipelines.quality.findings import Finding, record_findings
 from pipelines.quality.raw import check_raw
 
@@ -73,6 +74,7 @@ def test_a_clean_load_passes_and_is_documented(raw: Raw):
     assert {finding.suite for finding in findings} == {"crm"}
     assert [finding.message for finding in findings if not finding.success] == []
     assert len(findings) == 7
+    stop_checker(wait=True)
     page = (raw.docs / "index.html").read_text()
     assert "crm" in page
 
