@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 POLL_SECONDS = 1.0
+LOW_PRIORITY = 10
 
 
 class NoSample(RuntimeError):
@@ -66,6 +67,7 @@ def prepare_run() -> None:
     sample = start_sample_if_none()
     try:
         open_instance()
+        importlib.import_module("dagster_dbt")
         ensure_manifest()
         importlib.import_module("pipelines.definitions")
         start_checker()
@@ -97,7 +99,9 @@ def start_sample_if_none() -> subprocess.Popen | None:
     landing = data_dir() / "landing"
     if configuration.sample is None or (landing.exists() and any(landing.iterdir())):
         return None
-    return subprocess.Popen([sys.executable, "-m", "pipelines.cli", "sample"])
+    process = subprocess.Popen([sys.executable, "-m", "pipelines.cli", "sample"])
+    os.setpriority(os.PRIO_PROCESS, process.pid, LOW_PRIORITY)  # dbt's parse is what the definitions wait for
+    return process
 
 
 def write_sample_company(accounts: int | None = None, months: int | None = None, seed: int | None = None) -> None:

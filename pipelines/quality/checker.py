@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pipelines.quality.findings import Finding
     from pipelines.quality.suites import Suite
 
+LOW_PRIORITY = 10
+"""Its import gives way to the steps before the gate."""
 _waiting: subprocess.Popen | None = None
 _ending: list[subprocess.Popen] = []
 _said = tempfile.TemporaryFile()  # noqa: SIM115
@@ -40,6 +42,7 @@ def start_checker() -> None:
             stdout=subprocess.PIPE,
             stderr=_said,
         )
+        os.setpriority(os.PRIO_PROCESS, _waiting.pid, LOW_PRIORITY)
 
 
 def check(gate: str, suites: "Sequence[Suite]", docs: Path) -> "list[Finding]":
