@@ -300,8 +300,8 @@ def read_summary() -> tuple[dict, list[tuple[str, int]], dict[str, str]]:
     from pipelines.warehouse import connect
 
     with connect(published_path(), read_only=True) as connection:
-        release_id, as_of, note, tables = connection.execute(
-            "select release_id, as_of_date, note, tables from releases order by release_id desc limit 1"
+        release_id, as_of, status, note, tables = connection.execute(
+            "select release_id, as_of_date, status, note, tables from releases order by release_id desc limit 1"
         ).fetchone()
         described = json.loads(tables)
         quality = {}
@@ -321,6 +321,7 @@ def read_summary() -> tuple[dict, list[tuple[str, int]], dict[str, str]]:
     release = {
         "release_id": release_id,
         "as_of_date": as_of,
+        "status": status,
         "note": note,
         "not_kept": not_kept,
         "came_true": came_true,
@@ -388,9 +389,10 @@ def print_summary() -> bool:
         console.print(f"Nothing is published yet ({published_path()} is not there).")
         return False
     release, tables, quality = read_summary()
-    table = Table(
-        title=f"Published: release {release['release_id']}, as of {release['as_of_date']}", title_justify="left"
-    )
+    title = f"Published: release {release['release_id']}, as of {release['as_of_date']}"
+    if release["status"] == "rollback":
+        title += f", rolled back to the {release['note']}"
+    table = Table(title=title, title_justify="left")
     for column, justify in (("table", "left"), ("rows", "right"), ("how good", "left")):
         table.add_column(column, justify=justify)
     for name, rows in tables:

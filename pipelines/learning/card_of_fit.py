@@ -43,6 +43,7 @@ def card_of_fit(result: "FitResult", extra: Mapping[str, object]) -> str:
         "split_words": SPLITS[figures["split"]],
         "n_train": figures["n_fit"],
         "n_holdout": figures["n_test"],
+        "n_holdout_entities": figures["n_test_entities"],
         "n_columns": len(model.encoding.names),
         "candidates": [
             {"name": row["name"], "log_loss": row["log_loss_validation"], "chosen": row["chosen"]}

@@ -79,8 +79,8 @@ def card_page(facts: dict) -> str:
 
     - what it is: name, question ("Churn is Yes"), likelihood ("risk" or "chance"), task ("yes_no" or "classes"),
       rows_word ("customers"), yes_words ("leave"), verdict ("ok" or "no_signal"), kept, reason, notes, limits,
-      created_at, method, fingerprint, code_version, seconds; n_rows, n_train, n_holdout, n_positive, n_columns,
-      split_words
+      created_at, method, fingerprint, code_version, seconds; n_rows, n_train, n_holdout, n_holdout_entities,
+      n_positive, n_columns, split_words
     - how good: base_rate, auc, average_precision, brier, log_loss, baseline_log_loss, calibration_error,
       lift_top_decile; accuracy, macro_f1; deciles as of `evaluation.decile_table`;
       classes [class, rows, precision, recall, f1]; confusion {labels, counts: one list per true class}
@@ -252,7 +252,9 @@ def _judged_on(facts: dict) -> Markup | None:
     held_out = finite(facts.get("n_holdout"))
     if not held_out:
         return None
-    words = f"Measured on {held_out:,.0f} {rows_called(facts)} that the model had not seen."
+    entities = finite(facts.get("n_holdout_entities")) or held_out
+    measured = f"{held_out:,.0f} rows, of {entities:,.0f} {rows_called(facts)}," if entities < held_out else None
+    words = f"Measured on {measured or f'{held_out:,.0f} {rows_called(facts)}'} that the model had not seen."
     split = facts.get("split_words")
     return join(words, " ", inline(f"{capital(str(split))}.") if split else None)
 

@@ -51,6 +51,7 @@ def on_test(training: Training, split: Split, probability: np.ndarray, spec: Pre
         "calibration_noise": evaluation.calibration_noise(probability, len(np.unique(clusters))),
         "n_fit": len(split.train),
         "n_test": len(split.test),
+        "n_test_entities": len(np.unique(clusters)),
         "n_rows": len(training.target),
         "n_entities": len(np.unique(training.clusters)),
         "split": split.kind,

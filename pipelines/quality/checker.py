@@ -97,7 +97,7 @@ def answer_requests(requests: BinaryIO, answers: BinaryIO) -> None:
         pickle.dump(answer, answers)
         answers.flush()
         if context is not None:
-            build_docs(context)
+            build_docs(context, docs)
 
 
 def main() -> None:

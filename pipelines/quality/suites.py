@@ -4,8 +4,10 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pipelines.quality.findings import Finding
 
@@ -64,9 +66,22 @@ def validate(gate: str, suites: Sequence[Suite], docs: Path) -> tuple[Any, list[
     return context, findings
 
 
-def build_docs(context: Any) -> None:
-    """Write Great Expectations' Data Docs to the folder that `validate` was given, in place of the last ones."""
+def build_docs(context: Any, docs: Path) -> None:
+    """
+    Write Great Expectations' Data Docs to the folder that `validate` was given, in place of the last ones.
+
+    Its index fills its table by scripts from the internet; a plain list of the pages serves those who have none.
+    """
     context.build_data_docs()
+    index = docs / "index.html"
+    pages = {
+        page.relative_to(docs / "validations").parts[0]: page for page in sorted(docs.glob("validations/**/*.html"))
+    }
+    links = "".join(
+        f'<li><a href="{quote(str(page.relative_to(docs)))}">{escape(suite)}</a></li>' for suite, page in pages.items()
+    )
+    before, end, after = index.read_text().rpartition("</body>")
+    index.write_text(f'{before}<div class="container"><h4>All results</h4><ul>{links}</ul></div>{end}{after}')
 
 
 def _site(docs: Path) -> dict:

@@ -207,6 +207,24 @@ def test_rollback_publishes_the_release_before_or_the_named_one(company: Company
     assert company.scores() == [(1,)]
 
 
+def test_status_says_that_a_release_is_a_rollback(company: Company):
+    with duckdb.connect(str(company.data / "warehouse.duckdb")) as connection:
+        connection.execute(
+            """
+            create schema published;
+            create table published.model_runs (
+                run_id varchar, model varchar, started_at timestamptz, status varchar, reason varchar,
+                model_version varchar, auc double, calibration_error double
+            );
+            """
+        )
+    first, _ = company.publish(), company.publish()
+    assert "rolled back" not in company.call("status").stdout
+    company.call("rollback")
+    told = " ".join(company.call("status").stdout.split())
+    assert f"rolled back to the tables of release {first.release_id}" in told
+
+
 def test_sample_writes_a_landing_folder_of_the_size_asked_for(company: Company):
     result = company.call("sample", "--accounts", "50", "--months", "3", "--seed", "4")
     assert result.exit_code == 0

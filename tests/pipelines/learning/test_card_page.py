@@ -324,6 +324,13 @@ def test_a_model_that_does_not_keep_its_word_is_not_said_to():
     assert "Trust its order more than its percentages" in Page(card_page(rich(bent=2.0))).text
 
 
+def test_accounts_at_several_dates_are_told_as_rows_of_so_many_accounts():
+    facts = rich()
+    assert "Measured on 4,000 customers that the model had not seen." in Page(card_page(facts)).text
+    several = Page(card_page({**facts, "n_holdout_entities": 700})).text
+    assert "Measured on 4,000 rows, of 700 customers, that the model had not seen." in several
+
+
 def test_a_rare_outcome_is_told_of_more_than_a_hundred():
     facts = rich(60_000, base=-6.0)
     assert facts["base_rate"] < 0.0095
