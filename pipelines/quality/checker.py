@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from pipelines.settings import project_root
 
@@ -25,24 +25,34 @@ if TYPE_CHECKING:
 
 LOW_PRIORITY = 10
 """Its import gives way to the steps before the gate."""
-_waiting: subprocess.Popen | None = None
-_ending: list[subprocess.Popen] = []
-_said = tempfile.TemporaryFile()  # noqa: SIM115
-"""What the processes print, for when one ends before its time."""
 
 
-def start_checker() -> None:
+class Checker(NamedTuple):
+    """The process, and what it prints: for when it ends before its time."""
+
+    process: subprocess.Popen
+    said: BinaryIO
+
+
+_waiting: Checker | None = None
+_ending: list[Checker] = []
+
+
+def start_checker() -> Checker:
     """Have the process import Great Expectations in the background; the next `check` uses it."""
     global _waiting
     if _waiting is None:
-        _waiting = subprocess.Popen(
+        said = tempfile.TemporaryFile()  # noqa: SIM115
+        process = subprocess.Popen(
             [sys.executable, "-m", "pipelines.quality.checker"],
             cwd=project_root(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=_said,
+            stderr=said,
         )
-        os.setpriority(os.PRIO_PROCESS, _waiting.pid, LOW_PRIORITY)
+        os.setpriority(os.PRIO_PROCESS, process.pid, LOW_PRIORITY)
+        _waiting = Checker(process, said)
+    return _waiting
 
 
 def check(gate: str, suites: "Sequence[Suite]", docs: Path) -> "list[Finding]":
@@ -51,15 +61,15 @@ def check(gate: str, suites: "Sequence[Suite]", docs: Path) -> "list[Finding]":
 
     Raises `RuntimeError` where it could not be checked, with the reason.
     """
-    start_checker()
+    checker = start_checker()
     try:
-        pickle.dump((gate, list(suites), docs.absolute()), _waiting.stdin)
-        _waiting.stdin.flush()
-        answer = pickle.load(_waiting.stdout)
-    except (OSError, EOFError) as error:
+        pickle.dump((gate, list(suites), docs.absolute()), checker.process.stdin)
+        checker.process.stdin.flush()
+        answer = pickle.load(checker.process.stdout)
+    except (OSError, EOFError, pickle.UnpicklingError) as error:
+        checker.said.seek(0)
+        said = checker.said.read().decode(errors="replace")[-2000:]
         stop_checker(wait=True)
-        _said.seek(0)
-        said = _said.read().decode(errors="replace")[-2000:]
         raise RuntimeError(f"Great Expectations ended before it had checked the gate {gate!r}:\n{said}") from error
     if isinstance(answer, Exception):
         raise answer
@@ -71,13 +81,14 @@ def stop_checker(wait: bool = False) -> None:
     global _waiting
     if _waiting is not None:
         with contextlib.suppress(BrokenPipeError):
-            _waiting.stdin.close()
+            _waiting.process.stdin.close()
         _ending.append(_waiting)
         _waiting = None
     while wait and _ending:
-        process = _ending.pop()
-        process.stdout.close()
-        process.wait()
+        checker = _ending.pop()
+        checker.process.stdout.close()
+        checker.process.wait()
+        checker.said.close()
 
 
 def answer_requests(requests: BinaryIO, answers: BinaryIO) -> None:

@@ -38,8 +38,7 @@ def test_what_cannot_be_checked_is_told_and_the_next_gate_works(docs: Path):
 
 
 def test_a_process_that_died_is_told_and_the_next_gate_has_a_new_one(docs: Path):
-    checker.start_checker()
-    checker._waiting.kill()
+    checker.start_checker().process.kill()
     with pytest.raises(RuntimeError, match="ended before it had checked the gate 'raw'"):
         checker.check("raw", [Suite("people", FRAME, [IS_KNOWN])], docs)
     (finding,) = checker.check("raw", [Suite("people", FRAME, [IS_KNOWN])], docs)
@@ -47,7 +46,7 @@ def test_a_process_that_died_is_told_and_the_next_gate_has_a_new_one(docs: Path)
 
 
 def test_the_process_ends_with_its_caller():
-    program = "from pipelines.quality import checker; checker.start_checker(); print(checker._waiting.pid, flush=True)"
+    program = "from pipelines.quality import checker; print(checker.start_checker().process.pid, flush=True)"
     caller = subprocess.run(
         [sys.executable, "-c", program + "; import os; os._exit(0)"],
         cwd=project_root(),
