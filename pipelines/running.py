@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 POLL_SECONDS = 1.0
-LOW_PRIORITY = 10
 
 
 class NoSample(RuntimeError):
@@ -99,9 +98,7 @@ def start_sample_if_none() -> subprocess.Popen | None:
     landing = data_dir() / "landing"
     if configuration.sample is None or (landing.exists() and any(landing.iterdir())):
         return None
-    process = subprocess.Popen([sys.executable, "-m", "pipelines.cli", "sample"])
-    os.setpriority(os.PRIO_PROCESS, process.pid, LOW_PRIORITY)  # dbt's parse is what the definitions wait for
-    return process
+    return subprocess.Popen([sys.executable, "-m", "pipelines.cli", "sample"])
 
 
 def write_sample_company(accounts: int | None = None, months: int | None = None, seed: int | None = None) -> None:

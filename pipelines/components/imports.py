@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import os
 import sys
 import threading
 
@@ -16,19 +15,12 @@ LEARNERS = (
     "matplotlib.backends.backend_agg",
 )
 """What the models' steps import, seconds each."""
-LOW_PRIORITY = 10
 
 
 def import_ahead(*modules: str) -> threading.Thread:
-    """
-    Import modules in a thread that gives way to all others.
-
-    One that fails is left to its step, which imports it again and tells why.
-    """
+    """Import modules in a thread. One that fails is left to its step, which imports it again and tells why."""
 
     def work() -> None:
-        if sys.platform == "linux":  # only there has a thread a priority of its own
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW_PRIORITY)
         for module in modules:
             with contextlib.suppress(Exception):
                 importlib.import_module(module)

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from pipelines.quality.findings import Finding
     from pipelines.quality.suites import Suite
 
-LOW_PRIORITY = 10
-"""Its import gives way to the steps before the gate."""
-
 
 class Checker(NamedTuple):
     """The process, and what it prints: for when it ends before its time."""
@@ -50,7 +47,6 @@ def start_checker() -> Checker:
             stdout=subprocess.PIPE,
             stderr=said,
         )
-        os.setpriority(os.PRIO_PROCESS, process.pid, LOW_PRIORITY)
         _waiting = Checker(process, said)
     return _waiting
 
