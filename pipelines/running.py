@@ -218,7 +218,7 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
         finally:
             finished.set()
             watcher.join()
-            stop_checker(wait=True)
+            without_docs = stop_checker(wait=True)
     seconds = time.monotonic() - started
     if result.success:
         console.print(f"Job {job.name} succeeded in {seconds:.0f} s (run {run_id}).")
@@ -229,7 +229,7 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
         for event in result.all_events:
             if event.is_step_failure:
                 console.print(f"  {event.step_key}: {failure_reason(event)}", markup=False)
-    for line in notices(result.all_events):
+    for line in [*notices(result.all_events), *(f"  ! No Data Docs: {why.splitlines()[-1]}" for why in without_docs)]:
         console.print(line, markup=False, highlight=False)
     return result.success
 

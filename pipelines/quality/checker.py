@@ -63,8 +63,7 @@ def check(gate: str, suites: "Sequence[Suite]", docs: Path) -> "list[Finding]":
         checker.process.stdin.flush()
         answer = pickle.load(checker.process.stdout)
     except (OSError, EOFError, pickle.UnpicklingError) as error:
-        checker.said.seek(0)
-        said = checker.said.read().decode(errors="replace")[-2000:]
+        said = _last_words(checker)
         stop_checker(wait=True)
         raise RuntimeError(f"Great Expectations ended before it had checked the gate {gate!r}:\n{said}") from error
     if isinstance(answer, Exception):
@@ -72,19 +71,31 @@ def check(gate: str, suites: "Sequence[Suite]", docs: Path) -> "list[Finding]":
     return answer
 
 
-def stop_checker(wait: bool = False) -> None:
-    """Let the process end when its Data Docs are written; with `wait`, return when this and those before have ended."""
+def stop_checker(wait: bool = False) -> list[str]:
+    """
+    Let the process end when its Data Docs are written; with `wait`, return when this and those before have ended.
+
+    Returns why Data Docs could not be written, one text a process that failed.
+    """
     global _waiting
     if _waiting is not None:
         with contextlib.suppress(BrokenPipeError):
             _waiting.process.stdin.close()
         _ending.append(_waiting)
         _waiting = None
+    failures = []
     while wait and _ending:
         checker = _ending.pop()
         checker.process.stdout.close()
-        checker.process.wait()
+        if checker.process.wait():
+            failures.append(_last_words(checker))
         checker.said.close()
+    return failures
+
+
+def _last_words(checker: Checker) -> str:
+    checker.said.seek(0)
+    return checker.said.read().decode(errors="replace")[-2000:].strip() or "its process was killed"
 
 
 def answer_requests(requests: BinaryIO, answers: BinaryIO) -> None:

@@ -45,6 +45,16 @@ def test_a_process_that_died_is_told_and_the_next_gate_has_a_new_one(docs: Path)
     assert not finding.success
 
 
+def test_docs_that_cannot_be_written_are_told_but_the_findings_stand(docs: Path):
+    docs.mkdir()
+    (docs / "index.html").mkdir()
+    (finding,) = checker.check("raw", [Suite("people", FRAME, [IS_KNOWN])], docs)
+    assert not finding.success
+    (why,) = checker.stop_checker(wait=True)
+    assert "IsADirectoryError" in why and "index.html" in why
+    assert checker.stop_checker(wait=True) == []
+
+
 def test_the_process_ends_with_its_caller():
     program = "from pipelines.quality import checker; print(checker.start_checker().process.pid, flush=True)"
     caller = subprocess.run(
