@@ -66,7 +66,7 @@ def prepare_run() -> None:
     sample = start_sample_if_none()
     try:
         open_instance()
-        importlib.import_module("dagster_dbt")
+        importlib.import_module("dagster_dbt")  # a second that dbt parses in
         ensure_manifest()
         importlib.import_module("pipelines.definitions")
         start_checker()

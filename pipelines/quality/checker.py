@@ -1,26 +1,18 @@
-"""
-Great Expectations in a process of its own: it takes seconds to import and 0.2 GB that a run needs for other things.
-
-    python -m pipelines.quality.checker
-
-The process imports it, then answers requests until stdin is closed: a pickled `(gate, suites, docs)` on stdin; on
-stdout the findings, or an exception. It writes the Data Docs after it has answered.
-"""
+"""Great Expectations in a process of its own (`check_worker`): its import takes seconds, and 0.2 GB that dbt needs."""
 
 import contextlib
-import os
-import pickle
+import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
+from pipelines.quality.findings import Finding
 from pipelines.settings import project_root
 
 if TYPE_CHECKING:
-    from pipelines.quality.findings import Finding
     from pipelines.quality.suites import Suite
 
 
@@ -28,7 +20,7 @@ class Checker(NamedTuple):
     """The process, and what it prints: for when it ends before its time."""
 
     process: subprocess.Popen
-    said: BinaryIO
+    said: TextIO
 
 
 _waiting: Checker | None = None
@@ -39,10 +31,11 @@ def start_checker() -> Checker:
     """Have the process import Great Expectations in the background; the next `check` uses it."""
     global _waiting
     if _waiting is None:
-        said = tempfile.TemporaryFile()  # noqa: SIM115
+        said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         process = subprocess.Popen(
-            [sys.executable, "-m", "pipelines.quality.checker"],
+            [sys.executable, "-m", "pipelines.quality.check_worker"],
             cwd=project_root(),
+            text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,
@@ -51,24 +44,27 @@ def start_checker() -> Checker:
     return _waiting
 
 
-def check(gate: str, suites: "Sequence[Suite]", docs: Path) -> "list[Finding]":
+def check(gate: str, suites: "Sequence[Suite]", docs: Path) -> list[Finding]:
     """
     Check every suite; Great Expectations' Data Docs come to `docs` (`index.html` there) a moment later.
 
     Raises `RuntimeError` where it could not be checked, with the reason.
     """
     checker = start_checker()
-    try:
-        pickle.dump((gate, list(suites), docs.absolute()), checker.process.stdin)
+    asked = {"gate": gate, "suites": [suite.as_json() for suite in suites], "docs": str(docs.absolute())}
+    answer = ""
+    with contextlib.suppress(BrokenPipeError):
+        checker.process.stdin.write(json.dumps(asked) + "\n")
         checker.process.stdin.flush()
-        answer = pickle.load(checker.process.stdout)
-    except (OSError, EOFError, pickle.UnpicklingError) as error:
+        answer = checker.process.stdout.readline()
+    if not answer:
         said = _last_words(checker)
         stop_checker(wait=True)
-        raise RuntimeError(f"Great Expectations ended before it had checked the gate {gate!r}:\n{said}") from error
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+        raise RuntimeError(f"Great Expectations ended before it had checked the gate {gate!r}:\n{said}")
+    answered = json.loads(answer)
+    if "error" in answered:
+        raise RuntimeError(f"Great Expectations could not check the gate {gate!r}: {answered['error']}")
+    return [Finding(**finding) for finding in answered["findings"]]
 
 
 def stop_checker(wait: bool = False) -> list[str]:
@@ -95,38 +91,4 @@ def stop_checker(wait: bool = False) -> list[str]:
 
 def _last_words(checker: Checker) -> str:
     checker.said.seek(0)
-    return checker.said.read().decode(errors="replace")[-2000:].strip() or "its process was killed"
-
-
-def answer_requests(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Check what is asked and write the docs of it, until there are no more requests."""
-    from pipelines.quality.suites import build_docs, validate
-
-    while True:
-        try:
-            gate, suites, docs = pickle.load(requests)
-        except EOFError:
-            return
-        context, answer = None, []
-        try:
-            context, answer = validate(gate, suites, docs)
-        except Exception as error:
-            answer = RuntimeError(f"Great Expectations could not check the gate {gate!r}: {error}")
-        pickle.dump(answer, answers)
-        answers.flush()
-        if context is not None:
-            build_docs(context, docs)
-
-
-def main() -> None:
-    """Import first, then answer; what libraries print goes to stderr, for stdout is the answers' way."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations  # noqa: F401
-
-    answer_requests(sys.stdin.buffer, answers)
-
-
-if __name__ == "__main__":
-    main()
+    return checker.said.read()[-2000:].strip() or "its process was killed"

@@ -1,0 +1,47 @@
+"""
+The process behind `checker`: it imports Great Expectations, then checks what it is asked until stdin is closed.
+
+    python -m pipelines.quality.check_worker
+
+A request is a line of JSON on stdin: `gate`, `suites` (as `Suite.as_json`), `docs`. So is the answer on stdout:
+`findings`, or the `error` for which nothing could be checked. The Data Docs are written after the answer.
+"""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TextIO
+
+
+def answer_requests(requests: TextIO, answers: TextIO) -> None:
+    """Check what is asked and write the docs of it, until there are no more requests."""
+    from pipelines.quality.suites import Suite, build_docs, validate
+
+    for line in requests:
+        asked = json.loads(line)
+        docs, context = Path(asked["docs"]), None
+        try:
+            suites = [Suite.from_json(suite) for suite in asked["suites"]]
+            context, findings = validate(asked["gate"], suites, docs)
+            answer = {"findings": [asdict(finding) for finding in findings]}
+        except Exception as error:
+            answer = {"error": str(error)}
+        print(json.dumps(answer), file=answers, flush=True)
+        if context is not None:
+            build_docs(context, docs)
+
+
+def main() -> None:
+    """Import first, then answer; what libraries print goes to stderr, for stdout is the answers' way."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations  # noqa: F401
+
+    answer_requests(sys.stdin, answers)
+
+
+if __name__ == "__main__":
+    main()
