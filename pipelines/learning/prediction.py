@@ -181,15 +181,13 @@ def _fit(
         ),
     )
     figures["drivers"] = drivers(model, training.frame[test], training.target[test])
-    figures["suspects"] = [
-        {
-            "column": finding.column,
-            "reason": finding.reason,
-            **without(finding.column, training, split, tried, spec, seed),
-        }
-        for finding in findings
-        if finding.grade == "suspect"
-    ]
+    suspects = [finding for finding in findings if finding.grade == "suspect"]
+    with ThreadPoolExecutor(max_workers=num_threads) as pool:
+        worth = pool.map(lambda each: without(each.column, training, split, tried, spec, seed), suspects)
+        figures["suspects"] = [
+            {"column": finding.column, "reason": finding.reason, **figure}
+            for finding, figure in zip(suspects, worth, strict=True)
+        ]
     verdict, kept, reason = _gates(figures, spec)
     if kept and champion is not None:
         kept, reason = against_champion(
