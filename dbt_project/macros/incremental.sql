@@ -4,16 +4,20 @@
 {%- endmacro %}
 
 {#-
-    Which rows a growing event table takes: those loaded since its last build, and those whose identifier now stands for
-    somebody else (identified late, merged). Rows that arrive late are taken when they arrive: what counts is when they
-    were loaded, not when they happened. Two things need `--full-refresh`: a row that a corrected export no longer holds,
+    Which rows a growing event table takes: those of every load of a system that it has no row of, and those whose
+    identifier now stands for somebody else (identified late, merged). Rows that arrive late are taken when they arrive:
+    what counts is which load brought them, not when they happened, nor which load is the newest: a load that was left
+    out once (its staging model is new, the clock was wrong) is taken the next time. Two things need `--full-refresh`: a row that a corrected export no longer holds,
     and a link whose time (not its target) moved because an older version of a record arrived late.
 -#}
 {% macro only_new_or_relinked(records, has_account, has_person) -%}
     {%- if is_incremental() %}
     where
-        {{ records }}.loaded_at is null
-        or {{ records }}.loaded_at > (select coalesce(max(loaded_at), cast('1970-01-01' as {{ dbt.type_timestamp() }})) from {{ this }})
+        not exists (
+            select 1
+            from (select distinct source_system, loaded_at from {{ this }}) as built
+            where built.source_system = {{ records }}.source_system and built.loaded_at = {{ records }}.loaded_at
+        )
         {%- if has_account %}
         or {{ records }}.account_key in (
             select built.account_key

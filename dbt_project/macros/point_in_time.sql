@@ -147,7 +147,7 @@
 {% macro parent_columns(parent, parents) %}
     {%- set names = [] -%}
     {%- if parents.get(parent) -%}
-        {%- for column in adapter.get_columns_in_relation(parents[parent]) if column.name not in [parent ~ '_id', 'as_of_date'] -%}
+        {%- for column in columns_of(parents[parent]) if column.name not in [parent ~ '_id', 'as_of_date'] -%}
             {%- do names.append(column.name) -%}
         {%- endfor -%}
     {%- else -%}

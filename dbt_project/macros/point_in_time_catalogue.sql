@@ -16,7 +16,7 @@
                     {%- endfor -%}
                 {%- endfor -%}
             {%- endfor -%}
-            {%- for column in adapter.get_columns_in_relation(item.snapshot) if column.name not in [item.entity ~ '_id', 'as_of_date'] -%}
+            {%- for column in columns_of(item.snapshot) if column.name not in [item.entity ~ '_id', 'as_of_date'] -%}
                 {%- set feature = known.get(column.name, {'words': column.name | replace('_', ' ')}) -%}
                 {%- do rows.append([
                     column.name, item.snapshot.identifier, feature.source_table, feature.measure, feature.window_days, feature.words
@@ -36,7 +36,7 @@
         {%- for row in rows %}
         (
             {%- for value in row -%}
-            {%- if value is none or value is undefined %}null{% elif value is string %}'{{ value | replace("'", "''") }}'{% else %}{{ value }}{% endif -%}
+            {%- if value is none or value is undefined %}null{% elif value is string %}{{ text_literal(value) }}{% else %}{{ value }}{% endif -%}
             {{ ', ' if not loop.last }}
             {%- endfor -%}
         ),

@@ -99,14 +99,14 @@
 -#}
 {% macro scored_between_snapshots(snapshots, entity_key) %}
     {%- set scored = source('raw_scorecast', 'scored') -%}
-    {%- if execute and load_relation(scored) is not none %}
+    {%- if columns_if_there(scored) %}
     select
         scored.entity_id as {{ entity_key }},
         scored.as_of_date
     from {{ scored }} as scored
     left join {{ ref(snapshots) }} as snapshots
         on scored.entity_id = snapshots.{{ entity_key }} and scored.as_of_date = snapshots.as_of_date
-    where scored.entity_key = '{{ entity_key }}' and snapshots.as_of_date is null
+    where scored.entity_key = {{ text_literal(entity_key) }} and snapshots.as_of_date is null
     {%- else %}
     select
         {{ entity_key }},

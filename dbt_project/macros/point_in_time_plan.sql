@@ -201,7 +201,7 @@
         {%- set column = dimension.expr or dimension.name -%}
         {%- for value in accepted_values(node, column) -%}
             {%- set suffix = '_' ~ dimension.name ~ '_' ~ name_part(value) -%}
-            {%- set literal = "'" ~ (value | string | replace("'", "''")) ~ "'" if value is string else value -%}
+            {%- set literal = text_literal(value) if value is string else value -%}
             {%- do bases.append({
                 'stem': name ~ '_count', 'suffix': suffix, 'roll': 'sum', 'windows': category_windows(),
                 'sql': 'count(case when ' ~ column ~ ' = ' ~ literal ~ ' then 1 end)'
@@ -251,7 +251,7 @@
                     'measure': none, 'window_days': none, 'words': (dimension.description or dimension.name | replace('_', ' ')).rstrip('.')
                 }) -%}
             {%- endfor -%}
-            {%- for column in adapter.get_columns_in_relation(ref(item.node.name)) if column.name.startswith('custom_') and column.name not in seen -%}
+            {%- for column in columns_of(ref(item.node.name)) if column.name.startswith('custom_') and column.name not in seen -%}
                 {%- do seen.append(column.name) -%}
                 {%- do attributes.append({
                     'name': column.name, 'sql': column.name, 'source_table': semantic_model.name, 'measure': none, 'window_days': none,

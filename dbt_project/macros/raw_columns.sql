@@ -6,54 +6,62 @@
     has (those that start with an underscore are the loader's own). `loaded_at` is when the row was loaded.
 -#}
 {% macro raw_columns(raw_table, columns) %}
-    {%- if execute -%}
-        {%- set relation = adapter.get_relation(raw_table.database, raw_table.schema, raw_table.identifier) -%}
-    {%- else -%}
-        {%- set relation = none -%}
-    {%- endif -%}
+    {%- set found = columns_if_there(raw_table) -%}
     {%- set present = {} -%}
-    {%- if relation is not none -%}
-        {%- for column in adapter.get_columns_in_relation(relation) -%}
-            {%- do present.update({column.name | lower: column.name}) -%}
-        {%- endfor -%}
-    {%- endif -%}
+    {%- for column in found -%}
+        {%- do present.update({folded(column.name): column.name}) -%}
+    {%- endfor -%}
     {%- set mapped = [] -%}
     select
         {% for name, (vendor, type) in columns.items() -%}
-        {%- do mapped.append(vendor | lower) -%}
-        {%- if vendor | lower in present -%}
-        {{ typed(adapter.quote(present[vendor | lower]), type) }} as {{ name }},
+        {%- do mapped.append(folded(vendor)) -%}
+        {%- if folded(vendor) in present -%}
+        {{ typed(quote_name(present[folded(vendor)]), type) }} as {{ name }},
         {% else -%}
         cast(null as {{ sql_type(type) }}) as {{ name }},
         {% endif -%}
         {%- endfor -%}
-        {%- set taken = [] -%}
-        {%- for lowered, name in present.items() if lowered not in mapped and not lowered.startswith('_') -%}
-        {%- set custom = custom_name(name) -%}
-        {%- if custom in taken -%}
-            {{ exceptions.raise_compiler_error(raw_table ~ ": two columns would both be called " ~ custom ~ " ('" ~ name ~ "' is the second); rename one of them in the export or map it in the staging model") }}
-        {%- endif -%}
+        {%- set taken = columns.keys() | list -%}
+        {%- for column in found if folded(column.name) not in mapped and not column.name.startswith('_') -%}
+        {%- set custom = custom_name(column.name, taken) -%}
         {%- do taken.append(custom) -%}
-        {{ adapter.quote(name) }} as {{ custom }},
+        {{ quote_name(column.name) }} as {{ custom }},
         {% endfor -%}
         {%- if '_loaded_at' in present -%}
-        {{ adapter.quote(present['_loaded_at']) }} as loaded_at
+        {{ quote_name(present['_loaded_at']) }} as loaded_at
         {%- else -%}
         cast(null as {{ dbt.type_timestamp() }}) as loaded_at
         {%- endif %}
-    {%- if relation is not none %}
-    from {{ relation }}
+    {%- if found %}
+    from {{ raw_table }}
     {%- else %}
     where false
     {%- endif -%}
 {% endmacro %}
 
-{#- `Industry_Segment__c` -> custom_industry_segment, `leadTier` -> custom_lead_tier -#}
-{% macro custom_name(vendor_name) -%}
+{#- A name as engines compare names: without the case of ASCII letters, and of no others. -#}
+{% macro folded(name) %}
+    {{ return(name | lower if name.isascii() else name) }}
+{% endmacro %}
+
+{#-
+    `Industry_Segment__c` -> custom_industry_segment, `leadTier` -> custom_lead_tier: letters, digits and underscores.
+
+    A name that has none of these, and one that is in `taken`, gets a suffix that is made of the vendor's name alone. As
+    columns keep their places in a raw table, and of two the older has the plain name, a later column renames no other.
+-#}
+{% macro custom_name(vendor_name, taken=[]) -%}
     {%- set re = modules.re -%}
     {%- set words = re.sub('__c$', '', vendor_name) -%}
     {%- set words = re.sub('([a-z0-9])([A-Z])', '\\1_\\2', words) | lower -%}
-    {{- return('custom_' ~ re.sub('[^a-z0-9]+', '_', words).strip('_')) -}}
+    {%- set plain = re.sub('[^a-z0-9]+', '_', words).strip('_') -%}
+    {%- set ns = namespace(name='custom_' ~ (plain or 'field_' ~ local_md5(vendor_name)[:6])) -%}
+    {%- for number in range(100) -%}
+        {%- if ns.name in taken -%}
+            {%- set ns.name = 'custom_' ~ (plain or 'field') ~ '_' ~ local_md5(vendor_name ~ number)[:6] -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{- return(ns.name) -}}
 {%- endmacro %}
 
 {#-
@@ -68,23 +76,20 @@
     {%- set custom_types = {} -%}
     {%- set present = {} -%}
     {%- for model in models -%}
-        {%- set relation = ref(model) -%}
-        {%- if execute -%}
-            {%- set names = [] -%}
-            {%- for column in adapter.get_columns_in_relation(relation) -%}
-                {%- do names.append(column.name) -%}
-                {%- if column.name.startswith('custom_') -%}
-                    {%- set type = column.data_type -%}
-                    {%- if custom_types.get(column.name, type) != type -%} {%- set type = dbt.type_string() -%} {%- endif -%}
-                    {%- do custom_types.update({column.name: type}) -%}
-                {%- endif -%}
-            {%- endfor -%}
-            {%- do present.update({model: names}) -%}
-        {%- endif -%}
+        {%- set names = [] -%}
+        {%- for column in columns_of(ref(model)) -%}
+            {%- do names.append(column.name) -%}
+            {%- if column.name.startswith('custom_') -%}
+                {%- set type = column.data_type -%}
+                {%- if custom_types.get(column.name, type) != type -%} {%- set type = dbt.type_string() -%} {%- endif -%}
+                {%- do custom_types.update({column.name: type}) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- do present.update({model: names}) -%}
     {%- endfor -%}
     {%- for model in models %}
     select
-        cast('{{ model.split('__')[0][4:] }}' as {{ dbt.type_string() }}) as source_system,
+        cast({{ text_literal(model.split('__')[0][4:]) }} as {{ dbt.type_string() }}) as source_system,
         {%- for name, type in columns.items() %}
         cast({{ name if not execute or name in present[model] else 'null' }} as {{ sql_type(type) }}) as {{ name }},
         {%- endfor %}
@@ -109,12 +114,9 @@
 {% macro custom_columns(entity) -%}
     {%- set names = [] -%}
     {%- for model in var('staging_models').get(entity, []) -%}
-        {%- set relation = ref(model) -%}
-        {%- if execute -%}
-            {%- for column in adapter.get_columns_in_relation(relation) if column.name.startswith('custom_') -%}
-                {%- if column.name not in names -%} {%- do names.append(column.name) -%} {%- endif -%}
-            {%- endfor -%}
-        {%- endif -%}
+        {%- for column in columns_of(ref(model)) if column.name.startswith('custom_') -%}
+            {%- if column.name not in names -%} {%- do names.append(column.name) -%} {%- endif -%}
+        {%- endfor -%}
     {%- endfor -%}
     {{- return(names) -}}
 {%- endmacro %}
