@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.components.model_store import champion_version, promote, stored_versions
 from pipelines.components.run_log import record_fit, recorded_checksum
+from pipelines.kept_releases import last_release
 from pipelines.locking import LockTimeoutError, run_lock
 from pipelines.settings import data_dir, published_path, warehouse_path
 from pipelines.warehouse import connect, table_exists
@@ -201,8 +202,8 @@ def _runs() -> list[dict]:
     import duckdb
 
     rows: dict[tuple, dict] = {}
-    if published_path().exists():
-        with connect(published_path(), read_only=True) as connection:
+    if (release := last_release(published_path()).path) is not None:
+        with connect(release, read_only=True) as connection:
             if table_exists(connection, "main", "model_runs"):
                 rows |= _by_key(connection, "model_runs")
     if warehouse_path().exists():

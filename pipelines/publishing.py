@@ -6,7 +6,8 @@ old one's place, so a reader sees the old release or the new one, never half, an
 
 The tables lie in the file's default schema. DuckDB names an opened file after itself, so both `churn_scores` and
 `published.churn_scores` find them in `published.duckdb`. The file is marked read-only: a tool that opened it for
-writing would lock every reader out.
+writing would lock every reader out. Where it is damaged or gone, the history comes from the newest kept release
+(`pipelines.kept_releases`), and the release says so.
 """
 
 import errno
@@ -20,6 +21,17 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.kept_releases import (
+    LastRelease,
+    ReleaseUnusable,
+    check_release,
+    finish_copies,
+    keep_copy,
+    kept_releases,
+    last_release,
+    remove_outdated,
+)
+from pipelines.kept_releases import sync as _sync
 from pipelines.locking import run_lock
 from pipelines.quality.findings import Finding, record_findings
 
@@ -88,6 +100,8 @@ class Release:
     note: str
     tables: dict[str, dict]
     """Table to its rows, columns, types, own as_of_date and, if not made anew, where it is carried over from."""
+    fallback: str = ""
+    """Why the history is not that of the published file, in one line; empty where it is. `note` says it, too."""
 
 
 @dataclass(frozen=True)
@@ -112,19 +126,23 @@ def build_release(
     Publish everything in the warehouse's schema `published`.
 
     `audit` looks at the finished draft through a connection and returns its findings; one that is blocking and failed
-    refuses the release. A table of the last release that the warehouse no longer has is carried over. Raises
+    refuses the release. A table of the last release that the warehouse no longer has is carried over. The last release
+    is a kept one where the published file cannot be read; where none can, a new history begins. Raises
     `NothingToPublishError`, `AuditFailedError` or `NoSpaceLeftError`; in each case the old release is untouched and
     nothing is left behind.
     """
     with _draft(published, releases_dir, owner=f"run {run_id}") as place:
+        last = last_release(published, releases_dir)
         with _connection(place.draft) as connection:
             as_of = _attach_warehouse(connection, warehouse)
-            previous = _attach_previous(connection, published)
+            previous = _attach_previous(connection, last)
             release_id = _new_release_id(connection, previous, now)
             tables = _copy_tables(connection, previous, release_id)
             _append_history(connection, previous)
             _append_score_history(connection, previous, sorted(tables), release_id, as_of)
-            release = Release(release_id, as_of, "published", _note(tables, as_of), tables)
+            fallback = _fallback(place, last, release_id)
+            note = "; ".join(filter(None, [fallback, _note(tables, as_of)]))
+            release = Release(release_id, as_of, "published", note, tables, fallback)
             _append_release(connection, previous, release, run_id, now, tables_of=release_id)
         with _connection(place.draft, read_only=True) as connection:
             findings = audit(connection)
@@ -134,7 +152,7 @@ def build_release(
             raise AuditFailedError(f"The release was refused and the last one stays published:\n{told}")
         with _connection(place.draft) as connection:
             record_findings(connection, "data_quality", findings, run_id, now)
-        _swap_in(place, release_id, keep)
+        _swap_in(place, release, last, keep)
     return release
 
 
@@ -142,41 +160,76 @@ def rollback(published: Path, releases_dir: Path, to: str | None, now: datetime)
     """
     Publish the tables of an older release again, as a new release; the history keeps everything that was.
 
-    Without `to`: the release before the one whose tables are published now. Raises `LookupError`, naming the releases
-    that are kept, when it is not among them.
+    Without `to`: the release before the one whose tables are published now, or, where the published file cannot be
+    read, the newest that can. A kept release that is damaged is passed over, and the note says so. Raises
+    `LookupError`, naming the releases that are kept, when there is none to go back to, or `to` is none of them or
+    damaged.
     """
-    if not published.exists():
+    if not published.exists() and not kept_releases(releases_dir):
         raise LookupError(f"Nothing is published yet: {published} is not there.")
-    with _connection(published, read_only=True) as connection:
-        rows = connection.execute(
-            "select release_id, tables_of, as_of_date from releases order by release_id"
-        ).fetchall()
-    current, tables_now, _ = rows[-1]
-    origins = {release_id: tables_of for release_id, tables_of, _ in rows}
-    kept = {path.stem: path for path in sorted(releases_dir.glob("*.duckdb")) if path.stem in origins}
-    older = [release_id for release_id, tables_of, _ in rows if release_id == tables_of and release_id < tables_now]
-    candidates = [release_id for release_id in older if release_id in kept]
-    target = to or (candidates[-1] if candidates else None)
-    if target is None or target not in kept or target == current:
-        listed = ", ".join(name for name in kept if name != current) or "none"
-        raise LookupError(f"There is no release {target or 'before the current one'} to go back to. Kept: {listed}.")
-
     with _draft(published, releases_dir, owner="a rollback") as place:
+        last = last_release(published, releases_dir)
+        if last.path is None:
+            raise LookupError(f"There is no release to go back to: {last.problem}.")
+        with _connection(last.path, read_only=True) as connection:
+            rows = connection.execute(
+                "select release_id, tables_of, as_of_date from releases order by release_id"
+            ).fetchall()
+        if to is None and last.problem:
+            chosen, target, passed_over = rows[-1][0], last.path, []
+        else:
+            chosen, target, passed_over = _target(rows, releases_dir, to, is_damaged=bool(last.problem))
+        as_of, origin = next((as_of, tables_of) for each, tables_of, as_of in rows if each == chosen)
         with _connection(place.draft) as connection:
-            previous = _attach_previous(connection, published)
-            connection.execute(f"attach '{_escaped(kept[target])}' as target (read_only)")
+            previous = _attach_previous(connection, last)
+            database = "previous"
+            if target != last.path:
+                database = "target"
+                connection.execute(f"attach '{_escaped(target)}' as target (read_only)")
             release_id = _new_release_id(connection, previous, now)
-            as_of, origin = next((as_of, of) for each, of, as_of in rows if each == target)
             tables = {}
-            for table in _tables(connection, "target", "main"):
+            for table in _tables(connection, database, "main"):
                 if table not in OWN_TABLES and table not in HISTORY_KEYS:
-                    tables[table] = _carry_over(connection, "target", table, release_id, origin)
+                    tables[table] = _carry_over(connection, database, table, release_id, origin)
             _append_history(connection, previous)
             connection.execute("create table score_history as select * from previous.score_history")
-            release = Release(release_id, as_of, "rollback", f"tables of release {origin}", tables)
+            fallback = _fallback(place, last, release_id)
+            note = "; ".join(filter(None, [f"tables of release {origin}", *passed_over, fallback]))
+            release = Release(release_id, as_of, "rollback", note, tables, fallback)
             _append_release(connection, previous, release, "rollback", now, tables_of=origin)
-        _swap_in(place, release_id, KEPT_RELEASES)
+        _swap_in(place, release, last, KEPT_RELEASES)
     return release
+
+
+def _target(
+    rows: Sequence[tuple[str, str, date]], releases_dir: Path, to: str | None, is_damaged: bool
+) -> tuple[str, Path, list[str]]:
+    """
+    The release to go back to, its file, and what is wrong with newer ones that were passed over.
+
+    `is_damaged`: the published file is, so that the current release may be published again, too.
+    """
+    current, tables_now, _ = rows[-1]
+    origins = {release_id: tables_of for release_id, tables_of, _ in rows}
+    kept = {path.stem: path for path in kept_releases(releases_dir) if path.stem in origins}
+    if not is_damaged:
+        kept.pop(current, None)
+    older = [name for name, tables_of in origins.items() if name == tables_of < tables_now]
+    problems = []
+    for name in reversed(older) if to is None else [to]:
+        if name not in kept:
+            continue
+        try:
+            if (found := check_release(kept[name], releases_dir)) != name:
+                raise ReleaseUnusable(f"has the file of {found}")
+        except ReleaseUnusable as problem:
+            problems.append(f"the kept release {name} {problem}")
+            del kept[name]
+        else:
+            return name, kept[name], problems
+    why = f": {'; '.join(problems)}" if problems else ""
+    listed = ", ".join(kept) or "none"
+    raise LookupError(f"There is no release {to or 'before the current one'} to go back to{why}. Kept: {listed}.")
 
 
 @contextmanager
@@ -193,6 +246,7 @@ def _draft(published: Path, releases_dir: Path, owner: str) -> Iterator[_Place]:
     place = _Place(published, releases_dir, published.with_name(f"{published.stem}.{os.getpid()}.draft.duckdb"))
     with run_lock(published.with_suffix(".lock"), owner):
         _remove_drafts(published)
+        finish_copies(published, releases_dir)
         try:
             yield place
         except (duckdb.Error, OSError) as problem:
@@ -202,9 +256,10 @@ def _draft(published: Path, releases_dir: Path, owner: str) -> Iterator[_Place]:
             last = published.stat().st_size if published.exists() else 0
             _remove_drafts(published)
             free = shutil.disk_usage(published.parent).free
+            needed = max(2 * max(reached, last), free)  # the release, and the copy to keep
             raise NoSpaceLeftError(
                 f"The disk of {published.parent} is too full for a release: {_mib(free)} are free,"
-                f" more than {_mib(max(reached, last, free))} are needed. The last release stays published;"
+                f" more than {_mib(needed)} are needed. The last release stays published;"
                 " free some space and run again."
             ) from problem
         finally:
@@ -271,10 +326,25 @@ def _attach_warehouse(connection: "duckdb.DuckDBPyConnection", warehouse: Path) 
     return row[0]
 
 
-def _attach_previous(connection: "duckdb.DuckDBPyConnection", published: Path) -> bool:
-    if published.exists():
-        connection.execute(f"attach '{_escaped(published)}' as previous (read_only)")
-    return published.exists()
+def _attach_previous(connection: "duckdb.DuckDBPyConnection", last: LastRelease) -> bool:
+    """Attach the last release as `previous`; returns whether there is one."""
+    if last.path is not None:
+        connection.execute(f"attach '{_escaped(last.path)}' as previous (read_only)")
+    return last.path is not None
+
+
+def _fallback(place: _Place, last: LastRelease, release_id: str) -> str:
+    """Why the history is not that of the published file, and where that file will be."""
+    aside = _aside(place, last, release_id)
+    return f"{last.note}; what was there is kept as {aside.name}" if aside else last.note
+
+
+def _aside(place: _Place, last: LastRelease, release_id: str) -> Path | None:
+    """Where what cannot be read goes when it is all there is, or no file that another could replace."""
+    published = place.published
+    if last.problem and published.exists() and (last.path is None or published.is_dir()):
+        return published.with_name(f"{published.stem}.unreadable-{release_id}{published.suffix}")
+    return None
 
 
 def _new_release_id(connection: "duckdb.DuckDBPyConnection", previous: bool, now: datetime) -> str:
@@ -593,38 +663,25 @@ def _append_release(
     )
 
 
-def _swap_in(place: _Place, release_id: str, keep: int) -> None:
+def _swap_in(place: _Place, release: Release, last: LastRelease, keep: int) -> None:
     """
-    Put the draft in the published file's place, and a second name for it among the kept releases.
+    Put the draft in the published file's place, and keep a copy of it.
 
-    A kept file whose release is not in `releases` comes from a publish that was killed here; a rollback ignores it.
+    Before the swap the copy and its checksum are on the disk, under the name of a part: killed at any moment, the
+    published file is one whose checksum is on record, and every kept release is one that was published.
     """
     if place.draft.with_name(f"{place.draft.name}.wal").exists():
         raise OSError(errno.ENOSPC, "No space left: the draft's log could not be written into it", str(place.draft))
     place.draft.chmod(0o444)
     _sync(place.draft)
-    kept = place.releases_dir / f"{release_id}.duckdb"
-    kept.unlink(missing_ok=True)
-    try:
-        os.link(place.draft, kept)
-    except OSError:
-        try:
-            shutil.copy(place.draft, kept)
-        except OSError:
-            kept.unlink(missing_ok=True)
-            raise
-        _sync(kept)
+    part = keep_copy(place.draft, place.releases_dir, release.release_id)
+    aside = _aside(place, last, release.release_id)
+    if aside is not None and place.published.is_dir():
+        place.published.rename(aside)
+    elif aside is not None:
+        os.link(place.published, aside)
     os.replace(place.draft, place.published)
     _sync(place.published.parent)
+    part.rename(part.with_suffix(""))
+    remove_outdated(place.releases_dir, keep)
     _sync(place.releases_dir)
-    for outdated in sorted(place.releases_dir.glob("*.duckdb"))[:-keep]:
-        outdated.unlink()
-
-
-def _sync(path: Path) -> None:
-    """Have the disk hold a file's bytes, or a folder's names."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

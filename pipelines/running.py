@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.kept_releases import last_release
 from pipelines.settings import data_dir, project_root, published_path
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def run_backfill(first: date, last: date, model: str | None = None) -> bool:
     from pipelines.components.backfill import sundays_between
 
     days = sundays_between(first, last)
-    if not published_path().exists():
+    if last_release(published_path()).path is None:
         raise ValueError(f"Nothing has been built yet: {published_path()} is not there. Run `make run` first.")
     from pipelines.definitions import defs
 
@@ -236,11 +237,15 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
 
 def notices(events: "Sequence[DagsterEvent]") -> list[str]:
     """What the checks found that a user has to know: all that stops a run, and every warning about exports."""
+    from pipelines.components.release import FALLBACK_METADATA
+
     told: dict[str, None] = {}
     put_aside: dict[str, int] = {}
     for event in events:
         if event.is_step_materialization:
             asset = event.step_materialization_data.materialization
+            if (fallback := asset.metadata.get(FALLBACK_METADATA)) is not None:
+                told[f"  ! {fallback.value}."] = None
             aside = asset.metadata.get("quarantined")
             if aside is not None and aside.value:
                 source = asset.asset_key.path[0].removeprefix("raw_")
@@ -290,29 +295,38 @@ def _quiet() -> Iterator[None]:
     yield
 
 
-def read_summary() -> tuple[dict, list[tuple[str, int]], dict[str, str]]:
-    """The current release, its tables with their rows, and for each model's table how good the model is, in words."""
+def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str]]:
+    """The release in a file, its tables with their rows, and for each model's table how good the model is, in words."""
     import json
 
-    from pipelines.warehouse import connect
+    from pipelines.warehouse import connect, table_exists
 
-    with connect(published_path(), read_only=True) as connection:
+    with connect(path, read_only=True) as connection:
         release_id, as_of, status, note, tables = connection.execute(
             "select release_id, as_of_date, status, note, tables from releases order by release_id desc limit 1"
         ).fetchone()
         described = json.loads(tables)
+        has_runs = table_exists(connection, "main", "model_runs")
         quality = {}
         for table, description in described.items():
-            if "model_version" in description["columns"] and {"probability", "forecast"} & set(description["columns"]):
+            if (
+                has_runs
+                and "model_version" in description["columns"]
+                and {"probability", "forecast"} & set(description["columns"])
+            ):
                 quality[table] = _how_good(connection, table)
-        not_kept = connection.execute(
-            """
-            select model, status, reason from (
-                select * from model_runs qualify row_number() over (partition by model order by started_at desc) = 1
-            )
-            where status <> 'kept' order by model
-            """
-        ).fetchall()
+        not_kept = (
+            connection.execute(
+                """
+                select model, status, reason from (
+                    select * from model_runs qualify row_number() over (partition by model order by started_at desc) = 1
+                )
+                where status <> 'kept' order by model
+                """
+            ).fetchall()
+            if has_runs
+            else []
+        )
         came_true = what_came_true(connection, list(described))
     rows = [(table, description["rows"]) for table, description in described.items()]
     release = {
@@ -376,19 +390,29 @@ def print_summary() -> bool:
     """
     A short table of what is published: rows, how good, how old, and where to query it.
 
-    Returns False when nothing is published yet.
+    Returns False when nothing is published yet, or the published file cannot be read: then it says so, and what the
+    newest kept release has.
     """
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
-    if not published_path().exists():
-        console.print(f"Nothing is published yet ({published_path()} is not there).")
+    last = last_release(published_path())
+    if last.path is None:
+        nothing = f"! {last.note}." if last.note else f"Nothing is published yet ({published_path()} is not there)."
+        console.print(nothing, markup=False, highlight=False, soft_wrap=True)
         return False
-    release, tables, quality = read_summary()
-    title = f"Published: release {release['release_id']}, as of {release['as_of_date']}"
+    if last.note:
+        console.print(
+            f"! {last.note}. `scorecast run` publishes a good file again, `scorecast rollback` the kept one at once.",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    release, tables, quality = read_summary(last.path)
+    title = f"{'Kept' if last.note else 'Published'}: release {release['release_id']}, as of {release['as_of_date']}"
     if release["status"] == "rollback":
-        title += f", rolled back to the {release['note']}"
+        title += f", rolled back to the {release['note'].split(';')[0]}"
     table = Table(title=title, title_justify="left")
     for column, justify in (("table", "left"), ("rows", "right"), ("how good", "left")):
         table.add_column(column, justify=justify)
@@ -400,6 +424,8 @@ def print_summary() -> bool:
     for model, status, reason in release["not_kept"]:
         console.print(f"{model} was {status.replace('_', ' ')}: {reason}", markup=False)
     shown = next((name for name, _ in tables if name.endswith("_scores")), tables[0][0])
+    if last.note:
+        return False
     console.print(f'Query it:  make sql Q="select * from {shown} limit 5"   ({published_path()})', markup=False)
     console.print(f"Look at it:  make ui{next_step()}", markup=False)
     return True

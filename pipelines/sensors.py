@@ -10,6 +10,7 @@ import dagster as dg
 
 from pipelines.components.model_store import champion_version
 from pipelines.extraction.configuration import read_configuration
+from pipelines.kept_releases import last_release
 from pipelines.schedules import daily, weekly_refit
 from pipelines.settings import published_path
 
@@ -55,9 +56,10 @@ def requested_refits(published: Path) -> list[tuple[str, str, str]]:
     """
     import duckdb
 
-    if not published.exists():
+    release = last_release(published).path
+    if release is None:
         return []
-    with duckdb.connect(str(published), read_only=True) as connection:
+    with duckdb.connect(str(release), read_only=True) as connection:
         if not connection.execute("select 1 from duckdb_tables() where table_name = 'model_health'").fetchall():
             return []
         rows = connection.execute(

@@ -14,6 +14,8 @@ from pipelines.warehouse import Warehouse
 
 KEY_METADATA = "scorecast/key"
 """Metadata of a published asset: its key columns, comma-separated; without it the table's first column."""
+FALLBACK_METADATA = "last_release"
+"""Metadata of a release whose history is not that of the published file: why, in one line."""
 GROWS_METADATA = "scorecast/grows"
 """Metadata of a published asset that keeps what was: it may have many more rows than in the last release, not fewer."""
 
@@ -65,12 +67,15 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
                 connection.execute("create schema if not exists published")
                 record_findings(connection, "published.data_quality", findings, context.run_id, now)
             raise
+        if made.fallback:
+            context.log.warning(made.fallback)
         warnings = [finding.message for finding in findings if not finding.success]
         return dg.MaterializeResult(
             metadata={
                 "release_id": made.release_id,
                 "as_of_date": str(made.as_of_date),
                 "note": made.note,
+                **({FALLBACK_METADATA: made.fallback} if made.fallback else {}),
                 "tables": dg.MetadataValue.json({table: described["rows"] for table, described in made.tables.items()}),
                 "data_docs": dg.MetadataValue.url((docs / "index.html").as_uri()),
             },

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.kept_releases import last_release
 from pipelines.publishing import BACKFILL, SCORE_HISTORY
 from pipelines.warehouse import read_frame, table_exists
 
@@ -64,8 +65,8 @@ def past_scores(connection: "duckdb.DuckDBPyConnection", published: Path) -> Ite
     """
     While open, `past_scores` is a view of every past score, with the columns of `score_history`.
 
-    The last release is attached as `last_release` if there is one. What a backfill made again since counts in place of
-    what the release has of it.
+    The last release is attached as `last_release` if there is one: a kept one where the published file cannot be read.
+    What a backfill made again since counts in place of what the release has of it.
     """
     columns = ", ".join(SCORE_HISTORY)
     nothing = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in SCORE_HISTORY.items())
@@ -73,8 +74,9 @@ def past_scores(connection: "duckdb.DuckDBPyConnection", published: Path) -> Ite
     parts = [f"select {nothing} where false"]
     if has_backfilled:
         parts.append(f"select {columns} from scores.backfilled")
-    if published.exists():
-        escaped = str(published).replace("'", "''")
+    release = last_release(published).path
+    if release is not None:
+        escaped = str(release).replace("'", "''")
         connection.execute(f"attach '{escaped}' as last_release (read_only)")
         newer = "and (table_name, as_of_date) in (select (table_name, as_of_date) from scores.backfilled)"
         replaced = f"where not (starts_with(release_id, '{BACKFILL}') {newer})" if has_backfilled else ""
@@ -84,7 +86,7 @@ def past_scores(connection: "duckdb.DuckDBPyConnection", published: Path) -> Ite
         yield
     finally:
         connection.execute("drop view if exists past_scores")
-        if published.exists():
+        if release is not None:
             connection.execute("detach last_release")
 
 

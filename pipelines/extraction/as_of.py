@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.extraction.checking import literal, quoted
 from pipelines.extraction.contracts import Entity, Source
+from pipelines.kept_releases import last_release
 
 if TYPE_CHECKING:
     import duckdb
@@ -69,15 +70,17 @@ def write_scored(connection: "duckdb.DuckDBPyConnection", published: Path, as_of
     Write `raw_scorecast.scored` (entity_key, entity_id, as_of_date): whom past releases scored; returns its rows.
 
     Snapshots keep only Sundays and the run's own day, but a score of any day has an outcome: the outcomes models take
-    the days between from here. `published` is the file with the last release, which may not be there yet.
+    the days between from here. `published` is the file with the last release, which may not be there yet; where it
+    cannot be read, the newest kept release counts.
     """
     connection.execute("create schema if not exists raw_scorecast")
     connection.execute(
         "create or replace table raw_scorecast.scored (entity_key varchar, entity_id varchar, as_of_date date)"
     )
-    if not published.exists():
+    release = last_release(published).path
+    if release is None:
         return 0
-    escaped = str(published).replace("'", "''")
+    escaped = str(release).replace("'", "''")
     connection.execute(f"attach '{escaped}' as last_release (read_only)")
     try:
         (rows,) = connection.execute(

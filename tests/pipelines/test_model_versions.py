@@ -143,6 +143,7 @@ def test_a_run_that_holds_the_warehouse_keeps_nobody_from_looking(company: Compa
     with duckdb.connect(str(company.data / "published.duckdb")) as connection:
         connection.execute(f"attach '{company.data / 'warehouse.duckdb'}' as warehouse (read_only)")
         connection.execute("create table model_runs as from warehouse.published.model_runs")
+        connection.execute("create table releases as select 'the last' as release_id")
     alone = history()
     with run_lock(company.data / "warehouse.lock", "a run"):
         assert history() == alone

@@ -85,6 +85,7 @@ class Company:
         with duckdb.connect(str(self.published)) as connection:
             connection.register("rows", pl.DataFrame(full, schema).to_arrow())
             connection.execute("create table score_history as from rows")
+            connection.execute("create table releases as select max(release_id) as release_id from rows")
 
     def ask(self, query: str) -> list[dict]:
         with connect(self.warehouse, read_only=True) as connection:

@@ -126,7 +126,7 @@ def refusal(company: Company) -> list[str]:
     with pytest.raises(AuditFailedError) as refused:
         company.publish()
     assert company.published.read_bytes() == before
-    assert len(list((company.folder / "releases").iterdir())) == 1
+    assert len(list((company.folder / "releases").glob("*.duckdb"))) == 1
     assert not list(company.folder.glob("*draft*"))
     return str(refused.value).splitlines()[1:]
 
