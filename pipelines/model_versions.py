@@ -1,6 +1,5 @@
 """`scorecast models` and `scorecast rollback --model`: which versions there are, how good, and which one scores."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,7 +7,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from pipelines.components.model_store import champion_version, promote, stored_versions
+from pipelines.components.model_store import champion_version, load_choice, load_version, promote, stored_versions
 from pipelines.components.run_log import record_fit, recorded_checksum
 from pipelines.kept_releases import last_release
 from pipelines.locking import LockTimeoutError, run_lock
@@ -106,7 +105,8 @@ def roll_back_model(name: str, to: str | None, now: datetime) -> str:
     """
     Make an earlier stored version of a model the champion, and write that into `model_runs`; returns what was done.
 
-    `to`: a version, with or without the model's name before it; None: the newest that is older than the champion.
+    `to`: a version, with or without the model's name before it; None: the newest that is older than the champion and
+    whose fit is on record (a file that none tells of is what a killed run left).
     Raises LookupError, naming the versions, when there is no such version; ValueError (`ModelRefused`) when its file is
     refused; `LockTimeoutError` when a run holds the warehouse for longer than a minute. The champion stays then.
     """
@@ -115,7 +115,8 @@ def roll_back_model(name: str, to: str | None, now: datetime) -> str:
         raise LookupError(f"There is no stored version of a model '{name}'. `scorecast models` lists what there is.")
     champion = _champion(name)
     if to is None:
-        older = [version for version in versions if champion is None or version < champion]
+        on_record = {run["model_version"] for run in _runs() if run["model"] == name and run["status"] == "kept"}
+        older = [version for version in sorted(on_record & versions.keys()) if champion is None or version < champion]
         target = older[-1] if older else None
     else:
         target = next((version for version in (to, f"{name}-{to}") if version in versions), None)
@@ -150,13 +151,12 @@ _DIGITS = (("auc", 3), ("log_loss", 4), ("calibration_error", 3), ("error", 1))
 
 def _checked(connection: "duckdb.DuckDBPyConnection", name: str, path: Path) -> tuple[dict[str, Any], str | None]:
     """Metrics and checksum of a version that can score; a prediction's file is opened as scoring would open it."""
-    if path.suffix != ".skops":
-        json.loads(path.read_text())
-        return {}, None
-    from pipelines.learning.storage import load_model
-
-    checksum = recorded_checksum(connection, name, path.stem)
-    return load_model(path, checksum).metrics, checksum
+    load = load_version if path.suffix == ".skops" else load_choice
+    model, refusal = load(connection, name, path.stem)
+    if model is None:
+        raise refusal
+    metrics = model.metrics if path.suffix == ".skops" else {}
+    return metrics, recorded_checksum(connection, name, path.stem)
 
 
 def _champion(name: str) -> str | None:

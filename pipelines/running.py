@@ -236,16 +236,16 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
 
 
 def notices(events: "Sequence[DagsterEvent]") -> list[str]:
-    """What the checks found that a user has to know: all that stops a run, and every warning about exports."""
-    from pipelines.components.release import FALLBACK_METADATA
+    """What a user has to know: what stops a run, every warning about exports, and what an asset warns of."""
+    from pipelines.components.model_store import WARNING
 
     told: dict[str, None] = {}
     put_aside: dict[str, int] = {}
     for event in events:
         if event.is_step_materialization:
             asset = event.step_materialization_data.materialization
-            if (fallback := asset.metadata.get(FALLBACK_METADATA)) is not None:
-                told[f"  ! {fallback.value}."] = None
+            if WARNING in asset.metadata:
+                told.update(dict.fromkeys(f"  ! {line}" for line in str(asset.metadata[WARNING].value).splitlines()))
             aside = asset.metadata.get("quarantined")
             if aside is not None and aside.value:
                 source = asset.asset_key.path[0].removeprefix("raw_")

@@ -8,16 +8,21 @@ import dagster as dg
 from pydantic import Field
 
 from pipelines.components.model_store import (
-    champion_version,
     kept_metadata,
+    load_choice,
     model_path,
     new_version,
     promote,
+    read_champion,
+    refused_in_words,
+    settled_champion,
     should_fit,
+    warn,
 )
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit
 from pipelines.components.ui import image_metadata, literal, table_metadata, table_shape
+from pipelines.learning.files import write_checked
 from pipelines.warehouse import Warehouse, append_frame, read_frame, table_exists, write_frame
 
 if TYPE_CHECKING:
@@ -115,7 +120,10 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         """Backtest every candidate on every series and write down which one forecasts it from now on."""
         from pipelines.learning.forecasting import fit_forecasts
 
-        champion = champion_version(self.model_name, suffix=".json")
+        with warehouse.connect() as connection:
+            champion, told = settled_champion(connection, self.model_name, suffix=".json")
+        if told:
+            warn(context, told)
         if not should_fit(context, champion):
             return dg.MaterializeResult(metadata=kept_metadata(context, champion))
         with warehouse.connect() as connection:
@@ -137,15 +145,15 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             return dg.MaterializeResult(metadata={"status": "skipped", "reason": reason})
 
         version = new_version(self.model_name, started, suffix=".json")
-        path = model_path(self.model_name, version, suffix=".json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(chosen.select("metric", "segment", "method").to_dicts(), indent=2))
-        promote(self.model_name, version)
-        _just_made[context.run_id, version] = result
+        choice = json.dumps(chosen.select("metric", "segment", "method").to_dicts(), indent=2)
+        checksum = write_checked(model_path(self.model_name, version, suffix=".json"), choice.encode())
         totals = chosen.filter(chosen["segment"] == "total")
         error = totals["smape"].mean()
         metrics = {"error": error, "series": chosen.height, "skipped": result.skipped.height}
         with warehouse.connect() as connection:
+            connection.execute("begin")
+            accuracy = result.accuracy.with_columns(as_of_date=literal(as_of), model_version=literal(version))
+            append_frame(connection, accuracy, "published", "forecast_accuracy")
             record_fit(
                 connection,
                 **run,
@@ -155,9 +163,11 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
                 method=", ".join(sorted(set(chosen["method"]))),
                 metrics=metrics,
                 candidates=result.accuracy.to_dicts(),
+                model_sha256=checksum,
             )
-            accuracy = result.accuracy.with_columns(as_of_date=literal(as_of), model_version=literal(version))
-            append_frame(connection, accuracy, "published", "forecast_accuracy")
+            connection.execute("commit")
+        promote(self.model_name, version)
+        _just_made[context.run_id, version] = result
         return dg.MaterializeResult(
             metadata={
                 "status": "kept",
@@ -170,15 +180,22 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         )
 
     def forecast(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
-        """Forecast every series with its chosen method; without a choice or a series the last forecast stays."""
+        """Forecast every series with its chosen method; without a choice that can be read the last forecast stays."""
         from pipelines.learning.forecasting import refresh_forecasts
 
-        version = champion_version(self.model_name, suffix=".json")
+        version, problem = read_champion(self.model_name, suffix=".json")
         if version is None:
-            return dg.MaterializeResult(metadata={"status": "no model yet; see published.model_runs for the reason"})
-        choice = json.loads(model_path(self.model_name, version, suffix=".json").read_text())
-        chosen = {(row["metric"], row["segment"]): row["method"] for row in choice}
+            why = problem or "no model yet; see published.model_runs for the reason"
+            return dg.MaterializeResult(metadata={"status": why})
+        started = datetime.now(UTC)
         with warehouse.connect() as connection:
+            chosen, refusal = load_choice(connection, self.model_name, version)
+            if chosen is None:
+                told = refused_in_words(self.model_name, refusal)
+                run = {"model": self.model_name, "run_id": context.run_id, "started_at": started, "rows": 0}
+                record_fit(connection, **run, status="refused", reason=told, model_version=version)
+                context.log.warning(told)
+                return dg.MaterializeResult(metadata={"status": f"not forecast: {told}", "model_version": version})
             result = _just_made.pop((context.run_id, version), None)
             if result is None:
                 series, as_of = self._series(connection)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pipelines.components.model_store import champion_version, model_path
+from pipelines.components.model_store import champion_version, load_version, refused_in_words
 from pipelines.components.score_history import matured_scores, replace_keeping
 from pipelines.warehouse import read_frame, table_exists
 
@@ -67,24 +67,29 @@ def write_model_health(
 
 
 def model_health(connection: "duckdb.DuckDBPyConnection", prediction: "Prediction", as_of: "date") -> dict | None:
-    """The health of the version that scores, as of a day; None without a version or without anybody to score."""
+    """
+    The health of the version that scores, as of a day; None without a version or without anybody to score.
+
+    Of a version whose file is refused only the reason.
+    """
     from pipelines.learning.drift import column_shifts, has_worsened, judge_outcomes, score_shift
-    from pipelines.learning.storage import load_model
 
     version = champion_version(prediction.name)
     if version is None or not table_exists(connection, "features", prediction.features):
-        return None
-    model = load_model(model_path(prediction.name, version))
-    frame = prediction.rows_to_score(connection)
-    if frame.is_empty():
         return None
     row: dict = {
         "model": prediction.name,
         "model_version": version,
         "as_of_date": as_of,
         "scores_table": prediction.publish.table,
-        "rows_scored": frame.height,
     }
+    model, refusal = load_version(connection, prediction.name, version)
+    if model is None:
+        return {**row, "is_refit_requested": False, "reason": refused_in_words(prediction.name, refusal)}
+    frame = prediction.rows_to_score(connection)
+    if frame.is_empty():
+        return None
+    row["rows_scored"] = frame.height
     if model.baseline:
         strong = {each["column"] for each in model.metrics.get("drivers", ())}
         shifts = column_shifts(model.baseline, frame, model.spec.as_of)
@@ -133,6 +138,8 @@ def health_checks(row: Mapping) -> dict[str, tuple[bool, str]]:
     """The asset checks of a row of `model_health`: name to whether it passed, and what was seen, in words."""
     from pipelines.learning.drift import MAJOR_SHIFT
 
+    if row["rows_scored"] is None:
+        return {name: (False, row["reason"]) for name in ("scores_are_stable", "inputs_are_stable", "promise_is_kept")}
     moved = [each for each in json.loads(row["worst_columns"] or "[]") if each["is_strong"] and each["is_major"]]
     listed = ", ".join(f"{each['column']} ({each['psi']:.2f})" for each in moved)
     psi = row["score_psi"]

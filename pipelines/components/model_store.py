@@ -2,15 +2,27 @@
 
 import json
 import os
+import re
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from pipelines.components.run_log import decided_versions, recorded_checksum
+from pipelines.learning.files import ModelRefused, read_checked, read_limited, write_whole
 from pipelines.settings import data_dir
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from pipelines.learning.scoring import FittedPrediction
 
 REFIT_TAG = "scorecast/refit"
 """Run tag: `missing` fits only where there is no champion (daily); anything else, or no tag, fits."""
+WARNING = "warning"
+"""Metadata of a materialisation: what somebody has to know of it though it went well; told at the end of a run."""
+LARGEST_POINTER = 4096
 
 
 def model_folder(name: str) -> Path:
@@ -23,13 +35,95 @@ def model_path(name: str, version: str, suffix: str = ".skops") -> Path:
     return model_folder(name) / f"{version}{suffix}"
 
 
-def champion_version(name: str, suffix: str = ".skops") -> str | None:
-    """The version that scores, or None; a pointer to a file that is gone counts as none."""
+def read_champion(name: str, suffix: str = ".skops") -> tuple[str | None, str]:
+    """
+    The version that scores, or None; and where `champion.json` counts as none, why, in one line.
+
+    It counts as none where it cannot be read, names no version of this model, or one whose file is gone.
+    """
     pointer = model_folder(name) / "champion.json"
-    if not pointer.exists():
-        return None
-    version = json.loads(pointer.read_text())["version"]
-    return version if model_path(name, version, suffix).exists() else None
+    try:
+        said = json.loads(read_limited(pointer, LARGEST_POINTER))
+    except FileNotFoundError:
+        return None, ""
+    except (ValueError, RecursionError) as problem:
+        why = without_folder(problem) if isinstance(problem, ModelRefused) else f"it is no JSON ({problem})"
+        return None, f"{name}: champion.json counts as none: {why}"
+    version = said.get("version") if isinstance(said, dict) else None
+    if not isinstance(version, str) or not re.fullmatch(rf"{re.escape(name)}-[0-9A-Za-z-]+", version):
+        return None, f"{name}: champion.json counts as none: it names no version of this model ({str(said)[:80]!r})"
+    if not os.path.exists(model_path(name, version, suffix)):
+        return None, f"{name}: champion.json counts as none: the file of {version} is gone"
+    return version, ""
+
+
+def champion_version(name: str, suffix: str = ".skops") -> str | None:
+    """The version that scores, or None; see `read_champion`."""
+    return read_champion(name, suffix)[0]
+
+
+def settled_champion(
+    connection: "duckdb.DuckDBPyConnection", name: str, suffix: str = ".skops"
+) -> tuple[str | None, str]:
+    """
+    The version that scores, or None, after an interrupted decision was carried out; and what there is to tell of that.
+
+    A fit or a rollback first puts its version on record and then makes it the champion. Where a run was killed in
+    between, or `champion.json` cannot be read, the version of the newest record becomes the champion now, if its file
+    is the one that was saved. A champion that no record tells of (the warehouse is another one) stays.
+    """
+    champion, problem = read_champion(name, suffix)
+    decided = decided_versions(connection, name)
+    if not decided or decided[-1] == champion or (champion is not None and champion not in decided):
+        return champion, problem
+    try:
+        stored_bytes(connection, name, decided[-1], suffix)
+    except (ModelRefused, FileNotFoundError):
+        return champion, problem
+    promote(name, decided[-1])
+    why = problem or f"{name}: a run was stopped before {decided[-1]} became the champion"
+    return decided[-1], f"{why}. {decided[-1]}, which is on record, scores now."
+
+
+def stored_bytes(connection: "duckdb.DuckDBPyConnection", name: str, version: str, suffix: str) -> bytes:
+    """The file of a version, if it has the checksums that it should have; raises as `read_checked`."""
+    # The choice of a forecast is plain JSON, and was once written without a checksum beside it.
+    checksum = recorded_checksum(connection, name, version)
+    return read_checked(model_path(name, version, suffix), checksum, needs_one_beside=suffix == ".skops")
+
+
+def load_version(
+    connection: "duckdb.DuckDBPyConnection", name: str, version: str
+) -> "tuple[FittedPrediction, None] | tuple[None, ModelRefused]":
+    """The model of a stored version, or why its file is refused. The only way in which a run loads one."""
+    from pipelines.learning.storage import load_model
+
+    try:
+        model = load_model(model_path(name, version), recorded_checksum(connection, name, version))
+        if model.spec.name != name:
+            raise ModelRefused(f"{model_path(name, version)} is a model of {model.spec.name}. Fit the model again.")
+        return model, None
+    except ModelRefused as problem:
+        return None, problem
+    except FileNotFoundError:
+        return None, ModelRefused(f"{model_path(name, version)} is gone. Fit the model again.")
+
+
+def load_choice(
+    connection: "duckdb.DuckDBPyConnection", name: str, version: str
+) -> tuple[dict[tuple[str, str], str], None] | tuple[None, ModelRefused]:
+    """A forecast's method by metric and segment, or why its file is refused."""
+    path = model_path(name, version, suffix=".json")
+    try:
+        rows = json.loads(stored_bytes(connection, name, version, ".json"))
+        return {(str(row["metric"]), str(row["segment"])): str(row["method"]) for row in rows}, None
+    except ModelRefused as problem:
+        return None, problem
+    except FileNotFoundError:
+        return None, ModelRefused(f"{path} is gone. Fit the model again.")
+    except (ValueError, TypeError, KeyError, RecursionError) as problem:
+        told = f"{type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
+        return None, ModelRefused(f"{path} is no readable choice of methods ({told}). Fit the model again.")
 
 
 def stored_versions(name: str) -> list[Path]:
@@ -59,11 +153,14 @@ def new_version(name: str, at: datetime, suffix: str = ".skops") -> str:
 
 
 def promote(name: str, version: str) -> None:
-    """Make a stored version the champion, atomically."""
-    pointer = model_folder(name) / "champion.json"
-    draft = pointer.with_suffix(".json.tmp")
-    draft.write_text(json.dumps({"version": version}))
-    os.replace(draft, pointer)
+    """Make a stored version the champion, atomically; it is on the disk when this returns."""
+    write_whole({model_folder(name) / "champion.json": json.dumps({"version": version}).encode()})
+
+
+def warn(context: dg.AssetExecutionContext, text: str) -> None:
+    """Tell what somebody has to know: in the run's log, beside the asset, and at the end of a run from the terminal."""
+    context.log.warning(text)
+    context.add_output_metadata({WARNING: text})
 
 
 def should_fit(context: dg.AssetExecutionContext, champion: str | None) -> bool:
@@ -75,5 +172,6 @@ def kept_metadata(context: dg.AssetExecutionContext, version: str | None) -> dic
     """What the UI shows of a model that is not fitted anew: the figures and pictures of its fit."""
     event = context.instance.get_latest_materialization_event(context.asset_key)
     before = dict(event.asset_materialization.metadata) if event and event.asset_materialization else {}
+    before.pop(WARNING, None)
     is_the_same = "model_version" in before and before["model_version"].value == version
     return {**(before if is_the_same else {}), "status": "kept", "model_version": version}

@@ -11,17 +11,20 @@ from pydantic import ConfigDict, Field
 from pipelines.components.backfill import backfill_asset
 from pipelines.components.late_changes import LateChange, late_changes
 from pipelines.components.model_store import (
-    champion_version,
     kept_metadata,
+    load_version,
     model_path,
     new_version,
     promote,
+    read_champion,
     refused_in_words,
+    settled_champion,
     should_fit,
+    warn,
     without_folder,
 )
 from pipelines.components.release import KEY_METADATA
-from pipelines.components.run_log import record_fit, recorded_checksum
+from pipelines.components.run_log import record_fit
 from pipelines.components.score_history import score_outcome_rows, words_of
 from pipelines.components.ui import image_metadata, literal, table_metadata, table_shape
 from pipelines.components.validation import Table, column_problems
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
-    from pipelines.learning.prediction import FitResult, FittedPrediction
+    from pipelines.learning.prediction import FitResult
     from pipelines.learning.specs import PredictionSpec
 
 
@@ -214,7 +217,10 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         from pipelines.learning.prediction import TooLittleData, fit_prediction
         from pipelines.learning.storage import save_model
 
-        champion_id = champion_version(self.name)
+        with warehouse.connect() as connection:
+            champion_id, told = settled_champion(connection, self.name)
+        if told:
+            warn(context, told)
         if not should_fit(context, champion_id):
             return dg.MaterializeResult(metadata=kept_metadata(context, champion_id))
 
@@ -223,7 +229,9 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             frame = self.training_frame(connection)
             descriptions = self._descriptions(connection)
             late = self._late_changes(connection)
-            champion, refusal = self._load_champion(connection, champion_id)
+            champion, refusal = (
+                (None, None) if champion_id is None else load_version(connection, self.name, champion_id)
+            )
         not_compared = f" Not compared with the champion: {without_folder(refusal)}" if refusal else ""
         if refusal:
             context.log.warning(not_compared.strip())
@@ -245,8 +253,9 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         checksum = None
         if result.kept:
             checksum = save_model(result.model, model_path(self.name, version))
-            promote(self.name, version)
         with warehouse.connect() as connection:
+            # In this order: a run that is killed leaves a file that counts as not there, or a record to carry out.
+            self._write_card(result, version, score_outcome_rows(connection, self.name))
             record_fit(
                 connection,
                 **run,
@@ -258,8 +267,8 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
                 candidates=result.candidates,
                 model_sha256=checksum,
             )
-            outcomes = score_outcome_rows(connection, self.name)
-        self._write_card(result, version, outcomes)
+        if result.kept:
+            promote(self.name, version)
         return dg.MaterializeResult(metadata=fit_metadata(result, version))
 
     def score(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
@@ -267,12 +276,13 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         from pipelines.learning.holdback import held_back
         from pipelines.learning.prediction import score_prediction
 
-        version = champion_version(self.name)
+        version, problem = read_champion(self.name)
         if version is None:
-            return dg.MaterializeResult(metadata={"status": "no model yet; see published.model_runs for the reason"})
+            why = problem or "no model yet; see published.model_runs for the reason"
+            return dg.MaterializeResult(metadata={"status": why})
         started = datetime.now(UTC)
         with warehouse.connect() as connection:
-            model, refusal = self._load_champion(connection, version)
+            model, refusal = load_version(connection, self.name, version)
             if model is None:
                 told = refused_in_words(self.name, refusal)
                 run = {"model": self.name, "run_id": context.run_id, "started_at": started, "rows": 0}
@@ -444,19 +454,6 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
                 allow_retries=False,
             )
         return frame, who
-
-    def _load_champion(
-        self, connection: "duckdb.DuckDBPyConnection", version: str | None
-    ) -> "tuple[FittedPrediction | None, Exception | None]":
-        """The model of a version, or why its file is refused."""
-        from pipelines.learning.storage import ModelRefused, load_model
-
-        if version is None:
-            return None, None
-        try:
-            return load_model(model_path(self.name, version), recorded_checksum(connection, self.name, version)), None
-        except ModelRefused as problem:
-            return None, problem
 
     def _late_changes(self, connection: "duckdb.DuckDBPyConnection") -> list[LateChange]:
         """Attributes of the entity that were written at the outcome or later, where its history is known."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from pipelines.components.model_store import WARNING
 from pipelines.extraction.configuration import read_configuration
 from pipelines.publishing import AuditFailedError, build_release
 from pipelines.quality.findings import record_findings
@@ -14,8 +15,6 @@ from pipelines.warehouse import Warehouse
 
 KEY_METADATA = "scorecast/key"
 """Metadata of a published asset: its key columns, comma-separated; without it the table's first column."""
-FALLBACK_METADATA = "last_release"
-"""Metadata of a release whose history is not that of the published file: why, in one line."""
 GROWS_METADATA = "scorecast/grows"
 """Metadata of a published asset that keeps what was: it may have many more rows than in the last release, not fewer."""
 
@@ -75,7 +74,7 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
                 "release_id": made.release_id,
                 "as_of_date": str(made.as_of_date),
                 "note": made.note,
-                **({FALLBACK_METADATA: made.fallback} if made.fallback else {}),
+                **({WARNING: f"{made.fallback}."} if made.fallback else {}),
                 "tables": dg.MetadataValue.json({table: described["rows"] for table, described in made.tables.items()}),
                 "data_docs": dg.MetadataValue.url((docs / "index.html").as_uri()),
             },

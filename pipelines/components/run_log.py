@@ -49,7 +49,8 @@ def record_fit(
     Append one row; `metrics` and `candidates` are stored as JSON, the figures people compare as columns.
 
     `status`: `kept`, `refused` (the challenger, or the champion's file), `skipped` (too little data) or `rolled_back`.
-    `model_version`: the champion from then on. `model_sha256`: of its file, where this row is about one.
+    `model_version`: the champion from then on; it is promoted after this, so that what scores is always on record.
+    `model_sha256`: of its file, where this row is about one.
     """
     metrics = metrics or {}
     connection.execute("create schema if not exists published")
@@ -90,3 +91,15 @@ def recorded_checksum(connection: "duckdb.DuckDBPyConnection", model: str, versi
         [model, version],
     ).fetchone()
     return found[0] if found else None
+
+
+def decided_versions(connection: "duckdb.DuckDBPyConnection", model: str) -> list[str]:
+    """Versions that a fit or a rollback has made the champion, in the order in which that was recorded."""
+    if "published.model_runs" not in column_types(connection):
+        return []
+    rows = connection.execute(
+        "select model_version from published.model_runs where model = ? and model_version is not null"
+        " and status in ('kept', 'rolled_back') order by rowid",
+        [model],
+    ).fetchall()
+    return [version for (version,) in rows]

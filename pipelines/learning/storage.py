@@ -5,24 +5,23 @@ Beside a model lies its SHA-256 (`<file>.sha256`, in the format of `sha256sum`):
 somebody else is not even opened.
 """
 
-import hashlib
-import hmac
-import os
+import io
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from pipelines.learning.encoding import Encoding
+from pipelines.learning.files import ADVICE, ModelRefused, checksum_path, read_checked, write_checked
 from pipelines.learning.scoring import FittedPrediction
 from pipelines.learning.serialisation import to_skops
 from pipelines.learning.specs import PredictionSpec
 
+__all__ = ["ModelRefused", "checksum_path", "load_model", "save_model"]
+
 FORMAT = 1
+LARGEST_CONTENTS = 2**30
+"""Bytes that a model's file may unpack to; the usual one has ten million."""
 PLAIN = (dict, list, tuple, str, int, float, bool, bytes, type(None))
-
-
-class ModelRefused(ValueError):
-    """A file that is no model of ours, was changed since, or holds types that we do not trust."""
 
 
 def save_model(model: FittedPrediction, path: Path, serialise: Callable[[dict], bytes] = to_skops) -> str:
@@ -37,12 +36,7 @@ def save_model(model: FittedPrediction, path: Path, serialise: Callable[[dict], 
         "spec": model.spec.to_state(),
         "encoding": asdict(model.encoding),
     }
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = serialise(state)
-    digest = hashlib.sha256(data).hexdigest()
-    _write({path: data, checksum_path(path): f"{digest}  {path.name}\n".encode()})
-    return digest
+    return write_checked(Path(path), serialise(state))
 
 
 def load_model(path: Path, checksum: str | None = None) -> FittedPrediction:
@@ -50,11 +44,11 @@ def load_model(path: Path, checksum: str | None = None) -> FittedPrediction:
     Read a model that `save_model` wrote.
 
     `checksum`: what `save_model` returned, where the caller has kept it; the checksum beside the file is compared in
-    any case. Raises FileNotFoundError, or ModelRefused with one line if the file differs from its checksum or has none,
-    is damaged, from another version, or holds anything but plain values and arrays.
+    any case. Raises FileNotFoundError, or ModelRefused with one line if the file is no file or too large, differs from
+    its checksum or has none, is damaged, from another version, or holds anything but plain values and arrays.
     """
-    data = read_checked(path, checksum)
-    state = _open(Path(path), data)
+    path = Path(path)
+    state = _open(path, read_checked(path, checksum))
     version = state.pop("format", None)
     if version != FORMAT:
         raise ModelRefused(f"{path} has model format {version}, this version reads {FORMAT}. Fit the model again.")
@@ -65,39 +59,24 @@ def load_model(path: Path, checksum: str | None = None) -> FittedPrediction:
         raise ModelRefused(f"{path} does not fit this version ({problem}). Fit the model again.") from problem
 
 
-def read_checked(path: Path, checksum: str | None = None) -> bytes:
-    """The bytes of a model's file, if they have the checksum beside it and, if given, the one that the caller knows."""
-    path = Path(path)
-    data = path.read_bytes()
-    beside = checksum_path(path)
-    if not beside.exists():
-        raise ModelRefused(
-            f"{path} has no checksum beside it ({beside.name}), so nobody can tell whose it is. It was not opened. "
-            "Bring the checksum along with the file, or fit the model again."
-        )
-    said = beside.read_text(errors="replace").split()
-    digest = hashlib.sha256(data).hexdigest()
-    for expected, where in ((said[0] if said else "", beside.name), (checksum, "the record of its fit")):
-        if expected is not None and not hmac.compare_digest(expected.encode(), digest.encode()):
-            raise ModelRefused(
-                f"{path} is not the file that was saved: its SHA-256 is {digest[:12]}…, {where} says "
-                f"{expected[:12] or 'nothing'}…. It was not opened. Restore the file, or fit the model again."
-            )
-    return data
-
-
-def checksum_path(path: Path) -> Path:
-    """Where the checksum of a model's file lies."""
-    return path.with_name(f"{path.name}.sha256")
-
-
 def _open(path: Path, data: bytes) -> dict:
     """The plain values in a file; what skops finds in it is looked at before anything is made from it."""
+    import zipfile
+
     import skops.io
 
     try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > LARGEST_CONTENTS:
+            raise ModelRefused(
+                f"{path} would unpack to {unpacked:,} bytes, more than the {LARGEST_CONTENTS:,} that are read. It was "
+                f"not opened. {ADVICE}"
+            )
         unknown = skops.io.get_untrusted_types(data=data)
         state = {} if unknown else skops.io.loads(data, trusted=[])
+    except ModelRefused:
+        raise
     except Exception as problem:  # whatever skops stumbles over in a file that it did not write
         told = " ".join(str(problem).split())[:200]
         raise ModelRefused(f"{path} is no readable model file ({told}). Fit the model again.") from problem
@@ -111,22 +90,6 @@ def _open(path: Path, data: bytes) -> dict:
             f"{path} holds a {odd or type(state).__name__} where a model has plain values. Fit the model again."
         )
     return state
-
-
-def _write(contents: dict[Path, bytes]) -> None:
-    """Files that appear whole or not at all: all are on the disk before the first gets its name."""
-    drafts = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in contents}
-    try:
-        for path, data in contents.items():
-            with open(drafts[path], "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        for path, draft in drafts.items():
-            os.replace(draft, path)
-    finally:
-        for draft in drafts.values():
-            draft.unlink(missing_ok=True)
 
 
 def _odd_type(value: object) -> str | None:

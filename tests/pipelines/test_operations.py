@@ -72,11 +72,11 @@ def test_a_failed_run_is_posted_as_json():
 
 
 def test_a_champion_whose_file_is_gone_is_none(data: Path):
-    model_path("churn", "v1").parent.mkdir(parents=True)
-    model_path("churn", "v1").write_text("model")
-    promote("churn", "v1")
-    assert champion_version("churn") == "v1"
-    model_path("churn", "v1").unlink()
+    model_path("churn", "churn-1").parent.mkdir(parents=True)
+    model_path("churn", "churn-1").write_text("model")
+    promote("churn", "churn-1")
+    assert champion_version("churn") == "churn-1"
+    model_path("churn", "churn-1").unlink()
     assert champion_version("churn") is None
 
 

@@ -138,9 +138,9 @@ def test_from_the_ui_a_range_is_one_run_that_leaves_the_champion_and_todays_scor
     with connect(company.warehouse) as connection:
         write_frame(connection, pl.DataFrame({"account_id": ["a"], "probability": [0.5]}), "scores", "churn")
         write_frame(connection, pl.DataFrame({"account_id": ["a"], "probability": [0.5]}), "published", "churn_scores")
-    model_path("churn", "v1").parent.mkdir(parents=True)
-    model_path("churn", "v1").write_text("the model in use")
-    promote("churn", "v1")
+    model_path("churn", "churn-1").parent.mkdir(parents=True)
+    model_path("churn", "churn-1").write_text("the model in use")
+    promote("churn", "churn-1")
     days = sundays_between(THEN - timedelta(days=7), THEN + timedelta(days=13))
     tags = {ASSET_PARTITION_RANGE_START_TAG: str(days[0]), ASSET_PARTITION_RANGE_END_TAG: str(days[-1])}
     asset = backfill_asset(prediction())
@@ -150,9 +150,9 @@ def test_from_the_ui_a_range_is_one_run_that_leaves_the_champion_and_todays_scor
         assert instance.get_materialized_partitions(asset.key) == {str(day) for day in days}
     rows = company.ask("select as_of_date, count(*) as rows from scores.backfilled group by all order by 1")
     assert rows == [{"as_of_date": day, "rows": 250} for day in days]
-    assert champion_version("churn") == "v1"
-    assert model_path("churn", "v1").read_text() == "the model in use"
-    assert len(list(model_path("churn", "v1").parent.iterdir())) == 2
+    assert champion_version("churn") == "churn-1"
+    assert model_path("churn", "churn-1").read_text() == "the model in use"
+    assert len(list(model_path("churn", "churn-1").parent.iterdir())) == 2
     for table in ("scores.churn", "published.churn_scores"):
         assert company.ask(f"from {table}") == [{"account_id": "a", "probability": 0.5}]
 

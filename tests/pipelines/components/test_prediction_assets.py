@@ -2,17 +2,22 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
-from pipelines.components.model_store import REFIT_TAG, champion_version, model_path
+from pipelines.components.model_store import REFIT_TAG, champion_version, model_path, promote, read_champion
 from pipelines.components.prediction import Prediction, PublishedScores
+from pipelines.learning.storage import load_model, save_model
+from pipelines.running import notices
 from pipelines.warehouse import Warehouse, connect, write_frame
 from tests.pipelines.learning.synthetic import FIRST, panel
 
@@ -261,12 +266,39 @@ def lose(path: Path) -> None:
     path.with_name(f"{path.name}.sha256").unlink()
 
 
+def by_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def by_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def by_a_huge_one(path: Path) -> None:
+    path.unlink()
+    with path.open("wb") as file:
+        file.truncate(50 * 2**30)
+
+
+def of_another_model(path: Path) -> None:
+    """Another model's file with its own checksum; the warehouse is new and has no record."""
+    save_model(replace(load_model(path), spec=replace(load_model(path).spec, name="lead_score")), path)
+    with connect(path.parents[2] / "warehouse.duckdb") as connection:
+        connection.execute("drop table published.model_runs")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (flip, "is not the file that was saved"),
         (lose, "has no checksum beside it"),
         (vouched, "the record of its fit says"),
+        (by_a_folder, "is a folder, a pipe or a device"),
+        (by_a_pipe, "is a folder, a pipe or a device"),
+        (by_a_huge_one, "has 53,687,091,200 bytes, more than"),
+        (of_another_model, "is a model of lead_score"),
     ],
 )
 def test_a_champion_that_is_refused_leaves_the_last_scores_and_says_why(fitted: Company, change, words: str):
@@ -302,9 +334,154 @@ def test_a_model_runs_table_without_checksums_gets_the_column(fitted: Company):
         connection.execute("alter table published.model_runs drop column model_sha256")
     assert fitted.run(prediction(), DAILY).success
     assert told(fitted.run(prediction(), DAILY), "scores")["status"] == "scored"
-    (fitted.data / "models" / "churn" / "champion.json").unlink()  # else the same rows again would not be kept
+    shutil.rmtree(fitted.data / "models" / "churn")  # else the same rows again would not be kept
     assert fitted.run(prediction(), REFIT, only=["models"]).success
     assert [fit["model_sha256"] is None for fit in fitted.fits()] == [True, False]
+
+
+class Stopped(RuntimeError):
+    """Where a run ends whose process is killed."""
+
+
+def stop(*_: object, **__: object) -> None:
+    raise Stopped
+
+
+def answers(company: Company) -> pl.DataFrame:
+    """What users get, but for the name of the version."""
+    return company.scores().drop("model_version").sort("account_id")
+
+
+@pytest.mark.parametrize("step", ["checksum_path", "_write_card", "record_fit", "promote"])
+def test_a_first_fit_that_was_killed_leaves_a_daily_run_like_any_other(
+    fitted: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+):
+    undisturbed = answers(fitted)
+    monkeypatch.setenv("SCORECAST_DATA", str(tmp_path / "killed"))
+    company = Company(tmp_path / "killed")
+    company.write_snapshots(snapshots())
+    owner = {"checksum_path": "learning.files", "_write_card": "components.prediction.Prediction"}
+    with monkeypatch.context() as patch:
+        patch.setattr(f"pipelines.{owner.get(step, 'components.prediction')}.{step}", stop)
+        assert not company.run(prediction(), DAILY, only=["models"]).success
+    stopped = company.fits() if step == "promote" else []
+    assert champion_version("churn") is None
+    result = company.run(prediction(), DAILY)
+    assert result.success
+    assert_frame_equal(answers(company), undisturbed, abs_tol=1e-9)
+    last = company.fits()[-1]
+    assert (last["status"], last["model_version"]) == ("kept", champion_version("churn"))
+    assert last["auc"] is not None and last["model_sha256"] is not None
+    assert (company.data / "reports" / "models" / f"{last['model_version']}.html").exists()
+    if stopped:
+        assert company.fits() == stopped, "what was on record is carried out, not fitted again"
+        assert f"stopped before {last['model_version']} became the champion" in told(result, "models")["warning"]
+        again = told(company.run(prediction(), DAILY), "models")
+        assert again["status"] == "kept" and "warning" not in again
+
+
+@pytest.mark.parametrize("step", ["record_fit", "promote"])
+def test_a_refit_that_was_killed_scores_with_the_champion_or_with_what_it_had_recorded(
+    fitted: Company, monkeypatch: pytest.MonkeyPatch, step: str
+):
+    before = champion_version("churn")
+    with monkeypatch.context() as patch:
+        patch.setattr(f"pipelines.components.prediction.{step}", stop)
+        assert not fitted.run(prediction(exclude=["segment"]), REFIT, only=["models"]).success
+    assert champion_version("churn") == before
+    assert fitted.run(prediction(exclude=["segment"]), DAILY).success
+    scores_now = champion_version("churn")
+    assert (scores_now == before) == (step == "record_fit")
+    assert [fit["model_version"] for fit in fitted.fits()][-1] == scores_now
+    assert set(fitted.scores()["model_version"]) == {scores_now}
+
+
+def test_a_version_that_was_recorded_and_then_changed_does_not_become_the_champion(
+    fitted: Company, monkeypatch: pytest.MonkeyPatch
+):
+    before = champion_version("churn")
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.components.prediction.promote", stop)
+        fitted.run(prediction(exclude=["segment"]), REFIT, only=["models"])
+    flip(model_path("churn", fitted.fits()[-1]["model_version"]))
+    assert fitted.run(prediction(), DAILY).success
+    assert champion_version("churn") == before
+
+
+BAD_POINTERS = {
+    "torn": b'{"versi',
+    "no JSON": b"\xff\xfe\x00",
+    "deep": b"[" * 4000,
+    "a list": b'["churn-1"]',
+    "no version": b"{}",
+    "a number": b'{"version": 1}',
+    "a path": b'{"version": "../../x"}',
+    "a path within": b'{"version": "churn-1/../../x"}',
+    "another model's": b'{"version": "lead_score-1"}',
+    "large": b" " * 10_000_000,
+}
+
+
+@pytest.mark.parametrize("content", BAD_POINTERS.values(), ids=BAD_POINTERS)
+def test_a_pointer_that_says_nothing_counts_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes):
+    monkeypatch.setenv("SCORECAST_DATA", str(tmp_path / "data"))
+    folder = tmp_path / "data" / "models" / "churn"
+    folder.mkdir(parents=True)
+    for path in (folder / "churn-1.skops", folder / "lead_score-1.skops", tmp_path / "data" / "x.skops"):
+        path.write_bytes(b"a model")
+    (folder / "champion.json").write_bytes(content)
+    assert champion_version("churn") is None
+    (line,) = read_champion("churn")[1].splitlines()
+    assert line.startswith("churn: champion.json counts as none: ")
+    assert str(tmp_path) not in line
+
+
+def test_a_pipe_or_a_folder_in_place_of_the_pointer_counts_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SCORECAST_DATA", str(tmp_path))
+    pointer = tmp_path / "models" / "churn" / "champion.json"
+    pointer.mkdir(parents=True)
+    assert "not a file" in read_champion("churn")[1]
+    pointer.rmdir()
+    os.mkfifo(pointer)
+    assert "not a file" in read_champion("churn")[1]
+
+
+def test_a_damaged_pointer_is_told_and_the_version_on_record_scores(fitted: Company):
+    version, before = champion_version("churn"), answers(fitted)
+    (fitted.data / "models" / "churn" / "champion.json").write_text("{")
+    result = fitted.run(prediction(), DAILY)
+    assert result.success
+    assert champion_version("churn") == version
+    assert len(fitted.fits()) == 1
+    assert_frame_equal(answers(fitted), before, abs_tol=1e-9)
+    (line,) = [line for line in notices(result.all_events) if "champion.json" in line]
+    assert "champion.json counts as none: it is no JSON" in line and f"{version}, which is on record, scores" in line
+
+
+def test_without_a_record_a_damaged_pointer_is_told_and_the_model_fitted_anew(fitted: Company):
+    with connect(fitted.data / "warehouse.duckdb") as connection:
+        connection.execute("drop table published.model_runs")
+    (fitted.data / "models" / "churn" / "champion.json").write_text("[]")
+    before = answers(fitted)
+    result = fitted.run(prediction(), DAILY)
+    assert [fit["status"] for fit in fitted.fits()] == ["kept"]
+    assert "champion.json counts as none" in "\n".join(notices(result.all_events))
+    assert_frame_equal(answers(fitted), before, abs_tol=1e-9)
+
+
+def test_the_pointer_is_on_the_disk_before_a_run_goes_on(fitted: Company, monkeypatch: pytest.MonkeyPatch):
+    synced, real = [], os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    promote("churn", champion_version("churn"))
+    file, folder = synced
+    assert Path(folder) == fitted.data / "models" / "churn"
+    assert Path(file).parent == Path(folder) and "champion.json" in file
+    assert sorted(path.name for path in Path(folder).iterdir() if "champion" in path.name) == ["champion.json"]
 
 
 def test_classes_are_passed_on_to_the_learner():

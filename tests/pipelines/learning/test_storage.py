@@ -1,6 +1,10 @@
 import fractions
 import hashlib
+import io
+import os
 import pickle
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +14,7 @@ import skops.io
 from polars.testing import assert_frame_equal
 from sklearn.linear_model import LogisticRegression
 
+from pipelines.learning import storage
 from pipelines.learning.scoring import score_prediction
 from pipelines.learning.storage import ModelRefused, checksum_path, load_model, save_model
 
@@ -131,6 +136,66 @@ def test_a_truncated_file_is_refused(fitted, tmp_path):
         refusal(path)
         vouch(path)
         refusal(path)
+
+
+def test_a_file_of_fifty_gigabytes_is_refused_by_its_size(fitted, tmp_path):
+    path = tmp_path / "churn.skops"
+    save_model(fitted.model, path)
+    with path.open("r+b") as file:
+        file.truncate(50 * 2**30)
+    assert "has 53,687,091,200 bytes, more than the 268,435,456 that are read" in refusal(path)
+
+
+@pytest.mark.parametrize("which", ["the model", "its checksum"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_what_is_no_file_is_not_opened(fitted, tmp_path, which: str, kind: str):
+    path = tmp_path / "churn.skops"
+    save_model(fitted.model, path)
+    odd = path if which == "the model" else checksum_path(path)
+    odd.unlink()
+    make = {"pipe": os.mkfifo, "folder": os.mkdir, "device": lambda path: path.symlink_to("/dev/zero")}
+    make[kind](odd)
+    assert f"{odd} is a folder, a pipe or a device, not a file" in refusal(path)
+
+
+def test_a_link_to_a_model_is_followed(fitted, tmp_path):
+    save_model(fitted.model, tmp_path / "elsewhere" / "churn.skops")
+    link = tmp_path / "churn.skops"
+    for name in (link.name, checksum_path(link).name):
+        (tmp_path / name).symlink_to(tmp_path / "elsewhere" / name)
+    assert load_model(link).fingerprint == fitted.model.fingerprint
+
+
+def bomb(size: int) -> bytes:
+    """A small archive that unpacks to `size` bytes of nothing."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("schema.json", "w") as member:
+        for _ in range(size // 2**20):
+            member.write(bytes(2**20))
+    return data.getvalue()
+
+
+def test_an_archive_that_would_unpack_to_more_than_fits_is_refused_unopened(tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "LARGEST_CONTENTS", 64 * 2**20)
+    path = tmp_path / "churn.skops"
+    path.write_bytes(bomb(100 * 2**20))
+    vouch(path)
+    tracemalloc.start()
+    try:
+        assert "would unpack to 104,857,600 bytes, more than the 67,108,864 that are read" in refusal(path)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 10 * 2**20
+
+
+def test_an_archive_that_lies_about_its_size_is_refused(tmp_path):
+    path, data = tmp_path / "churn.skops", bytearray(bomb(2**20))
+    size = data.rindex(b"PK\x01\x02") + 24
+    data[size : size + 4] = (10).to_bytes(4, "little")
+    path.write_bytes(data)
+    vouch(path)
+    assert "no readable model file" in refusal(path)
 
 
 def test_a_failed_save_leaves_the_old_model(fitted, known, tmp_path, monkeypatch):
