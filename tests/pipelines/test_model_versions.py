@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -13,7 +14,7 @@ from typer.testing import CliRunner, Result
 from pipelines.cli import app
 from pipelines.components.model_store import champion_version, model_path
 from pipelines.locking import run_lock
-from pipelines.model_versions import history
+from pipelines.model_versions import history, roll_back_model
 from tests.pipelines.components.test_forecast import FORECAST, daily_values
 from tests.pipelines.components.test_forecast import Company as ForecastCompany
 from tests.pipelines.components.test_prediction_assets import DAILY, REFIT, Company, flip, prediction, snapshots, told
@@ -133,6 +134,34 @@ def test_a_rollback_that_cannot_be_changes_nothing(company: Company):
     assert company.fits() == fits
 
 
+def test_a_rollback_that_was_killed_on_record_is_carried_out_by_the_next_run(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+):
+    first, second = sorted(path.stem for path in (company.data / "models" / "churn").glob("*.skops"))
+
+    def stop(*_: object) -> None:
+        raise RuntimeError("stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.model_versions.promote", stop)
+        with pytest.raises(RuntimeError, match="stopped"):
+            roll_back_model("churn", None, datetime.now(UTC))
+    assert champion_version("churn") == second
+    result = company.run(prediction(), DAILY)
+    assert set(company.scores()["model_version"]) == {first}
+    assert f"stopped before {first} became the champion" in told(result, "models")["warning"]
+
+
+def test_a_file_that_a_killed_fit_left_is_not_gone_back_to_by_itself(company: Company):
+    first, second = (company.data / "models" / "churn" / f"{entry.version}.skops" for entry in history("churn")[::-3])
+    for suffix in ("", ".sha256"):
+        left = first.with_name(f"{first.stem}-2.skops{suffix}")
+        left.write_bytes(first.with_name(f"{first.name}{suffix}").read_bytes())
+    assert first.stem < f"{first.stem}-2" < second.stem
+    assert call("rollback", "--model", "churn").exit_code == 0
+    assert champion_version("churn") == first.stem
+
+
 def test_flags_that_contradict_each_other_are_refused(company: Company):
     assert call("rollback", "--to", "v1").exit_code == 2
     assert call("rollback", "2026-01-01", "--model", "churn").exit_code == 2
@@ -170,6 +199,11 @@ def test_a_forecast_is_listed_and_rolled_back_like_a_prediction(tmp_path: Path, 
     assert call("rollback", "--model", name).exit_code == 0
     assert champion_version(name, suffix=".json") == first.version
     assert history(name)[0].status == "rolled_back"
+    model_path(name, second.version, suffix=".json").write_text("[]")
+    refused = call("rollback", "--model", name, "--to", second.version)
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert "is not the file that was saved" in refused.stderr
+    assert champion_version(name, suffix=".json") == first.version
 
 
 def test_looking_imports_no_learner(company: Company):

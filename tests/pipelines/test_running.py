@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from pipelines.components.model_store import warn
 from pipelines.running import failure_reason, next_step, notices, output_to, start_sample_if_none
 
 
@@ -73,8 +74,8 @@ def test_a_run_tells_what_was_put_aside_and_what_is_wrong_with_the_exports():
         return load
 
     @dg.asset(key=["scores", "churn"])
-    def scores() -> None:
-        pass
+    def scores(context: dg.AssetExecutionContext) -> None:
+        warn(context, "another version scores")
 
     definitions = [
         loaded("stripe", "customer", 2),
@@ -93,6 +94,7 @@ def test_a_run_tells_what_was_put_aside_and_what_is_wrong_with_the_exports():
         "  ! web: the folder is not there",
         "  ! no reasons",
         "  ! no keys",
+        "  ! another version scores",
     }
     assert "  Rows put aside because they break the contract: crm 1, stripe 7." in told
     assert "raw_stripe._quarantine" in told[-1]

@@ -1,6 +1,9 @@
 """The Forecast component on a small warehouse: what it chooses, forecasts and publishes, and what it leaves alone."""
 
+import hashlib
 import json
+import os
+import shutil
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,6 +12,7 @@ import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from pipelines.components.forecast import Forecast, PublishedForecast
 from pipelines.components.model_store import REFIT_TAG, champion_version, model_path
@@ -109,6 +113,15 @@ def fitted(tmp_path_factory: pytest.TempPathFactory):
 def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Company:
     monkeypatch.setenv("SCORECAST_DATA", str(tmp_path))
     return Company(tmp_path)
+
+
+@pytest.fixture
+def copied(fitted: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Company:
+    """The company after its first run, for those who change it."""
+    folder = tmp_path / "data"
+    shutil.copytree(fitted.data, folder)
+    monkeypatch.setenv("SCORECAST_DATA", str(folder))
+    return Company(folder)
 
 
 def coming(frame: pl.DataFrame) -> pl.DataFrame:
@@ -310,6 +323,98 @@ def test_each_asset_can_be_run_alone(company: Company):
     assert not company.ask("select 1 from duckdb_tables() where table_name = 'forecasts'").height
     company.run(DAILY, ["published"])
     assert coming(company.published()).height == 13 * len(SERIES)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:40])
+
+
+def other_methods(path: Path) -> None:
+    path.write_text(path.read_text().replace('"method": "', '"method": "x'))
+
+
+def other_methods_vouched(path: Path) -> None:
+    other_methods(path)
+    path.with_name(f"{path.name}.sha256").write_text(hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def by_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def by_a_huge_one(path: Path) -> None:
+    os.truncate(path, 50 * 2**30)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (cut, "is not the file that was saved"),
+        (other_methods, "is not the file that was saved"),
+        (other_methods_vouched, "the record of its fit says"),
+        (by_a_pipe, "is a folder, a pipe or a device"),
+        (by_a_huge_one, "more than the 268,435,456 that are read"),
+    ],
+)
+def test_a_choice_that_is_refused_leaves_the_last_forecast_and_says_why(copied: Company, change, words: str):
+    version, before = champion_version(MODEL, suffix=".json"), copied.published()
+    change(model_path(MODEL, version, suffix=".json"))
+    result = copied.run(DAILY)
+    assert result.success
+    assert before.height and copied.published().equals(before)
+    status = metadata(result, "scores")["status"]
+    assert status.startswith("not forecast: ") and words in status
+    assert f"scorecast rollback --model {MODEL}" in status
+    last = copied.fits()[-1]
+    assert (last["status"], last["model_version"]) == ("refused", version)
+    assert words in last["reason"] and str(copied.data) not in last["reason"]
+
+
+@pytest.mark.parametrize("text", ["{", '"x"', "[1]", '[{"metric": "bookings"}]', "[" * 100_000])
+def test_a_choice_from_before_checksums_must_still_be_a_choice(copied: Company, text: str):
+    """Of an earlier version: no checksum beside it, none on record."""
+    path = model_path(MODEL, champion_version(MODEL, suffix=".json"), suffix=".json")
+    path.with_name(f"{path.name}.sha256").unlink()
+    with connect(copied.data / "warehouse.duckdb") as connection:
+        connection.execute("alter table published.model_runs drop column model_sha256")
+    assert metadata(copied.run(DAILY, ["models", "scores"]), "scores")["status"] == "forecast"
+    path.write_text(text)
+    result = copied.run(DAILY)
+    assert result.success
+    assert "is no readable choice of methods" in metadata(result, "scores")["status"]
+
+
+@pytest.mark.parametrize("step", ["append_frame", "record_fit", "promote"])
+def test_a_first_choice_that_was_killed_leaves_a_daily_run_like_any_other(
+    fitted: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+):
+    def stop(*_: object, **__: object) -> None:
+        raise RuntimeError("stopped")
+
+    undisturbed = fitted.published()
+    monkeypatch.setenv("SCORECAST_DATA", str(tmp_path / "killed"))
+    company = Company(tmp_path / "killed")
+    company.write(daily_values(WEEKS))
+    with monkeypatch.context() as patch:
+        patch.setattr(f"pipelines.components.forecast.{step}", stop)
+        with pytest.raises(RuntimeError, match="stopped"):
+            company.run(DAILY, ["models"])
+    assert champion_version(MODEL, suffix=".json") is None
+    result = company.run(DAILY)
+    version = champion_version(MODEL, suffix=".json")
+    keys = ["metric", "segment", "period_start_date"]
+    assert_frame_equal(
+        company.published().drop("model_version").sort(keys),
+        undisturbed.drop("model_version").sort(keys),
+        abs_tol=1e-9,
+    )
+    (fit,) = company.fits()
+    assert (fit["status"], fit["model_version"]) == ("kept", version)
+    assert fit["error"] > 0 and fit["model_sha256"]
+    chosen = company.ask("select model_version from published.forecast_accuracy where chosen").to_series().to_list()
+    assert chosen == [version] * len(SERIES)
+    assert ("stopped before" in metadata(result, "models").get("warning", "")) == (step == "promote")
 
 
 def test_the_assets_follow_each_other_and_wait_for_the_warehouse():

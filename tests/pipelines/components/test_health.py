@@ -141,17 +141,39 @@ def test_a_model_from_before_baselines_has_health_without_drift(company: Company
     assert all(passed for passed, _ in health_checks(row).values())
 
 
-def test_the_tables_are_assets_and_the_checks_are_on_the_scores(company: Company):
-    definitions = track_record_definitions([prediction()])
-    keys = {spec.key.path[-1] for asset in definitions.assets for spec in asset.specs}
-    assert keys == {"model_health", "score_outcomes", "uplift"}
+def materialize(definitions: dg.Definitions) -> dg.ExecuteInProcessResult:
     everything = dg.Definitions(
         assets=[dg.AssetSpec(["scores", "churn"]), *definitions.assets],
         asset_checks=definitions.asset_checks,
         resources={"warehouse": Warehouse()},
     )
     with dg.DagsterInstance.ephemeral() as instance:
-        result = everything.resolve_implicit_global_asset_job_def().execute_in_process(instance=instance)
+        return everything.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance, raise_on_error=False
+        )
+
+
+def test_a_file_that_is_refused_stops_nothing_and_is_named(company: Company):
+    """The other tables of the track record are made, and the checks on the scores say why there is no health."""
+    path = model_path("churn", "churn-1")
+    path.write_bytes(path.read_bytes()[:-1])
+    result = materialize(track_record_definitions([prediction()]))
+    assert result.success
+    (row,) = company.ask("from published.model_health")
+    assert (row["model_version"], row["as_of_date"], row["rows_scored"]) == ("churn-1", TODAY, None)
+    assert row["is_refit_requested"] is False
+    assert "is not the file that was saved" in row["reason"] and str(company.data) not in row["reason"]
+    assert company.ask("select count(*) as rows from published.score_outcomes") == [{"rows": len(SCORED)}]
+    checks = result.get_asset_check_evaluations()
+    assert {(each.passed, each.description) for each in checks} == {(False, row["reason"])}
+    assert {each.severity for each in checks} == {dg.AssetCheckSeverity.WARN}
+
+
+def test_the_tables_are_assets_and_the_checks_are_on_the_scores(company: Company):
+    definitions = track_record_definitions([prediction()])
+    keys = {spec.key.path[-1] for asset in definitions.assets for spec in asset.specs}
+    assert keys == {"model_health", "score_outcomes", "uplift"}
+    result = materialize(definitions)
     assert result.success
     checks = result.get_asset_check_evaluations()
     assert {each.check_name for each in checks} == {"scores_are_stable", "inputs_are_stable", "promise_is_kept"}
