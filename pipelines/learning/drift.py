@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.learning import evaluation
+from pipelines.learning.ageing import Panel, expected_on, panel_of, trend_of
 from pipelines.learning.columns import as_numbers, tidy
 
 BINS = 10
@@ -80,6 +81,7 @@ def make_baseline(
         edges.append(np.asarray(cut, dtype=np.float64))
         counts.append(_count(chosen, column["name"], column["kind"], edges[-1], levels[-1], as_of))
     score_edges = _edges(probability)
+    panel = _panel(frame, as_of, entity_key)
     return {
         "cases": int(frame[entity_key].n_unique()),
         "names": names,
@@ -90,6 +92,7 @@ def make_baseline(
         "counts": np.concatenate([*counts, []]),
         "score_edges": score_edges,
         "score_counts": _count_numbers(probability, score_edges),
+        "trends": {} if panel is None else _trends(frame, columns, as_of, panel),
     }
 
 
@@ -105,9 +108,11 @@ def column_shifts(baseline: Mapping, frame: pl.DataFrame, as_of: str | None) -> 
     PSI of every column that the model uses, the largest first: column, psi, noise, is_major.
 
     `frame`: rows to score, one an entity. A column that is missing counts as empty. `noise` allows for looking at all
-    columns at once; `is_major` is a PSI above .25 and above noise.
+    columns at once; `is_major` is a PSI above .25 and above noise. Of a column that only ever grows, the psi is that
+    against where it would be by now if it went on as in training, where this is smaller: ageing alone is no shift.
     """
     frame = tidy(frame)
+    trends, today = baseline.get("trends", {}), _newest_day(frame, as_of)
     shifts, at_edge, at_bin = [], 0, 0
     for name, kind, levels, size in zip(
         baseline["names"], baseline["kinds"], baseline["levels"], baseline["edge_counts"], strict=True
@@ -117,6 +122,8 @@ def column_shifts(baseline: Mapping, frame: pl.DataFrame, as_of: str | None) -> 
         before = baseline["counts"][at_bin : at_bin + len(counts)]
         at_edge, at_bin = at_edge + int(size), at_bin + len(counts)
         index = population_stability(before, counts)
+        if name in trends and today is not None:
+            index = min(index, _against_trend(trends[name], today, _numbers(frame, name, kind, as_of)))
         noise = stability_noise(len(counts), baseline["cases"], frame.height, looks=len(baseline["names"]))
         is_major = index > max(MAJOR_SHIFT, noise)
         shifts.append({"column": name, "psi": index, "noise": noise, "is_major": is_major})
@@ -185,6 +192,38 @@ def has_worsened(promised: Mapping, matured: Mapping | None) -> tuple[bool, str]
     if worse:
         return True, f"Worse than promised beyond noise: {'; '.join(worse)}."
     return False, f"As promised: {ranking}; {calibration}."
+
+
+def _panel(frame: pl.DataFrame, as_of: str | None, entity_key: str) -> Panel | None:
+    if as_of is None or as_of not in frame.columns:
+        return None
+    return panel_of(as_numbers(frame[as_of]).to_numpy(), frame[entity_key].rank("dense").to_numpy().astype(np.int64))
+
+
+def _trends(frame: pl.DataFrame, columns: Sequence[Mapping], as_of: str | None, panel: Panel) -> dict[str, dict]:
+    """How the columns that only ever grow move with time."""
+    quantities = [column for column in columns if column["kind"] in ("number", "date")]
+    found = {
+        column["name"]: trend_of(panel, _numbers(frame, column["name"], column["kind"], as_of)) for column in quantities
+    }
+    return {name: trend for name, trend in found.items() if trend is not None}
+
+
+def _newest_day(frame: pl.DataFrame, as_of: str | None) -> float | None:
+    return as_numbers(frame[as_of]).max() if as_of is not None and as_of in frame.columns else None
+
+
+def _against_trend(trend: Mapping, day: float, values: np.ndarray) -> float:
+    """PSI of a growing column's values against those that it would have on this day, the smaller of the two ways."""
+    found = []
+    for expected, missing in expected_on(trend, day):
+        edges = _edges(expected)
+        counts = (1 - missing) * _count_numbers(expected, edges)
+        counts[-1] = missing * len(expected)
+        # As many cases as there are to compare with, so that the half case that every bin gets weighs the same.
+        counts *= len(values) / len(expected)
+        found.append(population_stability(counts, _count_numbers(values, edges)))
+    return min(found)
 
 
 def _edges(values: np.ndarray) -> np.ndarray:
