@@ -213,7 +213,9 @@ def new_prediction(
     task: Annotated[str | None, typer.Option(help="yes_no or classes")] = None,
     as_of: Annotated[str | None, typer.Option(help="column that says as of when a row is; empty: no time")] = None,
     horizon_days: Annotated[int | None, typer.Option(min=0, help="days until the answer is known")] = None,
-    population: Annotated[str | None, typer.Option(help="SQL condition: who is learnt from and scored")] = None,
+    population: Annotated[
+        str | None, typer.Option(help="SQL condition: who is learnt from and scored; true: all")
+    ] = None,
     value: Annotated[str | None, typer.Option(help="column with the money at stake; empty: none")] = None,
     table: Annotated[str | None, typer.Option(help="the published table")] = None,
     described_by: Annotated[str | None, typer.Option(help="core model that names the entity; empty: none")] = None,
@@ -223,7 +225,14 @@ def new_prediction(
 ) -> None:
     """Write the YAML of a new prediction; on a terminal, what no flag says is asked."""
     from pipelines.known_tables import known_tables
-    from pipelines.new_prediction import Answers, Question, complete, require_new, write_prediction
+    from pipelines.new_prediction import (
+        Answers,
+        Question,
+        complete,
+        existing_predictions,
+        require_new,
+        write_prediction,
+    )
 
     def ask(question: Question) -> str | None:
         if question.choices:
@@ -258,9 +267,11 @@ def new_prediction(
         owner=owner,
     )
     with told_in_words(ValueError, LookupError, FileExistsError, code=2):
-        tables = known_tables()
-        answers = complete(answers, tables, ask if sys.stdin.isatty() else lambda question: None)
+        tables, existing = known_tables(), existing_predictions(project_root())
+        answers = complete(answers, tables, ask if sys.stdin.isatty() else lambda question: None, existing)
         path = write_prediction(project_root(), answers, tables)
+    who = f"those of {answers.population!r}" if answers.population not in ("", "true") else "everyone"
+    typer.echo(f"It learns from and scores {who} (population).")
     typer.echo(f"Wrote {path.relative_to(project_root())}. Next: make run")
 
 

@@ -2,12 +2,25 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.components.prediction import placed
-from pipelines.components.validation import NUMBER, PREDICTION, Table, YamlMistakes, did_you_mean, require_valid_yaml
+from pipelines.components.validation import (
+    NUMBER,
+    PREDICTION,
+    Table,
+    YamlMistakes,
+    columns_of,
+    did_you_mean,
+    read_components,
+    require_valid_yaml,
+)
+
+if TYPE_CHECKING:
+    from pipelines.components.prediction import Prediction
 
 HORIZON = re.compile(r"_(\d+)d$")
 LIKELY = re.compile(r"^(is|has|was|will)_")
@@ -70,23 +83,61 @@ class Question:
         return f"there is no '{answer}'{did_you_mean(answer, sorted(self.valid))}"
 
 
-def next_question(answers: Answers, tables: Mapping[str, Table]) -> Question | None:
-    """The first that is not answered yet; None when the YAML can be written. The choices follow from the answers."""
+def existing_predictions(root: Path) -> "list[Prediction]":
+    """The predictions that there are under `root/assets`. Raises `YamlMistakes` where one cannot be read."""
+    return [component for document, component in read_components(root) if document.type == PREDICTION]
+
+
+def next_question(
+    answers: Answers, tables: Mapping[str, Table], existing: "Sequence[Prediction]" = ()
+) -> Question | None:
+    """
+    The first that is not answered yet; None when the YAML can be written. The choices follow from the answers.
+
+    `existing`: the predictions that there are; who they are asked of is proposed again.
+    """
     for key, ask in _QUESTIONS.items():
         if getattr(answers, key) is None:
             question = ask(answers, tables)
+            if key == "population" and (like := prediction_alike(answers, tables, existing)) is not None:
+                words = f"{question.words}; {like.name} asks it of {like.population!r}"
+                question = replace(question, words=words, default=like.population)
             if question is not None:
                 return replace(question, key=key)
     return None
 
 
-def complete(answers: Answers, tables: Mapping[str, Table], asked: Callable[[Question], str | None]) -> Answers:
+def prediction_alike(
+    answers: Answers, tables: Mapping[str, Table], existing: "Sequence[Prediction]"
+) -> "Prediction | None":
+    """
+    The existing prediction that is most like this one: of the same target, else of the same features. None if there is
+    no such, or if its population is told by columns that these features do not have.
+    """
+    features = ".".join(placed(answers.features, "features"))
+    there = set(_columns(answers, tables, "features"))
+
+    def alike(other: "Prediction") -> tuple[bool, bool, bool]:
+        same_target = other.target == answers.target and (other.outcomes or "") == answers.outcomes
+        same_features = ".".join(other.features_table) == features
+        return same_target, same_features, other.population != "true"
+
+    candidates = [other for other in existing if any(alike(other)[:2]) and set(columns_of(other.population)) <= there]
+    return max(candidates, key=alike, default=None)
+
+
+def complete(
+    answers: Answers,
+    tables: Mapping[str, Table],
+    asked: Callable[[Question], str | None],
+    existing: "Sequence[Prediction]" = (),
+) -> Answers:
     """
     Put the open questions to `asked` until all are answered; None as an answer takes the default.
 
     Raises LookupError, naming what can be answered, where there is neither an answer nor a default.
     """
-    while (question := next_question(answers, tables)) is not None:
+    while (question := next_question(answers, tables, existing)) is not None:
         said = asked(question)
         answer = question.default if said is None else said
         if answer is None:
@@ -269,7 +320,7 @@ def _horizon_days(answers: Answers, tables: Mapping[str, Table]) -> Question | N
 def _population(answers: Answers, tables: Mapping[str, Table]) -> Question:
     columns = _columns(answers, tables, "features")
     booleans = [name for name, type_ in columns.items() if type_ == "BOOLEAN" or (not type_ and LIKELY.match(name))]
-    return Question("", "who is learnt from and scored, as an SQL condition (empty: everyone)", booleans, "")
+    return Question("", "who is learnt from and scored, as an SQL condition (true: everyone)", booleans, "true")
 
 
 def _value(answers: Answers, tables: Mapping[str, Table]) -> Question:

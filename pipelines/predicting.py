@@ -340,6 +340,7 @@ def _scores(
 
     from pipelines.learning.column_types import apply_types
     from pipelines.learning.prediction import score_prediction
+    from pipelines.learning.unseen import unseen_rows
 
     notes = []
     key = question.spec.entity_key
@@ -359,6 +360,9 @@ def _scores(
         frame, numbers = question.frame.filter(rows), numbers.filter(rows)
     by_number = request.key is None or request.key not in frame.columns
     frame = frame.with_columns(numbers.alias(key)) if by_number else frame
+    unseen = unseen_rows(result.model.baseline, frame, result.model.spec.as_of)
+    if unseen is not None:
+        notes.append(unseen.in_words())
     scores = score_prediction(result.model, frame).rename({key: ROW} if by_number else {})
     dates = request.as_of or "as_of_date"
     nothing = [name for name in (dates, "expected_value") if scores[name].null_count() == scores.height]

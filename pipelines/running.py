@@ -237,7 +237,7 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
 
 def notices(events: "Sequence[DagsterEvent]") -> list[str]:
     """What a user has to know: what stops a run, every warning about exports, and what an asset warns of."""
-    from pipelines.components.model_store import WARNING
+    from pipelines.components.ui import WARNING
 
     told: dict[str, None] = {}
     put_aside: dict[str, int] = {}

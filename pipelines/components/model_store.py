@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from pipelines.components.run_log import decided_versions, recorded_checksum
+from pipelines.components.ui import WARNING
 from pipelines.learning.files import ModelRefused, read_checked, read_limited, write_whole
 from pipelines.settings import data_dir
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 REFIT_TAG = "scorecast/refit"
 """Run tag: `missing` fits only where there is no champion (daily); anything else, or no tag, fits."""
-WARNING = "warning"
-"""Metadata of a materialisation: what somebody has to know of it though it went well; told at the end of a run."""
 LARGEST_POINTER = 4096
 
 

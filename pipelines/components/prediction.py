@@ -26,7 +26,7 @@ from pipelines.components.model_store import (
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit
 from pipelines.components.score_history import score_outcome_rows, words_of
-from pipelines.components.ui import image_metadata, literal, table_metadata, table_shape
+from pipelines.components.ui import WARNING, image_metadata, literal, table_metadata, table_shape
 from pipelines.components.validation import Table, column_problems
 from pipelines.settings import data_dir
 from pipelines.warehouse import Warehouse, column_types, quoted, read_frame, table_exists, write_frame
@@ -275,6 +275,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         """Score the population as of the run's date; without a model that can be read the last scores stay."""
         from pipelines.learning.holdback import held_back
         from pipelines.learning.prediction import score_prediction
+        from pipelines.learning.unseen import unseen_rows
 
         version, problem = read_champion(self.name)
         if version is None:
@@ -312,6 +313,10 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             write_frame(connection, scores, "scores", self.name)
             shape = table_shape(connection, "scores", self.name)
         metadata = {**shape, "model_version": version, "status": "scored", "who": who}
+        unseen = unseen_rows(model.baseline, frame, model.spec.as_of)
+        if unseen is not None:
+            metadata[WARNING] = f"{self.name}: {unseen.in_words()} {unseen.what_to_do()}"
+            context.log.warning(metadata[WARNING])
         return dg.MaterializeResult(metadata={**metadata, "sample": table_metadata(scores.head(5))})
 
     def publish_scores(self, warehouse: Warehouse) -> dg.MaterializeResult:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from pipelines.components.model_store import WARNING
+from pipelines.components.ui import WARNING
 from pipelines.extraction.configuration import read_configuration
 from pipelines.publishing import AuditFailedError, build_release
 from pipelines.quality.findings import record_findings

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+WARNING = "warning"
+"""Metadata of a materialisation: what somebody has to know of it though it went well; told at the end of a run, too."""
+
 if TYPE_CHECKING:
     from datetime import date
 

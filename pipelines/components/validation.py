@@ -225,7 +225,7 @@ def column_problems(prediction: "Prediction", tables: Mapping[str, Table]) -> It
             yield from look(("publish", "columns", number), "column", column, placed["publish", "described_by"])
     try:
         there = {column.lower() for column in tables[features].columns} if features in tables else set()
-        for column in _columns_of(prediction.population):
+        for column in columns_of(prediction.population):
             if column.lower() not in there:
                 yield from look(("population",), "population:", column, features)
     except ValueError as problem:
@@ -319,7 +319,7 @@ def _taken_names(components: "list[tuple[Document, BaseModel]]", tables: Mapping
             )
 
 
-def _columns_of(condition: str) -> list[str]:
+def columns_of(condition: str) -> list[str]:
     """
     The columns that an SQL condition names outside of subqueries, in order.
 

@@ -110,6 +110,8 @@ def _growth(panel: Panel, values: np.ndarray) -> tuple[int, float]:
     entity = np.cumsum(np.append(True, ~panel.is_next))[1:][known]
     change, span = (np.bincount(entity, weights=each[known]) for each in (steps, days))
     change, span = change[span > 0], span[span > 0]
+    if not len(change):
+        return 0, 0.0
     for sign in (1, -1):
         if np.mean(sign * steps[known] >= 0) >= NEVER_FALLS and np.mean(sign * change > 0) >= HAVE_GROWN:
             return sign, float(np.median(change / span))

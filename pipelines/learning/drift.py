@@ -77,7 +77,7 @@ def make_baseline(
         names.append(column["name"])
         kinds.append(column["kind"])
         levels.append([str(level) for level in column.get("levels", [])])
-        cut = _edges(_numbers(chosen, column["name"], column["kind"], as_of)) if column["kind"] in MEASURED else []
+        cut = _edges(quantities(chosen, column["name"], column["kind"], as_of)) if column["kind"] in MEASURED else []
         edges.append(np.asarray(cut, dtype=np.float64))
         counts.append(_count(chosen, column["name"], column["kind"], edges[-1], levels[-1], as_of))
     score_edges = _edges(probability)
@@ -123,7 +123,7 @@ def column_shifts(baseline: Mapping, frame: pl.DataFrame, as_of: str | None) -> 
         at_edge, at_bin = at_edge + int(size), at_bin + len(counts)
         index = population_stability(before, counts)
         if name in trends and today is not None:
-            index = min(index, _against_trend(trends[name], today, _numbers(frame, name, kind, as_of)))
+            index = min(index, _against_trend(trends[name], today, quantities(frame, name, kind, as_of)))
         noise = stability_noise(len(counts), baseline["cases"], frame.height, looks=len(baseline["names"]))
         is_major = index > max(MAJOR_SHIFT, noise)
         shifts.append({"column": name, "psi": index, "noise": noise, "is_major": is_major})
@@ -202,9 +202,10 @@ def _panel(frame: pl.DataFrame, as_of: str | None, entity_key: str) -> Panel | N
 
 def _trends(frame: pl.DataFrame, columns: Sequence[Mapping], as_of: str | None, panel: Panel) -> dict[str, dict]:
     """How the columns that only ever grow move with time."""
-    quantities = [column for column in columns if column["kind"] in ("number", "date")]
     found = {
-        column["name"]: trend_of(panel, _numbers(frame, column["name"], column["kind"], as_of)) for column in quantities
+        column["name"]: trend_of(panel, quantities(frame, column["name"], column["kind"], as_of))
+        for column in columns
+        if column["kind"] in ("number", "date")
     }
     return {name: trend for name, trend in found.items() if trend is not None}
 
@@ -246,7 +247,7 @@ def _count(
 ) -> np.ndarray:
     """Rows per bin; of a category per level, other and missing; of text only filled in and missing."""
     if kind in MEASURED:
-        return _count_numbers(_numbers(frame, name, kind, as_of), edges)
+        return _count_numbers(quantities(frame, name, kind, as_of), edges)
     if name not in frame.columns:
         return np.array([0.0] * (len(levels) + 1) + [frame.height])
     counted = dict(frame[name].cast(pl.String, strict=False).value_counts().iter_rows())
@@ -255,7 +256,7 @@ def _count(
     return np.array([*known, sum(counted.values()), missing], dtype=np.float64)
 
 
-def _numbers(frame: pl.DataFrame, name: str, kind: str, as_of: str | None) -> np.ndarray:
+def quantities(frame: pl.DataFrame, name: str, kind: str, as_of: str | None) -> np.ndarray:
     """A column as numbers, nan where missing; a date as days before as_of, so that time alone moves nothing."""
     if name not in frame.columns:
         return np.full(frame.height, np.nan)

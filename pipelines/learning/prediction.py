@@ -28,6 +28,7 @@ from pipelines.learning.selection import Tried, fit_parts, mixed_margins, try_ca
 from pipelines.learning.specs import PredictionSpec
 from pipelines.learning.splitting import Split, split_rows
 from pipelines.learning.training import TooLittleData, Training, enough_rows, fingerprint, prepare
+from pipelines.learning.unseen import learnt_ranges
 
 __all__ = ["FitResult", "FittedPrediction", "TooLittleData", "fit_prediction", "predict", "score_prediction"]
 
@@ -178,7 +179,12 @@ def _fit(
             final_encoding.as_of,
             spec.entity_key,
             probability.max(axis=1) if training.classes else probability,
-        ),
+        )
+        | {
+            "ranges": learnt_ranges(
+                training.frame, final_encoding.columns, final_encoding.as_of, _features(training.frame, spec)
+            )
+        },
     )
     figures["drivers"] = drivers(model, training.frame[test], training.target[test])
     suspects = [finding for finding in findings if finding.grade == "suspect"]
@@ -223,10 +229,15 @@ def _fit(
     )
 
 
+def _features(frame: pl.DataFrame, spec: PredictionSpec) -> list[str]:
+    """Columns that a model may look at."""
+    own = (spec.entity_key, spec.target, spec.as_of)
+    return [name for name in frame.columns if name not in own and name not in spec.exclude]
+
+
 def _without_copies(training: Training, spec: PredictionSpec) -> tuple[Training, list[Finding]]:
     """Copies of a row count as one entity, so that no row is judged by its copy; and what was found."""
-    own = (spec.entity_key, spec.target, spec.as_of)
-    features = [Column(name, "") for name in training.frame.columns if name not in own and name not in spec.exclude]
+    features = [Column(name, "") for name in _features(training.frame, spec)]
     found = repeated_rows(training.frame, features, training.target, training.clusters)
     if found is None:
         return training, []

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from pipelines.components.model_store import champion_version
+from pipelines.components.prediction import Prediction
 from pipelines.components.validation import Table, read_components
 from pipelines.new_prediction import Answers, Question, complete, next_question, write_prediction, written
 from pipelines.settings import project_root
@@ -67,6 +68,49 @@ def test_a_table_without_time_and_with_its_own_target(tmp_path: Path):
 
 def test_a_text_target_is_one_of_classes(tmp_path: Path):
     assert made(tmp_path, target="plan_after", horizon_days=30)["task"] == "classes"
+
+
+def existing(name: str = "churn", **changes: object) -> Prediction:
+    settings = {
+        **{"name": name, "description": "x", "entity": "account_id", "features": "account_snapshots"},
+        **{"outcomes": "account_outcomes", "target": "is_churned_90d", "horizon_days": 90},
+        **{"publish": {"table": f"{name}_scores"}, "population": "is_customer", **changes},
+    }
+    return Prediction.model_validate(settings)
+
+
+BY_TARGET = existing("other_kind", population="segment = 'x'")
+OTHER_TARGET = existing("by_features", target="plan_after", population="arr > 0")
+OTHER_TABLE = existing("elsewhere", features="core.flat", population="no_such_column")
+
+
+@pytest.mark.parametrize(
+    ("there", "flags", "population"),
+    [
+        ([], {}, None),
+        ([existing()], {}, "is_customer"),
+        ([existing()], {"population": "true"}, None),
+        ([existing()], {"population": ""}, None),
+        ([existing()], {"population": "arr > 5"}, "arr > 5"),
+        ([OTHER_TARGET], {}, "arr > 0"),
+        ([OTHER_TARGET, BY_TARGET, OTHER_TABLE], {}, "segment = 'x'"),
+        ([OTHER_TABLE], {}, None),
+        ([existing(population="true"), OTHER_TARGET], {}, None),
+    ],
+)
+def test_who_it_is_asked_of_is_proposed_from_the_models_that_there_are(
+    tmp_path: Path, there: list[Prediction], flags: dict, population: str | None
+):
+    answers = complete(Answers(**FLAGS, **flags), TABLES, lambda question: None, there)
+    path = write_prediction(tmp_path, answers, TABLES)
+    assert yaml.safe_load(path.read_text())["attributes"].get("population") == population
+
+
+def test_the_question_says_whose_population_is_proposed():
+    before = {"entity": "account_id", "as_of": "as_of_date", "outcomes": "account_outcomes", "task": "yes_no"}
+    question = next_question(Answers(**FLAGS, **before, horizon_days=90), TABLES, [existing()])
+    assert (question.key, question.default) == ("population", "is_customer")
+    assert question.words.endswith("(true: everyone); churn asks it of 'is_customer'")
 
 
 def test_the_yaml_has_short_comments_in_one_column(tmp_path: Path):
@@ -217,7 +261,7 @@ def test_a_prediction_made_by_the_command_loads_and_runs(tmp_path: Path, monkeyp
     monkeypatch.setenv("SCORECAST_DATA", str(tmp_path / "data"))
     project, company = Project(tmp_path), Company(tmp_path / "data")
     frame = snapshots().rename({"is_gone_90d": "is_churned_90d"})
-    company.write("features.account_snapshots", frame.drop("is_churned_90d"))
+    company.write("features.account_snapshots", frame.drop("is_churned_90d").with_columns(is_customer=True))
     company.write("features.account_outcomes", frame.select("account_id", "as_of_date", "is_churned_90d"))
 
     command = ["-m", "pipelines.cli", "new", "prediction", "--name", "growth", "--features", "account_snapshots"]
@@ -229,7 +273,10 @@ def test_a_prediction_made_by_the_command_loads_and_runs(tmp_path: Path, monkeyp
     assert not (project.root / "assets/predictions/growth").exists()
     result = project.call(*command, "--target", "is_churned_90d", "--value", "arr", "--columns", "account_name")
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == "Wrote assets/predictions/growth/defs.yaml. Next: make run\n"
+    assert result.stdout == (
+        "It learns from and scores those of 'is_customer' (population).\n"
+        "Wrote assets/predictions/growth/defs.yaml. Next: make run\n"
+    )
     again = project.call(*command, "--target", "is_churned_90d")
     assert (again.returncode, "is there already" in again.stderr) == (2, True)
 

@@ -254,6 +254,7 @@ def test_what_is_odd_in_the_rows_to_score_is_survived_and_named(told: Path, tmp_
     assert code == 0
     assert "`spend` is missing" in output
     assert "`tenure`" in output and "abc" in output
+    assert "5 of 5 rows to score (100%) are unlike any that the model learnt from" in " ".join(output.split())
     assert pl.read_parquet(tmp_path / "out" / "scores.parquet")["probability"].is_between(0, 1).all()
     one = customers(1, seed=3).drop("left")
     run(

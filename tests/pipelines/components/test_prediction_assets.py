@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 
 from pipelines.components.model_store import REFIT_TAG, champion_version, model_path, promote, read_champion
 from pipelines.components.prediction import Prediction, PublishedScores
+from pipelines.components.ui import WARNING
 from pipelines.learning.storage import load_model, save_model
 from pipelines.running import notices
 from pipelines.warehouse import Warehouse, connect, write_frame
@@ -171,6 +172,27 @@ def test_the_answer_may_be_a_column_of_the_snapshots_themselves(company: Company
     assert fit["status"] == "kept"
     assert fit["rows"] == frame["is_gone_90d"].is_not_null().sum()
     assert "is_gone_90d" not in json.loads(fit["metrics"])["drivers"][0]["column"]
+
+
+def test_who_is_scored_though_nobody_like_them_was_learnt_from_is_told_at_the_end_of_the_run(company: Company):
+    """A model without a population: it learns from customers, who alone can leave, and scores everyone."""
+    customers, others = snapshots(), snapshots().with_columns(pl.col("account_id").str.replace("A", "N"))
+    frame = pl.concat(
+        [customers.with_columns(is_customer=True), others.with_columns(is_customer=False, is_gone_90d=None)],
+        how="vertical_relaxed",
+    )
+    company.write_snapshots(frame)
+    result = company.run(prediction())
+    assert company.scores().height == 500
+    warning = told(result, "scores")[WARNING]
+    assert warning.startswith("churn: 250 of 500 rows to score (50%) are unlike any that the model learnt from")
+    assert "is_customer is not true in 250" in warning
+    assert f"  ! {warning}" in notices(result.all_events)
+
+    narrowed = company.run(prediction(population="is_customer"), tags=DAILY)
+    assert company.scores().height == 250
+    assert WARNING not in told(narrowed, "scores")
+    assert not any("unlike any" in line for line in notices(narrowed.all_events))
 
 
 def test_a_table_without_time_scores_those_whose_answer_is_not_known(company: Company):
