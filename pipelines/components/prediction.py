@@ -25,7 +25,7 @@ from pipelines.components.model_store import (
 )
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit
-from pipelines.components.score_history import score_outcome_rows, words_of
+from pipelines.components.score_history import score_outcomes_of, words_of
 from pipelines.components.ui import WARNING, image_metadata, literal, table_metadata, table_shape
 from pipelines.components.validation import Table, column_problems
 from pipelines.settings import data_dir
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
+    from pipelines.learning.card_facts import ScoreOutcome
     from pipelines.learning.prediction import FitResult
     from pipelines.learning.specs import PredictionSpec
 
@@ -255,7 +256,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             checksum = save_model(result.model, model_path(self.name, version))
         with warehouse.connect() as connection:
             # In this order: a run that is killed leaves a file that counts as not there, or a record to carry out.
-            self._write_card(result, version, score_outcome_rows(connection, self.name))
+            self._write_card(result, version, score_outcomes_of(connection, self.name))
             record_fit(
                 connection,
                 **run,
@@ -483,7 +484,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         ).fetchall()
         return dict(rows)
 
-    def _write_card(self, result: "FitResult", version: str, outcomes: list[dict]) -> None:
+    def _write_card(self, result: "FitResult", version: str, outcomes: "list[ScoreOutcome]") -> None:
         """The model card as a page that anyone can open."""
         from pipelines.learning.card_of_fit import card_of_fit
 

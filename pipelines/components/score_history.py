@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from pipelines.components.prediction import Prediction
+    from pipelines.learning.card_facts import ScoreOutcome
 
 SCORE_OUTCOMES = {
     "model": "varchar",
@@ -298,15 +299,24 @@ def matured_scores(
     )
 
 
-def score_outcome_rows(connection: "duckdb.DuckDBPyConnection", model: str) -> list[dict]:
-    """What came of a model's past scores, as plain rows with the columns of `score_outcomes`, the oldest first."""
+def score_outcomes_of(connection: "duckdb.DuckDBPyConnection", model: str) -> "list[ScoreOutcome]":
+    """What came of a model's past scores, the oldest first; none before there are any."""
+    from pipelines.learning.card_facts import ScoreOutcome
+
     if not table_exists(connection, "published", "score_outcomes"):
         return []
-    return read_frame(
-        connection,
-        "from published.score_outcomes where model = ? order by as_of_date, scores_release_id, grade",
+    rows = connection.execute(
+        """
+        select
+            as_of_date, scores_release_id, coalesce(is_backfill, false), grade, matured_rows,
+            predicted_rate, actual_rate, money_expected, money_come, currency
+        from published.score_outcomes
+        where model = ? and matured_rows > 0
+        order by as_of_date, scores_release_id, grade
+        """,
         [model],
-    ).to_dicts()
+    ).fetchall()
+    return [ScoreOutcome(*row) for row in rows]
 
 
 def words_of(entity_key: str, target: str) -> tuple[str, str]:

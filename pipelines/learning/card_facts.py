@@ -4,7 +4,10 @@ Facts come from JSON of any version: what is missing, of another type or not fin
 """
 
 import math
-from itertools import pairwise
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby, pairwise
 
 from pipelines.learning.svg import percent
 
@@ -13,6 +16,45 @@ OFF_BY = 0.1
 """A predicted rate that chance does not explain and that is off by more than this share of itself is called off."""
 SURE = 2.807
 """Standard errors so that of ten tenths none is called off by chance, 95 times in 100 (Bonferroni)."""
+
+
+@dataclass(frozen=True)
+class ScoreOutcome:
+    """What came of one grade of a past release, or of a day that was backfilled: a row of `score_outcomes`."""
+
+    as_of_date: date
+    release_id: str
+    is_backfill: bool
+    """Scored later, by a model and features as they would have been then."""
+    grade: str
+    rows: int
+    """Those whose outcome is known: at least one."""
+    predicted_rate: float
+    actual_rate: float
+    money_expected: float | None = None
+    money_come: float | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True)
+class PastScoring:
+    """What came of one past release or backfilled day, by grade; the most likely grade first."""
+
+    as_of_date: date
+    release_id: str
+    is_backfill: bool
+    grades: list[ScoreOutcome]
+
+
+def past_scorings(outcomes: Iterable[ScoreOutcome]) -> list[PastScoring]:
+    """Releases and backfilled days apart, also those of one date; the oldest first."""
+
+    def of(row: ScoreOutcome) -> tuple[date, bool, str]:
+        return row.as_of_date, not row.is_backfill, row.release_id
+
+    ordered = sorted(outcomes, key=lambda row: (*of(row), row.grade))
+    groups = [list(rows) for _, rows in groupby(ordered, key=of)]
+    return [PastScoring(rows[0].as_of_date, rows[0].release_id, rows[0].is_backfill, rows) for rows in groups]
 
 
 def wilson(rate: float, rows: float, z: float = 1.96) -> tuple[float, float]:
@@ -147,14 +189,14 @@ def in_points(share: float) -> str:
     return f"{100 * share:.1f}{NBSP}points"
 
 
-def money_words(value: object, row: dict) -> str | None:
-    """An amount with the row's currency, if it has one; None where it is not known."""
+def money_words(value: object, currency: object) -> str | None:
+    """An amount with its currency, if it has one; None where it is not known."""
     number = finite(value)
     if number is None:
         return None
     size = next(((unit, word) for unit, word in ((1e9, "bn"), (1e6, "M")) if abs(number) >= unit), None)
     words = f"{number / size[0]:,.2f}{NBSP}{size[1]}" if size else f"{number:,.0f}"
-    return f"{words}{NBSP}{row['currency']}" if row.get("currency") else words
+    return f"{words}{NBSP}{currency}" if currency else words
 
 
 def some(count: int, word: str) -> str:

@@ -89,8 +89,7 @@ def card_page(facts: dict) -> str:
     - for whom: segments [segment, value, rows, positives, predicted_rate, observed_rate, auc, log_loss, warning]
     - choice: candidates [name, log_loss, chosen]
     - columns: leaky, excluded, id_like, constant [column, reason]; suspect with auc_without, log_loss_without
-    - since: score_outcomes [release_id, as_of_date, grade, rows, predicted_rate, actual_rate, money_expected,
-      money_come, currency], rows of releases that matured
+    - since: score_outcomes, `ScoreOutcome`s of past releases and backfilled days that matured
     """
     likelihood = "chance" if facts.get("likelihood") == "chance" else "risk"
     parts = [

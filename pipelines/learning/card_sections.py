@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from pipelines.learning import svg
 from pipelines.learning.card_facts import (
+    PastScoring,
+    ScoreOutcome,
     base_rate,
     capital,
     class_rows,
@@ -19,6 +21,7 @@ from pipelines.learning.card_facts import (
     maybe_percent,
     money_words,
     off_tenths,
+    past_scorings,
     rows_called,
     signed,
     signed_points,
@@ -206,96 +209,96 @@ def mixed_up_section(facts: dict) -> Markup | None:
 
 
 def came_true_section(facts: dict) -> Markup | None:
-    """Past releases against what happened since."""
-    outcomes = [
-        row
-        for row in dicts(facts, "score_outcomes")
-        if all(finite(row.get(key)) is not None for key in ("rows", "predicted_rate", "actual_rate")) and row["rows"]
-    ]
-    if not outcomes:
+    """Past releases, and days that were backfilled, against what happened since."""
+    past = past_scorings(row for row in facts.get("score_outcomes") or () if isinstance(row, ScoreOutcome))
+    if not past:
         return None
-    releases: dict[tuple[str, str], list[dict]] = {}
-    for row in sorted(outcomes, key=lambda row: (str(row.get("as_of_date", "")), str(row.get("release_id", "")))):
-        releases.setdefault((str(row.get("as_of_date", "")), str(row.get("release_id", ""))), []).append(row)
-    newest = max(releases)
-    grades = sorted(releases[newest], key=lambda row: str(row.get("grade") or ""))
-    rows_word, verb = rows_called(facts), what_they_do(facts)
-    first = grades[0]
-    said, happened = first["predicted_rate"], first["actual_rate"]
-    lead = [f"Of {first['rows']:,} {rows_word}"]
-    if first.get("grade"):
-        lead += [" with grade ", first["grade"]]
-    if newest[0]:
-        lead += [" on ", tag("span", newest[0], class_="whole")]
-    lead.append(f" it said that {percent(said)} {verb}; {percent(happened)} did.")
-    money = _money_came([row for rows in releases.values() for row in rows])
-    top = svg.end(*(row["actual_rate"] for row in grades), *(row["predicted_rate"] for row in grades))
+    # What people had before their eyes says more than what a model would have said.
+    newest = max(past, key=lambda each: (not each.is_backfill, each.as_of_date, each.release_id))
+    rows_word = rows_called(facts)
+    top = svg.end(*(rate for row in newest.grades for rate in (row.actual_rate, row.predicted_rate)))
     lines = [
         (
-            row.get("grade") or "all",
-            svg.bar(row["actual_rate"] / top, "model", row["predicted_rate"] / top),
-            percent(row["predicted_rate"]),
-            percent(row["actual_rate"]),
-            count_words(row["rows"]),
+            row.grade,
+            svg.bar(row.actual_rate / top, "model", row.predicted_rate / top),
+            percent(row.predicted_rate),
+            percent(row.actual_rate),
+            count_words(row.rows),
         )
-        for row in grades
+        for row in newest.grades
     ]
     header = ("Grade", "bar: happened, tick: said", "Said", "Happened", capital(rows_word))
     everything = [
         (
-            key[0] or key[1],
-            row.get("grade") or "all",
-            count_words(row["rows"]),
-            percent(row["predicted_rate"]),
-            percent(row["actual_rate"]),
-            money_words(row.get("money_expected"), row),
-            money_words(row.get("money_come"), row),
+            str(each.as_of_date),
+            "backfill" if each.is_backfill else "release",
+            row.grade,
+            count_words(row.rows),
+            percent(row.predicted_rate),
+            percent(row.actual_rate),
+            money_words(row.money_expected, row.currency),
+            money_words(row.money_come, row.currency),
         )
-        for key in sorted(releases, reverse=True)[:MOST_RELEASES]
-        for row in sorted(releases[key], key=lambda row: str(row.get("grade") or ""))
+        for each in past[: -MOST_RELEASES - 1 : -1]
+        for row in each.grades
     ]
-    over_time = _over_time(releases)
-    columns = ("As of", "Grade", "Rows", "Said", "Happened", "Money expected", "Money come")
+    over_time = _over_time(past[-MOST_RELEASES:])
+    columns = ("As of", "Scored by", "Grade", capital(rows_word), "Said", "Happened", "Money expected", "Money come")
     return section(
         "Did the scores come true?",
-        join(lead, " ", money),
+        join(_came_true(newest, rows_word, what_they_do(facts)), " ", _money_came(newest.grades)),
         tag(
             "div",
             strips(header, lines, "outcomes"),
             over_time,
             class_="came-true pictured" if over_time else "came-true",
         ),
-        behind(columns, everything, f"All {len(releases)} releases as numbers" if len(releases) > 1 else None, 2),
+        behind(columns, everything, f"All {len(past)} past scorings as numbers" if len(past) > 1 else None, 3),
     )
 
 
-def _money_came(rows: list[dict]) -> str | None:
-    pairs = [(finite(row.get("money_expected")), finite(row.get("money_come"))) for row in rows]
+def _came_true(newest: PastScoring, rows_word: str, verb: str) -> Markup:
+    first = newest.grades[0]
+    when = tag("span", newest.as_of_date, class_="whole")
+    then = " (scored later, from what was known then)" if newest.is_backfill else ""
+    return join(
+        f"Of {first.rows:,} {rows_word} with grade {first.grade} on ",
+        when,
+        f"{then} it said that {percent(first.predicted_rate)} {verb}; {percent(first.actual_rate)} did.",
+    )
+
+
+def _money_came(grades: list[ScoreOutcome]) -> str | None:
+    pairs = [(row.money_expected, row.money_come) for row in grades]
     known = [(expected, come) for expected, come in pairs if expected is not None and come is not None]
-    if not known or len({row.get("currency") for row in rows}) > 1:
+    currencies = {row.currency for row in grades}
+    if not known or len(currencies) > 1:
         return None
-    expected, come = (sum(values) for values in zip(*known, strict=True))
-    return f"Over all releases it expected {money_words(expected, rows[0])}; it came to {money_words(come, rows[0])}."
+    expected, come = (money_words(sum(values), *currencies) for values in zip(*known, strict=True))
+    return f"In all it expected {expected}; it came to {come}."
 
 
-def _over_time(releases: dict[tuple[str, str], list[dict]]) -> Markup | None:
-    keys = sorted(releases)[-MOST_RELEASES:]
-    if len(keys) < 2:
+def _over_time(past: list[PastScoring]) -> Markup | None:
+    if len(past) < 2:
         return None
-    said, happened = ([_pooled(releases[key], rate) for key in keys] for rate in ("predicted_rate", "actual_rate"))
-    plot = Plot("scores of", "said (dashed) and happened", len(keys) - 1, svg.end(*said, *happened))
+    said = [_pooled((row.rows, row.predicted_rate) for row in each.grades) for each in past]
+    happened = [_pooled((row.rows, row.actual_rate) for row in each.grades) for each in past]
+    plot = Plot("scores of", "said (dashed) and happened", len(past) - 1, svg.end(*said, *happened))
     plot.line(list(enumerate(said)), "muted")
     plot.line(list(enumerate(happened)), "model")
-    for number, (key, a, b) in enumerate(zip(keys, said, happened, strict=True)):
-        plot.dot(number, b, "model", f"{key[0]}: said {percent(a)}, {percent(b)} happened", 3.5)
-    step = math.ceil(len(keys) / 4)
-    names = [(number, key[0]) for number, key in enumerate(keys) if number % step == 0]
+    for number, (each, a, b) in enumerate(zip(past, said, happened, strict=True)):
+        kind = "backfill of " if each.is_backfill else ""
+        plot.dot(number, b, "model", f"{kind}{each.as_of_date}: said {percent(a)}, {percent(b)} happened", 3.5)
+    step = math.ceil(len(past) / 4)
+    names = [(number, str(each.as_of_date)) for number, each in enumerate(past) if number % step == 0]
     text = "Predicted and actual rate of every past release whose outcomes are known."
     return plot.draw("outcomes", "Said and happened, release by release", text, names)
 
 
-def _pooled(rows: list[dict], rate: str) -> float:
-    return sum(row["rows"] * row[rate] for row in rows) / sum(row["rows"] for row in rows)
+def _pooled(counted: Iterable[tuple[int, float]]) -> float:
+    """The rate of all together, from rows and rate of each."""
+    pairs = list(counted)
+    return sum(rows * rate for rows, rate in pairs) / sum(rows for rows, _ in pairs)
 
 
 def drivers_section(facts: dict, likelihood: str) -> Markup | None:

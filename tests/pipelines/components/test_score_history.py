@@ -1,18 +1,22 @@
 """What past scores said and what came of them."""
 
 import json
+import re
 from datetime import date, timedelta
+from html import unescape
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipelines.components.score_history import (
-    score_outcome_rows,
+    score_outcomes_of,
     words_of,
     write_score_outcomes,
     write_uplift,
 )
+from pipelines.learning.card_page import card_page
+from pipelines.publishing import BACKFILL
 from pipelines.warehouse import connect
 from tests.pipelines.components.past import HORIZON, Company, prediction
 
@@ -32,8 +36,7 @@ def score(account: str, day: date, probability: float, grade: str = "A", **more:
 
 def outcomes(company: Company) -> list[dict]:
     company.compare(write_score_outcomes, [prediction()])
-    with connect(company.warehouse, read_only=True) as connection:
-        return score_outcome_rows(connection, "churn")
+    return company.ask("from published.score_outcomes order by as_of_date, scores_release_id, grade")
 
 
 def test_rates_and_money_by_grade(company: Company):
@@ -97,6 +100,54 @@ def test_every_release_has_its_own_rows_and_other_models_none(company: Company):
         ("again", "A", 0.6),
         (f"release of {THEN}", "A", 0.5),
     ]
+
+
+def test_the_model_card_tells_releases_and_backfills_of_one_date_apart(company: Company):
+    """From the real table to the page: two releases and a backfill of one day, a backfill of a later day."""
+    later = THEN + timedelta(days=-1)
+    earlier = THEN - timedelta(days=8)
+    company.answers([(name, day, name == "a") for name in "abcd" for day in (earlier, later, THEN)], TODAY)
+    money = {"expected_value": 100.0, "currency": "EUR"}
+    company.released(
+        [
+            *[score(name, later, 0.25, release_id="2026-03-29T0600", **money) for name in "ab"],
+            *[score(name, later, 0.75, release_id="2026-03-29T1800", **money) for name in "abc"],
+            *[score(name, later, 0.5, "B", release_id="2026-03-29T1800", **money) for name in "d"],
+            *[score(name, later, 0.9, release_id=f"{BACKFILL}x", is_backfill=True, **money) for name in "abcd"],
+            *[score(name, THEN, 0.9, release_id=f"{BACKFILL}y", is_backfill=True, **money) for name in "abcd"],
+            *[score(name, earlier, 0.1, release_id="2026-03-21T0600", **money) for name in "ab"],
+        ]
+    )
+    outcomes(company)
+    with connect(company.warehouse, read_only=True) as connection:
+        facts = score_outcomes_of(connection, "churn")
+        assert score_outcomes_of(connection, "lead_score") == []
+    text = words_of_page(
+        card_page({"name": "churn", "rows_word": "accounts", "yes_words": "leave", "score_outcomes": facts})
+    )
+    assert f"Of 3 accounts with grade A on {later} it said that 75 % leave; 33 % did." in text
+    assert "In all it expected 400 EUR; it came to 133 EUR." in text
+    assert "All 5 past scorings as numbers" in text
+    assert f"{later} release A 2 25 % 50 % 200 EUR 400 EUR" in text
+    assert f"{later} release A 3 75 % 33 % 300 EUR 133 EUR" in text
+    assert f"{later} backfill A 4 90 % 25 % 400 EUR 111 EUR" in text
+    assert f"{earlier} release A 2 10 % 50 % 200 EUR 1,000 EUR" in text
+
+
+def test_where_only_backfills_are_known_the_card_says_that_nobody_saw_them(company: Company):
+    company.answers([("a", THEN, True), ("b", THEN, False)], TODAY)
+    company.released([score(name, THEN, 0.5, release_id=f"{BACKFILL}x", is_backfill=True) for name in "ab"])
+    outcomes(company)
+    with connect(company.warehouse, read_only=True) as connection:
+        facts = score_outcomes_of(connection, "churn")
+    text = words_of_page(card_page({"name": "churn", "score_outcomes": facts}))
+    assert f"Of 2 rows with grade A on {THEN} (scored later, from what was known then) it said that 50 %" in text
+
+
+def words_of_page(page: str) -> str:
+    """The text of a page, one space between the cells."""
+    body = re.sub(r"<style.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL)
+    return " ".join(unescape(body).replace("\N{NO-BREAK SPACE}", " ").split())
 
 
 def test_a_history_from_before_grades_were_kept_is_graded_by_its_scores(company: Company):

@@ -2,6 +2,7 @@
 
 import math
 import time
+from datetime import date
 from html.parser import HTMLParser
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.learning.card_facts import off_tenths, wilson
+from pipelines.learning.card_facts import ScoreOutcome, off_tenths, wilson
 from pipelines.learning.card_page import card_page
 from pipelines.learning.evaluation import decile_table, evaluate
 from pipelines.learning.markup import VOID, inline, join, tag
@@ -132,17 +133,18 @@ def rich(rows: int = 4_000, seed: int = 1, base: float = -1.4, bent: float = 1.0
         "notes": ["Snapshots every 14 days are used instead of every 28: there are few rows."],
         "limits": ["Reasons say what moved this model's estimate, not what causes the outcome."],
         "score_outcomes": [
-            {
-                "release_id": f"2026010{week}",
-                "as_of_date": f"2026-0{1 + week // 4}-{7 * (week % 4) + 1:02}",
-                "grade": grade,
-                "rows": 400,
-                "predicted_rate": said,
-                "actual_rate": said * (1.04 if week % 2 else 0.93),
-                "money_expected": 1_000_000 * said,
-                "money_come": 950_000 * said,
-                "currency": "EUR",
-            }
+            ScoreOutcome(
+                as_of_date=date(2026, 1 + week // 4, 7 * (week % 4) + 1),
+                release_id=f"2026010{week}",
+                is_backfill=False,
+                grade=grade,
+                rows=400,
+                predicted_rate=said,
+                actual_rate=said * (1.04 if week % 2 else 0.93),
+                money_expected=1_000_000 * said,
+                money_come=950_000 * said,
+                currency="EUR",
+            )
             for week in range(8)
             for grade, said in zip("ABCDE", (0.62, 0.31, 0.14, 0.06, 0.02), strict=True)
         ],
@@ -226,7 +228,7 @@ def test_every_section_is_there_and_every_text_of_the_facts():
     assert "industry = Public sector: It ranks hardly better than chance here." in text
     assert f"{facts['auc']:.3f} → 0.744" in text
     assert "Of 400 customers with grade A on 2026-02-22 it said that 62 % leave; 64 % did." in text
-    assert "Over all releases it expected 9.20 M EUR; it came to 8.74 M EUR." in text
+    assert "In all it expected 1.15 M EUR; it came to 1.09 M EUR." in text
     for row in facts["constant"] + facts["leaky"] + facts["id_like"] + facts["excluded"]:
         assert row["column"] in text and row["reason"] in text
     assert facts["notes"][0] in text and facts["limits"][0] in text
