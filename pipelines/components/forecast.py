@@ -2,10 +2,10 @@
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import dagster as dg
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from pipelines.components.model_store import (
     kept_metadata,
@@ -19,6 +19,7 @@ from pipelines.components.model_store import (
     should_fit,
     warn,
 )
+from pipelines.components.prediction import NAME
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit
 from pipelines.components.ui import image_metadata, literal, table_metadata, table_shape
@@ -41,25 +42,37 @@ _just_made: "dict[tuple[str, str], ForecastResult]" = {}
 class PublishedForecast(dg.Model, dg.Resolvable):
     """Which table users get."""
 
-    table: str
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    table: str = Field(pattern=NAME)
+    """Name in the schema `published`."""
 
 
 class Forecast(dg.Component, dg.Model, dg.Resolvable):
     """Where each metric goes next, by segment and in total, by the method that did best in a backtest."""
 
-    name: str
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    name: str = Field(pattern=NAME)
+    """What the forecast is called: `models/<name>_forecast`, `scores/<name>_forecast`."""
     description: str
+    """One sentence for those who find the forecast in the UI."""
     series: str
     """Model in the schema `features`: metric, segment, metric_date, value."""
-    metrics: dict[str, str]
+    metrics: Annotated[dict[str, Literal["sum", "last"]], Field(min_length=1)]
     """Metric to how days add up to a period: `sum` for flows, `last` for stocks."""
     publish: PublishedForecast
+    """The table that users get."""
     owner: str = "team:data"
-    frequency: str = "W"
-    horizon: int = 13
-    prophet: str = "totals"
+    """`team:<name>` or an e-mail address."""
+    frequency: Literal["W"] = "W"
+    """How long a period is: weeks."""
+    horizon: int = Field(13, ge=1)
+    """Periods to forecast."""
+    prophet: Literal["totals", "all", "none"] = "totals"
     """Which series Prophet may compete for: `totals`, `all` or `none`; it is the slowest candidate."""
     holidays: list[str] = Field(default_factory=list)
+    """Countries (ISO codes) whose holidays Prophet knows."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The three assets of this forecast; every one can be materialised alone."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 if TYPE_CHECKING:
+    from pipelines.components.forecast import Forecast
     from pipelines.components.prediction import Prediction
 
 TOP_LEVEL = ("type", "attributes", "requirements", "post_processing", "template_vars_module")
@@ -23,6 +24,13 @@ CUSTOM = "custom_"
 """Prefix of a company's own fields, which come and go with its exports."""
 OWNER = re.compile(r"team:.+|[^@\s]+@[^@\s]+\.[^@\s]+")
 NUMBER = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|REAL|DECIMAL\b.*)")
+SERIES = {
+    "metric": ("VARCHAR|ENUM", "the metric's name, a text (VARCHAR)"),
+    "segment": ("VARCHAR|ENUM", "a part of the metric, or 'total', a text (VARCHAR)"),
+    "metric_date": ("DATE|TIMESTAMP", "the day, a date"),
+    "value": (NUMBER.pattern, "a number"),
+}
+"""What a forecast reads: column to the types it may be of, and what it is."""
 MOST_NAMED = 12
 """Names listed where none is close to the wrong one."""
 
@@ -98,10 +106,8 @@ def require_valid_yaml(
     known = tables()
     mistakes = list(_taken_names(components, known))
     for document, component in components:
-        if document.type == PREDICTION:
-            mistakes += [
-                document.mistake(("attributes", *path), text) for path, text in column_problems(component, known)
-            ]
+        problems = column_problems if document.type == PREDICTION else series_problems
+        mistakes += [document.mistake(("attributes", *path), text) for path, text in problems(component, known)]
     if mistakes:
         raise YamlMistakes(mistakes)
 
@@ -181,8 +187,8 @@ def shaped(document: Document) -> "tuple[BaseModel | None, list[Mistake]]":
     if not OWNER.fullmatch(component.owner):
         text = f"owner '{component.owner}' must be an e-mail address or `team:<name>`, such as team:sales"
         mistakes.append(document.mistake(("attributes", "owner"), text))
-    if document.type == PREDICTION:
-        mistakes += [document.mistake(("attributes", *path), text) for path, text in _contradictions(component)]
+    contradictions = _contradictions if document.type == PREDICTION else _unknown_countries
+    mistakes += [document.mistake(("attributes", *path), text) for path, text in contradictions(component)]
     return component, mistakes
 
 
@@ -231,6 +237,40 @@ def column_problems(prediction: "Prediction", tables: Mapping[str, Table]) -> It
     except ValueError as problem:
         yield ("population",), str(problem)
     yield from _wrong_types(prediction, tables, features, outcomes)
+
+
+def series_problems(forecast: "Forecast", tables: Mapping[str, Table]) -> Iterator[tuple[Where, str]]:
+    """
+    A series that is not there, or lacks a column that a forecast reads, or has one of another type.
+
+    Yields the path of the attribute and the problem in words. A table whose columns are not all known is no problem.
+    """
+    name = f"features.{forecast.series}"
+    if name not in tables:
+        yield ("series",), _no_table("series", name, tables)
+        return
+    known = tables[name]
+    for column, (kinds, what) in SERIES.items():
+        type_ = known.columns.get(column)
+        if column not in known.columns and column not in known.words and known.is_complete:
+            yield ("series",), f"series '{forecast.series}' has no column {column}, {what}; a forecast needs it"
+        if type_ and not re.match(kinds, type_):
+            yield ("series",), f"{column} of series '{forecast.series}' is {type_}; it must be {what}"
+
+
+def _unknown_countries(forecast: "Forecast") -> Iterator[tuple[Where, str]]:
+    """Countries that nobody knows the holidays of."""
+    if not forecast.holidays:
+        return
+    from holidays.registry import EntityLoader
+
+    codes = sorted(EntityLoader.get_country_codes())
+    for number, country in enumerate(forecast.holidays):
+        if country not in codes:
+            yield (
+                ("holidays", number),
+                f"holidays '{country}' is no country that we know the holidays of; use its ISO code, such as DE or US",
+            )
 
 
 def _wrong_types(
@@ -389,7 +429,7 @@ def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
             return f"'{name}' is missing{f': {about[0].lower() + about[1:]}' if about else ''}"
         case "literal_error":
             allowed = [each.strip(" '") for each in str(limits["expected"]).replace(" or ", ",").split(",")]
-            return f"{name} is {shown}; use {' or '.join(allowed)}"
+            return f"{name} is {shown}; use {' or '.join(allowed)}{_meant(given, allowed)}"
         case "int_parsing" | "int_type" | "int_from_float":
             return f"{name} must be a whole number, not {shown}"
         case "float_parsing" | "float_type":
@@ -404,6 +444,8 @@ def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
             return f"{name} must be a text, not {shown}"
         case "string_pattern_mismatch":
             return f"{name} is {shown}; use lower-case letters, digits and underscores, a letter first"
+        case "too_short":
+            return f"{name} is empty: give at least one"
         case "list_type":
             return f"{name} must be a list, such as [{given}], not {shown}"
         case "model_type" | "model_attributes_type" | "dict_type":
@@ -412,13 +454,18 @@ def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
 
 
 def did_you_mean(wrong: str, names: Collection[str]) -> str:
-    """What may have been meant."""
-    close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean '{close[0]}'?"
+    """What may have been meant, or what there is."""
+    meant = _meant(wrong, names)
+    if meant:
+        return meant
     listed = list(names)[:MOST_NAMED]
     more = f" and {len(names) - len(listed)} more" if len(names) > len(listed) else ""
     return f"; there are: {', '.join(listed)}{more}" if listed else ""
+
+
+def _meant(wrong: object, names: Collection[str]) -> str:
+    close = difflib.get_close_matches(str(wrong).lower(), names, n=1, cutoff=0.6)
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def _walk(node: Any, path: Where, lines: dict[Where, int]) -> Iterator[tuple[int, str]]:

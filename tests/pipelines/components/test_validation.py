@@ -214,6 +214,101 @@ def test_a_forecast_shares_the_names(tmp_path: Path):
     assert "table 'churn_scores' is taken by assets/forecasts/company/defs.yaml:" in str(refused.value)
 
 
+FORECAST = """\
+type: pipelines.components.forecast.Forecast
+attributes:
+  name: company
+  description: Where it goes.
+  owner: team:finance
+  series: metric_series
+  metrics:
+    bookings: sum
+    recurring_revenue: last
+  frequency: W
+  horizon: 13
+  prophet: totals
+  holidays: [DE, US]
+  publish:
+    table: forecasts
+"""
+FORECAST_FILE = "assets/forecasts/company/defs.yaml"
+SERIES = {"metric": "VARCHAR", "segment": "VARCHAR", "metric_date": "DATE", "value": "DOUBLE", "currency": "VARCHAR"}
+WITH_SERIES = {**TABLES, "features.metric_series": Table(SERIES, is_complete=True, is_model=True)}
+
+
+def forecast_mistakes(root: Path, text: str, tables: dict[str, Table] = WITH_SERIES) -> list[str]:
+    try:
+        require_valid_yaml(root, lambda: tables, {FORECAST_FILE: text})
+    except YamlMistakes as problem:
+        return str(problem).splitlines()
+    return []
+
+
+def test_a_forecast_that_is_right_is_not_refused(tmp_path: Path):
+    assert forecast_mistakes(tmp_path, FORECAST) == []
+    short = [line for line in FORECAST.splitlines() if not line.startswith(("  freq", "  hor", "  pro", "  hol"))]
+    assert forecast_mistakes(tmp_path, "\n".join(short)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("frequency: W", "frequency: M", 10, "frequency is 'M'; use W"),
+        ("prophet: totals", "prophet: prophett", 12, "prophet is 'prophett'; use totals or all or none"),
+        ("prophet: totals", "prophet: totls", 12, "use totals or all or none; did you mean 'totals'?"),
+        ("prophet: totals", "prophett: all", 12, "there is no attribute 'prophett'; did you mean 'prophet'?"),
+        ("horizon: 13", "horizon: 0", 11, "horizon is 0; it must be 1 or more"),
+        ("horizon: 13", "horizon: a quarter", 11, "horizon must be a whole number, not 'a quarter'"),
+        ("bookings: sum", "bookings: summ", 8, "bookings is 'summ'; use sum or last; did you mean 'sum'?"),
+        ("\n    bookings: sum\n    recurring_revenue: last", " {}", 7, "metrics is empty: give at least one"),
+        ("holidays: [DE, US]", "holidays: [DE, Germany]", 13, "holidays 'Germany' is no country that we know the hol"),
+        ("holidays: [DE, US]", "holidays: DE", 13, "holidays must be a list, such as [DE], not 'DE'"),
+        (
+            *("series: metric_series", "series: metrics_series", 6),
+            "series 'metrics_series' is no table of the schema features; did you mean 'metric_series'?",
+        ),
+        (
+            "series: metric_series",
+            "series: account_outcomes",
+            6,
+            "series 'account_outcomes' has no column metric, the m",
+        ),
+        ("  series: metric_series\n", "", 2, "'series' is missing: model in the schema `features`"),
+        ("table: forecasts", "table: Our Forecasts", 15, "table is 'Our Forecasts'; use lower-case letters"),
+        ("table: forecasts", "table: forecast_accuracy", 15, "table 'forecast_accuracy' is one that the pipeline itse"),
+        ("table: forecasts", "table: accounts", 15, "table 'accounts' is one that a dbt model makes"),
+        ("name: company", "name: Our company", 3, "name is 'Our company'; use lower-case letters"),
+        ("team:finance", "finance", 5, "owner 'finance' must be an e-mail address or `team:<name>`"),
+        ("Forecast\n", "Forcast\n", 1, "there is no component pipelines.components.forecast.Forcast; did you mean"),
+    ],
+)
+def test_a_mistake_in_a_forecast_is_named_with_its_line(tmp_path: Path, old: str, new: str, line: int, words: str):
+    assert FORECAST.count(old) == 1
+    found = forecast_mistakes(tmp_path, FORECAST.replace(old, new))
+    assert any(each.startswith(f"{FORECAST_FILE}:{line}: ") and words in each for each in found), found
+    assert all(each.startswith(f"{FORECAST_FILE}:") for each in found)
+
+
+def test_a_series_of_other_types_is_told(tmp_path: Path):
+    wrong = Table({**SERIES, "metric_date": "VARCHAR", "value": "VARCHAR"}, is_complete=True)
+    assert forecast_mistakes(tmp_path, FORECAST, {**WITH_SERIES, "features.metric_series": wrong}) == [
+        f"{FORECAST_FILE}:6: metric_date of series 'metric_series' is VARCHAR; it must be the day, a date",
+        f"{FORECAST_FILE}:6: value of series 'metric_series' is VARCHAR; it must be a number",
+    ]
+
+
+def test_two_forecasts_may_not_make_one_table(tmp_path: Path):
+    again = FORECAST.replace("name: company", "name: other")
+    with pytest.raises(YamlMistakes) as refused:
+        require_valid_yaml(
+            tmp_path, lambda: WITH_SERIES, {FORECAST_FILE: FORECAST, "assets/forecasts/other/defs.yaml": again}
+        )
+    assert str(refused.value) == (
+        f"assets/forecasts/other/defs.yaml:15: table 'forecasts' is taken by {FORECAST_FILE}:15; "
+        "every table has its own"
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [
