@@ -1,4 +1,4 @@
-"""A read-only SQL shell on the published file."""
+"""An SQL shell that reads one DuckDB file, the published or the pipeline's own, and touches nothing else."""
 
 import sys
 from pathlib import Path
@@ -9,21 +9,35 @@ from pipelines.warehouse import connect
 if TYPE_CHECKING:
     import duckdb
 
+SEALED = {"enable_external_access": "false", "lock_configuration": "true"}
+"""No other file is read or written, no extension is loaded, and no query can change that."""
+READING = {"SELECT", "EXPLAIN", "CREATE"}
+"""
+Kinds of statements that are run. `describe`, `show`, `summarize` and pragmas that only tell are selects to DuckDB, and
+a `pivot` begins by creating a temporary type; in a file that was opened read-only nothing else can be created.
+"""
 HELP = "End a query with ; — .tables lists what there is, .quit leaves."
 MAX_ROWS = 40
 
 
 def run_query(path: Path, query: str, as_csv: bool = False) -> int:
-    """Print one query's result, or what is wrong with it; returns a process exit code."""
+    """Print one query's result, or in one line that it is refused, or what is wrong; returns a process exit code."""
     import duckdb
 
     try:
-        with connect(path, read_only=True) as connection:
-            _answer(connection, query, as_csv)
-    except duckdb.Error as problem:
-        print(str(problem), file=sys.stderr)
+        with connect(path, read_only=True, **SEALED) as connection:
+            forbidden = next((kind for kind in _kinds(connection, query) if kind not in READING), None)
+            if forbidden is None:
+                _answer(connection, query, as_csv)
+                return 0
+    except duckdb.PermissionException as refused:
+        forbidden = str(refused).splitlines()[0].removeprefix("Permission Error: ").partition(" - ")[0]
+    except duckdb.Error as mistake:
+        print(str(mistake), file=sys.stderr)
         return 1
-    return 0
+    said = f"This shell is read-only: it takes queries of the tables in {path} and opens nothing else."
+    print(f"Refused: {forbidden}. {said}", file=sys.stderr)
+    return 1
 
 
 def open_shell(path: Path) -> None:
@@ -50,6 +64,10 @@ def open_shell(path: Path) -> None:
             if buffer.rstrip().endswith(";"):
                 run_query(path, buffer)
                 buffer = ""
+
+
+def _kinds(connection: "duckdb.DuckDBPyConnection", query: str) -> list[str]:
+    return [statement.type.name for statement in connection.extract_statements(query)]
 
 
 def _answer(connection: "duckdb.DuckDBPyConnection", query: str, as_csv: bool) -> None:

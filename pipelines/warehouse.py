@@ -19,16 +19,17 @@ CONNECTION_SETTINGS = {"python_enable_replacements": "false", "memory_limit": "1
 
 
 @contextmanager
-def connect(path: Path, read_only: bool = False) -> "Iterator[duckdb.DuckDBPyConnection]":
+def connect(path: Path, read_only: bool = False, **settings: str) -> "Iterator[duckdb.DuckDBPyConnection]":
     """
     A connection to a DuckDB file that is closed on leaving, so that another process (dbt) can open the file.
 
+    `settings`: more of DuckDB's, by name.
     Raises `duckdb.IOException` when another process writes the file.
     """
     import duckdb
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = duckdb.connect(str(path), read_only=read_only, config=CONNECTION_SETTINGS)
+    connection = duckdb.connect(str(path), read_only=read_only, config=CONNECTION_SETTINGS | settings)
     try:
         yield connection
     finally:

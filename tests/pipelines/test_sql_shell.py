@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from pipelines.sql_shell import HELP, open_shell, run_query
+from pipelines.warehouse import CONNECTION_SETTINGS
 
 QUERY = "select 'answer ' || (41 + 1) as n;"
 ANSWER = "answer 42"
@@ -148,6 +149,88 @@ def test_nothing_can_be_written(published: Path, capsys: pytest.CaptureFixture, 
     assert run_query(published, statement) == 1
     assert "read-only" in capsys.readouterr().err
     assert published.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "copy accounts to '{release}'",
+        "copy (select 1) to '{folder}/out.csv'",
+        "copy accounts from '{other}'",
+        "copy from database published to memory",
+        "export database '{folder}/exported'",
+        "import database '{folder}'",
+        "explain analyze copy accounts to '{folder}/out.csv'",
+        "attach '{folder}/new.duckdb' as other",
+        "attach '{release}' as again",
+        "attach ':memory:' as other",
+        "select * from read_text('{other}')",
+        "select * from read_blob('{other}')",
+        "select * from read_csv('{other}')",
+        "select * from sniff_csv('{other}')",
+        "select * from glob('{folder}/*')",
+        "from '{other}'",
+        "from query('from ''{other}''')",
+        "select * from read_duckdb('{other}', table_name = 'accounts')",
+        "install httpfs",
+        "load httpfs",
+        "load '{folder}/extension.so'",
+        "set enable_external_access = true",
+        "reset enable_external_access",
+        "set global lock_configuration = false",
+        "set threads = 8",
+        "pragma enable_external_access = true",
+        "pragma profiling_output = '{folder}/profile.json'",
+        "pragma enable_checkpoint_on_shutdown",
+        "select 1; pragma enable_profiling; select 2",
+        "call enable_logging(storage = 'file', storage_path = '{folder}/logs')",
+        "from enable_profiling(save_location = '{folder}/profile.json', format = 'json'); select 1",
+        "force checkpoint",
+        "create persistent secret mine (type http)",
+    ],
+)
+def test_no_other_file_is_touched_and_no_setting_changed(
+    published: Path, tmp_path: Path, capsys: pytest.CaptureFixture, attempt: str
+):
+    other = tmp_path / "other.csv"
+    other.write_text("password\nsecret 42\n")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    query = attempt.format(release=published, folder=tmp_path, other=other)
+    assert run_query(published, query) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("Refused: ") and told.err.count("\n") == 1
+    assert str(published) in told.err and "secret 42" not in told.err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "describe accounts",
+        "summarize accounts",
+        "show tables",
+        "explain select * from accounts",
+        "pragma table_info('accounts')",
+        "with few as (select * from accounts limit 1) select * from few",
+        "pivot churn_scores on account_id using max(score)",
+    ],
+)
+def test_what_only_reads_is_answered(published: Path, capsys: pytest.CaptureFixture, query: str):
+    assert run_query(published, query) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    assert len(told.out.splitlines()) > 3
+
+
+def test_what_does_not_fit_into_memory_goes_to_the_disk(
+    published: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(CONNECTION_SETTINGS, "memory_limit", "30MB")
+    query = "select count(distinct md5(i::varchar)) as n from range(1_000_000) as numbers (i)"
+    assert run_query(published, query, as_csv=True) == 0
+    assert capsys.readouterr().out == "n\n1000000\n"
+    assert not list(published.parent.glob("*.tmp"))
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path, capsys: pytest.CaptureFixture):
