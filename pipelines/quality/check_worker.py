@@ -14,23 +14,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
+from pipelines.quality.docs import write_docs
+
 
 def answer_requests(requests: TextIO, answers: TextIO) -> None:
     """Check what is asked and write the docs of it, until there are no more requests."""
-    from pipelines.quality.suites import Suite, build_docs, validate
+    from pipelines.quality.suites import Suite, validate
 
     for line in requests:
         asked = json.loads(line)
-        docs, context = Path(asked["docs"]), None
+        findings = None
         try:
             suites = [Suite.from_json(suite) for suite in asked["suites"]]
-            context, findings = validate(asked["gate"], suites, docs)
+            findings = validate(asked["gate"], suites)
             answer = {"findings": [asdict(finding) for finding in findings]}
         except Exception as error:
             answer = {"error": str(error)}
         print(json.dumps(answer), file=answers, flush=True)
-        if context is not None:
-            build_docs(context, docs)
+        if findings is not None:
+            write_docs(asked["gate"], findings, Path(asked["docs"]))
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ def start_checker() -> Checker:
 
 def check(gate: str, suites: "Sequence[Suite]", docs: Path) -> list[Finding]:
     """
-    Check every suite; Great Expectations' Data Docs come to `docs` (`index.html` there) a moment later.
+    Check every suite; the Data Docs come to `docs` (`index.html` there) a moment later.
 
     Raises `RuntimeError` where it could not be checked, with the reason.
     """

@@ -22,7 +22,9 @@ class Finding:
     is_blocking: bool
     """Whether a failure stops the run; otherwise it is only shown."""
     message: str
-    """What was expected and what was seen, in words."""
+    """What was expected and what was seen, in words; a few offending rows are quoted."""
+    seen: str = ""
+    """What was seen instead, without a value of the data; empty if it held."""
 
 
 def record_findings(

@@ -5,10 +5,7 @@ import io
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from pipelines.quality.findings import Finding
 
@@ -70,9 +67,9 @@ class Suite:
         )
 
 
-def validate(gate: str, suites: Sequence[Suite], docs: Path) -> tuple[Any, list[Finding]]:
+def validate(gate: str, suites: Sequence[Suite]) -> list[Finding]:
     """
-    Check every suite; returns Great Expectations' context, for `build_docs`, and the findings.
+    Check every suite.
 
     Great Expectations gets pandas batches: its SQL engine reads DuckDB results after the connection is closed.
     """
@@ -81,43 +78,8 @@ def validate(gate: str, suites: Sequence[Suite], docs: Path) -> tuple[Any, list[
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    for site in list(context.get_site_names()):
-        context.delete_data_docs_site(site)
-    context.add_data_docs_site(site_name=gate, site_config=_site(docs))
     source = context.data_sources.add_pandas("frames")
-    findings: list[Finding] = []
-    for suite in suites:
-        findings += _validate_one(context, source, gate, suite)
-    return context, findings
-
-
-def build_docs(context: Any, docs: Path) -> None:
-    """
-    Write Great Expectations' Data Docs to the folder that `validate` was given, in place of the last ones.
-
-    Its index fills its table by scripts from the internet; a plain list of the pages serves those who have none.
-    """
-    context.build_data_docs()
-    index = docs / "index.html"
-    pages = {
-        page.relative_to(docs / "validations").parts[0]: page for page in sorted(docs.glob("validations/**/*.html"))
-    }
-    links = "".join(
-        f'<li><a href="{quote(str(page.relative_to(docs)))}">{escape(suite)}</a></li>' for suite, page in pages.items()
-    )
-    before, end, after = index.read_text().rpartition("</body>")
-    index.write_text(f'{before}<div class="container"><h4>All results</h4><ul>{links}</ul></div>{end}{after}')
-
-
-def _site(docs: Path) -> dict:
-    docs = docs.absolute()
-    docs.mkdir(parents=True, exist_ok=True)
-    return {
-        "class_name": "SiteBuilder",
-        "show_how_to_buttons": False,
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)},
-    }
+    return [finding for suite in suites for finding in _validate_one(context, source, gate, suite)]
 
 
 def _validate_one(context: Any, source: Any, gate: str, suite: Suite) -> list[Finding]:
@@ -145,6 +107,7 @@ def _validate_one(context: Any, source: Any, gate: str, suite: Suite) -> list[Fi
     findings = []
     for result in outcome.results:
         rule = suite.rules[result.expectation_config.meta["number"]]
+        seen, detail = ("", "") if result.success else _seen(result, suite, rule)
         findings.append(
             Finding(
                 gate=gate,
@@ -152,29 +115,32 @@ def _validate_one(context: Any, source: Any, gate: str, suite: Suite) -> list[Fi
                 expectation=rule.says,
                 success=bool(result.success),
                 is_blocking=rule.is_blocking,
-                message=f"{suite.name}: {rule.says}"
-                + ("" if result.success else f", but {_seen(result, suite, rule)}"),
+                message=f"{suite.name}: {rule.says}" + (f", but {seen}{detail}" if seen else ""),
+                seen=seen,
             )
         )
     return findings
 
 
-def _seen(result: Any, suite: Suite, rule: Rule) -> str:
-    """What was seen instead: the observed value, or how many rows and which."""
+def _seen(result: Any, suite: Suite, rule: Rule) -> tuple[str, str]:
+    """What was seen instead: the observed figure, or how many rows; and apart from it what quotes the data."""
     seen = result.result or {}
-    if result.exception_info and result.exception_info.get("exception_message"):
-        return f"it could not be checked: {result.exception_info['exception_message']}"
+    # One exception, or one for each metric that was computed.
+    told = result.exception_info or {}
+    for raised in (told, *(each for each in told.values() if isinstance(each, dict))):
+        if raised.get("exception_message"):
+            return "it could not be checked", f": {raised['exception_message']}"
     missing = ((seen.get("details") or {}).get("mismatched") or {}).get("missing")
     if missing:
-        return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+        return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing", ""
     if seen.get("observed_value") is not None:
-        return f"there is {seen['observed_value']}"
-    count = seen.get("unexpected_count")
+        return f"there is {seen['observed_value']}", ""
     rows = seen.get("unexpected_index_list") or []
     if rows:
-        return f"not for {'; '.join(_told(row, suite, rule) for row in rows)}"
+        return f"not for {'; '.join(_told(row, suite, rule) for row in rows)}", ""
     examples = [_example(suite.frame.row(index, named=True), suite, rule) for index in _examples_of(seen)]
-    return f"not in {count} of {suite.frame.height} rows, e.g. {'; '.join(examples) or 'none shown'}"
+    how_many = f"not in {seen.get('unexpected_count')} of {suite.frame.height} rows"
+    return how_many, f", e.g. {'; '.join(examples) or 'none shown'}"
 
 
 def _examples_of(seen: Mapping[str, Any]) -> list[int]:
