@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from pipelines.components.ui import literal
+from pipelines.components.ui import literal, markdown_metadata
 from pipelines.publishing import BACKFILL, SCORE_HISTORY
 from pipelines.warehouse import Warehouse, table_exists
 
@@ -69,7 +69,7 @@ def backfill_asset(prediction: "Prediction") -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(done.rows for done in made),
-                "days": dg.MetadataValue.md("\n".join(lines)),
+                "days": markdown_metadata("\n".join(lines)),
             }
         )
 

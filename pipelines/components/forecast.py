@@ -22,7 +22,7 @@ from pipelines.components.model_store import (
 from pipelines.components.prediction import NAME
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit
-from pipelines.components.ui import image_metadata, literal, table_metadata, table_shape
+from pipelines.components.ui import image_metadata, literal, markdown_metadata, table_metadata, table_shape
 from pipelines.learning.files import write_checked
 from pipelines.warehouse import Warehouse, append_frame, read_frame, table_exists, write_frame
 
@@ -187,7 +187,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
                 "model_version": version,
                 **({"smape_of_totals": error} if error is not None else {}),
                 "accuracy": table_metadata(totals),
-                "notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in notes) or "none"),
+                "notes": markdown_metadata("\n".join(f"- {note}" for note in notes) or "none"),
                 **{name: image_metadata(picture) for name, picture in result.plots.items()},
             }
         )

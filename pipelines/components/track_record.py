@@ -14,6 +14,7 @@ from pipelines.components.score_history import (
     write_score_outcomes,
     write_uplift,
 )
+from pipelines.components.ui import markdown_metadata
 from pipelines.settings import published_path
 from pipelines.warehouse import Warehouse, read_frame, table_exists
 
@@ -80,7 +81,7 @@ def track_record_definitions(predictions: Sequence["Prediction"]) -> dg.Definiti
                     asset_key=["published", "model_health"],
                     metadata={
                         "refit_requested": [row["model"] for row in health if row["is_refit_requested"]],
-                        "reasons": dg.MetadataValue.md("\n".join(f"- {model}: {why}" for model, why in said.items())),
+                        "reasons": markdown_metadata("\n".join(f"- {model}: {why}" for model, why in said.items())),
                     },
                 )
             for table, write in (("score_outcomes", write_score_outcomes), ("uplift", write_uplift)):

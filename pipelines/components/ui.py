@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from pipelines.learning.markup import without_links
+
 WARNING = "warning"
 """Metadata of a materialisation: what somebody has to know of it though it went well; told at the end of a run, too."""
 
@@ -20,6 +22,11 @@ def image_metadata(png: bytes) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
+def markdown_metadata(text: str) -> dg.MarkdownMetadataValue:
+    """Markdown with words from the data in it, which can make no link and no picture."""
+    return dg.MetadataValue.md(without_links(text))
+
+
 def table_metadata(frame: "pl.DataFrame", longest: int = 60) -> dg.MarkdownMetadataValue:
     """A few rows as a markdown table; long values are cut."""
 
@@ -30,7 +37,7 @@ def table_metadata(frame: "pl.DataFrame", longest: int = 60) -> dg.MarkdownMetad
 
     lines = ["| " + " | ".join(frame.columns) + " |", "|" + "---|" * frame.width]
     lines += ["| " + " | ".join(cell(value) for value in row) + " |" for row in frame.iter_rows()]
-    return dg.MetadataValue.md("\n".join(lines))
+    return markdown_metadata("\n".join(lines))
 
 
 def table_shape(connection: "duckdb.DuckDBPyConnection", schema: str, table: str) -> dict[str, object]:

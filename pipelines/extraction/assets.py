@@ -108,7 +108,7 @@ def report_metadata(connection: "duckdb.DuckDBPyConnection", report: "LoadReport
         "message": report.message,
     }
     if report.schema_changes:
-        metadata["schema_changes"] = dg.MetadataValue.md("\n".join(f"- {change}" for change in report.schema_changes))
+        metadata["schema_changes"] = dg.MetadataValue.text("\n".join(report.schema_changes))
     return metadata
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pipelines.learning.leaks import Finding
+from pipelines.learning.markup import without_links
 from pipelines.learning.scoring import FittedPrediction
 
 SPLITS = {
@@ -73,7 +74,7 @@ def write_card(
         "\n".join(f"- {limit}" for limit in limits(model, figures, kept, calibrated_on)),
         f"Data fingerprint `{model.fingerprint[:16]}`, code `{model.code_version}`.",
     ]
-    return "\n\n".join(parts) + "\n"
+    return without_links("\n\n".join(parts)) + "\n"
 
 
 def _suspects(suspects: Sequence[dict], figures: dict, findings: Sequence[Finding]) -> list[str]:

@@ -99,6 +99,11 @@ def scroll(child: Markup) -> Markup:
     return tag("div", child, class_="scroll")
 
 
+def without_links(markdown: str) -> str:
+    """Markdown in which names and values from the data can make no link, no picture and no HTML."""
+    return markdown.replace("[", "&#91;").replace("<", "&lt;")
+
+
 def _marked(part: str) -> str:
     if re.fullmatch(r"`[^`]+`", part):
         return tag("code", part[1:-1])
