@@ -35,7 +35,7 @@ def table_metadata(frame: "pl.DataFrame", longest: int = 60) -> dg.MarkdownMetad
         text = text.replace("|", "\\|").replace("\n", " ")
         return text if len(text) <= longest else text[: longest - 1] + "…"
 
-    lines = ["| " + " | ".join(frame.columns) + " |", "|" + "---|" * frame.width]
+    lines = ["| " + " | ".join(map(cell, frame.columns)) + " |", "|" + "---|" * frame.width]
     lines += ["| " + " | ".join(cell(value) for value in row) + " |" for row in frame.iter_rows()]
     return markdown_metadata("\n".join(lines))
 
