@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -34,6 +35,13 @@ def main() -> None:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
+
+
+@app.callback()
+def keep_private(context: typer.Context) -> None:
+    """What a command and its processes write is their user's alone; a YAML of `new` is the project's."""
+    if context.invoked_subcommand != "new":
+        context.call_on_close(partial(os.umask, os.umask(0o077)))
 
 
 def prepare_instance() -> Path:
@@ -145,28 +153,19 @@ def backfill(
 
 
 @app.command()
-def ui(port: int = 3000) -> None:
-    """Open the Dagster UI on 127.0.0.1, with the daemon that runs schedules and sensors."""
+def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="port of 127.0.0.1")] = 3000) -> None:
+    """Open the Dagster UI on 127.0.0.1, with the daemon that runs schedules and sensors, and the reports."""
+    from pipelines.web import PortTaken, serve, take_port
+
+    with told_in_words(PortTaken):
+        door = take_port(port)
     from pipelines.running import open_instance
 
     home = prepare_instance()
     open_instance()
     typer.echo(f"Dagster UI: http://127.0.0.1:{port}   (run history in {home}; stop with Ctrl-C)")
-    dagster = str(Path(sys.executable).parent / "dagster")
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    os.execv(
-        dagster,
-        [
-            dagster,
-            "dev",
-            "--workspace",
-            str(project_root() / "workspace.yaml"),
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        ],
-    )
+    serve(door)
 
 
 @app.command()

@@ -145,7 +145,7 @@ def keep_copy(release: Path, releases_dir: Path, release_id: str) -> Path:
     checksum = part.with_suffix(CHECKSUM)
     try:
         _copy(release, part)
-        part.chmod(0o444)
+        part.chmod(0o400)
         sync(part)
         checksum.write_text(f"{_digest(release)}  {part.stem}\n")
         sync(checksum)

@@ -6,8 +6,9 @@ old one's place, so a reader sees the old release or the new one, never half, an
 
 The tables lie in the file's default schema. DuckDB names an opened file after itself, so both `churn_scores` and
 `published.churn_scores` find them in `published.duckdb`. The file is marked read-only: a tool that opened it for
-writing would lock every reader out. Where it is damaged or gone, the history comes from the newest kept release
-(`pipelines.kept_releases`), and the release says so.
+writing would lock every reader out. It is its owner's alone: who else may read a company's scores is for them to say.
+Where it is damaged or gone, the history comes from the newest kept release (`pipelines.kept_releases`), and the release
+says so.
 """
 
 import errno
@@ -672,7 +673,7 @@ def _swap_in(place: _Place, release: Release, last: LastRelease, keep: int) -> N
     """
     if place.draft.with_name(f"{place.draft.name}.wal").exists():
         raise OSError(errno.ENOSPC, "No space left: the draft's log could not be written into it", str(place.draft))
-    place.draft.chmod(0o444)
+    place.draft.chmod(0o400)
     _sync(place.draft)
     part = keep_copy(place.draft, place.releases_dir, release.release_id)
     aside = _aside(place, last, release.release_id)

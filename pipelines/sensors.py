@@ -1,7 +1,10 @@
 """What starts or reports a run besides the clock: new files, models that no longer hold, failed runs."""
 
 import hashlib
+import http.client
 import json
+import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +18,11 @@ from pipelines.schedules import daily, weekly_refit
 from pipelines.settings import published_path
 
 WEBHOOK_TIMEOUT_SECONDS = 10
+POSTED_TAG = "scorecast/failure_posted"
+
+
+class WebhookError(RuntimeError):
+    """A failed run could not be posted; the message has no part of the webhook's URL, which is a secret."""
 
 
 def landed_files(folders: Iterator[Path] | list[Path]) -> str:
@@ -102,14 +110,47 @@ def worsened_models(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg
     )
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A webhook that moved is told, not followed: wherever it points would get the message."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
 def post_failure(webhook: str, run_id: str, job_name: str, message: str) -> None:
-    """POST a failed run as JSON (`text`, `run_id`, `job`, `error`), the shape that chat tools take."""
+    """
+    POST a failed run as JSON (`text`, `run_id`, `job`, `error`), the shape that chat tools take.
+
+    Raises `WebhookError` where it is refused or is not answered within `WEBHOOK_TIMEOUT_SECONDS`, all in all.
+    """
     body = {"text": f"Scorecast: {job_name} failed. {message}", "run_id": run_id, "job": job_name, "error": message}
-    request = urllib.request.Request(
-        webhook, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}, method="POST"
-    )
-    with urllib.request.urlopen(request, timeout=WEBHOOK_TIMEOUT_SECONDS):
-        return
+    outcome = ["no answer"]
+
+    def post() -> None:
+        try:
+            request = urllib.request.Request(
+                webhook, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}, method="POST"
+            )
+            if request.type not in ("https", "http"):
+                raise ValueError
+            with urllib.request.build_opener(_NoRedirects).open(request, timeout=WEBHOOK_TIMEOUT_SECONDS):
+                outcome[0] = ""
+        except urllib.error.HTTPError as refusal:
+            outcome[0] = f"HTTP {refusal.code}"
+        except (ValueError, http.client.InvalidURL):
+            outcome[0] = "it is no address that begins with https:// or http://"
+        except (OSError, http.client.HTTPException) as problem:
+            reason = getattr(problem, "reason", problem)
+            outcome[0] = getattr(reason, "strerror", None) or type(reason).__name__
+
+    # urllib's own timeout begins anew with every byte that comes; a thread that is left behind ends with its server.
+    poster = threading.Thread(target=post, daemon=True)
+    poster.start()
+    poster.join(WEBHOOK_TIMEOUT_SECONDS)
+    if outcome[0]:
+        raise WebhookError(
+            f"The failure of run {run_id} was not taken by failure_webhook of sources.yaml: {outcome[0]}."
+        )
 
 
 @dg.run_failure_sensor(
@@ -120,7 +161,11 @@ def failed_run(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     webhook = read_configuration().failure_webhook
     if not webhook:
         return dg.SkipReason("No failure_webhook in sources.yaml.")
-    run = context.dagster_run
+    run = context.instance.get_run_by_id(context.dagster_run.run_id)
+    if run is None or POSTED_TAG in run.tags:
+        return dg.SkipReason(f"Run {context.dagster_run.run_id} has been posted, or is gone.")
+    # Before it is posted: a tick that is cut off is evaluated again.
+    context.instance.add_run_tags(run.run_id, {POSTED_TAG: "yes"})
     post_failure(webhook, run.run_id, run.job_name, context.failure_event.message or "no message")
     return None
 

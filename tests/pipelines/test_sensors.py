@@ -2,16 +2,18 @@
 
 import json
 import os
+import socket
 import threading
-import urllib.error
+import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from pipelines.sensors import failed_run, new_files
+from pipelines.sensors import WebhookError, failed_run, new_files
 
 
 class Landing:
@@ -113,6 +115,7 @@ class Receiver:
     def __init__(self):
         self.posts: list[tuple[str, str, dict]] = []
         self.status = 200
+        self.location = ""
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -120,6 +123,13 @@ class Receiver:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 receiver.posts.append((self.path, self.headers["Content-Type"], body))
                 self.send_response(receiver.status)
+                if receiver.location:
+                    self.send_header("Location", receiver.location)
+                self.end_headers()
+
+            def do_GET(self):
+                receiver.posts.append((self.path, "", {}))
+                self.send_response(200)
                 self.end_headers()
 
             def log_message(self, *arguments):
@@ -188,9 +198,88 @@ def test_a_webhook_that_refuses_fails_the_tick(receiver: Receiver, monkeypatch: 
     """So that the UI shows it; nobody would look for a message that silently was not sent."""
     monkeypatch.setenv("SCORECAST_FAILURE_WEBHOOK", receiver.url)
     receiver.status = 403
-    context, _ = failure()
-    with pytest.raises(urllib.error.HTTPError, match="403"):
+    context, run_id = failure()
+    with pytest.raises(WebhookError, match="403") as refused:
         failed_run(context)
+    assert run_id in str(refused.value)
+
+
+def test_a_failed_run_is_posted_once_whatever_became_of_the_post(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
+    """A tick that was cut off is evaluated again, with the failures that it had posted."""
+    monkeypatch.setenv("SCORECAST_FAILURE_WEBHOOK", receiver.url)
+    context, run_id = failure()
+    receiver.status = 500
+    with pytest.raises(WebhookError):
+        failed_run(context)
+    receiver.status = 200
+    assert run_id in failed_run(context).skip_message
+    other, _ = failure()
+    assert failed_run(other) is None
+    assert len(receiver.posts) == 2
+
+
+def test_a_webhook_that_has_moved_is_told_and_not_followed(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SCORECAST_FAILURE_WEBHOOK", receiver.url)
+    receiver.status, receiver.location = 302, receiver.url + "/elsewhere"
+    context, _ = failure()
+    with pytest.raises(WebhookError, match="302"):
+        failed_run(context)
+    assert [path for path, _, _ in receiver.posts] == ["/hook"]
+
+
+@pytest.fixture
+def dripping() -> Iterator[int]:
+    """The port of a server that answers a byte now and then, for ever."""
+    stop = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            while not stop.wait(0.05):
+                connection.send(b"H")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        yield server.getsockname()[1]
+        stop.set()
+        thread.join()
+
+
+def test_a_webhook_has_so_much_time_and_no_more(dripping: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SCORECAST_FAILURE_WEBHOOK", f"http://127.0.0.1:{dripping}/hook")
+    monkeypatch.setattr("pipelines.sensors.WEBHOOK_TIMEOUT_SECONDS", 0.5)
+    context, _ = failure()
+    with pytest.raises(WebhookError, match="no answer"):
+        failed_run(context)
+
+
+@pytest.mark.parametrize(
+    ("webhook", "why"),
+    [
+        ("ftp://chat.example/S3CRET", "https://"),
+        ("file:///S3CRET", "https://"),
+        ("hxxps://chat.example/S3CRET", "https://"),
+        ("/S3CRET", "https://"),
+        ("http://127.0.0.1:1/S3CRET", "refused"),
+        ("http://127.0.0.1:1/S3CRET\n", "refused"),
+        ("http://127.0.0.1:port/S3CRET", "https://"),
+        ("http://[S3CRET", "https://"),
+        ("http://S3CRET.invalid/", "."),
+        ("http://127.0.0.1:1/S3CRET with spaces", "https://"),
+        ("http://127.0.0.1:1/S3CRET\N{SNOWMAN}", "https://"),
+    ],
+)
+def test_the_address_is_told_to_nobody(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture, webhook: str, why: str
+):
+    """It is a secret: who has it can write into the company's chat."""
+    monkeypatch.setenv("SCORECAST_FAILURE_WEBHOOK", webhook)
+    context, _ = failure()
+    with pytest.raises(WebhookError, match=why) as refused:
+        failed_run(context)
+    told = "".join(traceback.format_exception(refused.value)) + str(capfd.readouterr())
+    assert "s3cret" not in told.lower()
 
 
 def test_failures_are_watched_from_the_start():
