@@ -47,6 +47,7 @@ hubspot = Source(
             key=("id",),
             time="receivedAt",
             time_unit="epoch_ms",
+            epochs=("created",),
             required=("recipient", "type", "created"),
             rules={
                 "type is not an e-mail event": "type in ('SENT','DELIVERED','OPEN','CLICK','BOUNCE','UNSUBSCRIBED')",

@@ -29,6 +29,7 @@ stripe = Source(
             version="updated",
             time="updated",
             time_unit="epoch_s",
+            epochs=("created",),
             required=("created", "updated"),
         ),
         Entity(
@@ -58,6 +59,15 @@ stripe = Source(
             version="updated",
             time="updated",
             time_unit="epoch_s",
+            epochs=(
+                "created",
+                "start_date",
+                "current_period_start",
+                "current_period_end",
+                "canceled_at",
+                "ended_at",
+                "trial_end",
+            ),
             required=("customer", "created", "updated"),
             rules={
                 "quantity is not at least 1": "quantity >= 1",
@@ -87,6 +97,7 @@ stripe = Source(
             version="updated",
             time="updated",
             time_unit="epoch_s",
+            epochs=("created", "due_date", "paid_at"),
             required=("customer", "created", "updated"),
             rules={
                 "amount_due is negative": "amount_due >= 0",

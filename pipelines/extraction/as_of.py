@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.extraction.checking import literal, quoted
+from pipelines.extraction.checking import literal, moment, quoted
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.kept_releases import last_release
 
@@ -15,12 +15,7 @@ if TYPE_CHECKING:
 
 def day_of(entity: Entity) -> str:
     """SQL: the latest day of the contract's `time` column."""
-    latest = f"max({quoted(entity.time or '')})"
-    if entity.time_unit == "epoch_s":
-        return f"to_timestamp({latest})::timestamp::date"
-    if entity.time_unit == "epoch_ms":
-        return f"epoch_ms({latest})::date"
-    return f"{latest}::date"
+    return f"max({moment(entity)})::date"
 
 
 def latest_day(connection: "duckdb.DuckDBPyConnection", sources: Iterable[Source]) -> date | None:

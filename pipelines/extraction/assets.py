@@ -73,10 +73,11 @@ def source_definitions(source: Source) -> dg.Definitions:
     def load(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         from pipelines.extraction.loading import load_source
 
-        folder = read_configuration().folders[source.name]
+        configuration = read_configuration()
+        folder, limit = configuration.folders[source.name], configuration.quarantine_limit
         chosen = {entities[key].name: key for key in context.selected_asset_keys}
         with context.resources.warehouse.connect() as connection:
-            for report in load_source(connection, source, folder, datetime.now(UTC), entities=chosen):
+            for report in load_source(connection, source, folder, datetime.now(UTC), chosen, limit):
                 context.log.info(f"{source.name}.{report.entity}: {report.message}")
                 for change in report.schema_changes:
                     context.log.warning(f"{source.name}.{report.entity}: schema changed: {change}")

@@ -22,6 +22,10 @@ TIMES = {"date", "timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "ti
 MAX_VALUE_LENGTH = 80
 TOLERANCE = timedelta(days=1)
 """Clocks and time zones differ: a time is in the future when it is later than now and this."""
+IN_FUTURE = "is in the future"
+FIRST_YEAR, LAST_YEAR, OPEN_END_YEAR = 1900, 2199, 9999
+"""The years in which something may become known; other dates may also say that there is no end."""
+PER_SECOND = {"epoch_s": 1, "epoch_ms": 1000}
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class StagedColumn:
 
     source: str
     """Name in the export."""
+    staged: str
+    """Name in the temporary table that files are read into: never one that DuckDB or the loader uses itself."""
     name: str
     """Name in the raw table: the contract's spelling."""
     read_type: str
@@ -116,6 +122,41 @@ def wrong_type(column: StagedColumn, value: str, cast: str) -> str | None:
     return wrong
 
 
+def year_bounds(unit: str, last_year: int = LAST_YEAR) -> tuple[str, str]:
+    """SQL: the first and the last value of a `timestamp`, `date`, `epoch_s` or `epoch_ms` of a plausible year."""
+    first, last = datetime(FIRST_YEAR, 1, 1), datetime(last_year, 12, 31, 23, 59, 59)
+    if unit in PER_SECOND:
+        start = datetime(1970, 1, 1)
+        return tuple(str(int((end - start).total_seconds()) * PER_SECOND[unit]) for end in (first, last))
+    return tuple(literal(end.date() if unit == "date" else end) for end in (first, last))
+
+
+def moment(entity: Entity) -> str:
+    """SQL: the contract's `time` as a timestamp, null where it is of no plausible year."""
+    if entity.time is None:
+        return "null::timestamp"
+    column = quoted(entity.time)
+    first, last = year_bounds(entity.time_unit)
+    per_second = PER_SECOND.get(entity.time_unit)
+    value = f"make_timestamp({column}::bigint * {1_000_000 // per_second})" if per_second else f"{column}::timestamp"
+    return f"case when {column} between {first} and {last} then {value} end"
+
+
+def implausible(entity: Entity, column: StagedColumn) -> tuple[str, str] | None:
+    """(SQL condition, words) for a date, time or epoch of a year that it cannot be of; None for other columns."""
+    type_ = base_type(column.type)
+    if column.name == entity.time or column.name in entity.epochs:
+        unit, last_year = entity.time_unit, LAST_YEAR
+    elif column.in_contract and type_ in ("date", "timestamp"):
+        unit, last_year = type_, OPEN_END_YEAR
+    else:
+        return None
+    first, last = year_bounds(unit, last_year)
+    counted = {"epoch_s": ", counted in seconds since 1970", "epoch_ms": ", counted in milliseconds since 1970"}
+    words = f"{column.name} is of no plausible year ({FIRST_YEAR} to {last_year}{counted.get(unit, '')}): "
+    return f"{quoted(column.name)} not between {first} and {last}", words
+
+
 def future(entity: Entity, now: datetime) -> str | None:
     """SQL: the contract's `time` is later than now and a day; None for entities without a time."""
     if entity.time is None:
@@ -128,7 +169,7 @@ def future(entity: Entity, now: datetime) -> str | None:
         "epoch_s": str(epoch),
         "epoch_ms": str(epoch * 1000),
     }
-    return f"{column} > {bounds[entity.time_unit]}"
+    return f"({column} > {bounds[entity.time_unit]} and {column} <= {year_bounds(entity.time_unit)[1]})"
 
 
 def shown_time(entity: Entity) -> str:
@@ -154,12 +195,17 @@ def rule_columns(entity: Entity, condition: str) -> list[str]:
     )
 
 
+def typed_name(column: StagedColumn, position: int) -> str:
+    """A column's name in `typed_select`: rules name the contract's columns; no other may stand in their way."""
+    return column.name if column.in_contract else f"_typed_{position}"
+
+
 def typed_select(staged: str, columns: Sequence[StagedColumn]) -> str:
-    """SQL: every column under its raw name and type, what was read as `_read_<i>`, the row as `_row`."""
+    """SQL: every column under its `typed_name` with its type, what was read as `_read_<i>`, the row as `_row`."""
     items = ["rowid as _row", "_path"]
     for position, column in enumerate(columns):
-        value = quoted(column.source)
-        items += [f"{cast_expression(column, value)} as {quoted(column.name)}", f"{value} as _read_{position}"]
+        value, name = quoted(column.staged), quoted(typed_name(column, position))
+        items += [f"{cast_expression(column, value)} as {name}", f"{value} as _read_{position}"]
     return f"select {', '.join(items)} from {staged}"
 
 
@@ -170,7 +216,7 @@ def breaches(entity: Entity, columns: Sequence[StagedColumn], now: datetime) -> 
     A rule that mentions a column that is null passes, and so does a missing column that is not required.
     """
     found = []
-    present = {column.name: (position, column) for position, column in enumerate(columns)}
+    present = {column.name: (position, column) for position, column in enumerate(columns) if column.in_contract}
     for name, (position, column) in present.items():
         value, cast = f"_read_{position}", quoted(name)
         if wrong := wrong_type(column, value, cast):
@@ -178,14 +224,15 @@ def breaches(entity: Entity, columns: Sequence[StagedColumn], now: datetime) -> 
             if column.date_format and base_type(column.type) in ("date", "timestamp"):
                 words = f"{words.split(' (')[0]} ({column.date_format})"
             found.append((wrong, f"{literal(f'{name} is not {words}: ')} || {shown(value)}"))
+        if beyond := implausible(entity, column):
+            condition, words = beyond
+            found.append((condition, f"{literal(words)} || {shown(value)}"))
         if name in entity.key or name in entity.required:
             role = "part of the key" if name in entity.key else "required"
             found.append((blank(column, value), literal(f"{name} is empty, but it is {role}")))
     if entity.time in present and (later := future(entity, now)):
         text = f" (this run's clock: {now:%Y-%m-%d %H:%M})"
-        found.append(
-            (later, f"{literal(f'{entity.time} is in the future: ')} || {shown_time(entity)} || {literal(text)}")
-        )
+        found.append((later, f"{literal(f'{entity.time} {IN_FUTURE}: ')} || {shown_time(entity)} || {literal(text)}"))
     for reason, condition in entity.rules.items():
         mentioned = rule_columns(entity, condition)
         if all(name in present for name in mentioned):

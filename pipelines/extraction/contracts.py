@@ -25,6 +25,8 @@ class Entity:
     """When the row became known (freshness, the run's `as_of`, the check for dates in the future)."""
     time_unit: str = "timestamp"
     """How `time` is written: `timestamp`, `date`, `epoch_s` or `epoch_ms`."""
+    epochs: tuple[str, ...] = ()
+    """Other columns that count as `time` does; a value that is of no plausible year is quarantined."""
     date_format: str | None = None
     """How dates and times are written in text exports, as in strptime (`%m/%d/%Y`), where it is not ISO 8601."""
     required: tuple[str, ...] = ()

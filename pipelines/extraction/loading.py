@@ -9,16 +9,20 @@ import tempfile
 import time
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from errno import EDQUOT, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC, EROFS, ESTALE
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.extraction.as_of import write_as_of
 from pipelines.extraction.checking import (
+    IN_FUTURE,
+    TOLERANCE,
     StagedColumn,
     base_type,
     breach_query,
@@ -27,10 +31,12 @@ from pipelines.extraction.checking import (
     inference_query,
     inferred_type,
     literal,
+    moment,
     quoted,
+    typed_name,
     typed_select,
 )
-from pipelines.extraction.configuration import Configuration
+from pipelines.extraction.configuration import DEFAULT_QUARANTINE_LIMIT, Configuration
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.extraction.files import (
     LandedFile,
@@ -45,20 +51,34 @@ from pipelines.extraction.files import (
     text_lines,
     why_not_json,
 )
+from pipelines.extraction.manifest import (
+    ACCOUNTED,
+    DUPLICATE_OF,
+    OWN_COLUMNS,
+    delete_entries,
+    files_waiting_for,
+    refused_files,
+    require_clock,
+    take_back,
+    take_out_rows,
+)
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow
 
-OWN_COLUMNS = {"_file": "varchar", "_line": "bigint", "_loaded_at": "timestamp"}
 BOOKKEEPING = {
     "_manifest": "entity varchar, file varchar, size bigint, modified_ns bigint, checksum varchar, contract varchar,"
     " rows bigint, quarantined bigint, status varchar, message varchar, loaded_at timestamp,"
-    " repeated bigint, changed bigint, first_loaded_at timestamp",
+    " repeated bigint, changed bigint, first_loaded_at timestamp, judge_again_at timestamp",
     "_quarantine": "entity varchar, file varchar, line bigint, reason varchar, raw_text varchar, loaded_at timestamp",
     "_repeats": "entity varchar, file varchar, of_file varchar, kind varchar, rows bigint",
     "_schema_changes": "entity varchar, file varchar, column_name varchar, change varchar, noticed_at timestamp",
 }
+
+
+class CannotLoad(RuntimeError):
+    """A load that stopped and left everything as it was; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +124,17 @@ class _Fresh:
     record_lines: array | None = None
     """The line of each record of the clean copy."""
     rows: int = 0
+    records: int = 0
+    """How many rows the file has, counted by another way than `rows`."""
     broken: list[tuple[int, str, str]] = field(default_factory=list)
     """(line, reason, raw text) of lines that are no records."""
     quarantined: int = 0
     repeated: int = 0
     changed: int = 0
+    loaded_at: datetime | None = None
+    """When the rows that are loaded of it were loaded, where this is not now."""
+    judge_again_at: datetime | None = None
+    """When the first of its rows that are put aside as from the future no longer is."""
     message: str = ""
 
 
@@ -136,14 +162,20 @@ def load_source(
     folder: Path,
     now: datetime,
     entities: Iterable[str] | None = None,
+    quarantine_limit: float = DEFAULT_QUARANTINE_LIMIT,
 ) -> list[LoadReport]:
     """
     Load what is new in a source's folder into `raw_<source>`; one transaction an entity, one report an entity.
 
     Only new or changed files are read; a changed file replaces its former rows. Rows that break the contract, and files
     that cannot be read, go to `raw_<source>._quarantine`. A missing folder is reported and raises nothing. A file that
-    is no longer there keeps its rows.
+    is no longer there keeps its rows, unless it could not be read or had more than `quarantine_limit` of its rows in
+    quarantine, so that the gate stopped the run: then it is as if it had never been there.
+
+    Raises `ClockSetBack` before anything is touched when something was loaded after `now`, and `CannotLoad` when
+    memory, disk or the count of the rows stop a load; what was loaded before stays.
     """
+    require_clock(connection, _naive(now))
     wanted = set(entities) if entities is not None else {entity.name for entity in source.entities}
     chosen = [entity for entity in source.entities if entity.name in wanted]
     prepare_schema(connection, source)
@@ -154,7 +186,7 @@ def load_source(
         )
         return [_report(connection, source, entity, "missing", message) for entity in chosen]
     files, strays = find_files(folder, [entity.name for entity in source.entities])
-    reports = _load_side_by_side(connection, source, chosen, files, now)
+    reports = _load_side_by_side(connection, source, chosen, files, now, quarantine_limit)
     if strays and reports:
         reports[0] = replace(reports[0], message=" ".join([reports[0].message, *strays]))
     return reports
@@ -166,12 +198,13 @@ def _load_side_by_side(
     entities: Sequence[Entity],
     files: Mapping[str, Sequence[LandedFile]],
     now: datetime,
+    quarantine_limit: float,
 ) -> list[LoadReport]:
     """Load entities in a few threads, largest first: small files keep one core busy at most."""
 
     def load(entity: Entity) -> LoadReport:
         with connection.cursor() as cursor:
-            return load_entity(cursor, source, entity, files[entity.name], now)
+            return load_entity(cursor, source, entity, files[entity.name], now, quarantine_limit)
 
     largest_first = sorted(entities, key=lambda entity: -sum(file.size for file in files[entity.name]))
     with ThreadPoolExecutor(max_workers=ENTITIES_AT_ONCE) as pool:
@@ -198,9 +231,9 @@ def prepare_schema(connection: "duckdb.DuckDBPyConnection", source: Source) -> N
     for name, columns in BOOKKEEPING.items():
         connection.execute(f"create table if not exists {schema}.{name} ({columns})")
     before = {row[0] for row in connection.execute(f"describe {schema}._manifest").fetchall()}
-    for name, type_ in (("repeated", "bigint"), ("changed", "bigint"), ("first_loaded_at", "timestamp")):
-        if name not in before:
-            connection.execute(f"alter table {schema}._manifest add column {name} {type_}")
+    for column in BOOKKEEPING["_manifest"].split(", "):
+        if column.split()[0] not in before:
+            connection.execute(f"alter table {schema}._manifest add column {column}")
     for entity in source.entities:
         columns = ", ".join(f"{quoted(name)} {type_}" for name, type_ in {**entity.columns, **OWN_COLUMNS}.items())
         connection.execute(f"create table if not exists {schema}.{quoted(entity.name)} ({columns})")
@@ -217,12 +250,29 @@ def contract_fingerprint(entity: Entity) -> str:
         entity.date_format,
         entity.required,
         dict(entity.rules),
+        *((entity.epochs,) if entity.epochs else ()),
     )
     return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
 
+@cache
+def program_fingerprint() -> str:
+    """A hash of what reads the files: a file that could not be read is tried again when it changes."""
+    import duckdb
+
+    digest = hashlib.blake2b(duckdb.__version__.encode(), digest_size=8)
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def load_entity(
-    connection: "duckdb.DuckDBPyConnection", source: Source, entity: Entity, files: Sequence[LandedFile], now: datetime
+    connection: "duckdb.DuckDBPyConnection",
+    source: Source,
+    entity: Entity,
+    files: Sequence[LandedFile],
+    now: datetime,
+    quarantine_limit: float = DEFAULT_QUARANTINE_LIMIT,
 ) -> LoadReport:
     """Load the new and changed ones of an entity's files, all or nothing; the schema must be prepared."""
     started = time.monotonic()
@@ -231,12 +281,16 @@ def load_entity(
     now = _naive(now)
     table = f"{quoted(f'raw_{source.name}')}.{quoted(entity.name)}"
     loader = _Loader(connection, source, entity, table, now)
-    fresh, touched = loader.fresh_files(files)
-    with tempfile.TemporaryDirectory(prefix="scorecast-") as scratch:
+    gone, former = loader.gone_files(files, quarantine_limit)
+    with (
+        _shortage_told(f"{source.name}.{entity.name}"),
+        tempfile.TemporaryDirectory(prefix="scorecast-") as scratch,
+    ):
+        fresh, touched = loader.fresh_files(files, gone)
         staged, rejected = loader.stage(fresh, Path(scratch))
         try:
             with transaction(connection):
-                changes, quarantined = loader.apply(staged, rejected, touched)
+                changes, quarantined = loader.apply(staged, rejected, touched, gone, former)
         finally:
             for part in staged:
                 connection.execute(f"drop table if exists {part.table}")
@@ -245,6 +299,7 @@ def load_entity(
     told = [f"{repeated} rows repeated"] if repeated else []
     told += [f"{changed} of the new rows replaced others"] if changed else []
     messages = told + [f"{item.file.name}: {item.message}" for item in fresh if item.message]
+    messages += [f"{name} is gone: it is as if it had never been there" for name in sorted(gone)]
     status = "rejected" if rejected else "loaded" if fresh else "unchanged" if files else "empty"
     said = {
         "loaded": f"{new_rows} new rows from {len(fresh)} files",
@@ -282,8 +337,40 @@ def transaction(connection: "duckdb.DuckDBPyConnection") -> Iterator[None]:
     connection.execute("commit")
 
 
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+OUT_OF_RESOURCES = (EIO, ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM, EROFS, ESTALE)
+
+
+def _is_shortage(problem: BaseException) -> bool:
+    """Whether it is memory or a disk that fails, and not what stands in a file."""
+    import duckdb
+
+    if isinstance(problem, duckdb.IOException):
+        return any(os.strerror(number) in str(problem) for number in OUT_OF_RESOURCES)
+    return isinstance(problem, (OSError, MemoryError, duckdb.OutOfMemoryException))
+
+
+def _is_about_the_file(problem: Exception) -> bool:
+    """Whether a reader failed at what stands in the file: only that is held against it."""
+    import duckdb
+
+    return not _is_shortage(problem) and not isinstance(problem, (duckdb.FatalException, duckdb.InterruptException))
+
+
+@contextmanager
+def _shortage_told(what: str) -> Iterator[None]:
+    """Memory or a disk that fails stops the load in one line; nothing is recorded, so that the next run tries again."""
+    try:
+        yield
+    except Exception as problem:
+        if not _is_shortage(problem):
+            raise
+        raise CannotLoad(
+            f"{what}: {_first_line(problem)}. Nothing of it was loaded or recorded: make room, and run again."
+        ) from None
+
+
+def _naive(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
 def _report(
@@ -306,7 +393,8 @@ class _Loader:
         self, connection: "duckdb.DuckDBPyConnection", source: Source, entity: Entity, table: str, now: datetime
     ):
         self.connection, self.source, self.entity, self.table, self.now = connection, source, entity, table, now
-        self.schema = quoted(f"raw_{source.name}")
+        self.schema_name = f"raw_{source.name}"
+        self.schema = quoted(self.schema_name)
         self.contract = contract_fingerprint(entity)
         self.spelling = {name.lower(): name for name in entity.columns}
         self.first_loaded: dict[str, datetime] = {}
@@ -319,62 +407,63 @@ class _Loader:
 
     # --- which files ---
 
-    def fresh_files(self, files: Sequence[LandedFile]) -> tuple[list[_Fresh], list[LandedFile]]:
-        """New and changed files, and those that only have another time stamp."""
+    def gone_files(self, files: Sequence[LandedFile], quarantine_limit: float) -> tuple[set[str], set[str]]:
+        """
+        Files that are no longer there and did not go well: those of which nothing is to stay, because they could not be
+        read or the gate stopped their load, and those of which the rows of a former version stay.
+        """
+        there = {file.name for file in files}
+        rows_of_unread = dict(
+            self.rows(
+                f"select file, rows from {self.schema}._manifest where entity = {literal(self.entity.name)}"
+                " and status = 'rejected'"
+            )
+        )
+        gone = refused_files(self.connection, self.schema_name, self.entity.name, quarantine_limit) - there
+        gone |= {name for name, rows in rows_of_unread.items() if not rows} - there
+        return gone, set(rows_of_unread) - there - gone
+
+    def fresh_files(self, files: Sequence[LandedFile], gone: Collection[str]) -> tuple[list[_Fresh], list[LandedFile]]:
+        """
+        New and changed files, and those that only have another time stamp.
+
+        What could not be read is tried again when it or the program has changed; a file with rows from the future is
+        judged again when the clock has passed the first of them; and files whose rows stood back for others when these
+        others change or go.
+        """
         known = {}
         for name, *before, first_loaded in self.rows(
-            "select file, size, modified_ns, checksum, contract, coalesce(first_loaded_at, loaded_at)"
+            "select file, size, modified_ns, checksum, contract, judge_again_at, status,"
+            " coalesce(first_loaded_at, loaded_at)"
             f" from {self.schema}._manifest where entity = {literal(self.entity.name)}"
         ):
-            known[name], self.first_loaded[name] = tuple(before), first_loaded
+            if name not in gone:
+                known[name], self.first_loaded[name] = tuple(before), first_loaded
         for file in files:
             self.first_loaded.setdefault(file.name, self.now)
         order = sorted(self.first_loaded, key=lambda name: (self.first_loaded[name], name))
         self.positions = {name: position for position, name in enumerate(order)}
         fresh, touched = [], []
         for file in files:
-            before = known.get(file.name)
-            if before and before[3] == self.contract and before[:2] == (file.size, file.modified_ns):
+            size, modified_ns, known_checksum, contract, again_at, status = known.get(file.name, (None,) * 6)
+            is_current = contract == self.held_against(status) and not (again_at and again_at <= self.now)
+            if is_current and (size, modified_ns) == (file.size, file.modified_ns):
                 continue
             checksum, lines = checksum_and_lines(file.path)
-            if before and before[3] == self.contract and before[2] == checksum:
+            if is_current and known_checksum == checksum:
                 touched.append(file)
                 continue
-            fresh.append(_Fresh(file, checksum, lines, known=before is not None))
-        again = self._waiting_for({item.file.name for item in fresh if item.known})
+            fresh.append(_Fresh(file, checksum, lines, known=file.name in known))
+        changed = {item.file.name for item in fresh if item.known}
+        again = files_waiting_for(self.connection, self.schema_name, self.entity.name, changed | set(gone))
         for file in files:
             if file.name in again and not any(item.file is file for item in fresh):
                 fresh.append(_Fresh(file, *checksum_and_lines(file.path), known=True))
         return sorted(fresh, key=lambda item: self.positions[item.file.name]), touched
 
-    def _waiting_for(self, changed: set[str]) -> set[str]:
-        """
-        Files with rows that stood back for rows of the changed files: their turn may have come.
-
-        Those are rows put aside as duplicates, rows that repeated others and rows that were replaced, and the same
-        again for the files of these.
-        """
-        if not changed:
-            return set()
-        texts = ", ".join(literal(f"{DUPLICATE_OF} {name},") for name in changed)
-        linked: dict[str, set[str]] = defaultdict(set)
-        for name, other in self.rows(
-            f"select distinct file, of_file from {self.schema}._repeats where entity = {literal(self.entity.name)}"
-        ):
-            linked[name].add(other)
-            linked[other].add(name)
-        reached, ahead = set(changed), list(changed)
-        while ahead:
-            following = linked[ahead.pop()] - reached
-            reached |= following
-            ahead += following
-        return (reached - changed) | {
-            name
-            for (name,) in self.rows(
-                f"select distinct file from {self.schema}._quarantine where entity = {literal(self.entity.name)}"
-                f" and list_bool_or([contains(reason, text) for text in [{texts}]])"
-            )
-        }
+    def held_against(self, status: str | None) -> str:
+        """What a file of this status was held against: its contract and, where it could not be read, the program."""
+        return f"{self.contract} {program_fingerprint()}" if status == "rejected" else self.contract
 
     # --- reading ---
 
@@ -402,11 +491,13 @@ class _Loader:
         """Find each file's columns."""
         import duckdb
 
-        json_keys = self._look_into_json(fresh, scratch)
+        json_keys, unread = self._look_into_json(fresh, scratch)
         for item in list(fresh):
             file = item.file
             try:
                 check_readable(file)
+                if str(file.path) in unread:
+                    raise unread[str(file.path)]
                 if file.format == "csv":
                     item.delimiter, names = csv_header(file.path, self.entity.columns)
                     item.columns, item.read_types = tuple(names), ("varchar",) * len(names)
@@ -422,40 +513,62 @@ class _Loader:
                 rejected.append(_Rejected(item, str(problem)))
                 fresh.remove(item)
             except duckdb.Error as problem:
+                if not _is_about_the_file(problem):
+                    raise
                 rejected.append(_Rejected(item, _unreadable(file, problem)))
                 fresh.remove(item)
 
-    def _look_into_json(self, fresh: list[_Fresh], scratch: Path) -> dict[str, tuple[str, ...]]:
+    def _look_into_json(
+        self, fresh: list[_Fresh], scratch: Path
+    ) -> tuple[dict[str, tuple[str, ...]], dict[str, Exception]]:
         """
-        The keys of each JSON lines file; a file with a line that is no object gets a clean copy.
+        The keys of each JSON lines file, or why it has none; a file with a line that is no object gets a clean copy.
 
         DuckDB's `read_json` reads past the end of a line that is cut off and takes the valid line after it for a part
         of it: it may only see whole lines.
         """
         items = {str(item.file.path): item for item in fresh if item.file.format == "jsonl" and item.file.size}
         items = {path: item for path, item in items.items() if not any(letter in path for letter in "*?[")}
-        keys, odd = self._json_keys(list(items))
+        keys, odd, unread = self._json_keys(list(items))
         copies = {str(scratch / f"{number}.jsonl"): path for number, path in enumerate(sorted(odd))}
         for copy, path in copies.items():
             self._clean_json(items[path], Path(copy))
-        for copy, names in self._json_keys(list(copies))[0].items():
-            keys[copies[copy]] = names
-        return keys
+        found, _, unread_copies = self._json_keys(list(copies))
+        keys |= {copies[copy]: names for copy, names in found.items()}
+        return keys, unread | {copies[copy]: problem for copy, problem in unread_copies.items()}
 
-    def _json_keys(self, paths: list[str]) -> tuple[dict[str, tuple[str, ...]], set[str]]:
-        """The keys of the objects in each file, and the files with lines that are no objects or have no key."""
+    def _json_keys(self, paths: list[str]) -> tuple[dict[str, tuple[str, ...]], set[str], dict[str, Exception]]:
+        """
+        The keys of the objects in each file, the files with lines that are no objects or have no key, and why a file
+        cannot be read.
+        """
+        import duckdb
+
         if not paths:
-            return {}, set()
+            return {}, set(), {}
         keys: dict[str, set[str]] = defaultdict(set)
         odd = set()
-        for path, names in self.rows(
-            f"select distinct filename, json_keys(json) from read_ndjson_objects({literal(paths)},"
-            " ignore_errors = true, filename = true)"
-        ):
+        try:
+            found = self.rows(
+                f"select distinct filename, json_keys(json) from read_ndjson_objects({literal(paths)},"
+                " ignore_errors = true, filename = true)"
+            )
+        except duckdb.Error as problem:
+            if len(paths) == 1 and not _is_about_the_file(problem):
+                raise
+            if len(paths) == 1:
+                return {}, set(), {paths[0]: problem}
+            alone = [self._json_keys([path]) for path in paths]
+            return (
+                {path: names for keys, _, _ in alone for path, names in keys.items()},
+                {path for _, odd, _ in alone for path in odd},
+                {path: problem for _, _, unread in alone for path, problem in unread.items()},
+            )
+        for path, names in found:
             keys[path].update(names or ())
             if not names:
                 odd.add(path)
-        return {path: tuple(sorted(names)) for path, names in keys.items()}, odd
+        return {path: tuple(sorted(names)) for path, names in keys.items()}, odd, {}
 
     def _clean_json(self, item: _Fresh, clean: Path) -> None:
         """Copy the lines that are JSON objects; the others are broken, each alone."""
@@ -506,7 +619,7 @@ class _Loader:
                     f"{did_you_mean(name, item.columns)} Found: {', '.join(item.columns)}. Nothing of it is loaded."
                     f" Export it with that column, or change the contract in assets/sources/{self.source.name}.py."
                 )
-        for name in (*OWN_COLUMNS, "_path", "_row"):
+        for name in OWN_COLUMNS:
             if name in found:
                 raise UnreadableFileError(f"{where}: a column '{name}' is the loader's own. Rename it in the export.")
 
@@ -525,13 +638,16 @@ class _Loader:
         staged_columns = [
             StagedColumn(
                 source=name,
-                name=self.spelling.get(name.lower(), name),
+                staged=f"c{position}",
+                name=self.raw_name(name),
                 read_type=read_type,
                 type=self.entity.columns.get(self.spelling.get(name.lower(), ""), "varchar"),
                 in_contract=name.lower() in self.spelling,
                 date_format=self.entity.date_format,
             )
-            for name, read_type in zip(columns, read_types or ("varchar",) * len(columns), strict=True)
+            for position, (name, read_type) in enumerate(
+                zip(columns, read_types or ("varchar",) * len(columns), strict=True)
+            )
         ]
         staged = _Staged(_new_name(), staged_columns, {str(item.clean or item.file.path): item for item in items})
         try:
@@ -539,40 +655,60 @@ class _Loader:
                 self._read_csv(staged, scratch)
             else:
                 self._read_other(staged, format_)
+            self._check_counts(staged)
         except (duckdb.Error, UnreadableFileError) as problem:
             self.connection.execute(f"drop table if exists {staged.table}")
-            if len(items) == 1:
-                rejected.append(_Rejected(items[0], _unreadable(items[0].file, problem)))
-                return []
-            return [
-                part for item in items for part in self._read(format_, columns, read_types, [item], scratch, rejected)
-            ]
+            if len(items) > 1 or columns != items[0].columns:
+                # Each by itself and with its own columns: what one file has must not stand in another's way.
+                return [
+                    part
+                    for item in items
+                    for part in self._read(format_, item.columns, item.read_types, [item], scratch, rejected)
+                ]
+            if not _is_about_the_file(problem):
+                raise
+            rejected.append(_Rejected(items[0], _unreadable(items[0].file, problem)))
+            return []
         return [staged]
 
+    def raw_name(self, name: str) -> str:
+        """The raw table's name of an export's column: the contract's; `rowid` is DuckDB's own in every table."""
+        return self.spelling.get(name.lower(), f"{name}_" if name.lower() == "rowid" else name)
+
+    def _check_counts(self, staged: _Staged) -> None:
+        """Raise `UnreadableFileError` where the reader found other rows than those that the file has."""
+        for item in staged.files.values():
+            if item.rows != item.records:
+                raise UnreadableFileError(f"it has {item.records} rows, but {item.rows} of them could be read")
+
     def _read_other(self, staged: _Staged, format_: str) -> None:
-        paths = literal(list(staged.files))
+        paths, filename = literal(list(staged.files)), _new_name()
         if format_ == "parquet":
-            reader = f"read_parquet({paths}, filename = '_path')"
+            reader = f"read_parquet({paths}, filename = '{filename}')"
         elif staged.columns:
             names = literal({column.source: "varchar" for column in staged.columns})
             reader = (
                 f"read_json({paths}, format = 'newline_delimited', columns = {names}, records = true,"
-                " ignore_errors = true, filename = '_path')"
+                f" ignore_errors = true, filename = '{filename}')"
             )
         else:
-            reader = (
-                f"(select filename as _path from read_ndjson_objects({paths}, ignore_errors = true, filename = true))"
-            )
-        self.connection.execute(f"create temp table {staged.table} as select * from {reader}")
-        for path, rows in self.rows(f"select _path, count(*) from {staged.table} group by all"):
-            item = staged.files[path]
-            item.rows = rows
+            reader = f"read_ndjson_objects({paths}, ignore_errors = true, filename = '{filename}')"
+        columns = [f"{quoted(column.source)} as {column.staged}" for column in staged.columns]
+        self.connection.execute(
+            f"create temp table {staged.table} as select {', '.join([*columns, f'{filename} as _path'])} from {reader}"
+        )
+        counts = dict(self.rows(f"select _path, count(*) from {staged.table} group by all"))
+        whole = {}
+        if format_ == "parquet":
+            whole = dict(self.rows(f"select file_name, num_rows from parquet_file_metadata({paths})"))
+        for path, item in staged.files.items():
+            rows = counts.get(path, 0)
             if item.record_lines is not None:
                 staged.record_lines[path] = item.record_lines
             elif format_ == "jsonl" and rows != item.lines:
                 staged.record_lines[path] = text_lines(Path(path))
-        for item in staged.files.values():
-            item.rows += len(item.broken)
+            records = whole[path] if format_ == "parquet" else len(staged.record_lines.get(path, range(item.lines)))
+            item.rows, item.records = rows + len(item.broken), records + len(item.broken)
 
     def _read_csv(self, staged: _Staged, scratch: Path) -> None:
         """Read CSV files; those with lines that are no records are taken apart and read again from clean copies."""
@@ -580,9 +716,13 @@ class _Loader:
         counts = dict(self.rows(f"select _path, count(*) from {staged.table} group by all"))
         for path, item in staged.files.items():
             item.rows = counts.get(path, 0)
-            if path not in broken and item.lines != item.rows + 1:
+            item.records = item.lines - 1
+            if path not in broken and item.records != item.rows:
                 scan = scan_csv(Path(path), item.delimiter, len(staged.columns))
                 staged.record_lines[path] = scan.record_lines
+                item.records = len(scan.record_lines)
+                if item.records != item.rows:
+                    broken[path] = []
         if not broken:
             return
         self.connection.execute(f"delete from {staged.table} where _path in (select unnest({literal(list(broken))}))")
@@ -608,6 +748,7 @@ class _Loader:
         counts = dict(self.rows(f"select _path, count(*) from {again.table} group by all"))
         for clean, item in again.files.items():
             item.rows = counts.get(clean, 0) + len(item.broken)
+            item.records = len(again.record_lines[clean]) + len(item.broken)
         self.connection.execute(f"insert into {staged.table} from {again.table}; drop table {again.table}")
         staged.files |= again.files
         staged.record_lines |= again.record_lines
@@ -624,7 +765,7 @@ class _Loader:
     def _csv_query(self, staged: _Staged, paths: list[str]) -> dict[str, list[int]]:
         """Read CSV files as text; returns the paths with unreadable records and their byte positions."""
         delimiter = next(iter(staged.files.values())).delimiter
-        names = literal({column.source: "varchar" for column in staged.columns})
+        names = literal({column.staged: "varchar" for column in staged.columns})
         errors, scans = _new_name(), _new_name()
         self.connection.execute(
             f"create temp table {staged.table} as select * from read_csv({literal(paths)}, columns = {names},"
@@ -643,7 +784,7 @@ class _Loader:
         """Give columns that the contract does not name the type that their values have."""
         for part in staged:
             free = [column for column in part.columns if not column.in_contract]
-            texts = [column.source for column in free if column.read_type == "varchar"]
+            texts = [column.staged for column in free if column.read_type == "varchar"]
             known: dict[str, str | None] = {}
             if texts:
                 answer = self.rows(inference_query(part.table, texts))[0]
@@ -652,20 +793,34 @@ class _Loader:
                 if column.in_contract:
                     continue
                 nested = base_type(column.read_type) in ("struct", "list", "map", "union")
-                type_ = known.get(column.source, "varchar" if nested else column.read_type)
+                type_ = known.get(column.staged, "varchar" if nested else column.read_type)
                 part.columns[position] = replace(column, type=type_ or "")
 
     # --- writing ---
 
     def apply(
-        self, staged: list[_Staged], rejected: list[_Rejected], touched: list[LandedFile]
+        self,
+        staged: list[_Staged],
+        rejected: list[_Rejected],
+        touched: list[LandedFile],
+        gone: Collection[str],
+        former: Collection[str],
     ) -> tuple[list[str], int]:
-        """Write what was read, inside the caller's transaction; returns schema changes and how much was put aside."""
+        """
+        Write what was read, inside the caller's transaction; returns schema changes and how much was put aside.
+
+        `gone` and `former`: the two kinds of `gone_files`.
+        """
         fresh = [item for part in staged for item in part.files.values()]
         fresh.sort(key=lambda item: self.positions[item.file.name])
+        before = self._unaccounted()
+        if gone:
+            take_back(self.connection, self.schema_name, self.entity, gone)
+        self._let_former_be(former)
         notes = self._follow_schema(staged, fresh)
         replaced = [item.file.name for item in fresh] + [item.fresh.file.name for item in rejected]
-        self._forget([item.file.name for item in fresh if item.known])
+        again = [item.file.name for item in fresh if item.known]
+        take_out_rows(self.connection, self.schema_name, self.entity.name, again)
         self._keep_former(rejected)
         put_aside: list[tuple] = []
         for part in staged:
@@ -687,7 +842,7 @@ class _Loader:
         )
         everything = [(item, "loaded", item.message) for item in fresh]
         everything += [(item.fresh, "rejected", item.message) for item in rejected]
-        self._delete("_manifest", replaced)
+        delete_entries(self.connection, self.schema_name, "_manifest", self.entity.name, replaced)
         self._append(
             "_manifest",
             {
@@ -696,15 +851,16 @@ class _Loader:
                 "size": [item.file.size for item, _, _ in everything],
                 "modified_ns": [item.file.modified_ns for item, _, _ in everything],
                 "checksum": [item.checksum for item, _, _ in everything],
-                "contract": [self.contract] * len(everything),
+                "contract": [self.held_against(status) for _, status, _ in everything],
                 "rows": [item.rows for item, _, _ in everything],
                 "quarantined": [item.quarantined for item, _, _ in everything],
                 "status": [status for _, status, _ in everything],
                 "message": [_manifest_message(item, status, message) for item, status, message in everything],
-                "loaded_at": [self.now] * len(everything),
+                "loaded_at": [item.loaded_at or self.now for item, _, _ in everything],
                 "repeated": [item.repeated for item, _, _ in everything],
                 "changed": [item.changed for item, _, _ in everything],
                 "first_loaded_at": [self.first_loaded[item.file.name] for item, _, _ in everything],
+                "judge_again_at": [item.judge_again_at for item, _, _ in everything],
             },
         )
         for file in touched:
@@ -712,38 +868,50 @@ class _Loader:
                 f"update {self.schema}._manifest set modified_ns = ? where entity = ? and file = ?",
                 [file.modified_ns, self.entity.name, file.name],
             )
+        if (lost := before - self._unaccounted()) != 0:
+            raise CannotLoad(
+                f"{self.source.name}.{self.entity.name}: {abs(lost)} rows too {'few' if lost > 0 else 'many'} of"
+                f" {', '.join(replaced)}: loaded, put aside, known and replaced ones are not the rows of the files."
+                " Nothing of it was loaded. That is a fault of the loader: move the newest file away, and report it."
+            )
         return notes, len(put_aside)
 
-    def _forget(self, names: list[str]) -> None:
-        """Take out the former rows of files that are loaded again."""
-        if names:
-            self.connection.execute(f"delete from {self.table} where _file in (select unnest({literal(names)}))")
-            self._delete("_quarantine", names)
-            self._delete("_repeats", names)
+    def _let_former_be(self, names: Collection[str]) -> None:
+        """A new version that could not be read is gone: the rows of the former one are all there is to it."""
+        if not names:
+            return
+        where = f"entity = {literal(self.entity.name)} and file in (select unnest({literal(sorted(names))}))"
+        self.connection.execute(f"update {self.schema}._manifest set status = 'loaded', message = null where {where}")
+        self.connection.execute(
+            f"delete from {self.schema}._quarantine where {where} and line is null and raw_text is null"
+        )
+
+    def _unaccounted(self) -> int:
+        """How many rows the raw table has beyond those that the manifest accounts for."""
+        return self.rows(
+            f"select (select count(*) from {self.table}) - coalesce(sum({ACCOUNTED}), 0)::bigint"
+            f" from {self.schema}._manifest where entity = {literal(self.entity.name)}"
+        )[0][0]
 
     def _keep_former(self, rejected: list[_Rejected]) -> None:
         """A file whose new version cannot be read keeps the rows of its former one, and says so."""
         for item in rejected:
             name = item.fresh.file.name
+            item.fresh.rows = 0
             if not item.fresh.known:
                 continue
             before = self.rows(
-                f"select rows, quarantined, coalesce(repeated, 0), coalesce(changed, 0) from {self.schema}._manifest"
-                f" where entity = {literal(self.entity.name)} and file = {literal(name)}"
+                f"select rows, quarantined, coalesce(repeated, 0), coalesce(changed, 0), loaded_at"
+                f" from {self.schema}._manifest where entity = {literal(self.entity.name)} and file = {literal(name)}"
             )
-            item.fresh.rows, item.fresh.quarantined, item.fresh.repeated, item.fresh.changed = before[0]
+            kept = before[0]
+            item.fresh.rows, item.fresh.quarantined, item.fresh.repeated, item.fresh.changed, loaded_at = kept
             if item.fresh.rows:
+                item.fresh.loaded_at = loaded_at
                 item.message += f" The {_loaded(item.fresh)} rows of its former version stay."
             self.connection.execute(
                 f"delete from {self.schema}._quarantine where entity = {literal(self.entity.name)}"
                 f" and file = {literal(name)} and line is null and raw_text is null"
-            )
-
-    def _delete(self, table: str, names: list[str]) -> None:
-        if names:
-            self.connection.execute(
-                f"delete from {self.schema}.{table} where entity = {literal(self.entity.name)}"
-                f" and file in (select unnest({literal(names)}))"
             )
 
     def _append(self, table: str, columns: Mapping[str, list]) -> None:
@@ -770,11 +938,12 @@ class _Loader:
             execute(f"create temp table {passed} (_row bigint)")
             if query:
                 execute(f"insert into {bad} {query}")
+                self._judge_again(part, bad)
             line = "coalesce(l._line, r._row - f._first + f._start)"
             places = f"join {files} f on r._path = f._path left join {lines} l on r._row = l._row"
             self._find_duplicates(part, bad, passed, line, places)
             casts = [
-                f"{cast_expression(column, 'r.' + quoted(column.source))} as {quoted(column.name)}"
+                f"{cast_expression(column, 'r.' + quoted(column.staged))} as {quoted(column.name)}"
                 for column in part.columns
             ]
             execute(
@@ -782,7 +951,7 @@ class _Loader:
                 f" {literal(self.now)} as _loaded_at from (select rowid as _row, * from {part.table}) r {places}"
                 f" where r._row not in (select _row from {bad}) and r._row not in (select _row from {passed})"
             )
-            raw = ", ".join(f"{quoted(column.name)} := r.{quoted(column.source)}" for column in part.columns)
+            raw = ", ".join(f"{quoted(column.name)} := r.{quoted(column.staged)}" for column in part.columns)
             text = f"to_json(struct_pack({raw}))::varchar" if raw else "''"
             rows = self.rows(
                 f"select r._path, {line}, string_agg(b.reason, '; '), any_value({text})"
@@ -795,6 +964,17 @@ class _Loader:
             execute(f"drop table if exists {files}")
             execute(f"drop table if exists {lines}")
         self._with_raw_text(part, rows, put_aside)
+
+    def _judge_again(self, part: _Staged, bad: str) -> None:
+        """Note for each file when the first of its rows from the future is to be judged again."""
+        if self.entity.time not in {column.name for column in part.columns}:
+            return
+        later = f"(select _row from {bad} where contains(reason, {literal(f'{self.entity.time} {IN_FUTURE}: ')}))"
+        rows = f"(select rowid, * from {part.table} where rowid in {later})"
+        for path, first in self.rows(
+            f"select _path, min({moment(self.entity)}) from ({typed_select(rows, part.columns)}) group by all"
+        ):
+            part.files[path].judge_again_at = first - TOLERANCE if first else None
 
     def _register_lines(self, part: _Staged, files: str, lines: str) -> None:
         """Temporary tables that say which line a row of the staged table stands in."""
@@ -882,8 +1062,12 @@ class _Loader:
         Columns: _row, _path, _said, _file, _verdict (`first`, `duplicate`, `repeated`, `changed`), _of_file, _of_line,
         _loaded (the raw table's row of that key), _is_outdated (a later row of the batch takes its place).
         """
-        fields = [column.name for column in part.columns]
-        content = ", ".join(f"{quoted(f'c{number}')} := {{0}}.{quoted(name)}" for number, name in enumerate(fields))
+
+        def content(table: str, names: Sequence[str]) -> str:
+            return ", ".join(f"{quoted(f'c{n}')} := {table}.{quoted(name)}" for n, name in enumerate(names))
+
+        typed = content("t", [typed_name(column, position) for position, column in enumerate(part.columns)])
+        loaded = content("o", [column.name for column in part.columns])
         positions = _new_name()
         self._temp_table(positions, {"_file": list(self.positions), "_position": list(self.positions.values())})
         candidates = f"(select rowid, * from {part.table} where rowid in (select _row from {met}))"
@@ -894,7 +1078,7 @@ class _Loader:
             create temp table {judged} as
             with placed as (
                 select k.*, f._position, f._name as _file, {line} as _line,
-                    struct_pack({content.format("t")}) as _content
+                    struct_pack({typed}) as _content
                 from {met} k join ({typed_select(candidates, part.columns)}) t on k._row = t._row
                 join (select rowid as _row, _path from {candidates}) r on k._row = r._row {places}
             ), ranked as (
@@ -903,7 +1087,7 @@ class _Loader:
             ), beside as (
                 select k.*, o.rowid as _loaded, o._file as _loaded_file, o._line as _loaded_line,
                     p._position as _loaded_position,
-                    case when o.rowid is not null then struct_pack({content.format("o")}) end as _loaded_content
+                    case when o.rowid is not null then struct_pack({loaded}) end as _loaded_content
                 from ranked k left join {self.table} o on {same} left join {positions} p on o._file = p._file
                 where _nth = 1
             ), compared as (
@@ -998,7 +1182,7 @@ class _Loader:
                 wanted[name] = column.type if column.in_contract else common_type(wanted.get(name), column.type or None)
         for name, type_ in self.entity.columns.items():
             wanted.setdefault(name, type_)
-        first_file = {name.lower(): item.file.name for item in reversed(fresh) for name in item.columns}
+        first_file = {self.raw_name(name).lower(): item.file.name for item in reversed(fresh) for name in item.columns}
         for name, type_ in wanted.items():
             in_contract = name in self.entity.columns
             before = current.get(name)
@@ -1066,7 +1250,7 @@ class _Loader:
         contract = {name.lower() for name in self.entity.columns}
         changes = []
         for item in sorted((item for item in fresh if not item.known), key=lambda item: item.file.name):
-            columns = {name.lower() for name in item.columns}
+            columns = {self.raw_name(name).lower() for name in item.columns}
             if not columns or not item.rows:
                 continue
             if present is None:
@@ -1086,7 +1270,6 @@ class _Loader:
 
 
 ENTITIES_AT_ONCE = 2
-DUPLICATE_OF = "already loaded from"
 MAX_CLEANING_ROUNDS = 5
 LINES_AT_ONCE = 100_000
 """Of an odd file, to bound the memory that it takes."""
@@ -1129,7 +1312,7 @@ def _spans(part: _Staged, path: str, starts: Sequence[int]) -> dict[int, int]:
 
 
 def _first_line(problem: Exception) -> str:
-    return str(problem).strip().splitlines()[0].rstrip(".")
+    return (str(problem).strip() or type(problem).__name__).splitlines()[0].rstrip(".")
 
 
 def _unreadable(file: LandedFile, problem: Exception) -> str:
@@ -1172,6 +1355,11 @@ def load_all(
     """Load every source that the configuration lists, then write `raw_scorecast.as_of`."""
     folders = configuration.folders
     present = [source for source in sources if source.name in folders]
-    reports = [report for source in present for report in load_source(connection, source, folders[source.name], now)]
+    limit = configuration.quarantine_limit
+    reports = [
+        report
+        for source in present
+        for report in load_source(connection, source, folders[source.name], now, quarantine_limit=limit)
+    ]
     write_as_of(connection, present, configuration.as_of, now)
     return reports

@@ -5,6 +5,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.extraction.as_of import day_of
+from pipelines.extraction.manifest import ACCOUNTED, last_load, quarantined_share
 from pipelines.quality.checker import check
 from pipelines.quality.findings import Finding
 from pipelines.quality.suites import Rule, Suite
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
 
 STALE_AFTER_DAYS = 7
 SHOWN_REASONS = 3
-MIN_ROWS_FOR_SHARE = 100
-"""A few bad rows among a handful say nothing about a load."""
 
 
 def check_raw(
@@ -78,7 +78,7 @@ def profile(connection: "duckdb.DuckDBPyConnection", source: "Source", as_of: da
     One row per table of the source that is there.
 
     Columns: table (String), rows, null_keys, duplicate_keys, lost_rows (Int64), quarantined_share (Float64, of the
-    files of the last load), quarantined_rows, new_rows (Int64, what the share is made of), reasons (String, the most
+    files of the last load that brought rows; a file that was taken back is none), quarantined_rows, new_rows (Int64, what the share is made of), reasons (String, the most
     frequent ones of the quarantined rows), days_since_newest, days_in_future (Int64, null where the contract names no
     time).
     """
@@ -116,50 +116,27 @@ def _profile_table(
     any_null = " or ".join(f"{key} is null" for key in keys[: len(entity.key)])
     total, nulls, distinct, newest, today = connection.execute(
         f"select count(*), count(*) filter (where {any_null}), count(distinct ({', '.join(keys)})),"
-        f" max({_as_date(entity)}), current_date from {table}"
+        f" {day_of(entity)}, current_date from {table}"
     ).fetchone()
-    # A repeated row is not loaded again, and a changed one took a former row's place.
-    read, put_aside = connection.execute(
-        "select coalesce(sum(rows), 0),"
-        " coalesce(sum(quarantined + coalesce(repeated, 0) + coalesce(changed, 0)), 0)"
-        f" from {schema}._manifest"
-        " where entity = ? and status = 'loaded'",
-        [entity.name],
+    (accounted,) = connection.execute(
+        f"select coalesce(sum({ACCOUNTED}), 0) from {schema}._manifest where entity = ?", [entity.name]
     ).fetchone()
-    last_read, last_aside = connection.execute(
-        f"""
-        select coalesce(sum(rows), 0), coalesce(sum(quarantined), 0)
-        from {schema}._manifest
-        where entity = ? and loaded_at = (select max(loaded_at) from {schema}._manifest where entity = ?)
-        """,
-        [entity.name, entity.name],
-    ).fetchone()
+    loaded_at, files = last_load(connection, schema, entity.name)
     by_reason = connection.execute(
         f"""
         select
             regexp_replace(reason, '(:| \\().*', '', 's') as kind, count(*) as times
         from {schema}._quarantine
-        where entity = ? and loaded_at = (select max(loaded_at) from {schema}._manifest where entity = ?)
+        where entity = ? and loaded_at = ?
         group by all order by times desc, kind
         """,
-        [entity.name, entity.name],
+        [entity.name, loaded_at],
     ).fetchall()
     reasons = "; ".join(f"{kind} ({times} times)" for kind, times in by_reason[:SHOWN_REASONS])
-    share = int(last_aside) / last_read if last_read >= MIN_ROWS_FOR_SHARE else 0.0
-    lost = int(read) - int(put_aside) - int(total)
     age = max((as_of - newest).days, 0) if newest else None
     # A day's tolerance: somewhere it is tomorrow already.
     ahead = max((newest - max(as_of, today)).days - 1, 0) if newest else None
-    counts = (total, nulls, total - distinct, max(lost, 0), share, int(last_aside), int(last_read))
+    lost = max(int(accounted) - total, 0)
+    last_read, last_aside = sum(rows for _, rows, _ in files), sum(aside for *_, aside in files)
+    counts = (total, nulls, total - distinct, lost, quarantined_share(files), last_aside, last_read)
     return (entity.name, *counts, reasons, age, ahead)
-
-
-def _as_date(entity: "Entity") -> str:
-    """The contract's time as a date, however it is written."""
-    if entity.time is None:
-        return "null::date"
-    column = f'"{entity.time}"'
-    if entity.time_unit in ("epoch_s", "epoch_ms"):
-        per_second = 1 if entity.time_unit == "epoch_s" else 1000
-        return f"make_timestamp({column} * {1_000_000 // per_second})::date"
-    return f"{column}::date"
