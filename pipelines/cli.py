@@ -1,4 +1,4 @@
-"""The command line: `scorecast run | predict | backfill | sql | ui | status | new | models | sample | rollback`."""
+"""The command line: `scorecast run | predict | backfill | sql | ui | status | new | models | sample | forget | ...`."""
 
 import os
 import sys
@@ -309,6 +309,29 @@ def rollback(
     with told_in_words(ValueError, FileNotFoundError, LookupError):
         release = roll_back(published_path(), data_dir() / "releases", to=release_id, now=datetime.now(UTC))
     typer.echo(f"Published again: {release.note}. It is release {release.release_id}.")
+
+
+@app.command()
+def forget(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE|SOURCE", help="a file as <source>/<file>, or a whole source")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"], help="all that was loaded from then on (UTC)"
+        ),
+    ] = None,
+) -> None:
+    """Forget loaded files, or a whole source, as if they had never been there; the next run builds without them."""
+    from pipelines.extraction.configuration import ConfigurationError
+    from pipelines.forgetting import forget as forget_loaded
+
+    if not names and since is None:
+        raise typer.BadParameter("name a file or a source, or give --since")
+    with told_in_words(ConfigurationError, LookupError, TimeoutError):
+        told = forget_loaded(names or [], since, lambda line: typer.echo(line, err=True))
+    typer.echo("\n".join([*told, "Next: make run"]))
 
 
 @app.command()

@@ -227,9 +227,12 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
         console.print(
             f"Job {job.name} failed after {seconds:.0f} s. `make ui` shows run {run_id}; all output is in {log}."
         )
+        failed: dict[str, list[str]] = {}
         for event in result.all_events:
             if event.is_step_failure:
-                console.print(f"  {event.step_key}: {failure_reason(event)}", markup=False)
+                failed.setdefault(failure_reason(event), []).append(event.step_key)
+        for reason, steps in failed.items():
+            console.print(f"  {', '.join(steps)}: {reason}", markup=False)
     for line in [*notices(result.all_events), *(f"  ! No Data Docs: {why.splitlines()[-1]}" for why in without_docs)]:
         console.print(line, markup=False, highlight=False)
     return result.success

@@ -23,6 +23,8 @@ MANIFEST = "parsed_manifest.json"
 STAMP = "parsed_manifest.fingerprint"
 BUILT = "built.fingerprint"
 """The fingerprint of the project that the whole warehouse was last built from."""
+FULL_REFRESH = "full_refresh"
+"""This file is there while tables that grow may hold rows that were forgotten."""
 LEAST_MEMORY = 1000 * 2**20
 MEMORY_PER_BYTE = 15
 """Of DuckDB per byte of the warehouse's file before the first build; measured at 2,000 and 8,000 accounts."""
@@ -222,6 +224,8 @@ def build(
     if select is None or not is_built():
         stamp.unlink(missing_ok=True)
     selection = ["--select", *select, "--indirect-selection", "cautious"] if select is not None else []
+    if is_full := (target_dir() / FULL_REFRESH).exists():
+        selection.append("--full-refresh")
     said: list[str] = []
     rows: dict[str, int] = {}
     told: set[str] = set()
@@ -260,6 +264,14 @@ def build(
     models = [result for result in ended if result["unique_id"].startswith("model.")]
     if select is None and all(result["status"] == "success" for result in models):
         stamp.write_text(worker.fingerprint)
+        if is_full:
+            (target_dir() / FULL_REFRESH).unlink()
+
+
+def ask_full_refresh() -> None:
+    """Have the next build of everything build the tables that grow anew: rows that they hold were forgotten."""
+    target_dir().mkdir(parents=True, exist_ok=True)
+    (target_dir() / FULL_REFRESH).touch()
 
 
 def is_built() -> bool:

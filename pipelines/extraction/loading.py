@@ -59,8 +59,9 @@ from pipelines.extraction.manifest import (
     files_waiting_for,
     refused_files,
     require_clock,
-    take_back,
+    take_back_columns,
     take_out_rows,
+    transaction,
 )
 
 if TYPE_CHECKING:
@@ -300,6 +301,7 @@ def load_entity(
     told += [f"{changed} of the new rows replaced others"] if changed else []
     messages = told + [f"{item.file.name}: {item.message}" for item in fresh if item.message]
     messages += [f"{name} is gone: it is as if it had never been there" for name in sorted(gone)]
+    messages += [f"what stood back in {name} does not come back: it is gone, too" for name in sorted(loader.behind)]
     status = "rejected" if rejected else "loaded" if fresh else "unchanged" if files else "empty"
     said = {
         "loaded": f"{new_rows} new rows from {len(fresh)} files",
@@ -323,18 +325,6 @@ def load_entity(
         schema_changes=tuple(changes),
         seconds=time.monotonic() - started,
     )
-
-
-@contextmanager
-def transaction(connection: "duckdb.DuckDBPyConnection") -> Iterator[None]:
-    """All or nothing."""
-    connection.execute("begin")
-    try:
-        yield
-    except BaseException:
-        connection.execute("rollback")
-        raise
-    connection.execute("commit")
 
 
 OUT_OF_RESOURCES = (EIO, ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM, EROFS, ESTALE)
@@ -398,6 +388,8 @@ class _Loader:
         self.contract = contract_fingerprint(entity)
         self.spelling = {name.lower(): name for name in entity.columns}
         self.first_loaded: dict[str, datetime] = {}
+        self.behind: set[str] = set()
+        """Files that cannot be read again though their turn has come: they are gone."""
         self.positions: dict[str, int] = {}
         """Every file's place in the order of delivery: by the load that first saw it, then by name."""
 
@@ -456,6 +448,8 @@ class _Loader:
             fresh.append(_Fresh(file, checksum, lines, known=file.name in known))
         changed = {item.file.name for item in fresh if item.known}
         again = files_waiting_for(self.connection, self.schema_name, self.entity.name, changed | set(gone))
+        if gone:
+            self.behind = again - {file.name for file in files} - set(gone)
         for file in files:
             if file.name in again and not any(item.file is file for item in fresh):
                 fresh.append(_Fresh(file, *checksum_and_lines(file.path), known=True))
@@ -815,12 +809,14 @@ class _Loader:
         fresh.sort(key=lambda item: self.positions[item.file.name])
         before = self._unaccounted()
         if gone:
-            take_back(self.connection, self.schema_name, self.entity, gone)
-        self._let_former_be(former)
+            take_back_columns(self.connection, self.schema_name, self.entity, gone)
+        for table in ("_manifest", "_schema_changes"):
+            delete_entries(self.connection, self.schema_name, table, self.entity.name, gone)
         notes = self._follow_schema(staged, fresh)
+        self._let_former_be(former)
         replaced = [item.file.name for item in fresh] + [item.fresh.file.name for item in rejected]
-        again = [item.file.name for item in fresh if item.known]
-        take_out_rows(self.connection, self.schema_name, self.entity.name, again)
+        again = {item.file.name for item in fresh if item.known}
+        take_out_rows(self.connection, self.schema_name, self.entity.name, again | set(gone))
         self._keep_former(rejected)
         put_aside: list[tuple] = []
         for part in staged:

@@ -1,7 +1,8 @@
 """What is on record of loaded files: the last load, who stood back for whom, and how a file is taken back."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,18 @@ ACCOUNTED = "rows - quarantined - coalesce(repeated, 0) - coalesce(changed, 0)"
 
 class ClockSetBack(RuntimeError):
     """The clock is before the last load: what is in the future and which file is newer could not be told."""
+
+
+@contextmanager
+def transaction(connection: "duckdb.DuckDBPyConnection") -> Iterator[None]:
+    """All or nothing."""
+    connection.execute("begin")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
 
 
 def raw_schemas(connection: "duckdb.DuckDBPyConnection") -> list[str]:
@@ -167,36 +180,45 @@ def take_back(
     """
     name = entity if isinstance(entity, str) else entity.name
     waiting = files_waiting_for(connection, schema, name, names)
-    take_out_rows(connection, schema, name, names)
-    delete_entries(connection, schema, "_manifest", name, names)
     if isinstance(entity, Entity):
-        _take_back_columns(connection, schema, entity, names)
-    delete_entries(connection, schema, "_schema_changes", name, names)
+        take_back_columns(connection, schema, entity, names)
+    for table in ("_manifest", "_schema_changes"):
+        delete_entries(connection, schema, table, name, names)
+    take_out_rows(connection, schema, name, names)
     return waiting
 
 
-def _take_back_columns(
+def take_back_columns(
     connection: "duckdb.DuckDBPyConnection", schema: str, entity: Entity, names: Collection[str]
 ) -> None:
-    """Columns that only these files had go, and columns that they made wider get the type back that they had."""
+    """
+    Columns that only these files had go, and those that they made wider get the type back that they had.
+
+    DuckDB takes no change to a table's columns after one to its rows in the same transaction: this comes first.
+    """
     table = f"{quoted(schema)}.{quoted(entity.name)}"
+    files = f"(select unnest({literal(sorted(names))}))"
     types = {name: type_ for name, type_, *_ in connection.execute(f"describe {table}").fetchall()}
     for name, change in connection.execute(
-        f"select column_name, change from {quoted(schema)}._schema_changes where entity = ?"
-        f" and file in (select unnest({literal(sorted(names))})) order by noticed_at desc, rowid desc",
+        f"select column_name, change from {quoted(schema)}._schema_changes where entity = ? and file in {files}"
+        " order by noticed_at desc, rowid desc",
         [entity.name],
     ).fetchall():
         if name not in types or name in entity.columns or name in OWN_COLUMNS:
             continue
         column = quoted(name)
+        others = f"select 1 from {table} where _file not in {files} and"
         if change.startswith(("added as", "passed through as")):
-            if not connection.execute(f"select 1 from {table} where {column} is not null limit 1").fetchall():
+            if not connection.execute(f"{others} {column} is not null limit 1").fetchall():
                 connection.execute(f"alter table {table} drop column {column}")
+                connection.execute(
+                    f"delete from {quoted(schema)}._schema_changes where entity = ? and column_name = ?",
+                    [entity.name, name],
+                )
                 del types[name]
         elif change.startswith("type changed from "):
             before = change.removeprefix("type changed from ").split(" to ")[0]
             back = f"try_cast({column} as {before})"
-            differs = f"{back}::{types[name]} is distinct from {column}"
-            if not connection.execute(f"select 1 from {table} where {differs} limit 1").fetchall():
-                connection.execute(f"alter table {table} alter column {column} set data type {before}")
+            if not connection.execute(f"{others} {back}::{types[name]} is distinct from {column} limit 1").fetchall():
+                connection.execute(f"alter table {table} alter column {column} set data type {before} using {back}")
                 types[name] = before

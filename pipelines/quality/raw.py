@@ -78,9 +78,9 @@ def profile(connection: "duckdb.DuckDBPyConnection", source: "Source", as_of: da
     One row per table of the source that is there.
 
     Columns: table (String), rows, null_keys, duplicate_keys, lost_rows (Int64), quarantined_share (Float64, of the
-    files of the last load that brought rows; a file that was taken back is none), quarantined_rows, new_rows (Int64, what the share is made of), reasons (String, the most
-    frequent ones of the quarantined rows), days_since_newest, days_in_future (Int64, null where the contract names no
-    time).
+    last load that brought rows), quarantined_rows, new_rows (Int64, what the share is made of), reasons (String, the
+    most frequent ones of the quarantined rows), days_since_newest, days_in_future (Int64, null where the contract names
+    no time).
     """
     import polars as pl
 

@@ -1,6 +1,7 @@
 """Incremental loading, schema changes and provenance."""
 
 import dataclasses
+import errno
 import json
 import os
 import signal
@@ -11,11 +12,15 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow
 import pytest
 
+from pipelines.extraction import loading
 from pipelines.extraction.as_of import SCORED_DAYS, write_as_of, write_scored
 from pipelines.extraction.configuration import Configuration
-from pipelines.extraction.loading import load_all, load_source
+from pipelines.extraction.files import UnreadableFileError
+from pipelines.extraction.loading import CannotLoad, load_all, load_source, rejected_files
+from pipelines.extraction.manifest import ClockSetBack
 
 
 def test_rows_arrive_typed_with_their_file_line_and_load_time(landing, account):
@@ -371,3 +376,294 @@ def test_whom_releases_scored_between_sundays_is_told_to_the_models(landing, tmp
     told = landing.rows("select entity_key, entity_id, as_of_date from raw_scorecast.scored order by 3 desc")
     assert told == [("account_id", "a", day) for day in (days[1], days[3], days[4])]
     assert write_scored(landing.connection, published, sunday) == 3
+
+
+def test_a_rejected_file_is_tried_again_when_the_program_changes(landing, account, monkeypatch):
+    landing.accounts("1.csv", account("a1"))
+
+    def cannot(path, known):
+        raise UnreadableFileError(f"{path}: this reader is too old")
+
+    with monkeypatch.context() as older:
+        older.setattr(loading, "csv_header", cannot)
+        assert len(landing.load().rejected) == 1
+        assert landing.load().status == "unchanged"
+    assert landing.load().status == "unchanged"
+    monkeypatch.setattr(loading, "program_fingerprint", lambda: "the next version")
+    report = landing.load()
+    assert (report.status, report.new_files, landing.ids()) == ("loaded", 1, ["a1"])
+    assert landing.quarantine() == []
+    assert landing.load().status == "unchanged"
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate data of size 32.0 MiB"),
+        MemoryError(),
+        OSError(errno.EMFILE, "Too many open files"),
+        duckdb.IOException('IO Error: Could not write file "x.tmp": No space left on device'),
+        duckdb.IOException('IO Error: Could not read from file "1.csv": Input/output error'),
+    ],
+)
+def test_memory_and_disks_that_fail_stop_the_load_and_are_held_against_no_file(landing, account, monkeypatch, problem):
+    landing.accounts("1.csv", account("a1"))
+    landing.accounts("2.csv", account("a2"))
+
+    def fail(self, staged, scratch):
+        raise problem
+
+    with monkeypatch.context() as short:
+        short.setattr(loading._Loader, "_read_csv", fail)
+        with pytest.raises(CannotLoad, match=r"^crm\.account: .*\. Nothing of it was loaded or recorded") as stopped:
+            landing.load()
+    assert "\n" not in str(stopped.value)
+    assert landing.rows("select * from raw_crm._manifest") == landing.quarantine() == []
+    landing.load()
+    assert landing.ids() == ["a1", "a2"]
+
+
+def test_files_that_fit_into_memory_only_one_by_one_are_read_one_by_one(landing, account, monkeypatch):
+    landing.accounts("1.csv", account("a1"))
+    landing.accounts("2.csv", account("a2"))
+    read = loading._Loader._read_csv
+
+    def at_most_one(self, staged, scratch):
+        if len(staged.files) > 1:
+            raise duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate data of size 32.0 MiB")
+        read(self, staged, scratch)
+
+    monkeypatch.setattr(loading._Loader, "_read_csv", at_most_one)
+    assert landing.load().status == "loaded"
+    assert landing.ids() == ["a1", "a2"]
+
+
+def test_a_json_file_that_cannot_be_read_does_not_drag_others_down(landing):
+    landing.write("event/1.jsonl", '{"id": "e1", "kind": "a"}\n')
+    landing.write("event/2.jsonl", '{"id": "e2", "": 1}\n')
+    landing.write("event/3.jsonl", '{"id": "e3", "kind": "c"}\n')
+    landing.write("event/4.jsonl", '{"id": "' + "x" * 40_000_000 + '"}\n')
+    report = landing.load("event")
+    assert landing.ids("event") == ["e1", "e3"]
+    assert [message.split(" cannot be read")[0] for message in sorted(report.rejected)] == [
+        f"{landing.folder}/event/2.jsonl",
+        f"{landing.folder}/event/4.jsonl",
+    ]
+
+
+def test_a_clock_that_was_behind_for_one_load_loses_nothing(landing, account):
+    far, today = "2099-01-01 12:00:00", "2025-01-10 11:00:00"
+    landing.accounts("1.csv", account("a1"), account("a2", stamp=today), account("a3", stamp=far))
+    millis = int(datetime(2025, 1, 10, 11, tzinfo=UTC).timestamp() * 1000)
+    landing.write("event/1.jsonl", f'{{"id": "e1", "received": {millis}}}\n')
+    assert landing.load(now=landing.now - timedelta(days=3)).quarantined == 2
+    assert landing.load(now=landing.now - timedelta(days=2)).status == "unchanged"
+    report = landing.load()
+    assert (report.status, report.quarantined) == ("loaded", 1)
+    assert (landing.ids(), landing.ids("event")) == (["a1", "a2"], ["e1"])
+    assert [(file, line) for file, line, _, _ in landing.quarantine()] == [("account/1.csv", 4)]
+    assert landing.load(now=landing.now + timedelta(days=1)).status == "unchanged"
+
+
+def test_a_load_before_the_last_one_of_any_source_is_refused_before_anything_is_touched(landing, account, tmp_path):
+    other = dataclasses.replace(landing.source, name="other")
+    landing.accounts("1.csv", account("a1"))
+    landing.load()
+    before = landing.now - timedelta(seconds=1)
+    with pytest.raises(ClockSetBack) as refused:
+        load_source(landing.connection, other, landing.folder, before.replace(tzinfo=UTC))
+    assert str(refused.value) == (
+        "This computer's clock says 2025-01-10 11:59:59 UTC, but crm was last loaded at 2025-01-10 12:00:00 UTC."
+        " Nothing was loaded. Set the clock right; if it was ahead at that load, take back what was loaded by it:"
+        " .venv/bin/scorecast forget --since '2025-01-10 11:59:59'"
+    )
+    assert landing.rows("select schema_name from duckdb_schemas() where schema_name = 'raw_other'") == []
+
+
+INTERNAL = (
+    "rowid",
+    "ROWID",
+    "_row",
+    "_path",
+    "_read_0",
+    "_typed_7",
+    "_content",
+    "_position",
+    "c0",
+    "filename",
+    "k",
+    "l",
+)
+
+
+@pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
+def test_a_column_may_be_called_as_the_loader_calls_its_own(landing, format_):
+    for number, name in enumerate(INTERNAL):
+        rows = [{"id": f"{number}-{n}", "kind": "x", name: n % 3, "received": 1000} for n in range(8)]
+        rows += [{**rows[0], "kind": "y"}, {**rows[1], "received": -1 << 60}]
+        again = [{**rows[2], "kind": "z"}, rows[3], {**rows[4], name: 9}, {**rows[0], "id": f"{number}-new"}]
+        for part, records in enumerate((rows, again)):
+            path = landing.write(f"event/{number}-{part}.{format_}", "")
+            landing.connection.register("records", pyarrow.Table.from_pylist(records))
+            option = {"csv": "format csv, header", "jsonl": "format json", "parquet": "format parquet"}[format_]
+            landing.connection.execute(f"copy (from records) to '{path}' ({option})")
+    report = landing.load("event")
+    assert report.rejected == ()
+    assert (report.new_rows, report.repeated, report.changed) == (11 * len(INTERNAL), len(INTERNAL), 2 * len(INTERNAL))
+    assert report.quarantined == 2 * len(INTERNAL)
+    assert landing.rows("select kind, rowid_ from raw_crm.event where id in ('0-2', '0-4', '0-5') order by id") == [
+        ("z", 2),
+        ("x", 9),
+        ("x", 2),
+    ]
+    assert landing.load("event").status == "unchanged"
+
+
+def test_rows_that_are_not_accounted_for_stop_the_load(landing, account, monkeypatch):
+    landing.accounts("1.csv", account("a1"))
+    landing.load()
+    landing.accounts("2.csv", account("a2"), account("a3", seats="-1"))
+    insert = loading._Loader._insert
+
+    def lose_one(self, part, put_aside):
+        insert(self, part, put_aside)
+        self.connection.execute(f"delete from {self.table} where Id = 'a2'")
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(loading._Loader, "_insert", lose_one)
+        with pytest.raises(CannotLoad, match=r"crm\.account: 1 rows too few of account/2\.csv"):
+            landing.load()
+    assert landing.ids() == ["a1"]
+    assert landing.rows("select file from raw_crm._manifest") == [("account/1.csv",)]
+    assert landing.quarantine() == []
+
+
+def test_a_reader_that_finds_other_rows_than_the_file_has_is_not_believed(landing, account, monkeypatch):
+    landing.accounts("1.csv", account("a1"), account("a2"))
+    landing.accounts("2.csv", account("a3"))
+    query = loading._Loader._csv_query
+
+    def drop_one(self, staged, paths):
+        broken = query(self, staged, paths)
+        self.connection.execute(f"delete from {staged.table} where c0 = 'a2'")
+        return broken
+
+    monkeypatch.setattr(loading._Loader, "_csv_query", drop_one)
+    report = landing.load()
+    assert landing.ids() == ["a3"]
+    assert "1.csv cannot be read as CSV (it has 2 rows, but 1 of them could be read)" in report.rejected[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "is_loaded"),
+    [("1900-01-01", True), ("1899-12-31 23:59:59", False), ("290000-01-01", False), ("infinity", False)],
+)
+def test_times_of_no_plausible_year_are_put_aside(landing, account, value, is_loaded):
+    landing.accounts("1.csv", account("a1"), account("a2", stamp=value))
+    landing.load()
+    assert landing.ids() == ["a1", *(["a2"] if is_loaded else [])]
+    reason = f"SystemModstamp is of no plausible year (1900 to 2199): '{value}'"
+    assert [said for _, _, said, _ in landing.quarantine()] == [reason] * (not is_loaded)
+
+
+@pytest.mark.parametrize(("unit", "good"), [("epoch_s", 1_735_689_600), ("epoch_ms", 1_735_689_600_000)])
+@pytest.mark.parametrize("beyond", [2**63 - 1, -(2**63), 10**17, -(10**17)])
+def test_epochs_of_no_plausible_year_are_put_aside(landing, unit, good, beyond):
+    account, event = landing.source.entities
+    columns = {**event.columns, "created": "bigint"}
+    event = dataclasses.replace(event, columns=columns, time_unit=unit, epochs=("created",))
+    landing.source = dataclasses.replace(landing.source, entities=(account, event))
+    lines = [f"e1,,{good},{good}", f"e2,,{beyond},{good}", f"e3,,{good},{beyond}", f"e4,,{good},"]
+    landing.write("event/1.csv", "\n".join(["id,kind,received,created", *lines]) + "\n")
+    landing.load("event")
+    assert landing.ids("event") == ["e1", "e4"]
+    counted = {"epoch_s": "seconds", "epoch_ms": "milliseconds"}[unit]
+    assert [said for _, _, said, _ in landing.quarantine()] == [
+        f"{name} is of no plausible year (1900 to 2199, counted in {counted} since 1970): '{beyond}'"
+        for name in ("received", "created")
+    ]
+    assert write_as_of(landing.connection, [landing.source], None, landing.now) == date(2025, 1, 1)
+
+
+def test_the_run_date_survives_a_time_that_was_loaded_before_times_were_checked(landing, account):
+    landing.accounts("1.csv", account("a1"))
+    landing.load()
+    landing.connection.execute(f"insert into raw_crm.event (id, received) values ('old', {2**63 - 1})")
+    assert write_as_of(landing.connection, [landing.source], None, landing.now) == date(2025, 1, 1)
+
+
+def test_an_open_end_is_a_plausible_date(landing):
+    landing.accounts(
+        "1.csv", "a1,9999-12-31,2025-01-01", "a2,0024-01-31,2025-01-01", header="Id,StartDate,SystemModstamp"
+    )
+    landing.load()
+    assert landing.ids() == ["a1"]
+    assert landing.quarantine()[0][2] == "StartDate is of no plausible year (1900 to 9999): '0024-01-31'"
+
+
+def test_a_file_that_could_not_be_read_is_forgotten_when_it_is_gone(landing, account):
+    landing.accounts("1.csv", account("a1"))
+    path = landing.write("account/2.csv", "")
+    landing.load()
+    path.unlink()
+    assert landing.load().message == "no new files; account/2.csv is gone: it is as if it had never been there"
+    assert rejected_files(landing.connection, "crm", "account") == landing.quarantine() == []
+    assert landing.rows("select file from raw_crm._manifest") == [("account/1.csv",)]
+    path = landing.accounts("1.csv")
+    path.write_text("")
+    assert "its former version stay" in landing.load().rejected[0]
+    path.unlink()
+    landing.load()
+    assert landing.ids() == ["a1"]
+    assert rejected_files(landing.connection, "crm", "account") == landing.quarantine() == []
+
+
+def many(prefix, good, bad=0, **values):
+    return [f"{prefix}{n},{values.get('kind', '')},{'x' if n < bad else 1000}" for n in range(good + bad)]
+
+
+def test_a_file_that_the_gate_stopped_is_as_if_it_had_never_been_there_once_it_is_gone(landing):
+    dump(landing, "1.csv", *many("e", 200, kind="a"))
+    landing.load("event")
+    before = manifest(landing, "event")
+    path = landing.write(
+        "event/2.csv",
+        "\n".join(["id,kind,received,Tier__c", *(f"{row},7" for row in many("e", 150, 50, kind="b"))]) + "\n",
+    )
+    stopped = landing.load("event", now=landing.now + timedelta(hours=1))
+    assert (stopped.changed, stopped.quarantined) == (150, 50)
+    path.unlink()
+    dump(landing, "3.csv", *many("f", 3))
+    report = landing.load("event", now=landing.now + timedelta(hours=2))
+    assert "event/2.csv is gone: it is as if it had never been there" in report.message
+    assert landing.rows("select count(*) from raw_crm.event where kind = 'a'") == [(200,)]
+    assert landing.rows("select count(*) from raw_crm.event") == [(203,)]
+    assert manifest(landing, "event") == [*before, ("3.csv", 3, 0, 0, 0)]
+    assert "Tier__c" not in {name for name, *_ in landing.rows("describe raw_crm.event")}
+
+
+def test_files_beside_the_one_that_the_gate_stopped_stay_and_so_does_what_had_passed(landing):
+    bad, good = dump(landing, "1.csv", *many("a", 50, 60)), dump(landing, "2.csv", *many("b", 200, 5))
+    landing.load("event")
+    bad.unlink()
+    good.unlink()
+    landing.load("event")
+    assert landing.rows("select count(*) from raw_crm.event") == [(200,)]
+    few = dump(landing, "3.csv", *many("c", 5, 5))
+    landing.load("event", now=landing.now + timedelta(hours=1))
+    few.unlink()
+    landing.load("event", now=landing.now + timedelta(hours=2))
+    assert landing.rows("select count(*) from raw_crm.event") == [(205,)]
+
+
+def test_what_a_file_that_goes_had_replaced_in_one_that_is_gone_is_told_and_stays_accounted_for(landing):
+    first = dump(landing, "1.csv", *many("e", 200, kind="a"))
+    landing.load("event")
+    first.unlink()
+    second = dump(landing, "2.csv", *many("e", 150, 50, kind="b"))
+    landing.load("event", now=landing.now + timedelta(hours=1))
+    second.unlink()
+    report = landing.load("event", now=landing.now + timedelta(hours=2))
+    assert "what stood back in event/1.csv does not come back: it is gone, too" in report.message
+    assert landing.rows("select count(*) from raw_crm.event") == [(50,)]
+    assert manifest(landing, "event") == [("1.csv", 200, 0, 0, 150)]
