@@ -1,6 +1,7 @@
 """dbt in a process of its own: parsed ahead, told what to build, gone when the run is gone."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,3 +105,30 @@ def test_what_the_tree_declares(tmp_path: Path):
         "staging_models": {"deals": ["stg_crm__deals"]},
         "core_models": ["deals"],
     }
+
+
+@pytest.mark.slow
+def test_tables_that_grow_are_built_anew_once_when_rows_were_forgotten(data: Path, tmp_path: Path, monkeypatch):
+    project = tmp_path / "project"
+    (project / "models" / "core").mkdir(parents=True)
+    for name in ("dbt_project.yml", "profiles.yml"):
+        (project / name).write_text((project_root() / "dbt_project" / name).read_text())
+    shutil.copytree(project_root() / "dbt_project" / "macros", project / "macros")
+    (project / "models" / "core" / "visits.sql").write_text(
+        "{{ config(materialized='incremental') }} select id from raw_web.visit"
+        "{% if is_incremental() %} where id > (select max(id) from {{ this }}){% endif %}"
+    )
+
+    def visits(ids: str) -> list[int]:
+        with duckdb.connect(str(data / "warehouse.duckdb")) as connection:
+            connection.execute("create schema if not exists raw_web")
+            connection.execute(f"create or replace table raw_web.visit as select unnest([{ids}]) as id")
+        monkeypatch.setattr(transformation, "_waiting", DbtWorker(project))
+        assert {result.status for result in transformation.build()} == {"success"}
+        with duckdb.connect(str(data / "warehouse.duckdb"), read_only=True) as connection:
+            return [id_ for (id_,) in connection.execute("select id from core.visits order by 1").fetchall()]
+
+    assert visits("1, 2, 3") == [1, 2, 3]
+    transformation.ask_full_refresh()
+    assert visits("1, 3") == [1, 3]
+    assert not (data / "dbt" / transformation.FULL_REFRESH).exists()

@@ -3,7 +3,8 @@
 import csv
 import io
 import tempfile
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.extraction.loading import load_source
+from pipelines.extraction.manifest import ACCOUNTED, take_back, transaction
 
 SOURCE = Source(
     name="any",
@@ -86,3 +88,58 @@ def test_loading_file_by_file_is_loading_all_at_once(files):
             "select file, rows, quarantined, repeated, changed, status from raw_any._manifest order by all",
         ):
             assert once.execute(query).fetchall() == stepwise.execute(query).fetchall()
+
+
+VERSIONED = replace(SOURCE, entities=(replace(SOURCE.entities[0], version="t"),))
+SMALL = st.tuples(st.sampled_from(["k1", "k2", "k3"]), st.sampled_from(["1", "2", "-1"]), st.sampled_from(["a", "b"]))
+STEP = st.tuples(st.sampled_from(["write", "write", "remove", "forget"]), st.sampled_from("0123"), st.lists(SMALL))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(STEP, min_size=2, max_size=9), st.sampled_from([SOURCE, VERSIONED]))
+def test_every_row_stays_accounted_for_whatever_comes_changes_and_goes(steps, source):
+    (entity,) = source.entities
+    with tempfile.TemporaryDirectory() as name, duckdb.connect() as connection:
+        folder = Path(name) / "thing"
+        folder.mkdir()
+        for number, (step, file, rows) in enumerate(steps):
+            path = folder / f"{file}.csv"
+            if step == "write":
+                path.write_bytes(b"\n".join([b"id,n,t", *map(encoded, rows)]) + b"\n")
+            else:
+                path.unlink(missing_ok=True)
+            if step == "forget" and number:
+                with transaction(connection):
+                    take_back(connection, "raw_any", entity, {f"thing/{file}.csv"})
+            load_source(connection, source, Path(name), NOW + timedelta(hours=number), quarantine_limit=1)
+            (accounted,) = connection.execute(f"select coalesce(sum({ACCOUNTED}), 0) from raw_any._manifest").fetchone()
+            key = "(id, t)" if entity.version else "id"
+            (total, keys) = connection.execute(f"select count(*), count(distinct {key}) from raw_any.thing").fetchone()
+            assert accounted == total == keys
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.lists(SMALL, max_size=5), min_size=2, max_size=4), st.data())
+def test_without_a_file_all_is_as_if_it_had_never_been_there(files, data):
+    bad = data.draw(st.integers(0, len(files) - 1))
+    with tempfile.TemporaryDirectory() as name, duckdb.connect() as with_it, duckdb.connect() as without:
+        folder, other = Path(name) / "all" / "thing", Path(name) / "some" / "thing"
+        for number, records in enumerate(files):
+            content = b"\n".join([b"id,n,t", *map(encoded, records)]) + b"\n"
+            for place in [folder] if number == bad else [folder, other]:
+                place.mkdir(parents=True, exist_ok=True)
+                (place / f"{number}.csv").write_bytes(content)
+                now = NOW + timedelta(hours=number)
+                load_source(with_it if place == folder else without, SOURCE, place.parent, now, quarantine_limit=1)
+        (folder / f"{bad}.csv").unlink()
+        with transaction(with_it):
+            waiting = take_back(with_it, "raw_any", SOURCE.entities[0], {f"thing/{bad}.csv"})
+            for file in waiting:
+                with_it.execute("update raw_any._manifest set contract = null where file = ?", [file])
+        load_source(with_it, SOURCE, folder.parent, NOW + timedelta(days=1), quarantine_limit=1)
+        for query in (
+            "select * exclude (_loaded_at) from raw_any.thing order by all",
+            "select file, line, reason, raw_text from raw_any._quarantine order by all",
+            "select file, rows, quarantined, repeated, changed, status from raw_any._manifest order by all",
+        ):
+            assert with_it.execute(query).fetchall() == without.execute(query).fetchall()

@@ -165,3 +165,38 @@ def test_findings_are_kept_for_those_who_look_later(raw: Raw):
 def test_a_source_that_was_never_loaded_has_no_findings(tmp_path: Path):
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
         assert check_raw(connection, [CRM, SPARE], AS_OF, 0.05, tmp_path / "docs") == []
+
+
+def test_a_bad_file_stops_no_run_once_it_is_gone(raw: Raw):
+    raw.load(150, bad=50)
+    assert len(raw.stops()) == 1
+    (raw.folder / "crm" / "account" / f"{raw.loads}.csv").unlink()
+    load_source(raw.connection, CRM, raw.folder / "crm", NOW + timedelta(hours=5))
+    assert raw.stops() == []
+    assert raw.connection.execute("select count(*) from raw_crm.account").fetchone() == (200,)
+
+
+def test_a_file_that_cannot_be_read_does_not_hide_the_bad_load_before_it(raw: Raw):
+    raw.load(150, bad=50)
+    stopped = raw.stops()
+    path = raw.folder / "crm" / "account" / f"{raw.loads}.csv"
+    bad = path.read_text()
+    for text, name in (("", "empty.csv"), ("", path.name)):
+        path.with_name(name).write_text(text)
+        load_source(raw.connection, CRM, raw.folder / "crm", NOW + timedelta(hours=raw.loads + 1))
+        assert raw.stops() == stopped
+    path.write_text(bad.replace(",-1,", ",1,"))
+    load_source(raw.connection, CRM, raw.folder / "crm", NOW + timedelta(hours=raw.loads + 2))
+    assert raw.stops() == []
+
+
+def test_rows_are_missed_beside_a_new_version_that_cannot_be_read(raw: Raw):
+    (raw.folder / "crm" / "account" / "1.csv").write_text("")
+    load_source(raw.connection, CRM, raw.folder / "crm", NOW + timedelta(hours=5))
+    raw.connection.execute("delete from raw_crm.account where Id in ('1-1', '1-2')")
+    assert "lost_rows 2" in raw.stops()[0]
+
+
+def test_a_time_that_overflows_stops_no_gate(raw: Raw):
+    raw.connection.execute(f"insert into raw_crm.event (id, received) values ('e2', {2**63 - 1}), ('e3', {-(2**63)})")
+    assert raw.stops() == []
