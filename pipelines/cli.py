@@ -10,12 +10,31 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from typer.core import TyperGroup
 
 from pipelines.settings import data_dir, project_root, published_path, warehouse_path
 
 Job = Literal["daily", "weekly_refit"]
 
+
+class Commands(TyperGroup):
+    """The commands; what is wrong with the disk or a file ends any of them in one line."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        """Run a command; errors that the user cannot mend keep their traceback."""
+        try:
+            return super().invoke(ctx)
+        except Exception as problem:
+            from pipelines.mishaps import in_words
+
+            if (said := in_words(problem)) is None:
+                raise
+            typer.echo(said, err=True)
+            raise typer.Exit(1) from None
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.kept_releases import last_release
+from pipelines.mishaps import explained
 from pipelines.settings import data_dir, project_root, published_path
 
 if TYPE_CHECKING:
@@ -227,12 +228,8 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
         console.print(
             f"Job {job.name} failed after {seconds:.0f} s. `make ui` shows run {run_id}; all output is in {log}."
         )
-        failed: dict[str, list[str]] = {}
-        for event in result.all_events:
-            if event.is_step_failure:
-                failed.setdefault(failure_reason(event), []).append(event.step_key)
-        for reason, steps in failed.items():
-            console.print(f"  {', '.join(steps)}: {reason}", markup=False)
+        for line in failures(result.all_events):
+            console.print(f"  {line}", markup=False)
     for line in [*notices(result.all_events), *(f"  ! No Data Docs: {why.splitlines()[-1]}" for why in without_docs)]:
         console.print(line, markup=False, highlight=False)
     return result.success
@@ -283,6 +280,16 @@ def output_to(path: Path) -> Iterator[None]:
             for number, original in kept.items():
                 os.dup2(original, number)
                 os.close(original)
+
+
+def failures(events: "Sequence[DagsterEvent]") -> list[str]:
+    """Why steps failed; what is wrong with the disk or a file is said once, however many steps it stopped."""
+    steps: dict[str, list[str]] = {}
+    for event in events:
+        if event.is_step_failure:
+            reason = failure_reason(event)
+            steps.setdefault(explained(reason) or reason, []).append(event.step_key)
+    return [f"{', '.join(stopped)}: {reason}" for reason, stopped in steps.items()]
 
 
 def failure_reason(event) -> str:

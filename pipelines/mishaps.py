@@ -1,0 +1,95 @@
+"""A full disk, a folder that nobody may write, a file that cannot be read or is damaged: one line, and what to do."""
+
+import errno
+import re
+import shutil
+from pathlib import Path
+
+from pipelines.settings import data_dir, warehouse_path
+
+FULL = re.compile(
+    r"No space left|File too large|[Dd]isk quota|not enough space|disk is full|failed to offload|out of disk", re.I
+)
+FORBIDDEN = re.compile(
+    r"Permission denied|Operation not permitted|Read-only file system|readonly database|unable to open database file"
+)
+LOCKED = re.compile(r"Could not set lock on file")
+DAMAGED = re.compile(
+    r"Corrupt database file|not a valid DuckDB database|Could not read enough bytes|Is a directory"
+    r"|Failed to load metadata|read a database file with version|was created with a newer version"
+    r"|disk image is malformed|file is not a database|Serialization Error"
+)
+DAGSTER = re.compile(r"sqlite3?\.|sqlalchemy|disk image is malformed|file is not a database")
+LITTLE = 32 * 2**20
+"""Bytes free at which SQLite's input/output error is that of a full disk; it does not say which."""
+PATH = re.compile(r"[\"'](/[^\"'\n]+)[\"']")
+
+
+def in_words(problem: BaseException) -> str | None:
+    """
+    What happened and what to do, in one line; None for an error that only a traceback explains.
+
+    Looks at the error and at those it came from.
+    """
+    seen: set[int] = set()
+    each: BaseException | None = problem
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        is_of_system = isinstance(each, OSError) and each.errno is not None and each.errno != errno.EPIPE
+        module = type(each).__module__.split(".")[0]
+        if is_of_system or module in ("duckdb", "_duckdb", "sqlite3", "sqlalchemy"):
+            said = explained(f"{module}.{type(each).__name__}: {each}")
+            if said is not None:
+                return said
+            if is_of_system:
+                return f"{each.filename or data_dir()}: {each.strerror}."
+        each = each.__cause__ or each.__context__
+    return None
+
+
+def explained(said: str) -> str | None:
+    """What an error's words mean where they are of the disk or of a file; None where they are not."""
+    named = PATH.search(said)
+    path = Path(named[1]) if named else None
+    if FULL.search(said) or ("disk I/O error" in said and _free() < LITTLE):
+        return full()
+    if "disk I/O error" in said or "Input/output error" in said:
+        return f"{path or data_dir()} could not be read or written (input/output error). Check the disk, and run again."
+    if LOCKED.search(said):
+        return f"{path or warehouse_path()} is open in another program. Close it there, and run again."
+    if FORBIDDEN.search(said):
+        return (
+            f"{path or data_dir()} cannot be read or written by this user"
+            f" ({FORBIDDEN.search(said)[0].lower()}). Give the user the right to it, and run again."
+        )
+    if DAMAGED.search(said):
+        if DAGSTER.search(said):
+            history = data_dir() / "dagster"
+            return (
+                f"{history}, where Dagster writes what ran, is damaged. Move it away and run again;"
+                " no table and no model is in it."
+            )
+        return damaged(path or warehouse_path(), said)
+    return None
+
+
+def full() -> str:
+    """That the disk is full, and how full."""
+    return (
+        f"The disk of {data_dir()} is full: {_free() / 2**20:.1f} MiB are free, and more was needed. What is published"
+        " stays as it was; free some space and run again."
+    )
+
+
+def _free() -> int:
+    return shutil.disk_usage(next(each for each in (data_dir(), *data_dir().parents) if each.exists())).free
+
+
+def damaged(path: Path, said: str) -> str:
+    """That a DuckDB file is damaged, and the way back."""
+    if path != warehouse_path():
+        return f"{path} is damaged: {said.splitlines()[0]}"
+    return (
+        f"{path} is damaged. Move it away and run again: it is made anew from the exports, and all history comes from"
+        f" the last release:  mv {path} {path}.damaged"
+    )
