@@ -50,10 +50,17 @@ def main() -> None:
         app()
     except SystemExit as end:
         # Everything is written; taking dozens of libraries down in order would cost a run two seconds.
-        with suppress(BrokenPipeError):
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        try:
             sys.stdout.flush()
             sys.stderr.flush()
-        os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
+        except BrokenPipeError:
+            pass
+        except OSError as problem:
+            code = 1
+            with suppress(OSError):
+                os.write(2, f"The output could not be written: {problem.strerror}.\n".encode())
+        os._exit(code)
 
 
 @app.callback()
@@ -200,6 +207,11 @@ def sql(
 
     path = warehouse_path() if warehouse else published_path()
     if not path.exists():
+        from pipelines.kept_releases import last_release
+
+        if not warehouse and (note := last_release(path).note):
+            typer.echo(f"{note}. `scorecast rollback` publishes it again.", err=True)
+            raise typer.Exit(1)
         nothing = "Nothing is loaded yet" if warehouse else "Nothing is published yet"
         typer.echo(f"{nothing}: {path} is not there. Run `make run` first.", err=True)
         raise typer.Exit(1)
@@ -323,9 +335,10 @@ def rollback(
         return
     if to is not None:
         raise typer.BadParameter("--to is the version of a model: give --model, too")
+    from pipelines.publishing import NoSpaceLeftError
     from pipelines.publishing import rollback as roll_back
 
-    with told_in_words(ValueError, FileNotFoundError, LookupError):
+    with told_in_words(ValueError, FileNotFoundError, LookupError, NoSpaceLeftError):
         release = roll_back(published_path(), data_dir() / "releases", to=release_id, now=datetime.now(UTC))
     typer.echo(f"Published again: {release.note}. It is release {release.release_id}.")
 

@@ -3,9 +3,10 @@
 import errno
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
-from pipelines.settings import data_dir, warehouse_path
+from pipelines.settings import data_dir, published_path, warehouse_path
 
 FULL = re.compile(
     r"No space left|File too large|[Dd]isk quota|not enough space|disk is full|failed to offload|out of disk", re.I
@@ -47,49 +48,65 @@ def in_words(problem: BaseException) -> str | None:
     return None
 
 
-def explained(said: str) -> str | None:
-    """What an error's words mean where they are of the disk or of a file; None where they are not."""
+def explained(said: str, file: Path | None = None) -> str | None:
+    """
+    What an error's words mean where they are of the disk or of a file; None where they are not.
+
+    `file`: which DuckDB file it is about if the words name none; without it the warehouse.
+    """
     named = PATH.search(said)
     path = Path(named[1]) if named else None
-    if FULL.search(said) or ("disk I/O error" in said and _free() < LITTLE):
+    free = _free()[0]
+    if FULL.search(said) or ("disk I/O error" in said and free < LITTLE):
         return full()
     if "disk I/O error" in said or "Input/output error" in said:
         return f"{path or data_dir()} could not be read or written (input/output error). Check the disk, and run again."
     if LOCKED.search(said):
-        return f"{path or warehouse_path()} is open in another program. Close it there, and run again."
-    if FORBIDDEN.search(said):
         return (
-            f"{path or data_dir()} cannot be read or written by this user"
-            f" ({FORBIDDEN.search(said)[0].lower()}). Give the user the right to it, and run again."
+            f"{path or file or warehouse_path()} is in use by a run or another program. Wait for it, or close it there,"
+            " and run again."
+        )
+    if forbidden := FORBIDDEN.search(said):
+        return (
+            f"{path or data_dir()} cannot be read or written by this user ({forbidden[0].lower()})."
+            " Give the user the right to it, and run again."
         )
     if DAMAGED.search(said):
         if DAGSTER.search(said):
-            history = data_dir() / "dagster"
             return (
-                f"{history}, where Dagster writes what ran, is damaged. Move it away and run again;"
+                f"{data_dir() / 'dagster'}, where Dagster writes what ran, is damaged. Move it away and run again;"
                 " no table and no model is in it."
             )
-        return damaged(path or warehouse_path(), said)
+        return damaged(path or file or warehouse_path(), said)
     return None
 
 
 def full() -> str:
     """That the disk is full, and how full."""
+    free, folder = _free()
     return (
-        f"The disk of {data_dir()} is full: {_free() / 2**20:.1f} MiB are free, and more was needed. What is published"
-        " stays as it was; free some space and run again."
+        f"The disk of {folder} is full: {free / 2**20:.1f} MiB are free, and more was needed. What is published stays"
+        " as it was; free some space and run again."
     )
 
 
-def _free() -> int:
-    return shutil.disk_usage(next(each for each in (data_dir(), *data_dir().parents) if each.exists())).free
+def _free() -> tuple[int, Path]:
+    """Bytes free where there are fewest, of the folders that a run writes to."""
+    data = next(each for each in (data_dir(), *data_dir().parents) if each.exists())
+    folders = [data, Path(tempfile.gettempdir())]
+    return min(((shutil.disk_usage(folder).free, folder) for folder in folders), key=lambda each: each[0])
 
 
 def damaged(path: Path, said: str) -> str:
     """That a DuckDB file is damaged, and the way back."""
-    if path != warehouse_path():
-        return f"{path} is damaged: {said.splitlines()[0]}"
-    return (
-        f"{path} is damaged. Move it away and run again: it is made anew from the exports, and all history comes from"
-        f" the last release:  mv {path} {path}.damaged"
-    )
+    if path == warehouse_path():
+        return (
+            f"{path} is damaged. Move it away and run again: it is made anew from the exports, and all history comes"
+            f" from the last release:  mv {path} {path}.damaged"
+        )
+    if path == published_path():
+        return (
+            f"{path} is damaged. `scorecast run` publishes a good file again, `scorecast rollback` the newest kept"
+            " release at once."
+        )
+    return f"{path} is damaged: {said.splitlines()[0]}"

@@ -97,6 +97,8 @@ def print_versions(name: str | None = None) -> None:
             escape(entry.reason if name else shorten(entry.reason, SHORT, placeholder=" …")),
         )
     console.print(table)
+    if note := last_release(published_path()).note:
+        console.print(f"! {note}.", markup=False, highlight=False, soft_wrap=True)
     if name is not None and len([entry for entry in entries if entry.is_stored]) > 1:
         console.print(f"Go back to an earlier one: scorecast rollback --model {name} [--to VERSION]", markup=False)
 
@@ -215,8 +217,11 @@ def _runs() -> list[dict]:
             ):
                 if table_exists(connection, "published", "model_runs"):
                     rows |= _by_key(connection, "published.model_runs")
-        except (duckdb.IOException, duckdb.ConnectionException, LockTimeoutError):
+        except (duckdb.ConnectionException, LockTimeoutError):
             pass
+        except duckdb.IOException as problem:
+            if "Could not set lock" not in str(problem):
+                raise
     return list(rows.values())
 
 

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.mishaps import explained
 from pipelines.warehouse import connect
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def run_query(path: Path, query: str, as_csv: bool = False) -> int:
     except duckdb.PermissionException as refused:
         forbidden = str(refused).splitlines()[0].removeprefix("Permission Error: ").partition(" - ")[0]
     except duckdb.Error as mistake:
-        print(str(mistake), file=sys.stderr)
+        print(explained(str(mistake), path) or mistake, file=sys.stderr)
         return 1
     said = f"This shell is read-only: it takes queries of the tables in {path} and opens nothing else."
     print(f"Refused: {forbidden}. {said}", file=sys.stderr)

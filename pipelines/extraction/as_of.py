@@ -56,6 +56,34 @@ def write_as_of(
     return day
 
 
+def restore_model_runs(connection: "duckdb.DuckDBPyConnection", published: Path) -> int:
+    """
+    Give a warehouse without `published.model_runs` the record that the last release has; returns its rows.
+
+    A warehouse that was lost is made anew from the exports, but which fits there were, which version was chosen and
+    what checksum its file has is recorded there alone. Does nothing where it has a record.
+    """
+    has_record = connection.execute(
+        "select 1 from information_schema.tables where table_schema = 'published' and table_name = 'model_runs'"
+        " and table_catalog = current_database()"
+    ).fetchone()
+    release = None if has_record else last_release(published).path
+    if release is None:
+        return 0
+    escaped = str(release).replace("'", "''")
+    connection.execute(f"attach '{escaped}' as last_release (read_only)")
+    try:
+        if not connection.execute(
+            "select 1 from duckdb_tables() where database_name = 'last_release' and table_name = 'model_runs'"
+        ).fetchone():
+            return 0
+        connection.execute("create schema if not exists published")
+        connection.execute("create table published.model_runs as from last_release.model_runs")
+        return connection.execute("select count(*) from published.model_runs").fetchone()[0]
+    finally:
+        connection.execute("detach last_release")
+
+
 SCORED_DAYS = 400
 """How far back what was scored is told: a year, and the month until the last of it has an outcome by."""
 

@@ -147,12 +147,13 @@ def as_of_definitions(sources: Iterable[Source]) -> dg.Definitions:
         pool=POOL,
     )
     def as_of(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        from pipelines.extraction.as_of import write_as_of, write_scored
+        from pipelines.extraction.as_of import restore_model_runs, write_as_of, write_scored
 
         configuration: Configuration = read_configuration()
         with context.resources.warehouse.connect() as connection:
             day = write_as_of(connection, present, configuration.as_of, datetime.now(UTC))
             scored = write_scored(connection, published_path(), day)
+            restore_model_runs(connection, published_path())
         return dg.MaterializeResult(
             metadata={
                 "as_of_date": day.isoformat(),

@@ -63,7 +63,14 @@ def read_configuration(path: Path | None = None) -> Configuration:
         raise ConfigurationError(
             f"{path} is not there. It says where the exports are; restore it, or point SCORECAST_SOURCES at yours."
         )
-    text = path.read_text()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise ConfigurationError(
+            f"{path} cannot be read: {problem.strerror}. Give this user the right to it."
+        ) from None
+    except UnicodeDecodeError as problem:
+        raise ConfigurationError(f"{path} is not UTF-8 text (byte {problem.start}). Save it as UTF-8.") from None
     try:
         said = yaml.safe_load(text) or {}
     except yaml.YAMLError as problem:
