@@ -15,7 +15,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -103,6 +103,8 @@ class Release:
     """Table to its rows, columns, types, own as_of_date and, if not made anew, where it is carried over from."""
     fallback: str = ""
     """Why the history is not that of the published file, in one line; empty where it is. `note` says it, too."""
+    removed: tuple[str, ...] = ()
+    """Tables of the release before that nothing makes any more; what the histories have of them stays."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,10 @@ def build_release(
     run_id: str,
     now: datetime,
     keep: int = KEPT_RELEASES,
+    declared: Collection[str] | None = None,
 ) -> Release:
     """
-    Publish everything in the warehouse's schema `published`.
+    Publish everything in the warehouse's schema `published`, or the tables of it that are still `declared`.
 
     `audit` looks at the finished draft through a connection and returns its findings; one that is blocking and failed
     refuses the release. A table of the last release that the warehouse no longer has is carried over. The last release
@@ -138,12 +141,12 @@ def build_release(
             as_of = _attach_warehouse(connection, warehouse)
             previous = _attach_previous(connection, last)
             release_id = _new_release_id(connection, previous, now)
-            tables = _copy_tables(connection, previous, release_id)
+            tables, removed = _copy_tables(connection, previous, release_id, declared)
             _append_history(connection, previous)
             _append_score_history(connection, previous, sorted(tables), release_id, as_of)
             fallback = _fallback(place, last, release_id)
-            note = "; ".join(filter(None, [fallback, _note(tables, as_of)]))
-            release = Release(release_id, as_of, "published", note, tables, fallback)
+            note = "; ".join(filter(None, [fallback, _note(tables, as_of, removed)]))
+            release = Release(release_id, as_of, "published", note, tables, fallback, removed)
             _append_release(connection, previous, release, run_id, now, tables_of=release_id)
         with _connection(place.draft, read_only=True) as connection:
             findings = audit(connection)
@@ -389,10 +392,17 @@ def _described(connection: "duckdb.DuckDBPyConnection", table: str) -> dict:
     return described
 
 
-def _copy_tables(connection: "duckdb.DuckDBPyConnection", previous: bool, release_id: str) -> dict[str, dict]:
+def _copy_tables(
+    connection: "duckdb.DuckDBPyConnection", previous: bool, release_id: str, declared: Collection[str] | None
+) -> tuple[dict[str, dict], tuple[str, ...]]:
+    """The release's tables, made anew or carried over; and those of the last one that are not declared any more."""
     special = OWN_TABLES | set(HISTORY_KEYS)
     made = [table for table in _tables(connection, "warehouse", "published") if table not in special]
     kept = [table for table in _tables(connection, "previous", "main") if table not in special] if previous else []
+    removed = () if declared is None else tuple(table for table in kept if table not in declared)
+    if declared is not None:
+        made = [table for table in made if table in declared]
+        kept = [table for table in kept if table in declared]
     tables = {}
     for table in made:
         source = f"warehouse.published.{_quoted(table)}"
@@ -411,7 +421,7 @@ def _copy_tables(connection: "duckdb.DuckDBPyConnection", previous: bool, releas
         ).fetchone()
         origin = json.loads(described).get(table, {}).get("carried_over_from", last)
         tables[table] = _carry_over(connection, "previous", table, release_id, origin)
-    return tables
+    return tables, removed
 
 
 def _carry_over(
@@ -619,9 +629,10 @@ def _append_score_history(
             )
 
 
-def _note(tables: dict[str, dict], as_of: date) -> str:
-    """What is not fresh in a release, in words."""
-    notes = [
+def _note(tables: dict[str, dict], as_of: date, removed: Sequence[str]) -> str:
+    """What is not fresh in a release and what has left it, in words."""
+    notes = [removed_in_words(table) for table in removed]
+    notes += [
         f"{table} was not made in this run and is carried over from {described['carried_over_from']}"
         if "carried_over_from" in described
         else f"{table} is as of {described['as_of_date']}"
@@ -629,6 +640,11 @@ def _note(tables: dict[str, dict], as_of: date) -> str:
         if "carried_over_from" in described or described.get("as_of_date") not in (None, str(as_of))
     ]
     return "; ".join(notes) or "all tables made anew"
+
+
+def removed_in_words(table: str) -> str:
+    """That a table has left the release, and why."""
+    return f"{table} has left the release: nothing in assets/ makes it any more. What score_history has of it stays"
 
 
 def _append_release(

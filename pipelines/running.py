@@ -322,7 +322,7 @@ def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str
             if (
                 has_runs
                 and "model_version" in description["columns"]
-                and {"probability", "forecast"} & set(description["columns"])
+                and {"probability", "predicted", "forecast"} & set(description["columns"])
             ):
                 quality[table] = _how_good(connection, table)
         not_kept = (

@@ -60,7 +60,8 @@ def requested_refits(published: Path) -> list[tuple[str, str, str]]:
     """
     Models whose newest `model_health` asks for a refit: (model, version, table of its scores), by name.
 
-    A version that no longer scores asks for nothing.
+    A version that no longer scores asks for nothing, nor does a model that was removed: it has no health of the newest
+    day.
     """
     import duckdb
 
@@ -76,7 +77,7 @@ def requested_refits(published: Path) -> list[tuple[str, str, str]]:
                 select * from model_health
                 qualify row_number() over (partition by model order by as_of_date desc, model_version desc) = 1
             )
-            where is_refit_requested order by model
+            where is_refit_requested and as_of_date = (select max(as_of_date) from model_health) order by model
             """
         ).fetchall()
     return [row for row in rows if champion_version(row[0]) == row[1]]

@@ -41,6 +41,12 @@ def quoted(*names: str) -> str:
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
 
 
+def placed(table: str, schema: str) -> tuple[str, str]:
+    """Schema and name of `schema.table`, or of a name alone in the given schema."""
+    before, dot, name = table.partition(".")
+    return (before, name) if dot else (schema, table)
+
+
 def column_types(connection: "duckdb.DuckDBPyConnection") -> dict[str, dict[str, str]]:
     """Every table and view of the warehouse, as `schema.table`, with its columns and their types, in order."""
     rows = connection.execute(

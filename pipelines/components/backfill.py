@@ -16,7 +16,7 @@ import dagster as dg
 
 from pipelines.components.ui import literal, markdown_metadata
 from pipelines.publishing import BACKFILL, SCORE_HISTORY
-from pipelines.warehouse import Warehouse, table_exists
+from pipelines.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,7 +45,7 @@ def backfill_asset(prediction: "Prediction") -> dg.AssetsDefinition:
 
     @dg.asset(
         key=["backfills", prediction.name],
-        deps=[["features", prediction.features], ["features", prediction.outcomes]],
+        deps=[list(prediction.features_table), list(prediction.outcomes_table)],
         group_name=prediction.name,
         kinds={"duckdb"},
         owners=[prediction.owner],
@@ -129,7 +129,7 @@ def _scored(model: "FittedPrediction", prediction: "Prediction", frame: "pl.Data
     return pl.DataFrame(
         {
             "entity_id": frame[prediction.entity].cast(pl.String),
-            "as_of_date": frame["as_of_date"].cast(pl.Date),
+            "as_of_date": frame[prediction.as_of].cast(pl.Date),
             "probability": probability,
             "score": pl.Series(score, dtype=pl.Int32),
             "grade": [grade(each) for each in score],
@@ -168,8 +168,3 @@ def sundays_between(first: date, last: date) -> list[date]:
     if sunday > last:
         raise ValueError(f"There is no Sunday from {first} to {last}; snapshots are kept for Sundays.")
     return [sunday + timedelta(days=7 * week) for week in range((last - sunday).days // 7 + 1)]
-
-
-def has_snapshots(connection: "duckdb.DuckDBPyConnection", prediction: "Prediction") -> bool:
-    """Whether the warehouse has been built as far as a backfill needs."""
-    return all(table_exists(connection, "features", name) for name in (prediction.features, prediction.outcomes))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.components.model_store import champion_version, load_version, refused_in_words
 from pipelines.components.score_history import matured_scores, replace_keeping
-from pipelines.warehouse import read_frame, table_exists
+from pipelines.warehouse import column_types, quoted, read_frame, table_exists
 
 if TYPE_CHECKING:
     from datetime import date
@@ -75,7 +75,7 @@ def model_health(connection: "duckdb.DuckDBPyConnection", prediction: "Predictio
     from pipelines.learning.drift import column_shifts, has_worsened, judge_outcomes, score_shift
 
     version = champion_version(prediction.name)
-    if version is None or not table_exists(connection, "features", prediction.features):
+    if version is None or not table_exists(connection, *prediction.features_table):
         return None
     row: dict = {
         "model": prediction.name,
@@ -86,7 +86,7 @@ def model_health(connection: "duckdb.DuckDBPyConnection", prediction: "Predictio
     model, refusal = load_version(connection, prediction.name, version)
     if model is None:
         return {**row, "is_refit_requested": False, "reason": refused_in_words(prediction.name, refusal)}
-    frame = prediction.rows_to_score(connection)
+    frame, _, was_learnt_from = prediction.scoring_frame(connection)
     if frame.is_empty():
         return None
     row["rows_scored"] = frame.height
@@ -98,7 +98,8 @@ def model_health(connection: "duckdb.DuckDBPyConnection", prediction: "Predictio
         row |= {"worst_columns": json.dumps(_worst(shifts))}
         if shifts:
             row |= {"max_psi": shifts[0]["psi"], "max_psi_column": shifts[0]["column"]}
-        scores = _probabilities(connection, prediction, version, as_of)
+        # What a model says of rows that it learnt from is surer than what it said in the test.
+        scores = [] if was_learnt_from else _probabilities(connection, prediction, version, as_of)
         if len(scores):
             row["score_psi"], row["score_psi_noise"] = score_shift(model.baseline, scores)
     known = matured_scores(connection, prediction, version)
@@ -109,7 +110,10 @@ def model_health(connection: "duckdb.DuckDBPyConnection", prediction: "Predictio
         row |= {name: _finite(matured[name]) for name in MODEL_HEALTH if name in matured}
     promised = model.metrics
     row |= {f"promised_{name}": _finite(promised.get(name)) for name in ("auc", "log_loss", "calibration_error")}
-    row["is_refit_requested"], row["reason"] = has_worsened(promised, matured)
+    if prediction.why_not_compared is None:
+        row["is_refit_requested"], row["reason"] = has_worsened(promised, matured)
+    else:
+        row["is_refit_requested"], row["reason"] = False, prediction.why_not_compared
     return row
 
 
@@ -120,14 +124,17 @@ def _worst(shifts: Sequence[Mapping]) -> list[dict]:
 
 
 def _probabilities(connection: "duckdb.DuckDBPyConnection", prediction: "Prediction", version: str, as_of: "date"):
-    """Today's probabilities (float64) of this version; empty where it has not scored today."""
-    if not table_exists(connection, "scores", prediction.name):
+    """Today's probabilities (float64) of this version, of classes the highest; empty where it has not scored today."""
+    columns = column_types(connection).get(f"scores.{prediction.name}", {})
+    probabilities = [quoted(name) for name in columns if name == "probability" or name.startswith("probability_")]
+    if not probabilities:
         return []
     return read_frame(
         connection,
-        f"select probability from scores.{prediction.name} where model_version = ? and as_of_date = ?",
+        f"select greatest({', '.join(probabilities)}) as highest"
+        f" from scores.{prediction.name} where model_version = ? and as_of_date = ?",
         [version, as_of],
-    )["probability"].to_numpy()
+    )["highest"].to_numpy()
 
 
 def _finite(value: float | None) -> float | None:
@@ -146,7 +153,8 @@ def health_checks(row: Mapping) -> dict[str, tuple[bool, str]]:
     return {
         "scores_are_stable": (
             psi is None or psi <= max(MAJOR_SHIFT, row["score_psi_noise"]),
-            "Nothing to compare with: the model was fitted before baselines were kept."
+            "Not compared: the model has not scored today, has learnt from these very rows, or is of before baselines "
+            "were kept."
             if psi is None
             else f"Population stability index of the scores {psi:.3f}; above {MAJOR_SHIFT} is a major shift.",
         ),

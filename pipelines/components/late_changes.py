@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.warehouse import table_exists
+from pipelines.warehouse import placed, quoted, table_exists
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,13 +51,19 @@ class LateChange:
 
 
 def late_changes(
-    connection: "duckdb.DuckDBPyConnection", entity: str, features: str, outcomes: str, target: str
+    connection: "duckdb.DuckDBPyConnection",
+    entity: str,
+    features: str,
+    outcomes: str,
+    target: str,
+    as_of: str = "as_of_date",
 ) -> list[LateChange]:
     """Attributes of `core.<entity>_versions` whose value changes at the outcome far more often than without it.
 
-    `entity`: key column, as `lead_id`; `features`, `outcomes`: models in the schema `features`; `target`: boolean
-    column of `outcomes`. With the outcome: from an entity's last snapshot before it; without: from one snapshot chosen
-    by hash. The most often changed first; empty where the entity has no table of versions (`valid_from`, `valid_to`).
+    `entity`: key column, as `lead_id`; `features`, `outcomes`: models in the schema `features`, or `schema.table`;
+    `target`: boolean column of `outcomes`; `as_of`: column of both. With the outcome: from an entity's last snapshot
+    before it; without: from one snapshot chosen by hash. The most often changed first; empty where the entity has no
+    table of versions (`valid_from`, `valid_to`).
     """
     table = f"{entity.removesuffix('_id')}_versions"
     if not table_exists(connection, "core", table):
@@ -66,21 +72,21 @@ def late_changes(
     attributes = sorted(set(columns) - TIME_COLUMNS - {entity})
     if not {entity, "valid_from", "valid_to"} <= set(columns) or not attributes:
         return []
-    connection.execute(_moments(entity, table, outcomes, target))
+    connection.execute(_moments(entity, table, quoted(*placed(outcomes, "features")), target, as_of))
     try:
-        return _compare(connection, entity, features, attributes)
+        return _compare(connection, entity, placed(features, "features"), attributes, as_of)
     finally:
         connection.execute("drop table late_moments")
 
 
 def _compare(
-    connection: "duckdb.DuckDBPyConnection", entity: str, features: str, attributes: list[str]
+    connection: "duckdb.DuckDBPyConnection", entity: str, features: tuple[str, str], attributes: list[str], as_of: str
 ) -> list[LateChange]:
     entities = dict(connection.execute("select has_outcome, count(*) from late_moments group by 1").fetchall())
     if set(entities) != {True, False}:
         return []
     with_it, without = entities[True], entities[False]
-    snapshot = set(_columns(connection, "features", features))
+    snapshot = set(_columns(connection, *features))
     found = []
     for name in attributes:
         changes = _changes(connection, name)
@@ -93,7 +99,7 @@ def _compare(
             share, usual = often / with_it, (seldom + 1) / (without + 2)
             if share >= max(FEWEST_CHANGED, FAR_MORE_OFTEN * usual) and with_it * _divergence(share, usual) >= SURE:
                 is_feature = name in snapshot
-                late = is_feature and _holds_later_value(connection, entity, features, name)
+                late = is_feature and _holds_later_value(connection, entity, quoted(*features), name, as_of)
                 example = f"{name}: {before} -> {after}"
                 shares = (share, seldom / without)
                 found.append(LateChange(name, with_it, without, *shares, became, example, is_feature, late))
@@ -101,7 +107,7 @@ def _compare(
     return sorted(found, key=lambda change: (-change.changed_with, change.attribute))
 
 
-def _moments(entity: str, table: str, outcomes: str, target: str) -> str:
+def _moments(entity: str, table: str, outcomes: str, target: str, as_of: str) -> str:
     """One row per entity: the version known at as_of (`before`) and the one known soon after (`after`), as structs."""
     return f"""
         create or replace temp table late_moments as
@@ -109,8 +115,8 @@ def _moments(entity: str, table: str, outcomes: str, target: str) -> str:
             select * from core.{table}
         ),
         known as (
-            select {entity}, as_of_date, {target} as has_outcome
-            from features.{outcomes}
+            select {entity}, {quoted(as_of)} as as_of_date, {target} as has_outcome
+            from {outcomes}
             where {target} is not null
         ),
         with_outcome as (
@@ -173,7 +179,9 @@ def _changes(connection: "duckdb.DuckDBPyConnection", name: str) -> dict[tuple[s
     return {(old, new): (with_it, without_it) for old, new, with_it, without_it in rows}
 
 
-def _holds_later_value(connection: "duckdb.DuckDBPyConnection", entity: str, features: str, name: str) -> bool:
+def _holds_later_value(
+    connection: "duckdb.DuckDBPyConnection", entity: str, features: str, name: str, as_of: str
+) -> bool:
     """Whether the snapshots show the changed value in most of the rows before the change."""
     later, rows = connection.execute(
         f"""
@@ -184,7 +192,8 @@ def _holds_later_value(connection: "duckdb.DuckDBPyConnection", entity: str, fea
             ),
             count(*)
         from late_moments as moments
-        inner join features.{features} as snapshots using ({entity}, as_of_date)
+        inner join {features} as snapshots
+            on moments.{entity} = snapshots.{entity} and moments.as_of_date = snapshots.{quoted(as_of)}
         where moments.has_outcome and moments.before."{name}" is distinct from moments.after."{name}"
         """
     ).fetchone()

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import dagster as dg
 from pydantic import ConfigDict, Field
@@ -29,7 +29,7 @@ from pipelines.components.score_history import score_outcomes_of, words_of
 from pipelines.components.ui import WARNING, image_metadata, literal, table_metadata, table_shape
 from pipelines.components.validation import Table, column_problems
 from pipelines.settings import data_dir
-from pipelines.warehouse import Warehouse, column_types, quoted, read_frame, table_exists, write_frame
+from pipelines.warehouse import Warehouse, column_types, placed, quoted, read_frame, table_exists, write_frame
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -121,7 +121,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets of this prediction; every one can be materialised alone."""
         assets = [self._model_asset(), self._scores_asset(), self._published_asset()]
-        if self.is_snapshot and self.task == "yes_no":
+        if self.why_not_compared is None:
             assets.append(backfill_asset(self))
         return dg.Definitions(assets=assets)
 
@@ -292,7 +292,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
                 context.log.warning(told)
                 return dg.MaterializeResult(metadata={"status": f"not scored: {told}", "model_version": version})
             self._require_columns(connection)
-            frame, who = self._scoring_frame(connection)
+            frame, who, _ = self.scoring_frame(connection)
             if frame.is_empty():
                 return dg.MaterializeResult(metadata={"status": f"nobody to score, the last scores stay: {who}"})
             # How a score is told does not change it, so that no refit is needed for other words or groups.
@@ -362,6 +362,19 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         """Whether the features are asked of everyone at every date, and the answers come from another table."""
         return self.as_of is not None and self.outcomes is not None
 
+    @property
+    def why_not_compared(self) -> str | None:
+        """Why past scores cannot be compared with what came of them, in words; None where they can."""
+        if self.task == "classes":
+            return (
+                "It tells several classes apart: its scores are neither kept in score_history nor compared with what "
+                "came of them."
+            )
+        if not self.is_snapshot:
+            missing = "outcomes" if self.as_of else "as_of"
+            return f"Its YAML names no `{missing}`: no table says what came of a score on its day."
+        return None
+
     def training_frame(self, connection: "duckdb.DuckDBPyConnection", known_by: "date | None" = None) -> "pl.DataFrame":
         """
         Rows whose answer is known.
@@ -418,9 +431,9 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         wanted = f"{day} = coalesce($1::date, {RUN_DATE}) and ({self.population})"
         return read_frame(connection, f"select * from {features} as snapshots where {wanted}", [as_of])
 
-    def _scoring_frame(self, connection: "duckdb.DuckDBPyConnection") -> "tuple[pl.DataFrame, str]":
+    def scoring_frame(self, connection: "duckdb.DuckDBPyConnection") -> "ToScore":
         """
-        One row for each that is scored, and who that is in words.
+        One row for each that is scored.
 
         Of a table with several rows per entity those of the run's date; else those whose answer is not known yet, or
         everyone where every answer is known. Raises `dg.Failure` when an entity has two such rows.
@@ -430,7 +443,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         chosen = f"{key} is not null and ({self.population})"
         whose = "" if self.population == "true" else f" of {self.population}"
         today = f"cast(snapshots.{day} as date) = {RUN_DATE}"
-        has_history = self.is_snapshot
+        has_history, was_learnt_from = self.is_snapshot, False
         if self.as_of and not has_history:
             (has_history,) = connection.execute(
                 f"select count(*) > count(distinct {key}) from {features} as snapshots where {chosen}"
@@ -446,10 +459,11 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
                 known = f"select {quoted(self.entity)}, {target} from {quoted(*self.outcomes_table)}"
                 frame = frame.join(read_frame(connection, known), on=self.entity, how="left")
             unknown = frame.filter(frame[self.target].is_null())
+            was_learnt_from = unknown.is_empty()
             frame, who = (
-                (unknown, f"the rows{whose} whose {self.target} is not known yet")
-                if unknown.height
-                else (frame, f"everyone{whose}: every {self.target} is known, so the model has learnt from these rows")
+                (frame, f"everyone{whose}: every {self.target} is known, so the model has learnt from these rows")
+                if was_learnt_from
+                else (unknown, f"the rows{whose} whose {self.target} is not known yet")
             )
             frame = frame.drop(self.target)
         if frame[self.entity].n_unique() != frame.height:
@@ -459,13 +473,13 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
                 "can be scored. Narrow the population, or name the column that says as of when a row is (`as_of`).",
                 allow_retries=False,
             )
-        return frame, who
+        return ToScore(frame, who, was_learnt_from)
 
     def _late_changes(self, connection: "duckdb.DuckDBPyConnection") -> list[LateChange]:
         """Attributes of the entity that were written at the outcome or later, where its history is known."""
-        if not self.is_snapshot or self.task != "yes_no":
+        if self.why_not_compared is not None:
             return []
-        return late_changes(connection, self.entity, self.features, self.outcomes, self.target)
+        return late_changes(connection, self.entity, self.features, self.outcomes, self.target, self.as_of)
 
     def _require_columns(self, connection: "duckdb.DuckDBPyConnection") -> None:
         """Raises `dg.Failure` when the tables, as they are built now, lack what the YAML names."""
@@ -500,10 +514,14 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         path.write_text(card_of_fit(result, extra))
 
 
-def placed(table: str, schema: str) -> tuple[str, str]:
-    """Schema and name of `schema.table`, or of a name alone in the given schema."""
-    before, dot, name = table.partition(".")
-    return (before, name) if dot else (schema, table)
+class ToScore(NamedTuple):
+    """Rows to score."""
+
+    frame: "pl.DataFrame"
+    who: str
+    """Who that is, in words."""
+    was_learnt_from: bool
+    """Whether the answers of these very rows are known, so that a fit learns from them."""
 
 
 def integer(value: int | None) -> "pl.Expr":

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from pipelines.components.ui import WARNING
+from pipelines.components.model_store import warn
 from pipelines.extraction.configuration import read_configuration
-from pipelines.publishing import AuditFailedError, build_release
+from pipelines.publishing import AuditFailedError, build_release, removed_in_words
 from pipelines.quality.findings import record_findings
 from pipelines.quality.publish import audit_release
 from pipelines.settings import data_dir, published_path, warehouse_path
@@ -27,6 +27,7 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
         if KEY_METADATA in spec.metadata
     }
 
+    declared = {spec.key.path[-1] for spec in tables}
     growing = {spec.key.path[-1] for spec in tables if spec.metadata.get(GROWS_METADATA)}
 
     @dg.asset(
@@ -58,7 +59,13 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
 
         try:
             made = build_release(
-                warehouse_path(), published_path(), data_dir() / "releases", audit, context.run_id, now
+                warehouse_path(),
+                published_path(),
+                data_dir() / "releases",
+                audit,
+                context.run_id,
+                now,
+                declared=declared,
             )
         except AuditFailedError:
             # The refused draft had them; from the warehouse the next release takes them into its history.
@@ -66,15 +73,15 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
                 connection.execute("create schema if not exists published")
                 record_findings(connection, "published.data_quality", findings, context.run_id, now)
             raise
-        if made.fallback:
-            context.log.warning(made.fallback)
+        told = [*([f"{made.fallback}."] if made.fallback else []), *(removed_in_words(table) for table in made.removed)]
+        if told:
+            warn(context, "\n".join(told))
         warnings = [finding.message for finding in findings if not finding.success]
         return dg.MaterializeResult(
             metadata={
                 "release_id": made.release_id,
                 "as_of_date": str(made.as_of_date),
                 "note": made.note,
-                **({WARNING: f"{made.fallback}."} if made.fallback else {}),
                 "tables": dg.MetadataValue.json({table: described["rows"] for table, described in made.tables.items()}),
                 "data_docs": dg.MetadataValue.url((docs / "index.html").as_uri()),
             },

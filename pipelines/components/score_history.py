@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.kept_releases import last_release
 from pipelines.publishing import BACKFILL, SCORE_HISTORY
-from pipelines.warehouse import read_frame, table_exists
+from pipelines.warehouse import quoted, read_frame, table_exists
 
 if TYPE_CHECKING:
     import duckdb
@@ -110,11 +110,11 @@ def matured(prediction: "Prediction") -> str:
                     end
                 ) as grade
             ),
-            outcomes.{prediction.target} as outcome
+            cast(outcomes.{quoted(prediction.target)} as boolean) as outcome
         from past_scores as history
-        left join features.{prediction.outcomes} as outcomes
-            on history.entity_id = cast(outcomes.{prediction.entity} as varchar)
-            and history.as_of_date = outcomes.as_of_date
+        left join {quoted(*prediction.outcomes_table)} as outcomes
+            on history.entity_id = cast(outcomes.{quoted(prediction.entity)} as varchar)
+            and history.as_of_date = cast(outcomes.{quoted(prediction.as_of)} as date)
         where
             history.table_name = '{prediction.publish.table}'
             and coalesce(history.horizon_days, {prediction.horizon_days}) = {prediction.horizon_days}
@@ -333,7 +333,7 @@ def words_of(entity_key: str, target: str) -> tuple[str, str]:
 
 
 def _can_be_judged(connection: "duckdb.DuckDBPyConnection", prediction: "Prediction") -> bool:
-    return table_exists(connection, "features", prediction.outcomes)
+    return prediction.why_not_compared is None and table_exists(connection, *prediction.outcomes_table)
 
 
 def replace_keeping(

@@ -50,12 +50,13 @@ def track_record_definitions(predictions: Sequence["Prediction"]) -> dg.Definiti
     """One step that makes the three tables, and one that turns the newest health into warnings on the scores."""
     if not predictions:
         return dg.Definitions()
-    outcomes = sorted({prediction.outcomes for prediction in predictions})
+    compared = [prediction for prediction in predictions if prediction.why_not_compared is None]
     deps = [
         *[dg.AssetKey(["scores", prediction.name]) for prediction in predictions],
-        *[dg.AssetKey(["features", name]) for name in outcomes],
+        *[dg.AssetKey(table) for table in sorted({prediction.outcomes_table for prediction in compared})],
     ]
-    backfills = [dg.AssetKey(["backfills", prediction.name]) for prediction in predictions]
+    backfills = [dg.AssetKey(["backfills", prediction.name]) for prediction in compared]
+    left_out = [f"- {each.name}: {each.why_not_compared}" for each in predictions if each not in compared]
     specs = [
         dg.AssetSpec(
             ["published", table],
@@ -87,7 +88,13 @@ def track_record_definitions(predictions: Sequence["Prediction"]) -> dg.Definiti
             for table, write in (("score_outcomes", write_score_outcomes), ("uplift", write_uplift)):
                 if table in chosen:
                     rows = write(connection, predictions)
-                    yield dg.MaterializeResult(asset_key=["published", table], metadata={"dagster/row_count": rows})
+                    yield dg.MaterializeResult(
+                        asset_key=["published", table],
+                        metadata={
+                            "dagster/row_count": rows,
+                            "not_compared": dg.MetadataValue.md("\n".join(left_out) or "none"),
+                        },
+                    )
 
     check_specs = [
         dg.AssetCheckSpec(

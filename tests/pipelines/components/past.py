@@ -41,6 +41,11 @@ def weekly(entities: int = 250, seed: int = 0) -> pl.DataFrame:
     return panel(entities=entities, points=80, step_days=7, seed=seed).drop("true_log_odds")
 
 
+def elsewhere() -> Prediction:
+    """The same question of tables that `Company.move` has put into core."""
+    return prediction(features="core.account_snapshots", outcomes="core.account_outcomes", as_of="day")
+
+
 class Company:
     """Files in a folder: the warehouse and the last release."""
 
@@ -67,6 +72,16 @@ class Company:
         with connect(self.warehouse) as connection:
             write_frame(connection, pl.DataFrame(rows, schema, orient="row"), "features", "account_outcomes")
             write_frame(connection, pl.DataFrame({"as_of_date": [as_of]}), "raw_scorecast", "as_of")
+
+    def move(self, schema: str, as_of: str) -> None:
+        """The tables of the prediction into another schema, with another name for the day."""
+        with connect(self.warehouse) as connection:
+            connection.execute(f"create schema if not exists {schema}")
+            for table in ("account_snapshots", "account_outcomes"):
+                connection.execute(
+                    f"create table {schema}.{table} as select * rename (as_of_date as {as_of}) from features.{table}"
+                )
+                connection.execute(f"drop table features.{table}")
 
     def released(self, rows: Sequence[dict]) -> None:
         """A last release whose score history has these rows; what a row does not say has a default."""

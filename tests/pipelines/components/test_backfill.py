@@ -19,17 +19,18 @@ from pipelines.components.backfill import (
     sundays_between,
 )
 from pipelines.components.model_store import champion_version, model_path, promote
+from pipelines.components.prediction import Prediction
 from pipelines.components.score_history import write_score_outcomes
 from pipelines.warehouse import Warehouse, connect, write_frame
-from tests.pipelines.components.past import HORIZON, LAST, TARGET, Company, prediction, weekly
+from tests.pipelines.components.past import HORIZON, LAST, TARGET, Company, elsewhere, prediction, weekly
 
 THEN = fitted_on(LAST - timedelta(days=HORIZON + 14)) + timedelta(days=7)
 """A Sunday whose answers are known by now, one week after a fit."""
 
 
-def backfill(company: Company, *days: date) -> list[Backfilled]:
+def backfill(company: Company, *days: date, of: Prediction | None = None) -> list[Backfilled]:
     with connect(company.warehouse) as connection:
-        return list(backfill_scores(connection, prediction(), days))
+        return list(backfill_scores(connection, of or prediction(), days))
 
 
 def scores(company: Company, day: date = THEN) -> list[dict]:
@@ -105,6 +106,20 @@ def test_the_same_day_again_takes_the_place_of_the_one_before(company: Company, 
     backfill(again, THEN)
     backfill(again, THEN)
     assert scores(again) == scores(company)
+
+
+def test_tables_of_another_schema_give_the_same(company: Company, tmp_path: Path):
+    other = Company(tmp_path)
+    other.write(weekly(), LAST)
+    other.move("core", as_of="day")
+    backfill(other, THEN, of=elsewhere())
+    assert scores(other) == scores(company)
+    other.compare(write_score_outcomes, [elsewhere()])
+    rows = other.ask("from published.score_outcomes order by grade")
+    assert [row["grade"] for row in rows] == list("ABCDE")
+    assert sum(row["matured_rows"] for row in rows) == 250
+    tables = {dg.AssetKey(["core", table]) for table in ("account_snapshots", "account_outcomes")}
+    assert set(backfill_asset(elsewhere()).asset_deps[dg.AssetKey(["backfills", "churn"])]) == tables
 
 
 def test_what_would_have_been_refused_then_has_no_scores(tmp_path: Path):

@@ -18,7 +18,7 @@ from pipelines.learning.storage import save_model
 from pipelines.publishing import build_release
 from pipelines.sensors import requested_refits, worsened_models
 from pipelines.warehouse import Warehouse, connect, write_frame
-from tests.pipelines.components.past import HORIZON, LAST, Company, prediction, weekly
+from tests.pipelines.components.past import HORIZON, LAST, TARGET, Company, elsewhere, prediction, weekly
 
 FITTED = LAST - timedelta(days=HORIZON + 29)
 """The champion was fitted on this Sunday, and its scores of the four weeks after have an outcome by now."""
@@ -86,6 +86,54 @@ def test_a_model_that_holds_is_left_alone(company: Company, model: FittedPredict
     assert all(passed for passed, _ in health_checks(row).values())
 
 
+def test_tables_of_another_schema_give_the_same(company: Company, model: FittedPrediction):
+    row = health(company)
+    company.move("core", as_of="day")
+    save_model(replace(model, spec=replace(model.spec, as_of="day")), model_path("churn", "churn-1"))
+    company.compare(write_model_health, [elsewhere()], TODAY)
+    assert company.ask("from published.model_health") == [row]
+    (checked,) = track_record_definitions([elsewhere()]).assets
+    assert dg.AssetKey(["core", "account_outcomes"]) in checked.asset_deps[dg.AssetKey(["published", "uplift"])]
+
+
+def test_predictions_of_a_table_and_of_classes_are_there_beside_the_others(company: Company, model: FittedPrediction):
+    """Neither has outcomes: what can be told of them is, and the rest is said in words."""
+    frame = weekly().filter(pl.col("as_of_date") == FITTED).drop("as_of_date")
+    for name in ("flat", "kinds"):
+        spec = replace(model.spec, name=name, task="yes_no" if name == "flat" else "classes")
+        save_model(replace(model, spec=spec), model_path(name, f"{name}-1"))
+        promote(name, f"{name}-1")
+    is_open = frame.with_columns(pl.lit(None, dtype=pl.Boolean).alias(TARGET))
+    scored = is_open.select("account_id").with_columns(as_of_date=pl.lit(TODAY), model_version=pl.lit("kinds-1"))
+    yes = pl.Series(predict(model, frame))
+    with connect(company.warehouse) as connection:
+        write_frame(connection, frame, "core", "flat")
+        write_frame(connection, is_open, "core", "kinds")
+        write_frame(connection, scored.with_columns(probability_a=yes, probability_b=1 - yes), "scores", "kinds")
+    flat = {"outcomes": None, "as_of": None, "horizon_days": None}
+    others = [
+        prediction(name="flat", features="core.flat", **flat),
+        prediction(name="kinds", features="core.kinds", task="classes", **flat),
+    ]
+    definitions = track_record_definitions([*others, prediction()])
+    assert materialize(definitions).success
+    rows = {row["model"]: row for row in company.ask("from published.model_health")}
+    assert rows["churn"]["auc"] is not None
+    assert rows["flat"]["reason"] == "Its YAML names no `as_of`: no table says what came of a score on its day."
+    assert rows["kinds"]["reason"].startswith("It tells several classes apart")
+    for name in ("flat", "kinds"):
+        assert rows[name]["rows_scored"] == 250
+        assert rows[name]["max_psi"] is not None
+        assert (rows[name]["auc"], rows[name]["is_refit_requested"]) == (None, False)
+    assert rows["flat"]["score_psi"] is None, "it has learnt from the very rows that it scores"
+    assert rows["kinds"]["score_psi"] > 0, "of the most likely class"
+    passed, said = health_checks(rows["flat"])["scores_are_stable"]
+    assert passed and "has learnt from these very rows" in said
+    keys = {key for asset in definitions.assets for keys in asset.asset_deps.values() for key in keys}
+    assert {key.path[-1] for key in keys if key.path[0] == "backfills"} == {"churn"}
+    assert {row["model"] for row in company.ask("from published.score_outcomes")} == {"churn"}
+
+
 def test_outcomes_that_turn_out_otherwise_ask_for_a_refit(company: Company):
     rows = weekly().filter(pl.col("as_of_date").is_in(SCORED))
     say(company, rows, np.random.default_rng(0).random(rows.height))
@@ -143,7 +191,7 @@ def test_a_model_from_before_baselines_has_health_without_drift(company: Company
 
 def materialize(definitions: dg.Definitions) -> dg.ExecuteInProcessResult:
     everything = dg.Definitions(
-        assets=[dg.AssetSpec(["scores", "churn"]), *definitions.assets],
+        assets=[*[dg.AssetSpec(["scores", name]) for name in ("churn", "flat", "kinds")], *definitions.assets],
         asset_checks=definitions.asset_checks,
         resources={"warehouse": Warehouse()},
     )
@@ -184,6 +232,12 @@ def test_the_tables_are_assets_and_the_checks_are_on_the_scores(company: Company
     assert told[0]["told"].startswith(f"Of 250 accounts graded A on {SCORED[0]}, ")
 
 
+def write_over(company: Company, statement: str) -> None:
+    company.published.chmod(0o644)
+    with connect(company.published) as connection:
+        connection.execute(statement)
+
+
 def test_a_refit_is_asked_for_once_a_version(company: Company):
     rows = weekly().filter(pl.col("as_of_date").is_in(SCORED))
     say(company, rows, np.random.default_rng(0).random(rows.height))
@@ -204,6 +258,11 @@ def test_a_refit_is_asked_for_once_a_version(company: Company):
     assert dg.AssetKey(["models", "churn"]) in first.asset_selection
     assert dg.AssetKey(["published", "release"]) in first.asset_selection
     assert worsened_models.job_name == "weekly_refit"
+    write_over(company, "update model_health set as_of_date = as_of_date - 1")
+    write_over(company, "insert into model_health by name select 'lead_score' as model, current_date as as_of_date")
+    assert requested_refits(company.published) == [], "a model without health of the newest day was removed"
+    write_over(company, "delete from model_health where model = 'lead_score'")
+    assert requested_refits(company.published) == [("churn", "churn-1", "churn_scores")]
     model_path("churn", "churn-2").write_bytes(model_path("churn", "churn-1").read_bytes())
     promote("churn", "churn-2")
     assert look() == []

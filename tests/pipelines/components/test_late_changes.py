@@ -96,6 +96,17 @@ def test_snapshots_that_hold_the_later_value_are_told_from_those_that_do_not(war
     assert "city" not in found
 
 
+def test_tables_of_another_schema_and_another_name_of_the_day_give_the_same(warehouse):
+    snapshots(warehouse, KNOWN_NOW)
+    before = find(warehouse)
+    for table in ("lead_snapshots", "lead_outcomes"):
+        warehouse.execute(f"create table core.{table} as select * rename (as_of_date as day) from features.{table}")
+        warehouse.execute(f"drop table features.{table}")
+    tables = ("core.lead_snapshots", "core.lead_outcomes")
+    found = late_changes(warehouse, "lead_id", *tables, "is_converted", as_of="day")
+    assert {change.attribute: change for change in found} == before
+
+
 def test_without_versions_or_without_an_outcome_nothing_is_said(warehouse):
     snapshots(warehouse, KNOWN_THEN)
     assert late_changes(warehouse, "deal_id", "lead_snapshots", "lead_outcomes", "is_converted") == []

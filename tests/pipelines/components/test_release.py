@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.components.release import release_asset
 from pipelines.publishing import AuditFailedError
+from pipelines.running import notices
 from pipelines.warehouse import Warehouse
 
 SUNDAY = date(2026, 6, 28)
@@ -47,8 +48,8 @@ class Company:
             """
         )
 
-    def run(self) -> dg.ExecuteInProcessResult:
-        asset = release_asset([dg.AssetSpec(["published", "churn_scores"])])
+    def run(self, *tables: str) -> dg.ExecuteInProcessResult:
+        asset = release_asset([dg.AssetSpec(["published", table]) for table in tables or ("churn_scores",)])
         with dg.DagsterInstance.ephemeral() as instance:
             return dg.materialize([asset], instance=instance, resources={"warehouse": Warehouse()})
 
@@ -97,3 +98,38 @@ def test_what_refused_a_release_can_be_asked_for_and_is_history_in_the_next_one(
         assert sorted(connection.execute(kept, refusal[4:]).fetchall()) == sorted(recorded)
     attempts = "select run_id, bool_and(success) from data_quality group by run_id order by min(checked_at)"
     assert [passed for _, passed in company.ask(attempts)] == [True, False, True, True]
+
+
+def test_a_model_that_was_removed_leaves_the_release_and_keeps_its_history(company: Company):
+    """Its table is still in the warehouse, as the last run that knew it left it."""
+    company.write("create table published.old_scores as from published.churn_scores")
+    company.run("churn_scores", "old_scores")
+    history = company.ask("from score_history where table_name = 'old_scores' order by entity_id")
+    assert len(history) == 40
+
+    result = company.run("churn_scores")
+    assert "old_scores" not in [name for (name,) in company.ask("select table_name from duckdb_tables()")]
+    assert company.ask("from score_history where table_name = 'old_scores' order by entity_id") == history
+    (tables, note) = company.ask("select tables, note from releases order by release_id desc limit 1")[0]
+    assert "old_scores" not in tables
+    assert note.startswith("old_scores has left the release: nothing in assets/ makes it any more.")
+    (said,) = notices(result.all_events)
+    assert said == f"  ! {note}"
+
+    again = company.run("churn_scores")
+    assert notices(again.all_events) == [], "it is told once"
+    assert company.ask("select note from releases order by release_id desc limit 1") == [("all tables made anew",)]
+
+    back = company.run("churn_scores", "old_scores")
+    assert back.success
+    assert len(company.ask("from old_scores")) == 40
+
+
+def test_a_table_that_is_declared_and_was_not_made_is_still_carried_over(company: Company):
+    company.write("create table published.old_scores as from published.churn_scores")
+    company.run("churn_scores", "old_scores")
+    company.write("drop table published.old_scores")
+    company.run("churn_scores", "old_scores")
+    assert len(company.ask("from old_scores")) == 40
+    ((note,),) = company.ask("select note from releases order by release_id desc limit 1")
+    assert "old_scores was not made in this run and is carried over" in note
