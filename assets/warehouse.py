@@ -64,9 +64,11 @@ def warehouse_models(context: dg.AssetExecutionContext, warehouse: Warehouse) ->
     keys = {unique_id: key for key, unique_id in nodes.items()}
     checks = {key.name: key for key in context.selected_asset_check_keys}
     failed = []
+    not_built = set(chosen)
     for result in build(names, say):
         test = MANIFEST["nodes"].get(result.unique_id, {})
         if result.unique_id in keys and result.status == "success":
+            not_built.discard(result.unique_id)
             rows = {} if result.rows is None else {"dagster/row_count": result.rows}
             yield dg.MaterializeResult(
                 asset_key=keys[result.unique_id], metadata={"seconds": round(result.seconds, 2), **rows}
@@ -82,6 +84,9 @@ def warehouse_models(context: dg.AssetExecutionContext, warehouse: Warehouse) ->
         raise dg.Failure(
             f"dbt could not build everything; what depends on it was not built:\n{told}", allow_retries=False
         )
+    if not_built:
+        tables = ", ".join(sorted(".".join(keys[unique_id].path) for unique_id in not_built))
+        raise dg.Failure(f"dbt says that nothing failed, but did not build {tables}.", allow_retries=False)
     if everything:
         start_checker()  # the gate before the release is not far, and dbt has given its memory back
 

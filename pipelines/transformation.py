@@ -5,12 +5,12 @@ import json
 import os
 import queue
 import re
-import shutil
 import subprocess
 import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ PARSED = json.dumps({"parsed": True})
 MANIFEST = "parsed_manifest.json"
 """Our copy of dbt's manifest: dbt writes its own anew in every command, while others may be reading it."""
 STAMP = "parsed_manifest.fingerprint"
+"""Of which project the manifest is, and the checksum of its content."""
 BUILT = "built.fingerprint"
 """The fingerprint of the project that the whole warehouse was last built from."""
 FULL_REFRESH = "full_refresh"
@@ -170,8 +171,9 @@ class DbtWorker:
         """The lines that dbt prints while it does this; they are taken in at once, however slow the caller is."""
         self.wait_until_parsed()
         told = {"arguments": arguments, "environment": {"SCORECAST_MEMORY": memory_limit(warehouse_path())}}
-        self._process.stdin.write(json.dumps(told) + "\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # it has gone; what it said before it went is worth reading
+            self._process.stdin.write(json.dumps(told) + "\n")
+            self._process.stdin.flush()
         lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
         def take_in() -> None:
@@ -183,7 +185,8 @@ class DbtWorker:
         while (line := lines.get()) is not None:
             yield line
         self._process.wait()
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
 
     def close(self) -> None:
         """Let go of a worker that is not needed."""
@@ -249,9 +252,10 @@ def build(
                 count = rows.get(node["unique_id"])
                 yield NodeResult(node["unique_id"], node["node_status"], data["execution_time"], rows=count)
     print("\n".join(said), flush=True)
-    if not results.exists():
-        raise RuntimeError("dbt stopped before it built anything:\n" + "\n".join(said[-20:]))
-    ended = json.loads(results.read_text())["results"]
+    try:
+        ended = json.loads(results.read_bytes())["results"]
+    except (OSError, ValueError, KeyError) as problem:
+        raise RuntimeError("dbt stopped before it could say what it built:\n" + "\n".join(said[-20:])) from problem
     for result in ended:
         if result["unique_id"] not in told:
             yield NodeResult(
@@ -262,7 +266,7 @@ def build(
                 message=result["message"] or "",
             )
     models = [result for result in ended if result["unique_id"].startswith("model.")]
-    if select is None and all(result["status"] == "success" for result in models):
+    if select is None and models and all(result["status"] == "success" for result in models):
         stamp.write_text(worker.fingerprint)
         if is_full:
             (target_dir() / FULL_REFRESH).unlink()
@@ -276,8 +280,7 @@ def ask_full_refresh() -> None:
 
 def is_built() -> bool:
     """Whether the whole warehouse was last built from the project as it is now."""
-    stamp = target_dir() / BUILT
-    return stamp.exists() and stamp.read_text() == fingerprint()
+    return said_by(target_dir() / BUILT) == fingerprint()
 
 
 def fingerprint(project_dir: Path | None = None) -> str:
@@ -319,16 +322,37 @@ def ensure_manifest(project_dir: Path | None = None) -> Path:
 
 
 def is_current(target: Path, fingerprint: str) -> bool:
-    """Whether the manifest that is kept is of the project with this fingerprint."""
-    stamp = target / STAMP
-    return (target / MANIFEST).exists() and stamp.exists() and stamp.read_text() == fingerprint
+    """Whether the manifest that is kept is whole and of the project with this fingerprint."""
+    with suppress(OSError):
+        return said_by(target / STAMP) == stamp_of(fingerprint, (target / MANIFEST).read_bytes())
+    return False
+
+
+def stamp_of(fingerprint: str, manifest: bytes) -> str:
+    """What the stamp beside a manifest says."""
+    return f"{fingerprint} {hashlib.sha256(manifest).hexdigest()}"
+
+
+def said_by(stamp: Path) -> str | None:
+    """The text of a stamp; None where there is none, or none that can be read: then what it stands for is made anew."""
+    try:
+        return stamp.read_text()
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def keep_manifest(target: Path, fingerprint: str) -> None:
-    """Keep what dbt has just parsed, in one move."""
+    """Keep what dbt has just parsed, in one move; raises `ProjectMistake` when it is not whole."""
     if is_current(target, fingerprint):
         return
+    manifest = (target / "manifest.json").read_bytes()
+    try:
+        json.loads(manifest)
+    except ValueError as problem:
+        raise ProjectMistake(
+            f"{target / 'manifest.json'} is not whole; is another dbt running? Try again."
+        ) from problem
     fresh = target / f"{MANIFEST}.{os.getpid()}"
-    shutil.copyfile(target / "manifest.json", fresh)
+    fresh.write_bytes(manifest)
     fresh.replace(target / MANIFEST)
-    (target / STAMP).write_text(fingerprint)
+    (target / STAMP).write_text(stamp_of(fingerprint, manifest))

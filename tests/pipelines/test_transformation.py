@@ -1,11 +1,13 @@
 """dbt in a process of its own: parsed ahead, told what to build, gone when the run is gone."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -13,7 +15,19 @@ import pytest
 
 from pipelines import transformation
 from pipelines.settings import project_root
-from pipelines.transformation import LEAST_MEMORY, MANIFEST, DbtWorker, dbt_environment, memory_limit
+from pipelines.transformation import (
+    BUILT,
+    LEAST_MEMORY,
+    MANIFEST,
+    STAMP,
+    DbtWorker,
+    dbt_environment,
+    ensure_manifest,
+    is_built,
+    is_current,
+    keep_manifest,
+    memory_limit,
+)
 
 PARENT = """
 import sys
@@ -49,6 +63,58 @@ def test_a_worker_parses_builds_and_ends(data: Path):
     assert "stg_salesforce__accounts" in said
     with duckdb.connect(str(data / "warehouse.duckdb"), read_only=True) as connection:
         assert connection.execute("select count(*) from staging.stg_salesforce__accounts").fetchone() == (0,)
+    for name in (MANIFEST, "partial_parse.msgpack"):
+        with (data / "dbt" / name).open("r+b") as file:
+            file.truncate(1000)
+    assert "nodes" in json.loads(ensure_manifest().read_text())
+
+
+@pytest.mark.parametrize("damaged", [MANIFEST, STAMP])
+@pytest.mark.parametrize("content", [b"", b'{"nodes": {', b"\xff\xfe", None])
+def test_a_manifest_that_is_damaged_is_made_anew(tmp_path: Path, damaged: str, content: bytes | None):
+    (tmp_path / "manifest.json").write_text('{"nodes": {}}')
+    keep_manifest(tmp_path, "f1")
+    assert is_current(tmp_path, "f1") and not is_current(tmp_path, "f2")
+    if content is None:
+        (tmp_path / damaged).unlink()
+    else:
+        (tmp_path / damaged).write_bytes(content)
+    assert not is_current(tmp_path, "f1")
+    keep_manifest(tmp_path, "f1")
+    assert is_current(tmp_path, "f1")
+    assert (tmp_path / MANIFEST).read_text() == '{"nodes": {}}'
+
+
+def test_half_a_manifest_is_not_kept(tmp_path: Path):
+    (tmp_path / "manifest.json").write_text('{"nodes": {')
+    with pytest.raises(transformation.ProjectMistake, match="not whole"):
+        keep_manifest(tmp_path, "f1")
+    assert not (tmp_path / MANIFEST).exists()
+
+
+def test_a_stamp_that_cannot_be_read_stands_for_nothing(data: Path):
+    (data / "dbt").mkdir()
+    (data / "dbt" / BUILT).write_bytes(b"\xff")
+    assert not is_built()
+
+
+@pytest.mark.parametrize("results", [None, b"", b'{"results": [', b"{}"])
+def test_results_that_cannot_be_read_are_told_in_dbts_words(
+    data: Path, monkeypatch: pytest.MonkeyPatch, results: bytes | None
+):
+    class Worker:
+        fingerprint = "f1"
+
+        def run(self, *arguments: str) -> Iterator[str]:
+            (data / "dbt").mkdir()
+            if results is not None:
+                (data / "dbt" / "run_results.json").write_bytes(results)
+            yield "No space left on device\n"
+
+    monkeypatch.setattr(transformation, "_take_worker", Worker)
+    with pytest.raises(RuntimeError, match="No space left on device"):
+        list(transformation.build())
+    assert not is_built()
 
 
 @pytest.mark.slow

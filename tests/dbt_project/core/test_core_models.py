@@ -199,12 +199,15 @@ def test_the_future_changes_nothing_that_was_known(company: Path, truncated: Pat
 
 @pytest.fixture(scope="module")
 def next_day(company: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same company one load later: late usage, a workspace made known, an old visitor identified."""
+    """The same company two loads later: late usage, a workspace made known, an old visitor identified."""
     warehouse = tmp_path_factory.mktemp("next_day") / "warehouse.duckdb"
     shutil.copy(company, warehouse)
     loaded = datetime(2026, 1, 2, 5)
     more = {
-        "product.usage_daily": [usage("w-exact", "2025-01-02", 9)],  # older than everything loaded before
+        "product.usage_daily": [
+            usage("w-exact", "2025-01-02", 9),  # older than everything loaded before
+            {**usage("w-exact", "2025-01-03", 9), "_loaded_at": datetime(2025, 12, 31, 5)},  # a clock that was wrong
+        ],
         "product.workspace": [
             {"workspace_id": "w-trial", "stripe_customer_id": "cus-free", "updated_at": "2025-06-01"}
         ],
@@ -218,7 +221,7 @@ def next_day(company: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ],
         "web.session": [visit("v-9", "anon-dana", "2025-06-02 10:00")],
     }
-    with_load = {name: [{**row, "_loaded_at": loaded} for row in entries] for name, entries in more.items()}
+    with_load = {name: [{"_loaded_at": loaded, **row} for row in entries] for name, entries in more.items()}
     write_raw(warehouse, with_load, "2025-07-01")
     build(warehouse, command="run")
     return warehouse
@@ -242,7 +245,8 @@ def test_growing_tables_end_as_if_built_at_once(next_day: Path, all_at_once: Pat
 
 
 def test_late_rows_and_late_links_reach_growing_tables(next_day: Path):
-    assert len(rows(next_day, "usage", "usage_date = date '2025-01-02'")) == 1
+    for day in ("2025-01-02", "2025-01-03"):
+        assert len(rows(next_day, "usage", f"usage_date = date '{day}'")) == 1
     (trial,) = rows(next_day, "usage", "account_key = 'w-trial'")
     assert trial["recorded_account_id"] == "stripe:cus-free"
     assert trial["known_at"] == datetime(2025, 6, 1)
