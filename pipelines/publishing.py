@@ -35,6 +35,7 @@ from pipelines.kept_releases import (
 from pipelines.kept_releases import sync as _sync
 from pipelines.locking import run_lock
 from pipelines.quality.findings import Finding, record_findings
+from pipelines.quality.publish import rows_by_part
 
 if TYPE_CHECKING:
     import duckdb
@@ -100,7 +101,7 @@ class Release:
     """`published` or `rollback`."""
     note: str
     tables: dict[str, dict]
-    """Table to its rows, columns, types, own as_of_date and, if not made anew, where it is carried over from."""
+    """Table to rows, rows by part, columns, types, own as_of_date and, if not made anew, where it comes from."""
     fallback: str = ""
     """Why the history is not that of the published file, in one line; empty where it is. `note` says it, too."""
     removed: tuple[str, ...] = ()
@@ -386,6 +387,9 @@ def _described(connection: "duckdb.DuckDBPyConnection", table: str) -> dict:
     (rows,) = connection.execute(f"select count(*) from {_quoted(table)}").fetchone()
     types = _types(connection, _quoted(table))
     described = {"rows": rows, "columns": list(types), "types": types}
+    parts = rows_by_part(connection, table, types)
+    if parts:
+        described["parts"] = parts
     if "as_of_date" in types and table not in OF_MANY_DAYS:
         (as_of,) = connection.execute(f"select max(as_of_date) from {_quoted(table)}").fetchone()
         described["as_of_date"] = str(as_of) if as_of else None

@@ -351,3 +351,21 @@
 {% macro known_with_link(known_at, link) -%}
     greatest({{ known_at }}, coalesce({{ link }}.linked_at, {{ known_at }}))
 {%- endmacro %}
+
+{#- The systems that know an entity, in the order of the alphabet and with commas between; of those that have records of it. -#}
+{% macro systems_that_know(entity, periods, records) -%}
+    select
+        {{ entity }}_id,
+        {{ dbt.listagg('source', "', '", 'order by source') }} as known_from
+    from (
+        select distinct
+            {{ entity }}_id,
+            source
+        from {{ periods }}
+        where
+            {{ entity }}_id is not null
+            and valid_to = {{ end_of_time() }}
+            and source in (select source_system from {{ records }})
+    ) as systems
+    group by {{ entity }}_id
+{%- endmacro %}

@@ -28,6 +28,7 @@ from pipelines.components.run_log import record_fit
 from pipelines.components.score_history import score_outcomes_of, words_of
 from pipelines.components.ui import WARNING, image_metadata, literal, table_metadata, table_shape
 from pipelines.components.validation import Table, column_problems
+from pipelines.quality.publish import SYSTEM_COLUMNS
 from pipelines.settings import data_dir
 from pipelines.warehouse import Warehouse, column_types, placed, quoted, read_frame, table_exists, write_frame
 
@@ -326,14 +327,20 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             if not table_exists(connection, "scores", self.name):
                 return dg.MaterializeResult(metadata={"status": "no scores yet"})
             connection.execute("create schema if not exists published")
-            query = self._published_query(column_types(connection)[f"scores.{self.name}"])
+            types = column_types(connection)
+            described = types.get(".".join(self.described_by_table), {}) if self.described_by_table else {}
+            query = self._published_query(types[f"scores.{self.name}"], described)
             connection.execute(f"create or replace table published.{self.publish.table} as {query}")
             shape = table_shape(connection, "published", self.publish.table)
             sample = read_frame(connection, f"from published.{self.publish.table} order by score desc limit 5")
         return dg.MaterializeResult(metadata={**shape, "sample": table_metadata(sample)})
 
-    def _published_query(self, columns: "Collection[str]") -> str:
-        """What users query; `columns` are those of the scores, which tell whether there are two classes or more."""
+    def _published_query(self, columns: "Collection[str]", described_by: "Collection[str]") -> str:
+        """
+        What users query; `columns` are those of the scores, which tell whether there are two classes or more.
+
+        `described_by`: columns of the model that names the entity; which systems know it comes along, for the audit.
+        """
         key = quoted(self.entity)
         answers = [name for name in columns if name in ("probability", "predicted") or name.startswith("probability_")]
         value = [self.value] if self.value else []
@@ -343,8 +350,12 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         for name in [name for name in columns if name.startswith("points_")]:
             shown[name] = f"scores.{quoted(name)}"
         held_back = ["is_holdback"] if "is_holdback" in columns else []
-        for name in ("reason_1", "reason_2", "reason_3", "reasons", *held_back, "model_version"):
+        for name in ("reason_1", "reason_2", "reason_3", "reasons", *held_back):
             shown[name] = f"scores.{name}"
+        for name in SYSTEM_COLUMNS:
+            if name in described_by and name not in (*columns, *self.publish.columns):
+                shown[name] = f"descriptions.{name}"
+        shown["model_version"] = "scores.model_version"
         described = [f"descriptions.{quoted(column)}" for column in self.publish.columns]
         selected = [f"scores.{key}", *described, "scores.as_of_date", "scores.horizon_days", *shown.values()]
         join = ""

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import duckdb
 
 MIN_ROWS_TO_COMPARE = 20
+SYSTEM_COLUMNS = ("source_system", "known_from")
+"""Columns with the systems that know a row, with commas between."""
+PART_COLUMNS = (("metric", "segment"), *((name,) for name in SYSTEM_COLUMNS))
+"""Columns by whose values a table's rows are counted, each group on its own; those that a table has."""
 
 
 def audit_release(
@@ -32,8 +36,9 @@ def audit_release(
     `keys`: table to its key columns (default: the first column). Blocking: keys null or not unique, probabilities
     outside 0 to 1, scores outside 1 to 99, a score without a reason, quantiles out of order, a column of the last
     release gone, a column of another type than its name promises, a row count outside `row_count_range` times the last
-    release's; a table of `growing` keeps what was and may have any number of rows more. Warned of: a table that is
-    older than the release.
+    release's; a table of `growing` keeps what was and may have any number of rows more. Where a table says of which
+    metric or from which systems a row is, the rows of each are compared: new metrics and systems are welcome, with any
+    number of rows, and lost ones are not. Warned of: a table that is older than the release.
     """
     tables, as_of = _release(connection)
     earlier = _last_release(connection)
@@ -42,7 +47,12 @@ def audit_release(
         types = {name: type_ for name, type_, *_ in connection.execute(f"describe {_quoted(table)}").fetchall()}
         columns = list(types)
         key = [column for column in keys.get(table, columns[:1]) if column in columns]
-        rows = (row_count_range[0], math.inf) if table in growing else row_count_range
+        parts_before = earlier.get(table, {}).get("parts")
+        rows = (row_count_range[0], math.inf) if table in growing or parts_before else row_count_range
+        if parts_before:
+            suites.append(
+                _parts_suite(table, parts_before, tables[table].get("parts", {}), row_count_range, table in growing)
+            )
         rules = contract(columns, key, as_of, earlier.get(table), rows)
         looked_at = list(dict.fromkeys([*key, *(c for c in CHECKED_COLUMNS if c in columns)]))
         selected = [f"cast({c} as varchar) as {c}" if c == "as_of_date" else _quoted(c) for c in looked_at]
@@ -151,6 +161,53 @@ def _columns_suite(connection: "duckdb.DuckDBPyConnection", table: str, columns:
     return Suite(f"{table} columns", connection.execute(f"select * from {_quoted(table)} limit 1").pl(), [rule])
 
 
+def rows_by_part(connection: "duckdb.DuckDBPyConnection", table: str, columns: Collection[str]) -> dict[str, int]:
+    """
+    Rows of a published table by what they are about or where they come from: `metric bookings, segment total` to 65.
+
+    A row that several systems know counts for each of them. Empty for a table that says neither.
+    """
+    counted: dict[str, int] = {}
+    for names in PART_COLUMNS:
+        there = [name for name in names if name in columns]
+        if names[0] not in there:
+            continue
+        is_list = names[0] in SYSTEM_COLUMNS
+        values = [f"unnest(string_split({name}, ', ')) as {name}" if is_list else name for name in there]
+        for *part, rows in connection.execute(
+            f"select {', '.join(there)}, count(*) from (select {', '.join(values)} from {_quoted(table)}) group by all"
+        ).fetchall():
+            counted[", ".join(f"{name} {value}" for name, value in zip(there, part, strict=True))] = rows
+    return dict(sorted(counted.items()))
+
+
+def _parts_suite(
+    table: str, before: Mapping[str, int], now: Mapping[str, int], row_count_range: tuple[float, float], grows: bool
+) -> Suite:
+    """Every part of the last release is still there, with about as many rows; others may come."""
+    import polars as pl
+
+    compared = {part: rows for part, rows in before.items() if rows >= MIN_ROWS_TO_COMPARE}
+    low, high = row_count_range[0], math.inf if grows else row_count_range[1]
+    frame = pl.DataFrame(
+        {
+            "part": list(compared),
+            "rows": [now.get(part, 0) for part in compared],
+            "before": list(compared.values()),
+            "is_near": [low * rows <= now.get(part, 0) <= high * rows for part, rows in compared.items()],
+        },
+        schema={"part": pl.String, "rows": pl.Int64, "before": pl.Int64, "is_near": pl.Boolean},
+    )
+    rule = Rule(
+        "ExpectColumnValuesToBeInSet",
+        {"column": "is_near", "value_set": [True]},
+        "of every metric and system there are about as many rows as in the last release "
+        f"({low:g} {'or more' if grows else f'to {high:g}'} times, by row_count_range in sources.yaml)",
+        shows=("rows", "before"),
+    )
+    return Suite(f"{table} parts", frame, [rule], shown_by=("part",))
+
+
 def _types_suite(table: str, types: Mapping[str, str]) -> Suite:
     """Columns are of the type that their name promises."""
     import polars as pl
@@ -183,11 +240,12 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _release(connection: "duckdb.DuckDBPyConnection") -> tuple[list[str], date]:
+def _release(connection: "duckdb.DuckDBPyConnection") -> tuple[dict[str, dict], date]:
+    """What the draft says of its tables, and its day."""
     tables, as_of = connection.execute(
         "select tables, as_of_date from releases order by release_id desc limit 1"
     ).fetchone()
-    return list(json.loads(tables)), as_of
+    return json.loads(tables), as_of
 
 
 def _last_release(connection: "duckdb.DuckDBPyConnection") -> dict[str, dict]:

@@ -41,6 +41,9 @@ churns as (
     where was_customer and not is_customer
     group by account_id
 ),
+systems as (
+    {{ systems_that_know('account', ref('account_link_periods'), ref('account_records')) }}
+),
 final as (
     select
         latest_versions.account_id,
@@ -62,11 +65,13 @@ final as (
         cast(latest_revenue.first_customer_at as date) as customer_since_date,
         churns.churned_at,
         {{- select_custom_columns('accounts', 'latest_versions') }}
+        systems.known_from,
         latest_versions.created_at,
         case when latest_versions.is_deleted then deletions.deleted_at end as deleted_at
     from latest_versions
     left join latest_revenue on latest_versions.account_id = latest_revenue.account_id
     left join deletions on latest_versions.account_id = deletions.account_id
     left join churns on latest_versions.account_id = churns.account_id
+    left join systems on latest_versions.account_id = systems.account_id
 )
 select * from final

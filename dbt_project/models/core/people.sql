@@ -16,6 +16,9 @@ deletions as (
     where is_deleted
     group by person_id
 ),
+systems as (
+    {{ systems_that_know('person', ref('person_link_periods'), ref('person_records')) }}
+),
 final as (
     select
         versions.person_id,
@@ -35,12 +38,14 @@ final as (
         versions.has_twitter,
         versions.has_linkedin,
         versions.is_contact,
+        systems.known_from,
         versions.created_at,
         case when versions.is_deleted then deletions.deleted_at end as deleted_at
     from versions
     left join merges on versions.person_id = merges.person_id
     left join person_account_periods on versions.person_id = person_account_periods.person_id
     left join deletions on versions.person_id = deletions.person_id
+    left join systems on versions.person_id = systems.person_id
     where versions.valid_to is null and merges.person_id is null
 )
 select * from final

@@ -104,6 +104,7 @@ final as (
         ratings.good_ratings_share,
         visits.last_visit_at,
         {{- select_custom_columns('accounts', 'accounts') }}
+        accounts.known_from,
         accounts.created_at,
         {{ as_of_date() }} as as_of_date
     from accounts

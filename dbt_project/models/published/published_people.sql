@@ -71,6 +71,7 @@ final as (
         mail_events.last_mail_response_at,
         coalesce(mail_events.has_unsubscribed, false) as has_unsubscribed,
         tasks.last_task_at,
+        people.known_from,
         people.created_at,
         {{ as_of_date() }} as as_of_date
     from people

@@ -48,6 +48,15 @@ def test_a_company_is_linked_by_the_strongest_rule(company: Path, identifier: st
     assert (link["account_id"], link["rule"]) == (account_id, rule)
 
 
+def test_companies_and_people_say_which_systems_know_them(company: Path):
+    accounts = {r["account_id"]: r["known_from"] for r in table(company, "from core.accounts")}
+    assert accounts["salesforce:A-exact"] == "product, salesforce, stripe, zendesk"
+    assert accounts["salesforce:A-twin"] == "salesforce"
+    assert accounts["stripe:cus-free"] == "stripe"
+    systems = {name for r in table(company, "from core.people") for name in (r["known_from"] or "").split(", ")}
+    assert systems - {""} <= {"hubspot", "salesforce", "stripe", "zendesk"}, "addresses and browsers are no systems"
+
+
 def test_a_link_is_known_when_both_sides_are(company: Path):
     assert account_link(company, "cus-exact")["known_at"] == datetime(2025, 1, 6)
 

@@ -154,6 +154,16 @@ def test_snapshots_and_outcomes_give_the_published_columns(fitted: Company):
     assert (scores["account_name"] == "Company " + scores["account_id"]).all()
 
 
+def test_which_systems_know_an_entity_comes_along(fitted: Company):
+    """So that the gate before a release can tell a second system's rows from rows that are there twice."""
+    names = fitted.ask("from core.accounts").with_columns(known_from=pl.lit("salesforce, stripe"))
+    fitted.write("core.accounts", names)
+    assert fitted.run(prediction(), only=["published"]).success
+    scores = fitted.scores()
+    assert scores.columns[-2:] == ["known_from", "model_version"]
+    assert set(scores["known_from"]) == {"salesforce, stripe"}
+
+
 def test_the_checksum_of_a_kept_model_is_on_record(fitted: Company):
     (fit,) = fitted.fits()
     path = model_path("churn", fit["model_version"])

@@ -1,5 +1,6 @@
 """The gate before a release, through real releases: what is refused, in which words, and that nothing else changes."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -89,6 +90,7 @@ def test_a_sound_release_passes_with_docs_and_is_recorded(company: Company):
         "forecasts",
         "forecasts types",
         "forecasts columns",
+        "forecasts parts",
     }
 
 
@@ -203,6 +205,86 @@ def test_a_table_that_keeps_what_was_may_grow_by_any_number_but_not_shrink(compa
     with pytest.raises(
         AuditFailedError, match=r"forecasts: its row count is near the last release's 940 \(658 or more"
     ):
+        company.publish()
+
+
+ONE_SYSTEM = """
+    create table published.accounts as
+    select 'salesforce:' || n as account_id, 'salesforce' as known_from from range(100) as numbers (n);
+"""
+SECOND_SYSTEM = """
+    update published.accounts set known_from = 'salesforce, stripe' where account_id < 'salesforce:5';
+    insert into published.accounts select 'stripe:' || n, 'stripe' from range(400) as numbers (n);
+    insert into published.forecasts
+    select 'revenue ' || n, 'total', date '2026-07-01' + day::integer, 1, 2, 3
+    from range(5) as numbers (n), range(20) as days (day);
+    insert into published.forecasts
+    select metric, segment, date '2026-07-01' + day::integer, 1, 2, 3
+    from (values ('bookings', 'Retail, large'), ('tickets', 'high')) as parts (metric, segment), range(20) as t (day);
+    alter table published.churn_scores add column source_system varchar;
+    update published.churn_scores set source_system = 'salesforce';
+"""
+
+
+LOSSES = {
+    "a system lost": (
+        "delete from published.accounts where known_from = 'salesforce';"
+        "update published.accounts set known_from = 'stripe'",
+        "- accounts parts: of every metric and system there are about as many rows as in the last release (0.7 to 1.5 "
+        "times, by row_count_range in sources.yaml), but not for known_from salesforce (rows 0, before 100)",
+    ),
+    "half a system lost": (
+        "update published.accounts set known_from = 'stripe' where known_from = 'salesforce, stripe'",
+        "but not for known_from salesforce (rows 55, before 100)",
+    ),
+    "a system twice": (
+        "insert into published.accounts select 'twice:' || n, 'salesforce' from range(60) as numbers (n)",
+        "but not for known_from salesforce (rows 160, before 100)",
+    ),
+    "a metric lost": (
+        "delete from published.forecasts where metric = 'tickets' and segment = 'total'",
+        "- forecasts parts: of every metric and system there are about as many rows as in the last release (0.7 to 1.5 "
+        "times, by row_count_range in sources.yaml), but not for metric tickets, segment total (rows 0, before 20)",
+    ),
+}
+
+
+def test_a_second_system_is_welcome_and_what_was_there_may_neither_vanish_nor_double(company: Company):
+    """Five times the accounts and six times the forecasts; from then on each system and metric counts on its own."""
+    company.write(ONE_SYSTEM)
+    company.publish()
+    company.write(SECOND_SYSTEM)
+    tables = company.publish().tables
+    assert company.failed() == []
+    assert tables["accounts"]["parts"] == {"known_from salesforce": 100, "known_from stripe": 400 + 45}
+    assert tables["forecasts"]["parts"]["metric bookings, segment Retail, large"] == 20
+    assert tables["churn_scores"]["parts"] == {"source_system salesforce": 40}
+
+    warehouse = company.folder / "warehouse.duckdb"
+    sound = warehouse.read_bytes()
+    for name, (change, words) in LOSSES.items():
+        company.write(change)
+        with pytest.raises(AuditFailedError) as refused:
+            company.publish()
+        (line,) = str(refused.value).splitlines()[1:]
+        assert words in line, name
+        warehouse.write_bytes(sound)
+    company.publish()
+    assert company.failed() == []
+
+
+def test_after_a_release_that_did_not_count_parts_the_whole_table_is_compared(company: Company):
+    """The last release is one of an earlier version."""
+    with duckdb.connect(str(company.folder / "old.duckdb")) as connection:
+        connection.execute(f"attach '{company.published}' as last (read_only); copy from database last to old")
+        (tables,) = connection.execute("select tables from releases").fetchone()
+        without = {name: {k: v for k, v in each.items() if k != "parts"} for name, each in json.loads(tables).items()}
+        connection.execute("update releases set tables = ?", [json.dumps(without)])
+    (company.folder / "old.duckdb").replace(company.published)
+    company.write(
+        "insert into published.forecasts select 'more ' || n, 'total', '2026-07-01', 1, 2, 3 from range(90) t (n)"
+    )
+    with pytest.raises(AuditFailedError, match="forecasts: its row count is near the last release's 40"):
         company.publish()
 
 
