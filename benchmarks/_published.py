@@ -59,7 +59,8 @@ def look(path: Path) -> Seen:
         looks = " union all ".join(
             f"""select '{name}', count(*), list(distinct release_id) from "{name}" """ for name in with_release
         )
-        tables = {name: (rows, ids) for name, rows, ids in connection.execute(looks).fetchall()}
+        found = connection.execute(looks).fetchall() if with_release else []
+        tables = {name: (rows, ids) for name, rows, ids in found}
         for name, (_, ids) in tables.items():
             if set(ids or ()) - {newest}:
                 raise MixedError(f"{name} has rows of {', '.join(sorted(ids))}; the newest release is {newest}")

@@ -102,13 +102,12 @@ def main() -> int:
     use_two_cores()
     folder = (options.folder or Path(tempfile.mkdtemp(prefix="scorecast-break-"))).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: sys.exit(end_everything()))
     try:
         return break_it(folder, options)
     finally:
-        stopping.set()
-        for process in list(started_and_not_ended):
-            end_process(process, whole_group=True)
+        end_everything()
         if options.folder is None:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -506,6 +505,14 @@ def processes_of(group: int) -> dict[int, str]:
 
 stopping = threading.Event()
 started_and_not_ended: set[subprocess.Popen] = set()
+
+
+def end_everything() -> str:
+    """Kill what is running, and start nothing more."""
+    stopping.set()
+    for process in list(started_and_not_ended):
+        end_process(process, whole_group=True)
+    return "Stopped."
 
 
 @contextmanager

@@ -248,15 +248,18 @@ def test_two_runs_started_at_once_and_readers_all_along(company: Company):
 
 def test_a_run_that_was_killed_leaves_the_release_and_the_next_heals(company: Company):
     release = company.ask("select max(release_id) from published.churn_scores")
+    before = {path.name for path in company.data.iterdir()}
     process = company.start("run")
-    time.sleep(12)
-    assert process.poll() is None, process.communicate()[0]
+    while not list(company.data.glob("published.*.draft.duckdb")):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
+    assert {path.name for path in company.data.iterdir()} > before, "the draft was gone before the kill"
     assert company.ask("select max(release_id) from published.churn_scores") == release
     company.call("run")
     assert company.ask("select max(release_id) from published.churn_scores") > release
-    assert not list(company.data.glob("*.tmp*"))
+    assert {path.name for path in company.data.iterdir()} == before
 
 
 def test_rollback_and_status(company: Company):

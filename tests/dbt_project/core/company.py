@@ -120,10 +120,17 @@ RAW: dict[str, list[dict]] = {
         lead("L-merged", "m1@gmail.com", "2025-01-10"),
         lead("L-into", "m2@gmail.com", "2025-01-10"),
         lead("L-merged", "m1@gmail.com", "2025-02-20", created="2025-01-10", IsDeleted=True, MasterRecordId="L-into"),
+        lead("L-merged-early", "m2@gmail.com", "2025-01-10"),
+        lead("L-merged-early", "m2@gmail.com", "2025-01-20", created="2025-01-10", IsDeleted=True, MasterRecordId="L-into"),
     ],
     "salesforce.opportunity": [
         {"Id": "O-1", "AccountId": "A-exact", "StageName": "Prospecting", "Amount": 100.0, "IsClosed": False, "IsWon": False, "CreatedDate": "2025-01-05", "SystemModstamp": "2025-01-05"},
         {"Id": "O-1", "AccountId": "A-exact", "StageName": "Closed Won", "Amount": 90.0, "IsClosed": True, "IsWon": True, "CreatedDate": "2025-01-05", "SystemModstamp": "2025-02-05"},
+    ],
+    "salesforce.opportunity_history": [
+        {"Id": "H-1", "OpportunityId": "O-1", "StageName": "Prospecting", "Amount": 100.0, "CreatedDate": "2025-01-05"},
+        {"Id": "H-2", "OpportunityId": "O-1", "StageName": "Closed Won", "Amount": 90.0, "CreatedDate": "2025-02-05"},
+        {"Id": "H-3", "OpportunityId": "O-1", "StageName": "Closed Won", "Amount": 95.0, "CreatedDate": "2025-03-05"},
     ],
     "salesforce.campaign_member": [
         {"Id": "M-1", "CampaignId": "K-1", "LeadId": "L-1", "HasResponded": False, "CreatedDate": "2025-01-12", "SystemModstamp": "2025-01-12"},
@@ -148,6 +155,18 @@ RAW: dict[str, list[dict]] = {
         visit("v-2", "anon-dana", "2025-02-20 10:00"),
         visit("v-3", "anon-nobody", "2025-02-20 10:00"),
         visit("v-4", "anon-x", "2025-02-20 10:00", user="ann@exact.com"),
+    ],
+    "web.page_view": [
+        {"page_view_id": "p-1", "session_id": "v-1", "anonymous_id": "anon-dana", "path": "/pricing", "viewed_at": "2025-01-20 10:00", "received_at": "2025-01-20 10:00"},
+        {"page_view_id": "p-2", "session_id": "v-2", "anonymous_id": "anon-dana", "path": "/pricing", "viewed_at": "2025-02-20 10:00", "received_at": "2025-02-20 10:00"},
+    ],
+    "google_ads.campaign_stats": [
+        {"date": day, "customer_id": "g-1", "campaign_id": "a-1", "campaign_name": "Brand", "impressions": 100, "clicks": 5, "cost_micros": 7_000_000, "currency_code": "EUR"}
+        for day in ("2025-01-20", "2025-02-20")
+    ],
+    "social.post": [
+        {"post_id": f"s-{day}", "platform": "x", "text": "Exact is fine", "created_at": day, "collected_at": day}
+        for day in ("2025-01-20", "2025-02-20")
     ],
     "stripe.customer": [
         customer("cus-exact", "billing@mail-co.com", "2025-01-06", '{"salesforce_account_id": "A-exact"}'),

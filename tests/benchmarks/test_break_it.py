@@ -1,0 +1,157 @@
+"""What the benchmark of killed runs takes for mixed, lost and unequal, on published files made by hand."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+FIRST, SECOND = "2026-07-01T050000.000Z", "2026-07-02T050000.000Z"
+
+
+@pytest.fixture(autouse=True)
+def benchmarks_are_modules(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+@pytest.fixture
+def publish(tmp_path: Path) -> Callable[..., Path]:
+    """`publish(name, *statements)`: a small published.duckdb with two releases, changed by the statements."""
+
+    def make(name: str, *statements: str, second: str = SECOND) -> Path:
+        path = tmp_path / f"{name}.duckdb"
+        described = json.dumps({"churn_scores": {"rows": 2}})
+        reasons = json.dumps([{"feature": "logins", "contribution": 0.25}])
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(
+                f"""
+                create table releases as
+                    select * from (values
+                        ('{FIRST}', date '2026-07-01', '{described}'), ('{second}', date '2026-07-02', '{described}')
+                    ) as rows (release_id, as_of_date, tables);
+                create table churn_scores as
+                    select * from (values
+                        ('a', 0.7::double, '{reasons}', 'churn-20260701T050000'), ('b', 0.2, '{reasons}', 'x')
+                    ) as rows (account_id, probability, reasons, model_version);
+                alter table churn_scores add column release_id varchar;
+                update churn_scores set release_id = '{second}';
+                create table score_history as
+                    select account_id as entity_id, probability, reasons, release_id from churn_scores;
+                create table model_runs as
+                    select * from (values ('churn', 'kept', 'The first.', 0.8, 'r1'))
+                    as rows (model, status, reason, auc, run_id);
+                """
+            )
+            for statement in statements:
+                connection.execute(statement)
+        return path
+
+    return make
+
+
+def test_a_whole_release_is_read_with_its_history(publish):
+    from _published import look
+
+    seen = look(publish("whole"))
+    assert seen.release_id == SECOND
+    assert seen.rows == {"score_history": 2, "model_runs": 1, "releases": 2}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"update churn_scores set release_id = '{FIRST}' where account_id = 'b'",
+        f"update churn_scores set release_id = '{FIRST}'",
+        "delete from churn_scores where account_id = 'b'",
+        "drop table churn_scores",
+    ],
+    ids=["two releases", "an older one", "half", "none"],
+)
+def test_a_mixed_release_is_told(publish, statement):
+    from _published import MixedError, look
+
+    with pytest.raises(MixedError, match="churn_scores"):
+        look(publish("mixed", statement))
+
+
+def test_what_a_reader_cannot_open_is_an_error(tmp_path):
+    from _published import look
+
+    path = tmp_path / "published.duckdb"
+    path.write_bytes(b"half of a file")
+    with pytest.raises(duckdb.Error):
+        look(path)
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("delete from score_history where entity_id = 'a'", ["score_history lost 1 rows"]),
+        ("update score_history set probability = 0.71 where entity_id = 'a'", ["score_history lost 1 rows"]),
+        ("drop table model_runs", ["the table model_runs is gone"]),
+        ("update score_history set reasons = null", []),
+        ("insert into model_runs values ('churn', 'kept', 'Another.', 0.9, 'r2')", []),
+    ],
+)
+def test_rows_that_were_published_are_missed(publish, statement, told):
+    from _published import lost
+
+    assert lost(publish("before"), publish("after", statement)) == told
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update churn_scores set probability = probability + 1e-12",
+        "update churn_scores set reasons = replace(reasons, '0.25', '0.2500000000001')",
+        "update churn_scores set model_version = 'churn-20260702T050000'",
+        "update model_runs set run_id = 'another'",
+        "insert into model_runs values ('churn', 'refused', 'Not better than itself.', 0.8, 'r2')",
+        "insert into score_history from score_history",
+    ],
+)
+def test_names_by_time_repetition_and_the_last_digits_are_no_difference(publish, statement):
+    from _published import differences
+
+    assert differences(publish("expected"), publish("found", statement, second="2026-07-02T060000.000Z")) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("update churn_scores set probability = 0.700001 where account_id = 'a'", "probability 0.700001, not 0.7"),
+        ("update churn_scores set reasons = replace(reasons, '0.25', '0.26')", "churn_scores: 2 rows"),
+        ("delete from churn_scores where account_id = 'a'", "churn_scores has 1 rows, not 2"),
+        ("update model_runs set auc = 0.9", "model_runs: 1 rows"),
+        ("insert into model_runs values ('churn', 'kept', 'Another.', 0.9, 'r2')", "model_runs: 1 rows are new"),
+        ("delete from score_history where entity_id = 'a'", "score_history: 1 rows are missing"),
+        ("drop table score_history", "the table score_history is gone"),
+    ],
+)
+def test_other_scores_fits_and_histories_are_differences(publish, statement, told):
+    from _published import differences
+
+    (said,) = differences(publish("expected"), publish("found", statement))
+    assert told in said
+
+
+def test_the_same_seed_plans_the_same_tries_in_the_shares_of_the_operations():
+    program = (
+        "import sys; sys.argv = ['break_it.py', '--kills', '20', '--undisturbed', '2', '--seed', '5'];"
+        "from pathlib import Path; from break_it import *;"
+        "options = read_options(); company = Company(Path('.'), 10, 3, 5);"
+        "print([(each.kind, each.number, each.operation) for each in planned(company.operations, options)])"
+    )
+    command = [sys.executable, "-c", program]
+    one, other = (subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True).stdout for _ in range(2))
+    assert one == other
+    counted = {
+        name: one.count(f"'{name}')") for name in ("first", "refit", "backfill", "rollback", "rollback_of_model")
+    }
+    assert counted == {"first": 3, "refit": 4, "backfill": 3, "rollback": 3, "rollback_of_model": 2}
+    assert one.count("'undisturbed'") == 2
+    assert one.count("'kill'") == 20
