@@ -8,12 +8,13 @@ POST of JSON that a page of the server itself sends.
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,8 @@ def serve(door: socket.socket) -> None:
     from dagster_webserver.app import create_app_from_workspace_process_context
 
     os.environ["DAGSTER_IS_DEV_CLI"] = "1"
+    # When it has stopped, uvicorn raises the signal again: as an exception, the other processes are ended, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     written = WorkspaceFileTarget(paths=[str(project_root() / "workspace.yaml")])
     with DagsterInstance.get() as instance, ProxyServerManager(instance, written, "warning") as definitions:
         workspace = data_dir() / "dagster" / "workspace.yaml"
@@ -68,7 +71,7 @@ def serve(door: socket.socket) -> None:
             app = create_app_from_workspace_process_context(context, live_data_poll_rate=2000)
             guarded = guard(app, door.getsockname()[1], data_dir() / "reports")
             server = uvicorn.Server(uvicorn.Config(guarded, log_level="warning", server_header=False))
-            with daemon(workspace, server):
+            with daemon(workspace, server), suppress(KeyboardInterrupt):
                 server.run(sockets=[door])
 
 

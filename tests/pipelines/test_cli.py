@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -370,3 +371,50 @@ def test_the_instance_has_the_dagster_settings_of_the_project(company: Company, 
     (home / "dagster.yaml").write_text("outdated: true")
     prepare_instance()
     assert "outdated" not in (home / "dagster.yaml").read_text()
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """Everything below a folder with its permissions."""
+    return {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in folder.rglob("*")}
+
+
+def test_what_commands_write_is_their_users_alone(company: Company):
+    company.data.rmdir()
+    umask = os.umask(0o022)
+    try:
+        company.call("sample", "--accounts", "20", "--months", "1")
+        assert company.data.stat().st_mode & 0o777 == 0o700
+        written = modes(company.data)
+        assert len(written) > 20
+        assert {mode for mode in written.values() if mode & 0o077} == set()
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(umask)
+
+
+def test_processes_that_a_command_starts_keep_it_private_too(company: Company):
+    """The sample of a first run is written by a process of its own."""
+    umask = os.umask(0o022)
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "pipelines.cli", "sample", "--accounts", "20", "--months", "1"], check=True
+        )
+    finally:
+        os.umask(umask)
+    assert {mode for mode in modes(company.data).values() if mode & 0o077} == set()
+
+
+def test_a_data_folder_that_is_there_keeps_its_mode(company: Company):
+    company.data.chmod(0o750)
+    company.publish(), company.publish()
+    before = modes(company.data)
+    umask = os.umask(0o022)
+    try:
+        company.call("rollback")
+    finally:
+        os.umask(umask)
+    assert company.data.stat().st_mode & 0o777 == 0o750
+    new = {path: mode for path, mode in modes(company.data).items() if path not in before}
+    assert len(new) == 1
+    assert set(new.values()) == {0o400}
+    assert company.published.stat().st_mode & 0o777 == 0o400
