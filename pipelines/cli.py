@@ -341,6 +341,10 @@ def rollback(
     with told_in_words(ValueError, FileNotFoundError, LookupError, NoSpaceLeftError):
         release = roll_back(published_path(), data_dir() / "releases", to=release_id, now=datetime.now(UTC))
     typer.echo(f"Published again: {release.note}. It is release {release.release_id}.")
+    from pipelines.running import report_rollback
+
+    prepare_instance()
+    report_rollback(release)
 
 
 @app.command()

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from dagster import DagsterEvent, DagsterInstance, JobDefinition
     from rich.console import Console
 
+    from pipelines.publishing import Release
+
 POLL_SECONDS = 1.0
+CODE_LOCATION = "scorecast"
+"""What `workspace.yaml` calls the definitions."""
 
 
 class NoSample(RuntimeError):
@@ -139,6 +143,7 @@ def run_job(name: str, tags: Mapping[str, str] | None = None, assets: Sequence[S
     console = terminal()
     with console.status("Loading the definitions") if console.is_terminal else _quiet():
         import dagster as dg
+        from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 
         from pipelines.definitions import defs
         from pipelines.killed_runs import process_tag
@@ -147,7 +152,28 @@ def run_job(name: str, tags: Mapping[str, str] | None = None, assets: Sequence[S
     with dg.DagsterInstance.get() as instance:
         if assets is not None:
             job = job.get_subset(asset_selection={dg.AssetKey(key) for key in assets})
-        return _run(console, instance, job, {**(tags or {}), **process_tag()})
+        # By this tag a job's page in the UI knows its runs.
+        known_as = {REPOSITORY_LABEL_TAG: f"{defs.get_repository_def().name}@{CODE_LOCATION}"}
+        return _run(console, instance, job, {**(tags or {}), **known_as, **process_tag()})
+
+
+def report_rollback(release: "Release") -> None:
+    """Have the UI show a release that a rollback published as the latest of `published/release`."""
+    import dagster as dg
+
+    with dg.DagsterInstance.get() as instance:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(
+                asset_key=["published", "release"],
+                description=f"Rolled back to the {release.note}.",
+                metadata={
+                    "release_id": release.release_id,
+                    "as_of_date": str(release.as_of_date),
+                    "note": release.note,
+                    "tables": {table: described["rows"] for table, described in release.tables.items()},
+                },
+            )
+        )
 
 
 def run_backfill(first: date, last: date, model: str | None = None) -> bool:
@@ -159,11 +185,19 @@ def run_backfill(first: date, last: date, model: str | None = None) -> bool:
     """
     from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-    from pipelines.components.backfill import sundays_between
+    from pipelines.components.backfill import days_with_snapshots, sundays_between
 
     days = sundays_between(first, last)
-    if last_release(published_path()).path is None:
+    last = last_release(published_path()).path
+    kept = None if last is None else days_with_snapshots(last)
+    if kept is None:
         raise ValueError(f"Nothing has been built yet: {published_path()} is not there. Run `make run` first.")
+    asked, days = len(days), [day for day in days if kept[0] <= day <= kept[1]]
+    if len(days) < asked:
+        there = f"There are snapshots of the Sundays from {kept[0]} to {kept[1]}"
+        if not days:
+            raise ValueError(f"{there}, of none from {first} to {last}.")
+        terminal().print(f"{there}; those are scored.", highlight=False)
     from pipelines.definitions import defs
 
     keys = sorted(defs.resolve_job_def("backfill").asset_layer.executable_asset_keys)

@@ -10,13 +10,16 @@ release, marked `is_backfill`. Two things are of today: the YAML and this code.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from pipelines.components.ui import literal, markdown_metadata
 from pipelines.publishing import BACKFILL, SCORE_HISTORY
-from pipelines.warehouse import Warehouse
+from pipelines.settings import dbt_project_dir, published_path
+from pipelines.warehouse import Warehouse, connect
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,8 +30,8 @@ if TYPE_CHECKING:
 
 FIRST_SUNDAY = date(1970, 1, 4)
 DAYS_BETWEEN_FITS = 28
-SUNDAYS = dg.WeeklyPartitionsDefinition(start_date="2015-01-04", day_offset=0, end_offset=1)
-"""The days on which snapshots are kept, up to the newest."""
+EARLIEST_SUNDAY = date(2015, 1, 4)
+"""Where nothing is published yet, and so nobody knows which days there are."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def backfill_asset(prediction: "Prediction") -> dg.AssetsDefinition:
         group_name=prediction.name,
         kinds={"duckdb"},
         owners=[prediction.owner],
-        partitions_def=SUNDAYS,
+        partitions_def=sundays(published_path()),
         backfill_policy=dg.BackfillPolicy.single_run(),
         description=(
             "Scores of past Sundays as they would have been then, for `published.score_outcomes`; today's scores and "
@@ -74,6 +77,32 @@ def backfill_asset(prediction: "Prediction") -> dg.AssetsDefinition:
         )
 
     return backfill
+
+
+def days_with_snapshots(published: Path) -> tuple[date, date] | None:
+    """The first and the last Sunday of which the newest run kept snapshots; None before the first release."""
+    import duckdb
+    import yaml
+
+    if not published.exists():
+        return None
+    try:
+        with connect(published, read_only=True) as connection:
+            (as_of,) = connection.execute("select max(as_of_date) from releases").fetchone()
+    except duckdb.Error:  # a damaged release is told by who needs it
+        return None
+    settings = yaml.safe_load((dbt_project_dir() / "dbt_project.yml").read_text())
+    kept = sundays_between(as_of - timedelta(days=settings["vars"]["snapshot_days"] - 1), as_of)
+    return kept[0], kept[-1]
+
+
+@lru_cache(maxsize=1)
+def sundays(published: Path) -> dg.WeeklyPartitionsDefinition:
+    """The days that can be backfilled, as they are when the definitions are loaded."""
+    first, last = days_with_snapshots(published) or (EARLIEST_SUNDAY, None)
+    return dg.WeeklyPartitionsDefinition(
+        start_date=str(first), end_date=str(last + timedelta(days=7)) if last else None, day_offset=0, end_offset=1
+    )
 
 
 def fitted_on(as_of: date) -> date:

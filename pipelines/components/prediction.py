@@ -26,7 +26,7 @@ from pipelines.components.model_store import (
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit
 from pipelines.components.score_history import score_outcomes_of, words_of
-from pipelines.components.ui import WARNING, image_metadata, literal, table_metadata, table_shape
+from pipelines.components.ui import WARNING, image_metadata, literal, report_link, table_metadata, table_shape
 from pipelines.components.validation import Table, column_problems
 from pipelines.quality.publish import SYSTEM_COLUMNS
 from pipelines.settings import data_dir
@@ -552,5 +552,6 @@ def fit_metadata(result: "FitResult", version: str) -> dict:
         **figures,
         "candidates": dg.MetadataValue.json(json.loads(json.dumps(result.candidates, default=str))),
         "card": dg.MetadataValue.md(result.card),
+        "model_card": report_link("models", f"{version}.html"),
         **{name: image_metadata(picture) for name, picture in result.plots.items()},
     }

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from pipelines.components.ui import report_link
 from pipelines.extraction.assets import raw_key
 from pipelines.extraction.configuration import read_configuration
 from pipelines.extraction.contracts import Source
@@ -65,7 +66,7 @@ def raw_gate_definitions(sources: Sequence[Source]) -> dg.Definitions:
                 severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
                 description="\n".join(finding.message for finding in mine) or "Everything holds.",
                 metadata={
-                    "data_docs": dg.MetadataValue.url((docs / "index.html").as_uri()),
+                    "data_docs": report_link("raw", "index.html"),
                     "expectations": len(findings),
                 },
             )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from pipelines.components.model_store import warn
+from pipelines.components.ui import report_link
 from pipelines.extraction.configuration import read_configuration
 from pipelines.publishing import AuditFailedError, build_release, removed_in_words
 from pipelines.quality.findings import record_findings
@@ -83,7 +84,7 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
                 "as_of_date": str(made.as_of_date),
                 "note": made.note,
                 "tables": dg.MetadataValue.json({table: described["rows"] for table, described in made.tables.items()}),
-                "data_docs": dg.MetadataValue.url((docs / "index.html").as_uri()),
+                "data_docs": report_link("publish", "index.html"),
             },
             check_results=[
                 dg.AssetCheckResult(

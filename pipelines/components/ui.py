@@ -2,6 +2,7 @@
 
 import base64
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import dagster as dg
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
     import duckdb
     import polars as pl
+
+
+def report_link(*path: str) -> dg.UrlMetadataValue:
+    """A page of the folder `data/reports`, by the path under which `scorecast ui` serves it."""
+    return dg.MetadataValue.url(quote("/".join(["/reports", *path])))
 
 
 def image_metadata(png: bytes) -> dg.MarkdownMetadataValue:

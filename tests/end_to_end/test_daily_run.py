@@ -150,15 +150,33 @@ def test_the_custom_field_reaches_the_model_without_an_edit(company: Company):
 
 def test_the_run_is_in_the_history_that_the_ui_shows(company: Company, monkeypatch):
     import dagster as dg
+    from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 
     monkeypatch.setenv("DAGSTER_HOME", str(company.data / "dagster"))
     with dg.DagsterInstance.get() as instance:
         run = instance.get_runs()[-1]
         assert (run.job_name, run.status) == ("daily", dg.DagsterRunStatus.SUCCESS)
+        of_the_jobs_page = dg.RunsFilter(
+            job_name="daily", tags={".dagster/repository": f"{SINGLETON_REPOSITORY_NAME}@scorecast"}
+        )
+        assert run.run_id in [found.run_id for found in instance.get_runs(of_the_jobs_page)]
         event = instance.get_latest_materialization_event(dg.AssetKey(["published", "churn_scores"]))
         assert event.asset_materialization.metadata["dagster/row_count"].value > 0
         model = instance.get_latest_materialization_event(dg.AssetKey(["models", "churn"]))
         assert any("data:image/png" in str(value.value) for value in model.asset_materialization.metadata.values())
+        release = instance.get_latest_materialization_event(dg.AssetKey(["published", "release"]))
+        for link in (
+            model.asset_materialization.metadata["model_card"].value,
+            release.asset_materialization.metadata["data_docs"].value,
+        ):
+            assert link.startswith("/reports/")
+            assert (company.data / link.removeprefix("/")).is_file()
+
+
+def test_what_was_written_is_its_users_alone(company: Company):
+    """By the command, and by the processes of dbt, of the gates, and of the sample."""
+    open_to_others = [path for path in company.data.rglob("*") if path.stat().st_mode & 0o077]
+    assert open_to_others == []
 
 
 def test_one_more_day(company: Company):

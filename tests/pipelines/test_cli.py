@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
+import dagster as dg
 import duckdb
 import pytest
 from typer.testing import CliRunner, Result
@@ -206,6 +207,19 @@ def test_rollback_publishes_the_release_before_or_the_named_one(company: Company
     assert result.exit_code == 0
     assert f"tables of release {first.release_id}" in result.stdout
     assert company.scores() == [(1,)]
+
+
+def test_the_ui_shows_a_rollback_as_the_latest_release(company: Company):
+    first, _ = company.publish(), company.publish()
+    assert company.call("rollback").exit_code == 0
+    with duckdb.connect(str(company.published), read_only=True) as connection:
+        ((current,),) = connection.execute("select max(release_id) from releases").fetchall()
+    with dg.DagsterInstance.from_config(str(company.data / "dagster")) as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey(["published", "release"]))
+    told = {name: value.value for name, value in event.asset_materialization.metadata.items()}
+    assert told["release_id"] == current
+    assert told["note"] == f"tables of release {first.release_id}"
+    assert told["tables"] == {"churn_scores": 2}
 
 
 def test_status_says_that_a_release_is_a_rollback(company: Company):

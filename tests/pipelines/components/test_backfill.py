@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import numpy as np
 import polars as pl
 import pytest
@@ -16,6 +17,7 @@ from pipelines.components.backfill import (
     backfill_asset,
     backfill_scores,
     fitted_on,
+    sundays,
     sundays_between,
 )
 from pipelines.components.model_store import champion_version, model_path, promote
@@ -203,3 +205,23 @@ def test_one_model_serves_four_sundays_whatever_the_first_one_asked_for():
 def test_a_time_without_a_sunday_is_refused(first: date, last: date, words: str):
     with pytest.raises(ValueError, match=words):
         sundays_between(first, last)
+
+
+@pytest.mark.parametrize("as_of", [date(2026, 6, 27), date(2026, 6, 28), date(2026, 7, 4)])
+def test_the_weeks_that_can_be_chosen_are_those_of_which_there_are_snapshots(tmp_path: Path, as_of: date):
+    """As `point_in_time_dates` makes them: two years back from the newest run, however long ago that was."""
+    published = tmp_path / "published.duckdb"
+    with duckdb.connect(str(published)) as connection:
+        connection.execute(f"create table releases as select unnest([date '{as_of}', date '2026-01-04']) as as_of_date")
+    kept = sundays(published).get_partition_keys()
+    last = as_of - timedelta(days=(as_of.weekday() + 1) % 7)
+    assert kept[-1] == str(last)
+    assert kept == [str(last - timedelta(days=7 * week)) for week in reversed(range(104))]
+    assert date.fromisoformat(kept[0]) > as_of - timedelta(days=728)
+
+
+def test_before_the_first_release_any_week_can_be_chosen(tmp_path: Path):
+    kept = sundays(tmp_path / "published.duckdb").get_partition_keys()
+    assert kept[0] == "2015-01-04"
+    (tmp_path / "damaged.duckdb").write_bytes(b"no database" * 1000)
+    assert sundays(tmp_path / "damaged.duckdb").get_partition_keys() == kept
