@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import typer
 from typer.core import TyperGroup
 
-from pipelines.settings import data_dir, project_root, published_path, warehouse_path
+from pipelines.settings import UnusableFolder, data_dir, project_root, published_path, warehouse_path
 
 Job = Literal["daily", "weekly_refit"]
 
@@ -47,7 +47,11 @@ app.add_typer(new, name="new")
 def main() -> None:
     """Entry point of the `scorecast` command."""
     try:
-        app()
+        try:
+            app()
+        except UnusableFolder as problem:
+            typer.echo(str(problem), err=True)
+            raise SystemExit(2) from None
     except SystemExit as end:
         # Everything is written; taking dozens of libraries down in order would cost a run two seconds.
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -74,7 +78,8 @@ def prepare_instance() -> Path:
     """The Dagster instance's folder, `data/dagster`, with the project's dagster.yaml in it."""
     home = data_dir() / "dagster"
     home.mkdir(parents=True, exist_ok=True)
-    settings = (project_root() / "dagster.yaml").read_text().replace("${DAGSTER_HOME}", str(home))
+    quoted = str(home).replace("'", "''")  # as YAML wants it within single quotes
+    settings = (project_root() / "dagster.yaml").read_text().replace("${DAGSTER_HOME}", quoted)
     (home / "dagster.yaml").write_text(settings)
     os.environ["DAGSTER_HOME"] = str(home)
     return home

@@ -1,7 +1,15 @@
 """Where things are: the project, its data and its configuration. Read from the environment at call time."""
 
 import os
+import re
 from pathlib import Path
+
+SPOILS_A_PATH = re.compile(r"[#?\x00-\x1f]|%[0-9A-Fa-f]{2}")
+"""What dbt, DuckDB or Dagster's SQLite addresses read as something else than a part of a file's name."""
+
+
+class UnusableFolder(ValueError):
+    """The data folder cannot be worked in because of its name; the message says what to do."""
 
 
 def project_root() -> Path:
@@ -10,8 +18,19 @@ def project_root() -> Path:
 
 
 def data_dir() -> Path:
-    """Where runs write; `SCORECAST_DATA`, or `data/` in the project."""
-    return Path(os.environ.get("SCORECAST_DATA") or project_root() / "data").resolve()
+    """
+    Where runs write; `SCORECAST_DATA`, or `data/` in the project.
+
+    Raises `UnusableFolder` where a character of its path would make others look for their files elsewhere.
+    """
+    path = Path(os.environ.get("SCORECAST_DATA") or project_root() / "data").resolve()
+    found = SPOILS_A_PATH.search(str(path))
+    if found:
+        raise UnusableFolder(
+            f"The data folder cannot be {str(path)!r}: dbt, DuckDB and SQLite do not take {found[0]!r} as a part of a "
+            "path. Rename the folder, or set SCORECAST_DATA to another one."
+        )
+    return path
 
 
 def sources_file() -> Path:
