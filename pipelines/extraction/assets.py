@@ -74,10 +74,14 @@ def source_definitions(source: Source) -> dg.Definitions:
         from pipelines.extraction.loading import load_source
 
         configuration = read_configuration()
-        folder, limit = configuration.folders[source.name], configuration.quarantine_limit
+        folder, limit, limits = (
+            configuration.folders[source.name],
+            configuration.quarantine_limit,
+            configuration.limits,
+        )
         chosen = {entities[key].name: key for key in context.selected_asset_keys}
         with context.resources.warehouse.connect() as connection:
-            for report in load_source(connection, source, folder, datetime.now(UTC), chosen, limit):
+            for report in load_source(connection, source, folder, datetime.now(UTC), chosen, limit, limits):
                 context.log.info(f"{source.name}.{report.entity}: {report.message}")
                 for change in report.schema_changes:
                     context.log.warning(f"{source.name}.{report.entity}: schema changed: {change}")

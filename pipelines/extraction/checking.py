@@ -68,7 +68,8 @@ def literal(value: object) -> str:
         return "{" + ", ".join(f"{literal(str(key))}: {literal(item)}" for key, item in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "[" + ", ".join(literal(item) for item in value) + "]"
-    return "'" + str(value).replace("'", "''") + "'"
+    text = "'" + str(value).replace("'", "''") + "'"
+    return text if "\0" not in text else "(" + text.replace("\0", "' || chr(0) || '") + ")"
 
 
 def base_type(type_name: str) -> str:

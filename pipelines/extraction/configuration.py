@@ -5,22 +5,52 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipelines.settings import data_dir, project_root, sources_file
 
-SETTINGS = ("sample", "sources", "as_of", "timezone", "failure_webhook", "quarantine_limit", "row_count_range")
+SETTINGS = (
+    "sample",
+    "sources",
+    "as_of",
+    "timezone",
+    "failure_webhook",
+    "quarantine_limit",
+    "row_count_range",
+    "limits",
+)
 SAMPLE_SETTINGS = ("accounts", "months", "seed")
 DEFAULT_TIMEZONE = "UTC"
 DEFAULT_QUARANTINE_LIMIT = 0.05
 DEFAULT_ROW_COUNT_RANGE = (0.7, 1.5)
+UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+FREE_EXPANSION = 10**9
+"""Bytes that any file may take when it is read, however small: a column of one value is a few bytes in Parquet."""
 
 
 class ConfigurationError(ValueError):
     """`sources.yaml` cannot be used; the message says where and what to write instead."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file of an export may be at most; what is larger is refused before it is read."""
+
+    file_size: int = 20 * 10**9
+    """Bytes of a file."""
+    row_size: int = 64 * 10**6
+    """Bytes of a line, and of a value in a Parquet file."""
+    columns: int = 2000
+    """Columns of a file, and of a raw table."""
+    expansion: int = 1000
+    """How many times its size a file may take when it is read."""
+
+    def expanded(self, size: int) -> int:
+        """How many bytes a file of `size` bytes may take when it is read."""
+        return max(FREE_EXPANSION, self.expansion * size)
 
 
 @dataclass(frozen=True)
@@ -41,6 +71,8 @@ class Configuration:
     """The share of an entity's new rows in quarantine above which the run stops."""
     row_count_range: tuple[float, float] = DEFAULT_ROW_COUNT_RANGE
     """A release is refused when a table's rows leave this range of the last release's."""
+    limits: Limits = field(default_factory=Limits)
+    """What a file of an export may be at most."""
 
 
 def known_sources() -> list[str]:
@@ -119,6 +151,7 @@ class _Reader:
             failure_webhook=self.resolved("failure_webhook", said.get("failure_webhook")),
             quarantine_limit=self.share(said.get("quarantine_limit")),
             row_count_range=self.row_count_range(said.get("row_count_range")),
+            limits=self.limits(said.get("limits")),
         )
 
     def folders(self, value: object) -> dict[str, Path]:
@@ -176,6 +209,23 @@ class _Reader:
                 f" highest from 1 on, such as [0.7, 1.5], not {value!r}.",
             )
         return float(value[0]), float(value[1])
+
+    def limits(self, value: object) -> Limits:
+        limits = self.mapping("limits", value)
+        names = tuple(field.name for field in fields(Limits))
+        for key in limits:
+            self.known(key, names, "limit")
+        return Limits(**{key: self.limit(key, value) for key, value in limits.items()})
+
+    def limit(self, key: str, value: object) -> int:
+        """A size in bytes, or a count."""
+        is_size = key.endswith("_size")
+        found = re.fullmatch(r"(\d{1,12}) *([kMGT]B)" if is_size else r"(\d{1,12})", str(value).strip(), re.IGNORECASE)
+        number = int(found[1]) * (UNITS[found[2].lower()] if is_size else 1) if found else 0
+        if number < 1:
+            example = "a size such as 500 MB or 20 GB" if is_size else "a whole number from 1 on"
+            raise self.problem(key, f"'{key}' must be {example}, not {value!r}.")
+        return number
 
     def resolved(self, key: str, value: object) -> str | None:
         """A text with `${NAME}` replaced; a webhook whose variable is not set is none."""

@@ -1,26 +1,61 @@
 """Landed files: find them, fingerprint them, and take a broken CSV apart line by line."""
 
+import codecs
 import csv
 import difflib
+import errno
 import hashlib
+import io
 import json
+import os
 import re
+import stat
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from pipelines.extraction.configuration import Limits
+
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 UNFINISHED = (".tmp", ".part", ".crdownload")
 DELIMITERS = ",;\t|"
-CHUNK_BYTES = 1 << 20
-MAX_RECORD_LINES = 1000
-"""A quote that is still open after so many lines was never meant to span them."""
+MAX_HEADER_LINES = 100
+CHUNK_BYTES, TAIL_BYTES = 1 << 20, 1 << 16
+LONG_LINE = 10**6
+"""Bytes from which on a line is long: DuckDB is told of it, and it may be over the limit."""
+MAX_RECORD_LINES, MAX_RECORD_BYTES = 1000, 2 * 10**6
+"""A quote that is still open after so many lines or bytes was never meant to span them."""
+OF_ONE_FILE = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG}
+"""What the system says about one file; whatever else it says (a full disk, no memory) is about the machine."""
+OUT_OF_RESOURCES = {
+    *(errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS, errno.ESTALE),
+}
+"""What is about the machine where DuckDB has only the words of it."""
+FOREIGN = {
+    b"PK\x03\x04": "an Excel workbook or a zip archive. Save the sheet as CSV, or unpack it",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook. Save the sheet as CSV",
+    b"\x1f\x8b": "compressed (gzip). Unpack it first",
+    b"%PDF": "a PDF. Export the table as CSV",
+}
+"""How files begin that are no tables, and what they are."""
+KINDS = {
+    stat.S_ISFIFO: "a named pipe",
+    stat.S_ISSOCK: "a socket",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+    stat.S_ISDIR: "a folder",
+}
+csv.field_size_limit(2**31 - 1)  # lines have a limit of their own, and a long header must be readable to be told
 
 
 class UnreadableFileError(Exception):
     """A whole file cannot be loaded; the message says why and what to do."""
+
+
+class NotNowError(UnreadableFileError):
+    """A file is refused for what is not in it (a limit, a permission): it is looked at again in every load."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +69,9 @@ class LandedFile:
     """`csv`, `jsonl`, `parquet`, or an ending that is not read."""
     size: int
     modified_ns: int
+    refusal: str = ""
+    """Why it is not even opened; nothing for an ordinary file."""
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass
@@ -58,72 +96,269 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" Did you mean '{by_plain[close[0]]}'?" if close else ""
 
 
-def find_files(folder: Path, entities: Iterable[str]) -> tuple[dict[str, list[LandedFile]], list[str]]:
+def printable(text: object) -> str:
+    """A text on one line: line ends, control characters and bytes that are no UTF-8 are written as escapes."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in str(text)
+    )
+
+
+def find_files(
+    folder: Path, entities: Iterable[str], limits: Limits | None = None
+) -> tuple[dict[str, list[LandedFile]], list[str]]:
     """
     The files of each entity below a source's folder, sorted by name, and messages about what belongs to none.
 
     An entity's files are `<entity>/**` or `<entity>.<csv|jsonl|parquet>`; case and underscores in the name do not
-    matter. Hidden and unfinished files (`.tmp`, `.part`) are left alone.
+    matter. Hidden and unfinished files (`.tmp`, `.part`) are left alone. What is no ordinary file (a pipe, a link that
+    leads out of the folder, a name that is not UTF-8) is among the files, with its `refusal`.
     """
     names = {plain(entity): entity for entity in entities}
     found: dict[str, list[LandedFile]] = {entity: [] for entity in names.values()}
     strays = []
     for entry in sorted(folder.iterdir()):
-        if entry.name.startswith(".") or entry.suffix in UNFINISHED:
+        if _is_left_alone(entry):
             continue
-        entity = names.get(plain(entry.name if entry.is_dir() else entry.stem))
+        is_folder = os.path.isdir(entry)
+        entity = names.get(plain(entry.name if is_folder else entry.stem))
         if entity is None:
-            if entry.is_dir() or entry.suffix.lower() in FORMATS:
+            if is_folder or entry.suffix.lower() in FORMATS:
                 hint = did_you_mean(entry.stem, names.values())
-                strays.append(f"{entry} is not read: no entity of this source has that name.{hint}")
+                strays.append(f"{printable(entry)} is not read: no entity of this source has that name.{hint}")
             continue
-        paths = [entry] if entry.is_file() else [path for path in entry.rglob("*") if path.is_file()]
-        for path in paths:
-            if path.name.startswith(".") or path.suffix in UNFINISHED:
-                continue
-            stat = path.stat()
-            suffix = path.suffix.lower()
-            found[entity].append(
-                LandedFile(
-                    path=path,
-                    name=path.relative_to(folder).as_posix(),
-                    format=FORMATS.get(suffix, suffix),
-                    size=stat.st_size,
-                    modified_ns=stat.st_mtime_ns,
-                )
-            )
+        for path, refusal in _walk(entry, folder.resolve()):
+            if not _is_left_alone(path):
+                found[entity].append(_landed(path, folder, refusal, limits or Limits()))
     for files in found.values():
         files.sort(key=lambda file: file.name)
     return found, strays
 
 
-def checksum_and_lines(path: Path) -> tuple[str, int]:
-    """BLAKE2 of a file's content, and how many lines it has (an unfinished last line counts)."""
+def _is_left_alone(path: Path) -> bool:
+    return path.name.startswith(".") or path.suffix in UNFINISHED
+
+
+def _walk(entry: Path, root: Path) -> Iterator[tuple[Path, str]]:
+    """What is no folder at or below an entry of a source's folder, and why it is not to be opened."""
+    waiting = [entry]
+    while waiting:
+        path = waiting.pop()
+        try:
+            if os.path.islink(path) and (refusal := _why_not_followed(path, entry, root)):
+                yield path, refusal
+            elif os.path.isdir(path):
+                children = list(path.iterdir())
+                waiting += children
+                if not children and path.suffix.lower() in FORMATS:
+                    yield path, "is an empty folder. Export it again, or remove it."
+            else:
+                yield path, ""
+        except OSError as problem:
+            yield path, unreadable(problem)
+
+
+def _why_not_followed(link: Path, entry: Path, root: Path) -> str:
+    target = Path(os.path.realpath(link))
+    if not target.is_relative_to(root):
+        return f"is a link to {target}, which is not in {root}. Put the file itself there."
+    if not os.path.exists(target):
+        return f"is a link to {target}, which is not there. Export it again, or remove the link."
+    if os.path.isdir(target) and (link != entry or link.parent.resolve().is_relative_to(target)):
+        return f"is a link to the folder {target}. Put the files themselves there."
+    return ""
+
+
+def _landed(path: Path, folder: Path, refusal: str, limits: Limits) -> LandedFile:
+    """What is to be known of a file before it is opened."""
+    name = path.relative_to(folder).as_posix()
+    suffix = path.suffix.lower()
+    size, modified_ns = 0, 0
+    try:
+        status = path.lstat() if refusal else path.stat()
+        size, modified_ns = status.st_size, status.st_mtime_ns
+        refusal = refusal or _why_not_ordinary(status.st_mode)
+    except OSError as problem:
+        refusal = refusal or unreadable(problem)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        name = os.fsencode(name).decode(errors="backslashreplace")
+        refusal = refusal or "has a name that is not UTF-8. Rename it."
+    return LandedFile(path, name, FORMATS.get(suffix, suffix), size, modified_ns, refusal, limits)
+
+
+def _why_not_ordinary(mode: int) -> str:
+    kind = next((kind for is_kind, kind in KINDS.items() if is_kind(mode)), None)
+    return f"is {kind}, not a file. Remove it." if kind else ""
+
+
+def is_about_one_file(problem: Exception) -> bool:
+    """Whether something failed at one file, and not for want of memory, disk or the like."""
+    import duckdb
+
+    if isinstance(problem, duckdb.IOException):
+        return not any(os.strerror(number) in str(problem) for number in OUT_OF_RESOURCES)
+    if isinstance(problem, OSError):
+        return problem.errno in OF_ONE_FILE
+    of_the_machine = (MemoryError, duckdb.OutOfMemoryException, duckdb.FatalException, duckdb.InterruptException)
+    return not isinstance(problem, of_the_machine)
+
+
+def unreadable(problem: OSError) -> str:
+    """What the system says about a file that cannot be opened, and what to do; raises it if it is about the machine."""
+    if not is_about_one_file(problem):
+        raise problem
+    hint = "Let this user read it." if problem.errno in (errno.EACCES, errno.EPERM) else "Export it again."
+    return f"cannot be read ({os.strerror(problem.errno)}). {hint}"
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open an ordinary file; a pipe or a device is not waited for and raises `UnreadableFileError`."""
+    stream = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
+    if refusal := _why_not_ordinary(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise UnreadableFileError(f"{path} {refusal}")
+    return stream
+
+
+def checksum_and_lines(file: LandedFile) -> tuple[str, int]:
+    """
+    BLAKE2 of a file's content, and how many lines it has (an unfinished last line counts).
+
+    A file that `check_readable` refuses by its kind or size is not read: its checksum is another one each time, so that
+    it is looked at again in every load.
+    """
     digest = hashlib.blake2b(digest_size=16)
-    lines, last = 0, b""
-    with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            digest.update(chunk)
-            lines += chunk.count(b"\n")
-            last = chunk[-1:]
+    lines, last, left = 0, b"", file.limits.file_size
+    if file.refusal or file.size > left:
+        return os.urandom(16).hex(), 0
+    try:
+        with open_file(file.path) as stream:
+            while (chunk := stream.read(CHUNK_BYTES)) and left >= 0:
+                left -= len(chunk)
+                digest.update(chunk)
+                lines += chunk.count(b"\n")
+                last = chunk[-1:]
+    except UnreadableFileError:
+        return os.urandom(16).hex(), 0
+    except OSError as problem:
+        unreadable(problem)
+        return os.urandom(16).hex(), 0
     return digest.hexdigest(), lines + (last not in (b"", b"\n"))
 
 
-def check_readable(file: LandedFile) -> None:
-    """Raise `UnreadableFileError` for what no reader can take: an unknown ending, an empty file, UTF-16."""
+def check_readable(file: LandedFile) -> int:
+    """
+    Raise `UnreadableFileError` for what no reader can or may take: by its kind, size, ending, encoding or lines.
+
+    Returns the bytes of a text file's longest line, 0 where no line is long.
+    """
+    where, limits = printable(file.path), file.limits
+    if file.refusal:
+        raise NotNowError(f"{where} {file.refusal}")
     if file.format not in FORMATS.values():
-        ending = file.format or "no ending"
-        raise UnreadableFileError(
-            f"{file.path}: files with {ending} are not read. Export it as .csv, .jsonl or .parquet."
-        )
+        ending = printable(file.format) or "no ending"
+        raise UnreadableFileError(f"{where}: files with {ending} are not read. Export it as .csv, .jsonl or .parquet.")
     if file.size == 0:
-        raise UnreadableFileError(f"{file.path} is empty (0 bytes). Export it again, or remove it.")
+        raise UnreadableFileError(f"{where} is empty (0 bytes). Export it again, or remove it.")
+    if file.size > limits.file_size:
+        raise over_limit(file, "file_size", f"it has {in_bytes(file.size)}", in_bytes(limits.file_size))
     if any(letter in str(file.path) for letter in "*?["):
-        raise UnreadableFileError(f"{file.path} has *, ? or [ in its path. Rename it without them.")
-    if file.format in ("csv", "jsonl"):
-        with file.path.open("rb") as stream:
-            if stream.read(2) in (b"\xff\xfe", b"\xfe\xff"):
-                raise UnreadableFileError(f"{file.path} is UTF-16, not UTF-8 (line 1). {convert_hint('UTF-16')}")
+        raise UnreadableFileError(f"{where} has *, ? or [ in its path. Rename it without them.")
+    try:
+        with open_file(file.path) as stream:
+            head = stream.read(4)
+            _check_head(file, head)
+            longest = 0 if file.format == "parquet" else longest_line(file)
+            if longest > limits.row_size:
+                raise over_limit(file, "row_size", f"a line has {in_bytes(longest)}", in_bytes(limits.row_size))
+    except OSError as problem:
+        raise NotNowError(f"{where} {unreadable(problem)}") from None
+    return longest
+
+
+def _check_head(file: LandedFile, head: bytes) -> None:
+    """Raise `UnreadableFileError` for a file that begins as something else."""
+    where = printable(file.path)
+    if file.format == "parquet":
+        return
+    for start, what in FOREIGN.items():
+        if head.startswith(start):
+            raise UnreadableFileError(f"{where} is no table but {what}.")
+    if head == b"PAR1":
+        raise UnreadableFileError(f"{where} is a Parquet file. Give it the ending .parquet.")
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise UnreadableFileError(f"{where} is UTF-16, not UTF-8 (line 1). {convert_hint('UTF-16')}")
+    if b"\0" in head:
+        raise UnreadableFileError(
+            f"{where} begins with zero bytes: it is no text, or UTF-16 (line 1). {convert_hint('UTF-16LE')}"
+        )
+
+
+def over_limit(file: LandedFile, limit: str, found: str, allowed: object) -> NotNowError:
+    """The refusal of a file that is larger than `sources.yaml` allows."""
+    return NotNowError(
+        f"{printable(file.path)} is over a limit: {found}, at most {allowed} are allowed. Split it, or raise"
+        f" `limits: {limit}` in sources.yaml."
+    )
+
+
+def in_bytes(number: float) -> str:
+    """A size as people read it: `3.2 GB`."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if number < 1000 or unit == "TB":
+            break
+        number /= 1000
+    return f"{number:,.3g} {unit}" if number < 1000 else f"{number:,.0f} {unit}"
+
+
+def longest_line(file: LandedFile) -> int:
+    """
+    Bytes of the longest line, or of the first one that is over the limit; 0 when none is long (`LONG_LINE`).
+
+    Only the end of each stretch of that length is read: a line end there says that the stretch has no long line. The
+    old line end CR is one in a file that has no other.
+    """
+    line_end = b"\r" if has_old_line_ends(file.path) else b"\n"
+    longest, start = 0, 0
+    with open_file(file.path) as stream:
+        while file.size - start > LONG_LINE:
+            stream.seek(start + LONG_LINE - TAIL_BYTES)
+            found = stream.read(TAIL_BYTES).rfind(line_end)
+            if found >= 0:
+                start += LONG_LINE - TAIL_BYTES + found + 1
+                continue
+            stream.seek(start)
+            found = stream.read(LONG_LINE).rfind(line_end)
+            if found >= 0:
+                start += found + 1
+                continue
+            length = LONG_LINE
+            while (chunk := stream.read(CHUNK_BYTES)) and line_end not in chunk and length <= file.limits.row_size:
+                length += len(chunk)
+            length += max(chunk.find(line_end), 0)
+            longest = max(longest, length)
+            if length > file.limits.row_size:
+                return longest
+            start += length + 1
+    return longest
+
+
+def has_old_line_ends(path: Path) -> bool:
+    """Whether lines end in a lone CR, as on old Macs and from some spreadsheets."""
+    with open_file(path) as stream:
+        head = stream.read(CHUNK_BYTES)
+    return b"\n" not in head and b"\r" in head.rstrip(b"\r")
+
+
+def with_new_line_ends(path: Path, copy: Path) -> int:
+    """Copy a file with LF as the end of every line; returns how many lines it has."""
+    lines, last = 0, ""
+    with path.open(encoding="latin-1", newline=None) as old, copy.open("w", encoding="latin-1", newline="") as new:
+        while text := old.read(CHUNK_BYTES):
+            new.write(text)
+            lines, last = lines + text.count("\n"), text[-1]
+    return lines + (last not in ("", "\n"))
 
 
 def convert_hint(encoding: str) -> str:
@@ -131,34 +366,50 @@ def convert_hint(encoding: str) -> str:
     return f"Export it as UTF-8, or convert it: iconv -f {encoding} -t UTF-8 OLD > NEW"
 
 
-def csv_header(path: Path, known: Iterable[str]) -> tuple[str, list[str]]:
+def csv_header(path: Path, known: Iterable[str]) -> tuple[str, list[str], int]:
     """
-    A CSV file's delimiter and its column names.
+    A CSV file's delimiter, the names of its columns as they stand there, and how many lines its header has.
 
-    The delimiter is the one of `, ; tab |` that finds most of the `known` columns. Raises `UnreadableFileError` when
-    the first line cannot be a header.
+    The delimiter is the one of `, ; tab |` that finds most of the `known` columns. A column without a name is
+    `column_<position>`. Raises `UnreadableFileError` when the first line cannot be a header.
     """
-    with path.open("rb") as stream:
-        first = stream.readline()
-    try:
-        line = first.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError as problem:
-        raise UnreadableFileError(
-            f"{path}, line 1: the header is not UTF-8 (byte 0x{first[problem.start]:02x}). {convert_hint('LATIN1')}"
-        ) from None
+    where = f"{printable(path)}, line 1"
     known_names = {name.lower() for name in known}
     candidates = []
-    for delimiter in DELIMITERS:
-        names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
-        candidates.append((sum(name.lower() in known_names for name in names), delimiter, names))
-    _, delimiter, names = max(candidates, key=lambda candidate: candidate[0])
-    names = [name or f"column_{position}" for position, name in enumerate(names, start=1)]
-    repeated = {name for name in names if [other.lower() for other in names].count(name.lower()) > 1}
-    if repeated:
+    with open_file(path) as stream:
+        for delimiter in DELIMITERS:
+            stream.seek(0)
+            read: list[bytes] = []
+            try:
+                record = next(csv.reader(_header_lines(stream, read), delimiter=delimiter), [])
+            except csv.Error:
+                raise UnreadableFileError(
+                    f"{where}: the header has a lone CR, but lines end in LF. Export it with one kind of line ends."
+                ) from None
+            names = [name.strip() for name in record]
+            candidates.append((sum(name.lower() in known_names for name in names), delimiter, names, read))
+    _, delimiter, names, read = max(candidates, key=lambda candidate: candidate[0])
+    header = b"".join(read)
+    if len(read) > 1 and header.count(b'"') % 2:
+        raise UnreadableFileError(f"{where}: a quote is opened in the header and never closed. Correct it.")
+    try:
+        header.decode()
+    except UnicodeDecodeError as problem:
         raise UnreadableFileError(
-            f"{path}, line 1: the header has {sorted(repeated)} more than once. Rename one in the export."
-        )
-    return delimiter, names
+            f"{where}: the header is not UTF-8 (byte 0x{header[problem.start]:02x}). {convert_hint('LATIN1')}"
+        ) from None
+    names = [name or f"column_{position}" for position, name in enumerate(names, start=1)]
+    return delimiter, names, max(len(read), 1)
+
+
+def _header_lines(stream: BinaryIO, read: list[bytes]) -> Iterator[str]:
+    """A file's first lines, as many as a header may have; adds those that were taken to `read`."""
+    for line in stream:
+        text = line.removeprefix(codecs.BOM_UTF8) if not read else line
+        read.append(line)
+        yield text.decode(errors="replace")
+        if len(read) == MAX_HEADER_LINES or sum(map(len, read)) > MAX_RECORD_BYTES:
+            return
 
 
 def _fields(text: str, delimiter: str) -> int | None:
@@ -182,12 +433,17 @@ def _bad_encoding(line: bytes) -> str | None:
 
 
 def scan_csv(
-    path: Path, delimiter: str, columns: int, clean: BinaryIO | None = None, also_broken: frozenset[int] = frozenset()
+    path: Path,
+    delimiter: str,
+    columns: int,
+    clean: BinaryIO | None = None,
+    also_broken: frozenset[int] = frozenset(),
+    header_lines: int = 1,
 ) -> CsvScan:
     """
     Take a CSV file apart line by line: the slow way, only for files where the fast reader met something odd.
 
-    Whole records are written to `clean` (with the header line). A line with too few or too many fields, with a quote
+    Whole records are written to `clean` (with a header line). A line with too few or too many fields, with a quote
     that nothing closes, that is not UTF-8, or whose number is in `also_broken` is broken alone: the lines after it
     are read on their own. Empty lines are nothing.
     """
@@ -195,9 +451,10 @@ def scan_csv(
     separator, separators = delimiter.encode(), columns - 1
     with path.open("rb") as stream:
         lines = enumerate(stream, start=1)
-        _, header = next(lines)
+        for _ in range(header_lines):
+            next(lines)
         if clean:
-            clean.write(header if header.endswith(b"\n") else header + b"\n")
+            clean.write(separator.join([b"x"] * columns) + b"\n")
         ahead: list[tuple[int, bytes]] = []
         while True:
             number, line = ahead.pop(0) if ahead else next(lines, (0, b""))
@@ -207,7 +464,7 @@ def scan_csv(
             if not body:
                 continue
             record = body
-            ordinary = body.count(separator) == separators and b'"' not in body and body.isascii()
+            ordinary = body.count(separator) == separators and b'"' not in body and b"\r" not in body and body.isascii()
             reason = None if ordinary else _broken(body, separator, columns)
             if number in also_broken:
                 reason = "the line cannot be read as CSV"
@@ -233,6 +490,8 @@ OPEN_QUOTE = "a quote is opened and never closed"
 def _broken(body: bytes, separator: bytes, columns: int) -> str | None:
     """Why one line is not a record; None when it is."""
     if b'"' not in body:
+        if b"\r" in body:
+            return "a lone CR within the line: it is no line end in this file"
         found = body.count(separator) + 1
         if not body.isascii() and (reason := _bad_encoding(body)):
             return reason
@@ -252,21 +511,25 @@ def _spanning(
     line: bytes, ahead: list[tuple[int, bytes]], lines: Iterator[tuple[int, bytes]], delimiter: str, columns: int
 ) -> tuple[bytes, int]:
     """The record that starts in `line` and ends in a later one, and how many later lines it takes (0: none does)."""
-    text = line
+    parts, size, is_open = [line], len(line), True
     for used in range(1, MAX_RECORD_LINES):
         if len(ahead) < used:
             following = next(lines, None)
             if following is None:
                 return line, 0
             ahead.append(following)
-        text += ahead[used - 1][1]
-        if text.count(b'"') % 2 == 0:
+        part = ahead[used - 1][1]
+        parts.append(part)
+        size += len(part)
+        is_open ^= part.count(b'"') % 2 == 1
+        if not is_open or size > MAX_RECORD_BYTES:
             break
-    else:
+    if is_open:
         return line, 0
-    record = text.rstrip(b"\r\n")
+    record = b"".join(parts).rstrip(b"\r\n")
     try:
-        rows = list(csv.reader(record.decode().splitlines(keepends=True), delimiter=delimiter, strict=True))
+        text = io.StringIO(record.decode(), newline="")
+        rows = list(csv.reader(text, delimiter=delimiter, strict=True))
     except (csv.Error, UnicodeDecodeError):
         return line, 0
     return (record, used) if len(rows) == 1 and len(rows[0]) == columns else (line, 0)
@@ -302,4 +565,6 @@ def why_not_json(text: str) -> str | None:
         value = json.loads(text)
     except json.JSONDecodeError as problem:
         return f"the line is not valid JSON: {problem.msg} at position {problem.pos + 1}"
+    except (ValueError, RecursionError):  # thousands of digits or brackets: too many for Python, but JSON all the same
+        return None
     return None if isinstance(value, dict) else "the line is not a JSON object"

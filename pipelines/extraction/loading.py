@@ -5,7 +5,6 @@ import codecs
 import hashlib
 import itertools
 import os
-import tempfile
 import time
 from array import array
 from collections import defaultdict
@@ -14,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from errno import EDQUOT, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC, EROFS, ESTALE
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,20 +34,28 @@ from pipelines.extraction.checking import (
     typed_name,
     typed_select,
 )
-from pipelines.extraction.configuration import DEFAULT_QUARANTINE_LIMIT, Configuration
+from pipelines.extraction.configuration import DEFAULT_QUARANTINE_LIMIT, Configuration, Limits
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.extraction.files import (
     LandedFile,
+    NotNowError,
     UnreadableFileError,
     check_readable,
     checksum_and_lines,
     csv_header,
     did_you_mean,
     find_files,
+    has_old_line_ends,
+    in_bytes,
+    is_about_one_file,
+    over_limit,
+    printable,
     raw_records,
     scan_csv,
     text_lines,
+    unreadable,
     why_not_json,
+    with_new_line_ends,
 )
 from pipelines.extraction.manifest import (
     ACCOUNTED,
@@ -63,6 +69,9 @@ from pipelines.extraction.manifest import (
     take_out_rows,
     transaction,
 )
+from pipelines.extraction.naming import is_harmless, listed, made_name, raw_names
+from pipelines.extraction.parquet import check_expansion, parquet_columns
+from pipelines.extraction.scratch import scratch_folder
 
 if TYPE_CHECKING:
     import duckdb
@@ -75,6 +84,7 @@ BOOKKEEPING = {
     "_quarantine": "entity varchar, file varchar, line bigint, reason varchar, raw_text varchar, loaded_at timestamp",
     "_repeats": "entity varchar, file varchar, of_file varchar, kind varchar, rows bigint",
     "_schema_changes": "entity varchar, file varchar, column_name varchar, change varchar, noticed_at timestamp",
+    "_columns": "entity varchar, column_name varchar, original_name varchar, first_file varchar",
 }
 
 
@@ -118,8 +128,14 @@ class _Fresh:
     known: bool
     """An earlier version of it is loaded."""
     columns: tuple[str, ...] = ()
+    """As they are called in the file."""
+    names: tuple[str, ...] = ()
+    """As they are called in the raw table."""
+    header_lines: int = 1
     read_types: tuple[str, ...] = ()
     delimiter: str = ""
+    same_lines: Path | None = None
+    """A copy with the same lines, where the file's own end in CR."""
     clean: Path | None = None
     """A copy with nothing but its whole records, which is read in its place."""
     record_lines: array | None = None
@@ -137,6 +153,11 @@ class _Fresh:
     judge_again_at: datetime | None = None
     """When the first of its rows that are put aside as from the future no longer is."""
     message: str = ""
+
+    @property
+    def path(self) -> Path:
+        """What is read."""
+        return self.same_lines or self.file.path
 
 
 @dataclass
@@ -164,6 +185,7 @@ def load_source(
     now: datetime,
     entities: Iterable[str] | None = None,
     quarantine_limit: float = DEFAULT_QUARANTINE_LIMIT,
+    limits: Limits | None = None,
 ) -> list[LoadReport]:
     """
     Load what is new in a source's folder into `raw_<source>`; one transaction an entity, one report an entity.
@@ -186,7 +208,7 @@ def load_source(
             f"correct `sources: {source.name}:` in sources.yaml, or remove the line if there is no such system."
         )
         return [_report(connection, source, entity, "missing", message) for entity in chosen]
-    files, strays = find_files(folder, [entity.name for entity in source.entities])
+    files, strays = find_files(folder, [entity.name for entity in source.entities], limits)
     reports = _load_side_by_side(connection, source, chosen, files, now, quarantine_limit)
     if strays and reports:
         reports[0] = replace(reports[0], message=" ".join([reports[0].message, *strays]))
@@ -238,6 +260,22 @@ def prepare_schema(connection: "duckdb.DuckDBPyConnection", source: Source) -> N
     for entity in source.entities:
         columns = ", ".join(f"{quoted(name)} {type_}" for name, type_ in {**entity.columns, **OWN_COLUMNS}.items())
         connection.execute(f"create table if not exists {schema}.{quoted(entity.name)} ({columns})")
+    _rename_harmful(connection, source)
+
+
+def _rename_harmful(connection: "duckdb.DuckDBPyConnection", source: Source) -> None:
+    """Give columns that were loaded under whatever name the export had a harmless one."""
+    contracts = {entity.name: entity.columns for entity in source.entities}
+    for table, name in connection.execute(
+        "select table_name, column_name from duckdb_columns()"
+        " where database_name = current_database() and schema_name = ? and not starts_with(table_name, '_')",
+        [f"raw_{source.name}"],
+    ).fetchall():
+        if name in OWN_COLUMNS or name in contracts.get(table, ()) or is_harmless(name):
+            continue
+        schema, made = quoted(f"raw_{source.name}"), made_name(name)
+        connection.execute(f"alter table {schema}.{quoted(table)} rename column {quoted(name)} to {quoted(made)}")
+        connection.execute(f"insert into {schema}._columns values (?, ?, ?, null)", [table, made, name])
 
 
 def contract_fingerprint(entity: Entity) -> str:
@@ -285,10 +323,10 @@ def load_entity(
     gone, former = loader.gone_files(files, quarantine_limit)
     with (
         _shortage_told(f"{source.name}.{entity.name}"),
-        tempfile.TemporaryDirectory(prefix="scorecast-") as scratch,
+        scratch_folder(_folder_of(connection)) as scratch,
     ):
         fresh, touched = loader.fresh_files(files, gone)
-        staged, rejected = loader.stage(fresh, Path(scratch))
+        staged, rejected = loader.stage(fresh, scratch)
         try:
             with transaction(connection):
                 changes, quarantined = loader.apply(staged, rejected, touched, gone, former)
@@ -327,40 +365,29 @@ def load_entity(
     )
 
 
-OUT_OF_RESOURCES = (EIO, ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM, EROFS, ESTALE)
-
-
-def _is_shortage(problem: BaseException) -> bool:
-    """Whether it is memory or a disk that fails, and not what stands in a file."""
-    import duckdb
-
-    if isinstance(problem, duckdb.IOException):
-        return any(os.strerror(number) in str(problem) for number in OUT_OF_RESOURCES)
-    return isinstance(problem, (OSError, MemoryError, duckdb.OutOfMemoryException))
-
-
-def _is_about_the_file(problem: Exception) -> bool:
-    """Whether a reader failed at what stands in the file: only that is held against it."""
-    import duckdb
-
-    return not _is_shortage(problem) and not isinstance(problem, (duckdb.FatalException, duckdb.InterruptException))
-
-
 @contextmanager
 def _shortage_told(what: str) -> Iterator[None]:
     """Memory or a disk that fails stops the load in one line; nothing is recorded, so that the next run tries again."""
+    import duckdb
+
     try:
         yield
-    except Exception as problem:
-        if not _is_shortage(problem):
-            raise
+    except (OSError, MemoryError, duckdb.OutOfMemoryException, duckdb.IOException) as problem:
         raise CannotLoad(
             f"{what}: {_first_line(problem)}. Nothing of it was loaded or recorded: make room, and run again."
         ) from None
 
 
-def _naive(time: datetime) -> datetime:
-    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+def _folder_of(connection: "duckdb.DuckDBPyConnection") -> Path | None:
+    """The folder that the database's file is in; None for one in memory."""
+    (path,) = connection.execute(
+        "select path from duckdb_databases() where database_name = current_database()"
+    ).fetchone()
+    return Path(path).parent if path else None
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def _report(
@@ -392,6 +419,8 @@ class _Loader:
         """Files that cannot be read again though their turn has come: they are gone."""
         self.positions: dict[str, int] = {}
         """Every file's place in the order of delivery: by the load that first saw it, then by name."""
+        self.longest_line = 0
+        """Bytes, of all files that are read."""
 
     def rows(self, query: str) -> list[tuple]:
         """The rows of a query."""
@@ -441,7 +470,7 @@ class _Loader:
             is_current = contract == self.held_against(status) and not (again_at and again_at <= self.now)
             if is_current and (size, modified_ns) == (file.size, file.modified_ns):
                 continue
-            checksum, lines = checksum_and_lines(file.path)
+            checksum, lines = checksum_and_lines(file)
             if is_current and known_checksum == checksum:
                 touched.append(file)
                 continue
@@ -452,7 +481,7 @@ class _Loader:
             self.behind = again - {file.name for file in files} - set(gone)
         for file in files:
             if file.name in again and not any(item.file is file for item in fresh):
-                fresh.append(_Fresh(file, *checksum_and_lines(file.path), known=True))
+                fresh.append(_Fresh(file, *checksum_and_lines(file), known=True))
         return sorted(fresh, key=lambda item: self.positions[item.file.name]), touched
 
     def held_against(self, status: str | None) -> str:
@@ -464,6 +493,7 @@ class _Loader:
     def stage(self, fresh: list[_Fresh], scratch: Path) -> tuple[list[_Staged], list[_Rejected]]:
         """Read the files into temporary tables; what cannot be read moves out of `fresh`, with the reason."""
         rejected: list[_Rejected] = []
+        self._check_readable(fresh, scratch, rejected)
         self._look_into(fresh, scratch, rejected)
         staged: list[_Staged] = []
         spellings = _spellings(fresh)
@@ -481,36 +511,47 @@ class _Loader:
         self._type_passed_through(staged)
         return staged, rejected
 
+    def _check_readable(self, fresh: list[_Fresh], scratch: Path, rejected: list[_Rejected]) -> None:
+        """Leave out what no reader may open; files with old line ends get a copy with the same lines."""
+        for item in list(fresh):
+            with self._refusing(item, fresh, rejected):
+                self.longest_line = max(self.longest_line, check_readable(item.file))
+                if item.file.format in ("csv", "jsonl") and has_old_line_ends(item.file.path):
+                    item.same_lines = scratch / f"{len(os.listdir(scratch))}.{item.file.format}"
+                    item.lines = with_new_line_ends(item.file.path, item.same_lines)
+
+    @contextmanager
+    def _refusing(self, item: _Fresh, fresh: list[_Fresh], rejected: list[_Rejected]) -> Iterator[None]:
+        """What is raised about one file refuses that file; what is about the machine is raised."""
+        try:
+            yield
+        except Exception as problem:
+            if not is_about_one_file(problem):
+                raise
+            fresh.remove(item)
+            rejected.append(_refused(item, problem))
+
     def _look_into(self, fresh: list[_Fresh], scratch: Path, rejected: list[_Rejected]) -> None:
         """Find each file's columns."""
-        import duckdb
-
         json_keys, unread = self._look_into_json(fresh, scratch)
+        taken = {row[0].lower() for row in self.rows(f"describe {self.table}")}
         for item in list(fresh):
             file = item.file
-            try:
-                check_readable(file)
-                if str(file.path) in unread:
-                    raise unread[str(file.path)]
+            with self._refusing(item, fresh, rejected):
+                if str(item.path) in unread:
+                    raise unread[str(item.path)]
                 if file.format == "csv":
-                    item.delimiter, names = csv_header(file.path, self.entity.columns)
+                    item.delimiter, names, item.header_lines = csv_header(item.path, self.entity.columns)
                     item.columns, item.read_types = tuple(names), ("varchar",) * len(names)
                 elif file.format == "jsonl":
-                    item.columns = json_keys.get(str(file.path), ())
+                    item.columns = json_keys.get(str(item.path), ())
                     item.read_types = ()
                 else:
-                    described = self.rows(f"describe select * from read_parquet({literal(str(file.path))})")
-                    item.columns = tuple(row[0] for row in described)
-                    item.read_types = tuple(row[1].lower() for row in described)
-                self._check_columns(item)
-            except UnreadableFileError as problem:
-                rejected.append(_Rejected(item, str(problem)))
-                fresh.remove(item)
-            except duckdb.Error as problem:
-                if not _is_about_the_file(problem):
-                    raise
-                rejected.append(_Rejected(item, _unreadable(file, problem)))
-                fresh.remove(item)
+                    names, types = parquet_columns(self.connection, file)
+                    check_expansion(self.connection, file, types)
+                    item.columns, item.read_types = tuple(names), tuple(types)
+                self._check_columns(item, taken)
+                taken |= {name.lower() for name in item.names}
 
     def _look_into_json(
         self, fresh: list[_Fresh], scratch: Path
@@ -521,10 +562,9 @@ class _Loader:
         DuckDB's `read_json` reads past the end of a line that is cut off and takes the valid line after it for a part
         of it: it may only see whole lines.
         """
-        items = {str(item.file.path): item for item in fresh if item.file.format == "jsonl" and item.file.size}
-        items = {path: item for path, item in items.items() if not any(letter in path for letter in "*?[")}
+        items = {str(item.path): item for item in fresh if item.file.format == "jsonl"}
         keys, odd, unread = self._json_keys(list(items))
-        copies = {str(scratch / f"{number}.jsonl"): path for number, path in enumerate(sorted(odd))}
+        copies = {str(scratch / f"clean_{number}.jsonl"): path for number, path in enumerate(sorted(odd))}
         for copy, path in copies.items():
             self._clean_json(items[path], Path(copy))
         found, _, unread_copies = self._json_keys(list(copies))
@@ -545,10 +585,10 @@ class _Loader:
         try:
             found = self.rows(
                 f"select distinct filename, json_keys(json) from read_ndjson_objects({literal(paths)},"
-                " ignore_errors = true, filename = true)"
+                f" {self._json_options()}, filename = true)"
             )
         except duckdb.Error as problem:
-            if len(paths) == 1 and not _is_about_the_file(problem):
+            if len(paths) == 1 and not is_about_one_file(problem):
                 raise
             if len(paths) == 1:
                 return {}, set(), {paths[0]: problem}
@@ -564,13 +604,17 @@ class _Loader:
                 odd.add(path)
         return {path: tuple(sorted(names)) for path, names in keys.items()}, odd, {}
 
+    def _json_options(self) -> str:
+        longest = max(JSON_OBJECT_BYTES, self.longest_line + LINE_END_BYTES)
+        return f"ignore_errors = true, hive_partitioning = false, maximum_object_size = {longest}"
+
     def _clean_json(self, item: _Fresh, clean: Path) -> None:
         """Copy the lines that are JSON objects; the others are broken, each alone."""
         import pyarrow
 
         item.clean, item.record_lines = clean, array("q")
         first = 1
-        with item.file.path.open("rb") as stream, clean.open("wb") as copy:
+        with item.path.open("rb") as stream, clean.open("wb") as copy:
             while lines := list(itertools.islice(stream, LINES_AT_ONCE)):
                 if first == 1:
                     lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
@@ -599,23 +643,37 @@ class _Loader:
                         item.message = f"line {first + number}: {reason}"
                 first += len(lines)
 
-    def _check_columns(self, item: _Fresh) -> None:
-        """Raise `UnreadableFileError` when no row of the file could be loaded, or a name is the loader's own."""
-        path, found = item.file.path, {name.lower(): name for name in item.columns}
-        if item.file.format == "jsonl" and not found:
+    def _check_columns(self, item: _Fresh, taken: set[str]) -> None:
+        """
+        Name the file's columns. Raises `UnreadableFileError` when no row of it could be loaded, or it has too many.
+
+        `taken`: the columns of the raw table and of the files before it, in lower case.
+        """
+        file, found = item.file, {name.lower(): name for name in item.columns}
+        if file.format == "jsonl" and not found:
             return
-        where = f"{path}, line 1" if item.file.format == "csv" else str(path)
+        where = f"{file.path}, line 1" if file.format == "csv" else str(file.path)
+        most, table = file.limits.columns, f"{self.source.name}.{self.entity.name}"
+        if len(item.columns) > most:
+            raise over_limit(file, "columns", f"it has {len(item.columns):,} columns", f"{most:,}")
         for name in dict.fromkeys((*self.entity.key, *self.entity.required)):
             if name.lower() not in found:
                 role = "part of the key" if name in self.entity.key else "required"
                 raise UnreadableFileError(
-                    f"{where}: there is no column '{name}', which is {role} of {self.source.name}.{self.entity.name}."
-                    f"{did_you_mean(name, item.columns)} Found: {', '.join(item.columns)}. Nothing of it is loaded."
+                    f"{where}: there is no column '{name}', which is {role} of {table}."
+                    f"{did_you_mean(name, item.columns)} Found: {listed(item.columns)}. Nothing of it is loaded."
                     f" Export it with that column, or change the contract in assets/sources/{self.source.name}.py."
                 )
-        for name in OWN_COLUMNS:
-            if name in found:
-                raise UnreadableFileError(f"{where}: a column '{name}' is the loader's own. Rename it in the export.")
+        try:
+            item.names = raw_names(item.columns, self.spelling)
+        except UnreadableFileError as problem:
+            raise UnreadableFileError(f"{where}: {problem}") from None
+        if (width := len(taken | {name.lower() for name in item.names})) > most:
+            raise over_limit(file, "columns", f"with it {table} would have {width:,} columns", f"{most:,}")
+        cells = item.lines * len(item.columns) * CELL_BYTES if file.format == "jsonl" else 0
+        if cells > file.limits.expanded(file.size):
+            sparse = f"its {item.lines:,} lines of {len(item.columns):,} keys in all become {in_bytes(cells)}"
+            raise over_limit(file, "expansion", sparse, in_bytes(file.limits.expanded(file.size)))
 
     def _read(
         self,
@@ -627,30 +685,28 @@ class _Loader:
         rejected: list[_Rejected],
     ) -> list[_Staged]:
         """Read files of one shape in one query; a file that stops the reader is rejected and the others are read."""
-        import duckdb
-
         staged_columns = [
             StagedColumn(
-                source=name,
+                source=source,
                 staged=f"c{position}",
-                name=self.raw_name(name),
+                name=name,
                 read_type=read_type,
-                type=self.entity.columns.get(self.spelling.get(name.lower(), ""), "varchar"),
-                in_contract=name.lower() in self.spelling,
+                type=self.entity.columns.get(name, "varchar"),
+                in_contract=name in self.entity.columns,
                 date_format=self.entity.date_format,
             )
-            for position, (name, read_type) in enumerate(
-                zip(columns, read_types or ("varchar",) * len(columns), strict=True)
+            for position, (source, name, read_type) in enumerate(
+                zip(columns, raw_names(columns, self.spelling), read_types or ("varchar",) * len(columns), strict=True)
             )
         ]
-        staged = _Staged(_new_name(), staged_columns, {str(item.clean or item.file.path): item for item in items})
+        staged = _Staged(_new_name(), staged_columns, {str(item.clean or item.path): item for item in items})
         try:
             if format_ == "csv":
                 self._read_csv(staged, scratch)
             else:
                 self._read_other(staged, format_)
             self._check_counts(staged)
-        except (duckdb.Error, UnreadableFileError) as problem:
+        except (duckdb.Error, UnreadableFileError, OSError) as problem:
             self.connection.execute(f"drop table if exists {staged.table}")
             if len(items) > 1 or columns != items[0].columns:
                 # Each by itself and with its own columns: what one file has must not stand in another's way.
@@ -659,15 +715,11 @@ class _Loader:
                     for item in items
                     for part in self._read(format_, item.columns, item.read_types, [item], scratch, rejected)
                 ]
-            if not _is_about_the_file(problem):
+            if not is_about_one_file(problem):
                 raise
-            rejected.append(_Rejected(items[0], _unreadable(items[0].file, problem)))
+            rejected.append(_refused(items[0], problem))
             return []
         return [staged]
-
-    def raw_name(self, name: str) -> str:
-        """The raw table's name of an export's column: the contract's; `rowid` is DuckDB's own in every table."""
-        return self.spelling.get(name.lower(), f"{name}_" if name.lower() == "rowid" else name)
 
     def _check_counts(self, staged: _Staged) -> None:
         """Raise `UnreadableFileError` where the reader found other rows than those that the file has."""
@@ -676,20 +728,25 @@ class _Loader:
                 raise UnreadableFileError(f"it has {item.records} rows, but {item.rows} of them could be read")
 
     def _read_other(self, staged: _Staged, format_: str) -> None:
-        paths, filename = literal(list(staged.files)), _new_name()
+        paths, names = literal(list(staged.files)), [column.staged for column in staged.columns]
+        sources = [column.source for column in staged.columns]
         if format_ == "parquet":
-            reader = f"read_parquet({paths}, filename = '{filename}')"
-        elif staged.columns:
-            names = literal({column.source: "varchar" for column in staged.columns})
-            reader = (
-                f"read_json({paths}, format = 'newline_delimited', columns = {names}, records = true,"
-                f" ignore_errors = true, filename = '{filename}')"
-            )
+            reader = f"read_parquet({paths}, filename = '{_new_name()}', hive_partitioning = false)"
+        elif (
+            not names or not all(sources) or "\0" in "".join(sources) or len({s.lower() for s in sources}) < len(names)
+        ):
+            # Keys that `read_json` cannot name or tell apart.
+            texts = "".join(f"json ->> {literal(_pointer(source))}, " for source in sources)
+            objects = f"read_ndjson_objects({paths}, {self._json_options()}, filename = true)"
+            reader = f"(select {texts}filename from {objects})"
         else:
-            reader = f"read_ndjson_objects({paths}, ignore_errors = true, filename = '{filename}')"
-        columns = [f"{quoted(column.source)} as {column.staged}" for column in staged.columns]
+            types = literal(dict.fromkeys(sources, "varchar"))
+            reader = (
+                f"read_json({paths}, format = 'newline_delimited', columns = {types}, records = true,"
+                f" {self._json_options()}, filename = '{_new_name()}')"
+            )
         self.connection.execute(
-            f"create temp table {staged.table} as select {', '.join([*columns, f'{filename} as _path'])} from {reader}"
+            f"create temp table {staged.table} as select * from {reader} as read({', '.join([*names, '_path'])})"
         )
         counts = dict(self.rows(f"select _path, count(*) from {staged.table} group by all"))
         whole = {}
@@ -710,9 +767,9 @@ class _Loader:
         counts = dict(self.rows(f"select _path, count(*) from {staged.table} group by all"))
         for path, item in staged.files.items():
             item.rows = counts.get(path, 0)
-            item.records = item.lines - 1
+            item.records = item.lines - item.header_lines
             if path not in broken and item.records != item.rows:
-                scan = scan_csv(Path(path), item.delimiter, len(staged.columns))
+                scan = scan_csv(Path(path), item.delimiter, len(staged.columns), header_lines=item.header_lines)
                 staged.record_lines[path] = scan.record_lines
                 item.records = len(scan.record_lines)
                 if item.records != item.rows:
@@ -749,7 +806,9 @@ class _Loader:
 
     def _clean(self, item: _Fresh, staged: _Staged, clean: str, also_broken: frozenset[int]) -> None:
         with open(clean, "wb") as stream:
-            scan = scan_csv(item.file.path, item.delimiter, len(staged.columns), stream, also_broken)
+            scan = scan_csv(
+                item.path, item.delimiter, len(staged.columns), stream, also_broken, header_lines=item.header_lines
+            )
         item.broken = scan.broken
         staged.record_lines[clean] = scan.record_lines
         if scan.first_bad_encoding:
@@ -760,11 +819,14 @@ class _Loader:
         """Read CSV files as text; returns the paths with unreadable records and their byte positions."""
         delimiter = next(iter(staged.files.values())).delimiter
         names = literal({column.staged: "varchar" for column in staged.columns})
+        longest = max(CSV_LINE_BYTES, self.longest_line + LINE_END_BYTES)
+        sizes = f"max_line_size = {longest}, buffer_size = {2 * longest}, " if self.longest_line else ""
         errors, scans = _new_name(), _new_name()
         self.connection.execute(
             f"create temp table {staged.table} as select * from read_csv({literal(paths)}, columns = {names},"
             f" auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"',"
-            f" store_rejects = true, rejects_table = '{errors}', rejects_scan = '{scans}', filename = '_path')"
+            f" {sizes}hive_partitioning = false, store_rejects = true, rejects_table = '{errors}',"
+            f" rejects_scan = '{scans}', filename = '_path')"
         )
         found: dict[str, list[int]] = defaultdict(list)
         for path, position in self.rows(
@@ -780,9 +842,10 @@ class _Loader:
             free = [column for column in part.columns if not column.in_contract]
             texts = [column.staged for column in free if column.read_type == "varchar"]
             known: dict[str, str | None] = {}
-            if texts:
-                answer = self.rows(inference_query(part.table, texts))[0]
-                known = {name: inferred_type(possible) for name, possible in zip(texts, answer, strict=True)}
+            for first in range(0, len(texts), COLUMNS_AT_ONCE):
+                some = texts[first : first + COLUMNS_AT_ONCE]
+                answer = self.rows(inference_query(part.table, some))[0]
+                known |= {name: inferred_type(possible) for name, possible in zip(some, answer, strict=True)}
             for position, column in enumerate(part.columns):
                 if column.in_contract:
                     continue
@@ -825,6 +888,7 @@ class _Loader:
             put_aside += [(item.file.name, line, reason, text) for line, reason, text in item.broken]
             item.quarantined += len(item.broken)
         put_aside += [(item.fresh.file.name, None, item.message, None) for item in rejected]
+        self._note_original_names(fresh)
         self._append(
             "_quarantine",
             {
@@ -888,6 +952,29 @@ class _Loader:
             f"select (select count(*) from {self.table}) - coalesce(sum({ACCOUNTED}), 0)::bigint"
             f" from {self.schema}._manifest where entity = {literal(self.entity.name)}"
         )[0][0]
+
+    def _note_original_names(self, fresh: list[_Fresh]) -> None:
+        """Write down what columns are called in the exports where the raw table calls them otherwise."""
+        known = set(
+            self.rows(
+                "select column_name, original_name"
+                f" from {self.schema}._columns where entity = {literal(self.entity.name)}"
+            )
+        )
+        others: dict[tuple[str, str], str] = {}
+        for item in fresh:
+            for pair in zip(item.names, item.columns, strict=True):
+                if pair not in known and pair[0] != pair[1] and pair[0] not in self.entity.columns:
+                    others.setdefault(pair, item.file.name)
+        self._append(
+            "_columns",
+            {
+                "entity": [self.entity.name] * len(others),
+                "column_name": [name for name, _ in others],
+                "original_name": [original for _, original in others],
+                "first_file": list(others.values()),
+            },
+        )
 
     def _keep_former(self, rejected: list[_Rejected]) -> None:
         """A file whose new version cannot be read keeps the rows of its former one, and says so."""
@@ -981,7 +1068,7 @@ class _Loader:
         for path, first, count in spans:
             item = part.files[path]
             records = part.record_lines.get(path)
-            start = 2 if item.file.format == "csv" else 1
+            start = 1 + item.header_lines if item.file.format == "csv" else 1
             if records is not None and len(records) == count:
                 numbered.append((range(first, first + count), records))
             elif records is not None:
@@ -1151,7 +1238,7 @@ class _Loader:
             item.quarantined += len(entries)
             texts: Mapping[int, str] = {}
             if item.file.format != "parquet":
-                texts = raw_records(item.file.path, _spans(part, path, [line for line, _, _ in entries if line]))
+                texts = self._raw_records(part, path, [line for line, _, _ in entries if line])
             for line, reason, text in entries:
                 text = texts.get(line, text)
                 if item.file.format == "jsonl":
@@ -1159,6 +1246,14 @@ class _Loader:
                     if "UTF-8" in reason and not item.message:
                         item.message = f"line {line}: {reason}"
                 put_aside.append((item.file.name, line, reason, text))
+
+    def _raw_records(self, part: _Staged, path: str, lines: Sequence[int]) -> Mapping[int, str]:
+        """The text of records by their line; nothing when the file can no longer be read."""
+        try:
+            return raw_records(part.files[path].path, _spans(part, path, lines))
+        except OSError as problem:
+            unreadable(problem)
+            return {}
 
     # --- schema changes ---
 
@@ -1178,7 +1273,7 @@ class _Loader:
                 wanted[name] = column.type if column.in_contract else common_type(wanted.get(name), column.type or None)
         for name, type_ in self.entity.columns.items():
             wanted.setdefault(name, type_)
-        first_file = {self.raw_name(name).lower(): item.file.name for item in reversed(fresh) for name in item.columns}
+        first_file = {name.lower(): item.file.name for item in reversed(fresh) for name in item.names}
         for name, type_ in wanted.items():
             in_contract = name in self.entity.columns
             before = current.get(name)
@@ -1246,7 +1341,7 @@ class _Loader:
         contract = {name.lower() for name in self.entity.columns}
         changes = []
         for item in sorted((item for item in fresh if not item.known), key=lambda item: item.file.name):
-            columns = {self.raw_name(name).lower() for name in item.columns}
+            columns = {name.lower() for name in item.names}
             if not columns or not item.rows:
                 continue
             if present is None:
@@ -1269,6 +1364,19 @@ ENTITIES_AT_ONCE = 2
 MAX_CLEANING_ROUNDS = 5
 LINES_AT_ONCE = 100_000
 """Of an odd file, to bound the memory that it takes."""
+COLUMNS_AT_ONCE = 50
+"""The time that DuckDB takes for a query grows with the square of its columns."""
+NEVER_SEEN = -1
+"""In the manifest, instead of a file's time: it is looked at again in the next load."""
+CELL_BYTES = 16
+"""Of a text that is null, in memory."""
+JSON_OBJECT_BYTES, CSV_LINE_BYTES, LINE_END_BYTES = 1 << 24, 2 * 10**6, 1 << 10
+"""DuckDB's own limits, and what a line may have beside its text."""
+
+
+def _pointer(key: str) -> str:
+    """A key as a JSON pointer."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
 def _loaded(item: _Fresh) -> int:
@@ -1311,6 +1419,16 @@ def _first_line(problem: Exception) -> str:
     return (str(problem).strip() or type(problem).__name__).splitlines()[0].rstrip(".")
 
 
+def _refused(item: _Fresh, problem: Exception) -> _Rejected:
+    """A file that cannot be loaded, and why, in one line."""
+    if isinstance(problem, (NotNowError, OSError)):
+        item.file, item.checksum = replace(item.file, modified_ns=NEVER_SEEN), ""
+    if isinstance(problem, OSError):
+        return _Rejected(item, printable(f"{item.file.path} {unreadable(problem)}"))
+    is_told = isinstance(problem, UnreadableFileError)
+    return _Rejected(item, printable(problem if is_told else _unreadable(item.file, problem)))
+
+
 def _unreadable(file: LandedFile, problem: Exception) -> str:
     kind = {"parquet": "a whole Parquet file", "jsonl": "JSON lines", "csv": "CSV"}[file.format]
     return (
@@ -1327,9 +1445,17 @@ def _manifest_message(item: _Fresh, status: str, message: str) -> str | None:
 
 
 def _spellings(fresh: list[_Fresh]) -> tuple[str, ...]:
-    """The columns of all JSON lines files together; none when two of them spell one name differently."""
-    everything = sorted({name for item in fresh if item.file.format == "jsonl" for name in item.columns})
-    return tuple(everything) if len({name.lower() for name in everything}) == len(everything) else ()
+    """
+    The columns of all JSON lines files together; none when two of them spell one name differently, or when some have
+    so many that all others would become too large.
+    """
+    items = [item for item in fresh if item.file.format == "jsonl"]
+    everything = sorted({name for item in items for name in item.columns})
+    if len({name.lower() for name in everything}) < len(everything) or not items:
+        return ()
+    cells = sum(item.lines for item in items) * len(everything) * CELL_BYTES
+    allowed = items[0].file.limits.expanded(sum(item.file.size for item in items))
+    return tuple(everything) if cells <= allowed else ()
 
 
 def _records_at(clean: Path, positions: Iterable[int]) -> set[int]:
@@ -1351,11 +1477,11 @@ def load_all(
     """Load every source that the configuration lists, then write `raw_scorecast.as_of`."""
     folders = configuration.folders
     present = [source for source in sources if source.name in folders]
-    limit = configuration.quarantine_limit
+    limit, limits = configuration.quarantine_limit, configuration.limits
     reports = [
         report
         for source in present
-        for report in load_source(connection, source, folders[source.name], now, quarantine_limit=limit)
+        for report in load_source(connection, source, folders[source.name], now, quarantine_limit=limit, limits=limits)
     ]
     write_as_of(connection, present, configuration.as_of, now)
     return reports

@@ -14,19 +14,13 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.extraction.files import DELIMITERS, did_you_mean, scan_csv, why_not_json
+from pipelines.extraction.files import DELIMITERS, FOREIGN, did_you_mean, scan_csv, why_not_json
 
 HEAD_BYTES, CHUNK_BYTES = 1 << 16, 1 << 22
 SNIFFED_RECORDS = 100
 DATABASE = re.compile(r"^(?P<path>.+\.(?:duckdb|ddb|db))(?::(?P<table>.*))?$", re.IGNORECASE)
 ENDINGS = {".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 ENDINGS |= {".parquet": "parquet", ".pq": "parquet"}
-FOREIGN = {
-    b"PK\x03\x04": "an Excel workbook or a zip archive. Save the sheet as CSV, or unpack it",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook. Save the sheet as CSV",
-    b"\x1f\x8b": "compressed (gzip). Unpack it first",
-    b"%PDF": "a PDF. Export the table as CSV",
-}
 WITHOUT_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 """Bytes that stand for nothing in Windows' encoding, but for (control) characters in Latin-1."""
 
