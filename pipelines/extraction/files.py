@@ -98,9 +98,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def printable(text: object) -> str:
     """A text on one line: line ends, control characters and bytes that are no UTF-8 are written as escapes."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in str(text)
-    )
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in str(text))
+
+
+def _escaped(letter: str) -> str:
+    is_byte = "\udc80" <= letter <= "\udcff"  # how Python keeps a byte of a file's name that is not UTF-8
+    return f"\\x{ord(letter) - 0xDC00:02x}" if is_byte else letter.encode("unicode_escape").decode()
 
 
 def find_files(

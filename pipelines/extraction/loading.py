@@ -763,7 +763,7 @@ class _Loader:
 
     def _read_csv(self, staged: _Staged, scratch: Path) -> None:
         """Read CSV files; those with lines that are no records are taken apart and read again from clean copies."""
-        broken = self._csv_query(staged, list(staged.files))
+        broken = self._csv_try(staged)
         counts = dict(self.rows(f"select _path, count(*) from {staged.table} group by all"))
         for path, item in staged.files.items():
             item.rows = counts.get(path, 0)
@@ -803,6 +803,19 @@ class _Loader:
         self.connection.execute(f"insert into {staged.table} from {again.table}; drop table {again.table}")
         staged.files |= again.files
         staged.record_lines |= again.record_lines
+
+    def _csv_try(self, staged: _Staged) -> dict[str, list[int]]:
+        """As `_csv_query`; one file alone that stops the reader altogether is one to take apart."""
+        import duckdb
+
+        try:
+            return self._csv_query(staged, list(staged.files))
+        except duckdb.InvalidInputException:
+            if len(staged.files) > 1:
+                raise
+        columns = "".join(f"{column.staged} varchar, " for column in staged.columns)
+        self.connection.execute(f"create temp table {staged.table} ({columns}_path varchar)")
+        return {path: [] for path in staged.files}
 
     def _clean(self, item: _Fresh, staged: _Staged, clean: str, also_broken: frozenset[int]) -> None:
         with open(clean, "wb") as stream:
