@@ -258,10 +258,14 @@ def breach_query(entity: Entity, staged: str, columns: Sequence[StagedColumn], n
 
 _DAY = "[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}"
 _INTEGER = "-?(0|[1-9][0-9]*)"
+_WHOLE = f"(regexp_full_match({{value}}, '{_INTEGER}') and try_cast({{value}} as bigint) is not null)"
 LOOKS_LIKE = {
     "boolean": "lower({value}) in ('true', 'false')",
-    "bigint": f"regexp_full_match({{value}}, '{_INTEGER}') and try_cast({{value}} as bigint) is not null",
-    "double": f"regexp_full_match({{value}}, '{_INTEGER}([.][0-9]+([eE][+-]?[0-9]+)?|[eE]-[0-9]+)?')",
+    "bigint": _WHOLE,
+    "double": (
+        f"({_WHOLE} or regexp_full_match({{value}}, '{_INTEGER}([.][0-9]+([eE][+-]?[0-9]+)?|[eE]-[0-9]+)')"
+        " and isfinite(try_cast({value} as double)))"
+    ),
     "date": f"regexp_full_match({{value}}, '{_DAY}') and try_cast({{value}} as date) is not null",
     "timestamp": (
         f"regexp_full_match({{value}}, '{_DAY}([T ][0-9]{{{{2}}}}:[0-9]{{{{2}}}}.*)?')"
@@ -275,7 +279,8 @@ def inference_query(staged: str, columns: Sequence[str]) -> str:
     """
     SQL: for every text column a struct of what all its values could be.
 
-    A whole number must look like one (`007` and `+49` are texts), so that no identifier loses a digit.
+    A whole number must look like one (`007` and `+49` are texts) and be no larger than a bigint, so that no identifier
+    loses a digit.
     """
     items = []
     for name in columns:

@@ -137,6 +137,17 @@ def find_files(
     return found, strays
 
 
+def folder_problem(folder: Path) -> str:
+    """Why a source's folder cannot be looked into; nothing when it can."""
+    if not os.path.isdir(folder):
+        return "is not there"
+    try:
+        os.listdir(folder)
+    except PermissionError as problem:
+        return f"cannot be read ({os.strerror(problem.errno)})"
+    return ""
+
+
 def _is_left_alone(path: Path) -> bool:
     return path.name.startswith(".") or path.suffix in UNFINISHED
 

@@ -45,6 +45,7 @@ from pipelines.extraction.files import (
     csv_header,
     did_you_mean,
     find_files,
+    folder_problem,
     has_old_line_ends,
     in_bytes,
     is_about_one_file,
@@ -202,9 +203,9 @@ def load_source(
     wanted = set(entities) if entities is not None else {entity.name for entity in source.entities}
     chosen = [entity for entity in source.entities if entity.name in wanted]
     prepare_schema(connection, source)
-    if not folder.is_dir():
+    if problem := folder_problem(folder):
         message = (
-            f"{source.name}: the folder {folder} is not there. What was loaded before stays. Put the exports there, "
+            f"{source.name}: the folder {folder} {problem}. What was loaded before stays. Put the exports there, "
             f"correct `sources: {source.name}:` in sources.yaml, or remove the line if there is no such system."
         )
         return [_report(connection, source, entity, "missing", message) for entity in chosen]

@@ -1,6 +1,8 @@
 """A small system with everything that a contract can say, and a landing folder for it."""
 
+import ctypes
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -81,6 +83,27 @@ def account(id_: str, stamp: str = "2025-01-01 00:00:00", name: str = "Acme", se
 def account_line() -> Callable[..., str]:
     """One valid CSV line of an account."""
     return account
+
+
+def without_the_rights_of_root() -> None:
+    """Let this thread, and those that it starts, read only what its user may: tests may run as root."""
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    rights = (ctypes.c_uint32 * 6)()
+    system = ctypes.CDLL(None, use_errno=True)
+    assert system.capget(header, rights) == 0
+    rights[0] &= ~(1 << 1 | 1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert system.capset(header, rights) == 0
+
+
+@pytest.fixture(scope="session")
+def as_user() -> Callable[..., object]:
+    """Calls a function as a user who is not root."""
+
+    def call(function: Callable[..., object], *values: object, **options: object) -> object:
+        with ThreadPoolExecutor(1, initializer=without_the_rights_of_root) as pool:
+            return pool.submit(function, *values, **options).result()
+
+    return call
 
 
 @pytest.fixture

@@ -2,6 +2,11 @@
 
 import pytest
 
+from pipelines.extraction import loading
+from pipelines.extraction.configuration import Limits
+from pipelines.extraction.files import find_files
+from pipelines.extraction.loading import load_entity, load_source, prepare_schema
+
 LATIN = "iconv -f LATIN1 -t UTF-8"
 
 
@@ -276,3 +281,89 @@ def test_columns_that_cannot_be_told_apart(landing):
     landing.accounts("1.csv", "a1,x,y,2025-01-01", header="Id,Name,name,SystemModstamp")
     (rejected,) = landing.load().rejected
     assert "account/1.csv, line 1: the column Name, name is there more than once. Rename one" in rejected
+
+
+def test_a_file_that_vanishes_before_it_is_read_is_named(landing, account):
+    paths = [landing.accounts(f"{number}.csv", account(f"a{number}")) for number in range(3)]
+    (entity, _) = landing.source.entities
+    files, _ = find_files(landing.folder, ["account"])
+    prepare_schema(landing.connection, landing.source)
+    paths[1].unlink()
+    report = load_entity(landing.connection, landing.source, entity, files["account"], landing.now)
+    assert report.rejected == (f"{paths[1]} cannot be read (No such file or directory). Export it again.",)
+    assert landing.ids() == ["a0", "a2"]
+
+
+def test_a_file_over_a_limit_loads_when_the_limit_is_raised(landing, account):
+    path = landing.accounts("1.csv", account("a1", name="x" * 2_000_000))
+    landing.accounts("2.csv", account("a2"))
+
+    def load(**limits):
+        return load_source(landing.connection, landing.source, landing.folder, landing.now, limits=Limits(**limits))[0]
+
+    for limit, found in (
+        ({"file_size": 10**6}, "it has 2 MB, at most 1 MB are allowed. Split it, or raise `limits: file_size`"),
+        ({"row_size": 10**6}, "a line has 2 MB, at most 1 MB are allowed. Split it, or raise `limits: row_size`"),
+        ({"columns": 5}, "it has 7 columns, at most 5 are allowed. Split it, or raise `limits: columns`"),
+    ):
+        (told, *_) = load(**limit).rejected
+        assert told.startswith(f"{path} is over a limit: {found}")
+    assert load().rejected == ()
+    assert landing.ids() == ["a1", "a2"]
+    assert landing.quarantine() == []
+
+
+def test_custom_columns_may_not_make_a_table_too_wide(landing):
+    for number in range(3):
+        names = ",".join(f"c{number}_{column}" for column in range(4))
+        landing.accounts(f"{number}.csv", f"a{number},2025-01-01,1,2,3,4", header=f"Id,SystemModstamp,{names}")
+    limits = Limits(columns=18)
+    (report, _) = load_source(landing.connection, landing.source, landing.folder, landing.now, limits=limits)
+    assert len(report.rejected) == 1
+    assert "2.csv is over a limit: with it crm.account would have 22 columns, at most 18" in report.rejected[0]
+    assert landing.ids() == ["a0", "a1"]
+
+
+def test_one_wide_json_file_does_not_widen_the_others_beyond_the_limit(landing):
+    wide = "".join(f', "c{number}": 1' for number in range(900))
+    landing.write("event/1.jsonl", f'{{"id": "e0"{wide}}}\n')
+    landing.write("event/2.jsonl", "".join(f'{{"id": "e{number}"}}\n' for number in range(1, 80_000)))
+    report = landing.load("event")
+    assert (report.rejected, report.new_rows) == ((), 80_000)
+    assert landing.rows("select id, c899 from raw_crm.event where c899 is not null") == [("e0", 1)]
+
+
+def test_a_folder_that_may_not_be_read_is_told(landing, account, as_user):
+    landing.accounts("1.csv", account("a1"))
+    landing.load()
+    landing.folder.chmod(0)
+    report = as_user(landing.load)
+    landing.folder.chmod(0o700)
+    assert (report.status, report.total_rows) == ("missing", 1)
+    assert f"the folder {landing.folder} cannot be read (Permission denied)" in report.message
+
+
+def test_a_file_that_may_be_read_again_is_loaded(landing, account, as_user):
+    path = landing.accounts("1.csv", account("a1"))
+    path.chmod(0)
+    for _ in range(2):
+        assert "Permission denied" in as_user(landing.load).rejected[0]
+        assert len(landing.quarantine()) == 1
+    path.chmod(0o600)
+    assert landing.load().rejected == ()
+    assert landing.ids() == ["a1"]
+    assert landing.quarantine() == []
+
+
+@pytest.mark.parametrize("problem", [OSError(28, "No space left on device"), OSError(5, "EIO"), MemoryError()])
+def test_what_fails_for_want_of_disk_or_memory_is_held_against_no_file(landing, account, monkeypatch, problem):
+    landing.accounts("1.csv", account("a1"))
+
+    def fail(path, known):
+        raise problem
+
+    with monkeypatch.context() as patched, pytest.raises(Exception, match=r".*"):
+        patched.setattr(loading, "csv_header", fail)
+        landing.load()
+    assert landing.rows("select * from raw_crm._manifest") == []
+    assert landing.load().new_rows == 1

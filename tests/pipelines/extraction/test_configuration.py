@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.extraction.configuration import Configuration, ConfigurationError, known_sources, read_configuration
+from pipelines.extraction.configuration import (
+    Configuration,
+    ConfigurationError,
+    Limits,
+    known_sources,
+    read_configuration,
+)
 from pipelines.settings import project_root
 
 
@@ -34,6 +40,7 @@ def test_everything_that_can_be_said(written, monkeypatch):
     configuration = written(
         "sources:\n  salesforce: ${EXPORTS}/sf\nas_of: 2025-06-30\ntimezone: Europe/Berlin\n"
         "failure_webhook: ${HOOK}\nquarantine_limit: 0.2\nrow_count_range: [0.5, 3]\n"
+        "limits:\n  file_size: 500MB\n  row_size: 10 kB\n  columns: 300\n"
     )
     assert configuration == Configuration(
         folders={"salesforce": Path("/exports/sf")},
@@ -42,6 +49,7 @@ def test_everything_that_can_be_said(written, monkeypatch):
         failure_webhook="https://example.test/hook",
         quarantine_limit=0.2,
         row_count_range=(0.5, 3.0),
+        limits=Limits(file_size=500 * 10**6, row_size=10_000, columns=300, expansion=1000),
     )
 
 
@@ -69,6 +77,11 @@ def test_an_empty_file_means_no_sources(written):
         ("row_count_range: [1.5, 0.7]\n", 1, "the lowest from 0 to 1 and the highest from 1 on"),
         ("row_count_range: [.nan, 2]\n", 1, "not [nan, 2]"),
         ("row_count_range: [0.7, .inf]\n", 1, "not [0.7, inf]"),
+        ("limits:\n  file_size: 20\n", 2, "'file_size' must be a size such as 500 MB or 20 GB, not 20"),
+        ("limits:\n  row_size: -1 MB\n", 2, "not '-1 MB'"),
+        ("limits:\n  columns: 0\n", 2, "'columns' must be a whole number from 1 on, not 0"),
+        ("limits:\n  colums: 5\n", 2, "no limit 'colums'. Did you mean columns?"),
+        ("limits: 5\n", 1, "'limits' must be a block"),
         ("sample:\n  accounts: many\n", 2, "must be a whole number, not 'many'"),
         ("sample:\n  account: 5\n", 2, "Did you mean accounts"),
     ],
