@@ -686,6 +686,8 @@ class _Loader:
         rejected: list[_Rejected],
     ) -> list[_Staged]:
         """Read files of one shape in one query; a file that stops the reader is rejected and the others are read."""
+        import duckdb
+
         staged_columns = [
             StagedColumn(
                 source=source,
