@@ -29,10 +29,17 @@ MAX_RECORD_LINES, MAX_RECORD_BYTES = 1000, 2 * 10**6
 """A quote that is still open after so many lines or bytes was never meant to span them."""
 OF_ONE_FILE = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG}
 """What the system says about one file; whatever else it says (a full disk, no memory) is about the machine."""
-OUT_OF_RESOURCES = {
-    *(errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS, errno.ESTALE),
+OF_THE_MACHINE = {
+    errno.EIO,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EROFS,
+    errno.ESTALE,
 }
-"""What is about the machine where DuckDB has only the words of it."""
+"""The same as DuckDB passes it on, among what it says about files itself."""
 FOREIGN = {
     b"PK\x03\x04": "an Excel workbook or a zip archive. Save the sheet as CSV, or unpack it",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook. Save the sheet as CSV",
@@ -211,7 +218,7 @@ def is_about_one_file(problem: Exception) -> bool:
     import duckdb
 
     if isinstance(problem, duckdb.IOException):
-        return not any(os.strerror(number) in str(problem) for number in OUT_OF_RESOURCES)
+        return not any(os.strerror(number) in str(problem) for number in OF_THE_MACHINE)
     if isinstance(problem, OSError):
         return problem.errno in OF_ONE_FILE
     of_the_machine = (MemoryError, duckdb.OutOfMemoryException, duckdb.FatalException, duckdb.InterruptException)
