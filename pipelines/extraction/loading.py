@@ -1192,9 +1192,16 @@ class _Loader:
             ), compared as (
                 select *, _position < _loaded_position as _is_older,
                     struct_pack({", ".join(f"{name} := {name}" for name in here.split(", "))}) as _self,
-                    lag(_self) over turn as _before, first_value(_self) over turn as _first
+                    lag(_content) over turn as _content_before, row_number() over turn as _turn,
+                    first_value(_self) over turn as _first
                 from beside
                 window turn as (partition by {keys}, coalesce(_position < _loaded_position, false) order by _position)
+            ), held as (
+                -- before it: the row that holds the key by then, not one that only repeats that row
+                select *, lag(case when _content is distinct from
+                        case when _turn = 1 then _loaded_content else _content_before end then _self end ignore nulls)
+                    over (partition by {keys}, _is_older order by _position) as _before
+                from (select * replace (coalesce(_is_older, false) as _is_older) from compared)
             ), told as (
                 select *,
                     case when {versioned} or _is_older then (_loaded is null and _first._row = _row)
@@ -1204,7 +1211,7 @@ class _Loader:
                         when {versioned} then {{'file': _first._file, 'line': _first._line, 'content': _first._content}}
                         else {{'file': _before._file, 'line': _before._line, 'content': _before._content}}
                     end as _of
-                from compared
+                from held
             ), verdicts as (
                 select *, case when _is_first then 'first'
                     when _content is not distinct from _of.content then 'repeated'

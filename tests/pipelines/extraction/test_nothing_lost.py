@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.extraction.contracts import Entity, Source
@@ -92,11 +92,15 @@ def test_loading_file_by_file_is_loading_all_at_once(files):
 
 VERSIONED = replace(SOURCE, entities=(replace(SOURCE.entities[0], version="t"),))
 SMALL = st.tuples(st.sampled_from(["k1", "k2", "k3"]), st.sampled_from(["1", "2", "-1"]), st.sampled_from(["a", "b"]))
+A, B = ("k1", "1", "a"), ("k1", "1", "b")
+GONE = [("remove", "0", []), ("write", "1", [])]
+"""The file whose row was replaced is gone, and one that only repeated that row changes."""
 STEP = st.tuples(st.sampled_from(["write", "write", "remove", "forget"]), st.sampled_from("0123"), st.lists(SMALL))
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(STEP, min_size=2, max_size=9), st.sampled_from([SOURCE, VERSIONED]))
+@example([("write", "0", [A]), ("write", "1", [A]), ("write", "2", [B]), ("write", "0", [A, A]), *GONE], SOURCE)
 def test_every_row_stays_accounted_for_whatever_comes_changes_and_goes(steps, source):
     (entity,) = source.entities
     with tempfile.TemporaryDirectory() as name, duckdb.connect() as connection:
