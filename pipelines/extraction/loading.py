@@ -686,8 +686,6 @@ class _Loader:
         rejected: list[_Rejected],
     ) -> list[_Staged]:
         """Read files of one shape in one query; a file that stops the reader is rejected and the others are read."""
-        import duckdb
-
         staged_columns = [
             StagedColumn(
                 source=source,
@@ -709,7 +707,7 @@ class _Loader:
             else:
                 self._read_other(staged, format_)
             self._check_counts(staged)
-        except (duckdb.Error, UnreadableFileError, OSError) as problem:
+        except Exception as problem:
             self.connection.execute(f"drop table if exists {staged.table}")
             if len(items) > 1 or columns != items[0].columns:
                 # Each by itself and with its own columns: what one file has must not stand in another's way.
@@ -728,7 +726,8 @@ class _Loader:
         """Raise `UnreadableFileError` where the reader found other rows than those that the file has."""
         for item in staged.files.values():
             if item.rows != item.records:
-                raise UnreadableFileError(f"it has {item.records} rows, but {item.rows} of them could be read")
+                found = ValueError(f"it has {item.records} rows, but {item.rows} of them could be read")
+                raise UnreadableFileError(_unreadable(item.file, found))
 
     def _read_other(self, staged: _Staged, format_: str) -> None:
         paths, names = literal(list(staged.files)), [column.staged for column in staged.columns]
