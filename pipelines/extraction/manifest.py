@@ -48,20 +48,20 @@ def raw_schemas(connection: "duckdb.DuckDBPyConnection") -> list[str]:
 def require_clock(connection: "duckdb.DuckDBPyConnection", now: datetime) -> None:
     """Raise `ClockSetBack` when any file of any source was loaded after `now` (UTC, without a zone)."""
     queries = [
-        f"select {literal(schema.removeprefix('raw_'))} as source, max(loaded_at) as last"
-        f" from {quoted(schema)}._manifest"
+        f"select {literal(schema.removeprefix('raw_'))} as source, loaded_at from {quoted(schema)}._manifest"
         for schema in raw_schemas(connection)
     ]
     if not queries:
         return
-    source, last = connection.execute(
-        f"select arg_max(source, last), max(last) from ({' union all '.join(queries)})"
+    source, first, last = connection.execute(
+        "select arg_max(source, loaded_at), date_trunc('second', min(loaded_at)), max(loaded_at)"
+        f" from ({' union all '.join(queries)}) where loaded_at > {literal(now)}"
     ).fetchone()
-    if last is not None and last > now:
+    if last is not None:
         raise ClockSetBack(
-            f"This computer's clock says {now:%Y-%m-%d %H:%M:%S} UTC, but {source} was last loaded at"
-            f" {last:%Y-%m-%d %H:%M:%S} UTC. Nothing was loaded. Set the clock right; if it was ahead at that load,"
-            f" take back what was loaded by it: .venv/bin/scorecast forget --since '{now:%Y-%m-%d %H:%M:%S}'"
+            f"This computer's clock is before the last load: {source} was loaded at {last:%Y-%m-%d %H:%M:%S} UTC."
+            " Nothing was loaded now. Set the clock right; if it was ahead at that load, take back what was loaded by"
+            f" it: .venv/bin/scorecast forget --since '{first:%Y-%m-%d %H:%M:%S}'"
         )
 
 

@@ -10,6 +10,7 @@ from pipelines.components.raw_gate import raw_gate_definitions
 from pipelines.extraction.assets import as_of_definitions, source_definitions
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.quality.checker import stop_checker
+from pipelines.running import failures
 from pipelines.warehouse import Warehouse, connect, table_exists
 
 GATE = dg.AssetCheckKey(dg.AssetKey(["raw_scorecast", "as_of"]), "raw_gate")
@@ -191,3 +192,32 @@ def test_a_source_that_is_not_configured_has_no_check(company: Company):
     (definition,) = raw_gate_definitions([CMS, ABSENT]).asset_checks
     assert set(definition.check_keys) == {GATE, check_of("cms", "article"), check_of("cms", "author")}
     assert not raw_gate_definitions([ABSENT]).asset_checks
+
+
+def test_a_run_after_the_bad_file_is_gone_goes_on_without_it(company: Company):
+    company.export(good=200)
+    assert company.run().success
+    company.export(good=150, bad=50)
+    assert not company.run().success
+    assert not company.run().success
+    (company.data / "landing" / "cms" / "article" / "2.csv").unlink()
+    assert company.run().success
+    assert company.ask("select count(*) from staging.articles") == [(200,)]
+
+
+def test_no_source_is_loaded_by_a_clock_before_the_last_load_and_all_say_so_in_one_line(company: Company):
+    company.export(good=20)
+    assert company.run().success
+    with connect(company.data / "warehouse.duckdb") as connection:
+        connection.execute(
+            "update raw_cms._manifest set loaded_at = loaded_at + interval 2 day where file = 'author/1.csv'"
+        )
+    company.export(good=20)
+    result = company.run()
+    assert not result.success
+    (line,) = failures(result.all_events)
+    assert line.startswith("  load_cms, load_social: ")
+    assert "This computer's clock is before the last load: cms was loaded at" in line
+    assert "\n" not in line
+    assert company.ask("select count(*) from raw_cms.article") == [(20,)]
+    assert company.ask("select count(*) from raw_social.post") == [(1,)]

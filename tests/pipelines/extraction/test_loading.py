@@ -479,9 +479,9 @@ def test_a_load_before_the_last_one_of_any_source_is_refused_before_anything_is_
     with pytest.raises(ClockSetBack) as refused:
         load_source(landing.connection, other, landing.folder, before.replace(tzinfo=UTC))
     assert str(refused.value) == (
-        "This computer's clock says 2025-01-10 11:59:59 UTC, but crm was last loaded at 2025-01-10 12:00:00 UTC."
-        " Nothing was loaded. Set the clock right; if it was ahead at that load, take back what was loaded by it:"
-        " .venv/bin/scorecast forget --since '2025-01-10 11:59:59'"
+        "This computer's clock is before the last load: crm was loaded at 2025-01-10 12:00:00 UTC. Nothing was loaded"
+        " now. Set the clock right; if it was ahead at that load, take back what was loaded by it:"
+        " .venv/bin/scorecast forget --since '2025-01-10 12:00:00'"
     )
     assert landing.rows("select schema_name from duckdb_schemas() where schema_name = 'raw_other'") == []
 
