@@ -403,12 +403,14 @@ def csv_header(path: Path, known: Iterable[str]) -> tuple[str, list[str], int]:
             read: list[bytes] = []
             try:
                 record = next(csv.reader(_header_lines(stream, read), delimiter=delimiter), [])
-            except csv.Error:
-                raise UnreadableFileError(
-                    f"{where}: the header has a lone CR, but lines end in LF. Export it with one kind of line ends."
-                ) from None
+            except csv.Error:  # a lone CR outside of quotes, as this delimiter has it
+                continue
             names = [name.strip() for name in record]
             candidates.append((sum(name.lower() in known_names for name in names), delimiter, names, read))
+    if not candidates:
+        raise UnreadableFileError(
+            f"{where}: the header has a lone CR, but lines end in LF. Export it with one kind of line ends."
+        )
     _, delimiter, names, read = max(candidates, key=lambda candidate: candidate[0])
     header = b"".join(read)
     if len(read) > 1 and header.count(b'"') % 2:

@@ -70,7 +70,7 @@ from pipelines.extraction.manifest import (
     take_out_rows,
     transaction,
 )
-from pipelines.extraction.naming import is_harmless, listed, made_name, raw_names
+from pipelines.extraction.naming import is_harmless, listed, raw_name, raw_names
 from pipelines.extraction.parquet import check_expansion, parquet_columns
 from pipelines.extraction.scratch import scratch_folder
 
@@ -274,7 +274,7 @@ def _rename_harmful(connection: "duckdb.DuckDBPyConnection", source: Source) -> 
     ).fetchall():
         if name in OWN_COLUMNS or name in contracts.get(table, ()) or is_harmless(name):
             continue
-        schema, made = quoted(f"raw_{source.name}"), made_name(name)
+        schema, made = quoted(f"raw_{source.name}"), raw_name(name, {})
         connection.execute(f"alter table {schema}.{quoted(table)} rename column {quoted(name)} to {quoted(made)}")
         connection.execute(f"insert into {schema}._columns values (?, ?, ?, null)", [table, made, name])
 
@@ -797,7 +797,7 @@ class _Loader:
                 self._clean(item, again, clean, frozenset(odd | already))
             self.connection.execute(f"drop table {again.table}")
         else:
-            raise UnreadableFileError(f"DuckDB and the line reader disagree about {', '.join(left)}")
+            raise ValueError("two readers find other records in it")
         counts = dict(self.rows(f"select _path, count(*) from {again.table} group by all"))
         for clean, item in again.files.items():
             item.rows = counts.get(clean, 0) + len(item.broken)

@@ -17,8 +17,11 @@ SHOWN_NAMES, SHOWN_LENGTH = 20, 60
 
 def raw_name(original: str, contract: Mapping[str, str]) -> str:
     """The raw column of one column of an export; `contract` maps lower-case names to the contract's spelling."""
-    known = contract.get(original.lower())
-    return known or (original if is_harmless(original) else made_name(original))
+    if original.lower() in contract:
+        return contract[original.lower()]
+    if original.lower() in OWN_NAMES:
+        return f"{original}_"
+    return original if is_harmless(original) else made_name(original)
 
 
 def raw_names(originals: Sequence[str], contract: Mapping[str, str]) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ loaded in part. What both share (delimiters, taking a broken CSV apart) is in `f
 
 import csv
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.extraction.files import DELIMITERS, FOREIGN, did_you_mean, scan_csv, why_not_json
+from pipelines.extraction.scratch import scratch_folder
+from pipelines.settings import data_dir
 
 HEAD_BYTES, CHUNK_BYTES = 1 << 16, 1 << 22
 SNIFFED_RECORDS = 100
@@ -154,8 +155,8 @@ def _as_utf8(path: Path, encoding: str, notes: list[str]) -> Iterator[Path]:
     if encoding != "utf-8":
         names = {"cp1252": "Windows-1252", "latin-1": "Latin-1"}
         notes.append(f"{path.name} is no UTF-8; it is read as {names.get(encoding, 'UTF-16')}")
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "table.csv"
+    with scratch_folder(data_dir()) as folder:
+        copy = folder / "table.csv"
         newline = None if old_line_ends else ""
         try:
             with (
@@ -204,8 +205,8 @@ def _second_try(path: Path, readable: Path, delimiter: str, columns: int, proble
     The fast reader stumbles over quotes inside of fields (`5" pipe`), which Python's reader takes as they stand.
     """
     _refuse_broken_lines(path, readable, delimiter, columns)
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "table.csv"
+    with scratch_folder(data_dir()) as folder:
+        copy = folder / "table.csv"
         with readable.open(encoding="utf-8-sig", newline="") as source, copy.open("w", newline="") as target:
             writer = csv.writer(target, delimiter=delimiter, lineterminator="\n")
             reader = csv.reader(source, delimiter=delimiter)
