@@ -159,7 +159,7 @@ def promote(name: str, version: str) -> None:
 def warn(context: dg.AssetExecutionContext, text: str) -> None:
     """Tell what somebody has to know: in the run's log, beside the asset, and at the end of a run from the terminal."""
     context.log.warning(text)
-    context.add_output_metadata({WARNING: text})
+    context.add_asset_metadata({WARNING: text})
 
 
 def should_fit(context: dg.AssetExecutionContext, champion: str | None) -> bool:

@@ -384,7 +384,7 @@ def answers(company: Company) -> pl.DataFrame:
     return company.scores().drop("model_version").sort("account_id")
 
 
-@pytest.mark.parametrize("step", ["checksum_path", "_write_card", "record_fit", "promote"])
+@pytest.mark.parametrize("step", ["checksum_path", "record_fit", "promote"])
 def test_a_first_fit_that_was_killed_leaves_a_daily_run_like_any_other(
     fitted: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ):
@@ -392,7 +392,7 @@ def test_a_first_fit_that_was_killed_leaves_a_daily_run_like_any_other(
     monkeypatch.setenv("SCORECAST_DATA", str(tmp_path / "killed"))
     company = Company(tmp_path / "killed")
     company.write_snapshots(snapshots())
-    owner = {"checksum_path": "learning.files", "_write_card": "components.prediction.Prediction"}
+    owner = {"checksum_path": "learning.files"}
     with monkeypatch.context() as patch:
         patch.setattr(f"pipelines.{owner.get(step, 'components.prediction')}.{step}", stop)
         assert not company.run(prediction(), DAILY, only=["models"]).success
