@@ -410,7 +410,7 @@ class Company:
             after = rng.choice(operation.files)
             count = rng.randint(1, max(1, round(6 * most))) if after in MANY else 1
             longest = 1.5 if after == "a draft appears" else 0.1
-            return Moment(rng.uniform(0, longest), after, count, whole_group)
+            return Moment(rng.uniform(0, longest * most), after, count, whole_group)
         return Moment(rng.uniform(0, self.seconds[operation.name] * most), None, 0, whole_group)
 
 
