@@ -52,8 +52,9 @@ status: .venv/installed ## What is published, how good it is, how old
 bench: .venv/installed .venv-bench/installed ## Every benchmark; each prints its ratio and its bar
 	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-docs: .venv/installed ## dbt's documentation of every model and column, in dbt_project/target/index.html
+docs: .venv/installed ## dbt's documentation of every model and column, in dbt_project/target/static_index.html
 	@$(BIN)/scorecast dbt docs generate --static
+	@echo "Open dbt_project/target/static_index.html in a browser; it needs no server."
 
 clean: ## Remove what runs wrote (data/) and the virtual environments
 	@find data -mindepth 1 -not -name README.md -delete
