@@ -3,13 +3,17 @@
 from html.parser import HTMLParser
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
+from pipelines.extraction.loading import load_source
 from pipelines.quality import checker
 from pipelines.quality.docs import write_docs
 from pipelines.quality.findings import Finding
+from pipelines.quality.raw import check_raw
 from pipelines.quality.suites import Rule, Suite
+from tests.pipelines.quality.test_raw import AS_OF, CRM, NOW
 
 HOSTILE = [
     "<script>document.title='taken'</script>",
@@ -121,3 +125,23 @@ def test_pages_of_former_versions_go(tmp_path: Path):
     former.write_text(HOSTILE[0])
     write_docs("raw", [], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+def test_a_hostile_export_through_the_raw_gate_leaves_no_value_in_the_page(tmp_path: Path):
+    """In a file's name, a header, a key, and values that are put aside: what is bad enough to stop the run."""
+    header = f"Id,Seats,Stamp,{HOSTILE[1].replace(',', '')}"
+    good = [f'"{n}{HOSTILE[0]}",5,2025-01-09,x' for n in range(150)]
+    bad = [f'"{n}b","{HOSTILE[0]}",2025-01-09,x' for n in range(50)]
+    folder = tmp_path / "crm" / "account"
+    folder.mkdir(parents=True)
+    (folder / "<img src=x onerror=alert(1)>.csv").write_text("\n".join([header, *good, *bad]) + "\n")
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        load_source(connection, CRM, tmp_path / "crm", NOW)
+        findings = check_raw(connection, [CRM], AS_OF, 0.05, tmp_path / "docs")
+    checker.stop_checker(wait=True)
+    page = Page(tmp_path / "docs" / "index.html")
+    require_harmless(page)
+    assert [finding.expectation for finding in findings if not finding.success and finding.is_blocking]
+    assert any("quarantined_rows 50" in cell for cell in page.cells)
+    text = (tmp_path / "docs" / "index.html").read_text()
+    assert "taken" not in text and "onerror" not in text
