@@ -1,6 +1,7 @@
 """What only separate processes can prove: readers during publishes, kill -9 at any moment, a full disk, two at once."""
 
 import errno
+import hashlib
 import os
 import random
 import shutil
@@ -14,7 +15,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import publishing
+from pipelines import kept_releases, publishing
+from pipelines.kept_releases import check_release, last_release
 from pipelines.locking import LockTimeoutError, run_lock
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -26,7 +28,7 @@ PUBLISH = """
 import os, random, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from pipelines import publishing
+from pipelines import kept_releases, publishing
 
 folder, runs = Path(sys.argv[1]), int(sys.argv[2])
 
@@ -113,6 +115,20 @@ def state(folder: Path) -> tuple[str, int]:
     return release_id, count
 
 
+def vouched_for(folder: Path) -> list[str]:
+    """The kept releases; fails unless the published file and all of them are what their checksums say."""
+    kept = sorted((folder / "releases").glob("*.duckdb"))
+    recorded = {}
+    for path in (folder / "releases").glob("*.sha256"):
+        digest, name = path.read_text().split()
+        recorded[name] = digest
+    for path in kept:
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == recorded[path.name]
+        assert check_release(path, folder / "releases") == path.stem
+    assert hashlib.sha256((folder / "published.duckdb").read_bytes()).hexdigest() in recorded.values()
+    return [path.stem for path in kept]
+
+
 def leftovers(folder: Path) -> list[str]:
     expected = {"warehouse.duckdb", "published.duckdb", "published.lock", "releases"}
     return sorted(path.name for path in folder.iterdir() if path.name not in expected)
@@ -175,7 +191,7 @@ def dying(function, before):
     return call
 
 module, name = {place}.split(".")
-module = {{"os": os, "publishing": publishing}}[module]
+module = {{"os": os, "publishing": publishing, "kept_releases": kept_releases}}[module]
 setattr(module, name, dying(getattr(module, name), {before}))
 publish()
 """
@@ -187,8 +203,13 @@ publish()
     [
         "publishing._copy_tables",
         "publishing._sync",
-        "os.link",
+        "kept_releases._copy",
+        "kept_releases._digest",
+        "kept_releases.sync",
+        "publishing.keep_copy",
         "os.replace",
+        "os.rename",
+        "publishing.remove_outdated",
     ],
 )
 def test_killed_at_a_step(folder: Path, place: str, before: bool):
@@ -196,11 +217,21 @@ def test_killed_at_a_step(folder: Path, place: str, before: bool):
     process = start(PUBLISH + KILL.format(place=repr(place), before=before), folder, 1)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
-    swapped_in = place == "os.replace" and not before
+    swapped_in = (place, before) in {
+        ("os.replace", False),
+        ("os.rename", True),
+        ("os.rename", False),
+        ("publishing.remove_outdated", True),
+        ("publishing.remove_outdated", False),
+    }
     release_id, count = state(folder)
     assert (release_id != old) == swapped_in
-    publish(folder)
+    assert old in vouched_for(folder)
+    assert last_release(folder / "published.duckdb").path == folder / "published.duckdb"
+    newest = publish(folder)
     assert state(folder)[1] == count + 1
+    assert vouched_for(folder) == sorted({old, release_id, newest}), "every release that was published, and no other"
+    assert list((folder / "releases").glob("*.part")) == []
     assert leftovers(folder) == []
 
 
@@ -218,10 +249,16 @@ def test_killed_at_random_moments(folder: Path):
         release_id, now = state(folder)
         assert release_id >= before
         assert now >= count
+        vouched_for(folder)
     assert killed_with_a_draft
-    publish(folder)
+    newest = publish(folder)
     assert leftovers(folder) == []
-    assert len(list((folder / "releases").glob("*.duckdb"))) <= 10
+    kept = vouched_for(folder)
+    assert kept[-1] == newest
+    assert len(kept) <= 10
+    assert {path.name for path in (folder / "releases").iterdir()} == {
+        name for release in kept for name in (f"{release}.duckdb", f"{release}.duckdb.sha256")
+    }
 
 
 FULL = """
@@ -263,21 +300,22 @@ def test_a_disk_that_is_full_at_any_moment_leaves_a_whole_release(folder: Path):
 
 
 def test_a_disk_that_fills_up_while_the_copy_to_keep_is_made(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    def no_links(*_):
-        raise OSError(errno.EPERM, "this file system has no hard links")
-
-    def full(source, target):
-        Path(target).write_bytes(b"half")
+    def full(source, target, length):
+        target.write(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    def nothing_is_shared(*_):
+        raise OSError(errno.EOPNOTSUPP, "this file system shares no blocks")
+
     before = state(folder)
-    monkeypatch.setattr(publishing.os, "link", no_links)
-    kept = sorted((folder / "releases").glob("*.duckdb"))
+    kept = sorted((folder / "releases").iterdir())
+    monkeypatch.setattr(kept_releases.fcntl, "ioctl", nothing_is_shared)
     with monkeypatch.context() as patch, pytest.raises(publishing.NoSpaceLeftError):
-        patch.setattr(publishing.shutil, "copy", full)
+        patch.setattr(kept_releases.shutil, "copyfileobj", full)
         publish(folder)
     assert state(folder) == before
-    assert sorted((folder / "releases").glob("*.duckdb")) == kept
+    assert sorted((folder / "releases").iterdir()) == kept
     copy = folder / "releases" / f"{publish(folder)}.duckdb"
     assert copy.read_bytes() == (folder / "published.duckdb").read_bytes()
     assert copy.stat().st_ino != (folder / "published.duckdb").stat().st_ino
+    vouched_for(folder)
