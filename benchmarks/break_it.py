@@ -32,7 +32,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -50,6 +50,7 @@ SHARE_AT_A_FILE = 1 / 3
 SHARE_OF_GROUP = 3 / 4
 DRAWS = 8
 """How often a moment is drawn again because the operation had ended before it."""
+STOPPED_BY = (signal.SIGTERM, signal.SIGINT)
 PUBLISHES = ("a draft appears", "the release is swapped in", "a release is kept")
 
 
@@ -102,7 +103,7 @@ def main() -> int:
     use_two_cores()
     folder = (options.folder or Path(tempfile.mkdtemp(prefix="scorecast-break-"))).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    for stop in (signal.SIGTERM, signal.SIGINT):
+    for stop in STOPPED_BY:
         signal.signal(stop, lambda *_: sys.exit(end_everything()))
     try:
         return break_it(folder, options)
@@ -468,13 +469,11 @@ def kill_at(process: subprocess.Popen, data: Path, moment: Moment) -> bool:
 
 
 def end_process(process: subprocess.Popen, whole_group: bool) -> None:
-    try:
+    with suppress(ProcessLookupError):
         if whole_group:
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
@@ -508,10 +507,13 @@ started_and_not_ended: set[subprocess.Popen] = set()
 
 
 def end_everything() -> str:
-    """Kill what is running, and start nothing more."""
+    """Kill what is running, and start nothing more; whoever waits for it sees it end."""
+    for stop in STOPPED_BY:
+        signal.signal(stop, signal.SIG_IGN)
     stopping.set()
     for process in list(started_and_not_ended):
-        end_process(process, whole_group=True)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     return "Stopped."
 
 
