@@ -267,7 +267,7 @@ def _answers(
     elif len(counts) == 2:
         named = [value for value in counts if value.lower() in YES]
         positive = named[0] if len(named) == 1 else min(counts, key=lambda value: (counts[value], value))
-        notes.append(f"{request.target} = {positive!r} is taken as yes; say --positive to choose the other.")
+        notes.append(f"{request.target} = {positive!r} is taken as yes.")
     if positive is not None:
         yes = (answers == positive).alias(request.target)
         few = min(int(yes.sum()), int((~yes).sum()))
@@ -354,9 +354,7 @@ def _scores(
         unknown = question.frame[request.target].is_null()
         rows = unknown if unknown.any() else pl.Series([True] * table.height)
         if not unknown.any():
-            notes.append(
-                f"The scores are of {request.train} itself, which the model learnt from; --score takes new rows."
-            )
+            notes.append(f"The scores are of {request.train} itself, which the model learnt from.")
         frame, numbers = question.frame.filter(rows), numbers.filter(rows)
     by_number = request.key is None or request.key not in frame.columns
     frame = frame.with_columns(numbers.alias(key)) if by_number else frame

@@ -64,6 +64,12 @@ def print_outcome(outcome: Outcome, request: Request) -> None:
         console.print(f"[dim]note[/dim] {note}")
     if len(notes) > MOST_NOTES:
         console.print(f"[dim]note[/dim] {len(notes) - MOST_NOTES} more in evaluation.json")
+    hints = {
+        "--positive chooses another answer as yes": request.positive is None and told["positive"] is not None,
+        "--score takes new rows": request.score is None and outcome.scored,
+    }
+    for hint in (words for words, is_of_use in hints.items() if is_of_use):
+        console.print(f"[dim]{hint}[/dim]")
     console.print(
         f"{outcome.scored:,} rows scored in {told['seconds']:.1f} s. Look at: {', '.join(map(str, outcome.files))}"
     )

@@ -25,7 +25,7 @@ from pipelines.components.model_store import (
 )
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit
-from pipelines.components.score_history import score_outcomes_of, words_of
+from pipelines.components.score_history import happens_of, score_outcomes_of, words_of
 from pipelines.components.ui import WARNING, image_metadata, literal, report_link, table_metadata, table_shape
 from pipelines.components.validation import Table, column_problems
 from pipelines.quality.publish import SYSTEM_COLUMNS
@@ -91,6 +91,8 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
     """Days after `as_of` until the answer is known."""
     owner: str = "team:data"
     """`team:<name>` or an e-mail address."""
+    happens: str | None = None
+    """What those with a yes do, as people say it: "leave", "are won"; none: from the target's name."""
     population: str = "true"
     """SQL condition over the snapshot: who is learnt from and scored."""
     value: str | None = None
@@ -515,10 +517,12 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
 
         path = data_dir() / "reports" / "models" / f"{version}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
-        rows_word, happened = words_of(self.entity, self.target)
+        rows_word, _ = words_of(self.entity, self.target)
+        within = f" within {self.horizon_days} days" if self.horizon_days else ""
         extra = {
-            "question": happened + (f" within {self.horizon_days} days" if self.horizon_days else ""),
+            "about": self.description,
             "rows_word": rows_word,
+            "yes_words": (self.happens or happens_of(self.target)) + within,
             "created_at": f"{datetime.now(UTC):%Y-%m-%d}",
             "score_outcomes": outcomes,
         }

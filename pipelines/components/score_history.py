@@ -332,6 +332,19 @@ def words_of(entity_key: str, target: str) -> tuple[str, str]:
     return plural, happened
 
 
+def happens_of(target: str) -> str:
+    """
+    What those with a yes do, from the target's name.
+
+    >>> happens_of("is_won_90d"), happens_of("has_renewed"), happens_of("upgrades_30d")
+    ('are won', 'have renewed', 'are a yes (upgrades)')
+    """
+    _, words = words_of("", target)
+    verbs = {"is": "are", "was": "were", "has": "have", "did": "did", "will": "will"}
+    verb = verbs.get(target.lower().split("_")[0])
+    return f"{verb} {words.removeprefix('will ')}" if verb else f"are a yes ({words})"
+
+
 def _can_be_judged(connection: "duckdb.DuckDBPyConnection", prediction: "Prediction") -> bool:
     return prediction.why_not_compared is None and table_exists(connection, *prediction.outcomes_table)
 

@@ -4,6 +4,7 @@ Facts come from JSON of any version: what is missing, of another type or not fin
 """
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -145,8 +146,24 @@ def rows_called(facts: dict) -> str:
 
 
 def what_they_do(facts: dict) -> str:
-    """What those with a yes do: "leave", or that the question's answer is yes."""
-    return str(facts.get("yes_words") or (f"have “{facts['question']}”" if facts.get("question") else "are a yes"))
+    """What those with a yes do: "leave within 90 days", or that the question's answer is yes."""
+    return str(facts.get("yes_words") or (f"are a yes ({facts['question']})" if facts.get("question") else "are a yes"))
+
+
+def short_for(verb: str) -> tuple[str, str]:
+    """How to say again what they do, now and in the past: ("do", "did") for "leave", ("are", "were") for "are won"."""
+    return ("are", "were") if verb.startswith("are ") else ("do", "did")
+
+
+def driver_words(row: dict) -> str:
+    """What a driver's column is called."""
+    words = str(row.get("words") or row.get("column") or "?")
+    return capital(re.sub(r"^custom field ", "", words, flags=re.IGNORECASE))
+
+
+def listed(parts: list[str]) -> str:
+    """Words with commas between, and "and" before the last."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def finite(value: object) -> float | None:

@@ -15,14 +15,15 @@ from pipelines.learning.card_facts import (
     class_rows,
     count_words,
     dicts,
+    driver_words,
     finite,
     fixed,
     gain_at,
     in_points,
     model_name,
-    off_tenths,
     rows_called,
     scale_for,
+    short_for,
     some,
     tenths,
     texts,
@@ -36,7 +37,9 @@ from pipelines.learning.card_sections import (
     classes_section,
     drivers_section,
     gain_section,
+    how_to_read,
     mixed_up_section,
+    money_section,
     segments_section,
     suspects_section,
 )
@@ -66,7 +69,8 @@ MEASURES = (
 COUNTS = (
     ("n_rows", "rows with a known answer"),
     ("n_positive", "of them yes"),
-    ("n_train", "learnt from"),
+    ("n_train", "learnt from before the test"),
+    ("n_fitted", "fitted on in the end: of a common answer a random part, weighted"),
     ("n_holdout", "judged on"),
     ("n_columns", "columns used"),
 )
@@ -77,12 +81,13 @@ def card_page(facts: dict) -> str:
 
     What is missing, empty or not finite is left out of the page. Of the rows held out, unless said otherwise:
 
-    - what it is: name, question ("Churn is Yes"), likelihood ("risk" or "chance"), task ("yes_no" or "classes"),
-      rows_word ("customers"), yes_words ("leave"), verdict ("ok" or "no_signal"), kept, reason, notes, limits,
-      created_at, method, fingerprint, code_version, seconds; n_rows, n_train, n_holdout, n_holdout_entities,
-      n_positive, n_columns, split_words
+    - what it is: name, about (one sentence), question ("Churn is Yes"), likelihood ("risk" or "chance"), task ("yes_no"
+      or "classes"), rows_word ("customers"), yes_words ("leave within 90 days"), verdict ("ok" or "no_signal"), kept,
+      reason, notes, limits, calibrated, created_at, method, fingerprint, code_version, seconds; n_rows, n_train,
+      n_fitted, n_holdout, n_holdout_entities, n_positive, n_columns, split_words
     - how good: base_rate, auc, average_precision, brier, log_loss, baseline_log_loss, calibration_error,
-      lift_top_decile; accuracy, macro_f1; deciles as of `evaluation.decile_table`;
+      lift_top_decile; accuracy, macro_f1; deciles as of `evaluation.decile_table`; money {currency, deciles as of
+      `evaluation.money_by_decile`};
       classes [class, rows, precision, recall, f1]; confusion {labels, counts: one list per true class}
     - why: drivers [column, words, strength (mean absolute log-odds), share,
       effects [label, rows, contribution (log-odds), observed_rate]]
@@ -96,13 +101,14 @@ def card_page(facts: dict) -> str:
         _header(facts),
         _verdict(facts),
         tag("div", gain_section(facts), calibration_section(facts), class_="two") if tenths(facts) else None,
+        money_section(facts),
         classes_section(facts),
         mixed_up_section(facts),
         came_true_section(facts),
         drivers_section(facts, likelihood),
         segments_section(facts),
         suspects_section(facts),
-        _left_out(facts),
+        _gives_it_away(facts),
         _limits(facts),
         _for_analysts(facts),
         _footer(facts),
@@ -125,13 +131,8 @@ def _style() -> Markup:
 
 
 def _header(facts: dict) -> Markup:
-    question = facts.get("question")
-    return tag(
-        "header",
-        tag("h1", model_name(facts)),
-        _pill(facts),
-        tag("p", "Predicts: ", question, class_="soft") if question else None,
-    )
+    about = facts.get("about") or (f"Predicts: {facts['question']}" if facts.get("question") else None)
+    return tag("header", tag("h1", model_name(facts)), _pill(facts), tag("p", about, class_="soft") if about else None)
 
 
 def _pill(facts: dict) -> Markup | None:
@@ -154,7 +155,6 @@ def _verdict(facts: dict) -> Markup:
         tag("p", warning, class_="note") if warning else None,
         *[tag("p", sentence, class_="lead") for sentence in sentences],
         tag("p", about, class_="soft small") if about else None,
-        tag("p", inline(facts["reason"]), class_="soft small") if facts.get("reason") and not warning else None,
         [tag("p", inline(note), class_="note") for note in texts(facts, "notes")],
     ]
     return tag("div", tag("div", words), dots, _figures(facts), class_="verdict pictured" if dots else "verdict")
@@ -165,7 +165,7 @@ def _not_to_be_used(facts: dict) -> Markup | None:
     if facts.get("verdict") == "no_signal":
         return join(
             tag("strong", "Do not act on these scores."),
-            " The model is not better than telling everyone the average, or not by more than chance explains. ",
+            " The model is hardly better than telling everyone the average. ",
             reason,
         )
     return join(tag("strong", "This model is not in use. "), reason) if facts.get("kept") is False else None
@@ -180,42 +180,33 @@ def _words_for_yes_no(facts: dict) -> list[Markup]:
         first = [
             f"Of {scale:,} {rows} that this model ranks highest, about ",
             tag("strong", f"{round(top * scale):,}"),
-            f" {verb}; among all, ",
+            f" {verb}; of all {rows}, ",
             tag("strong", f"{round(base * scale):,}"),
-            " do. ",
+            f" {short_for(verb)[0]}. ",
         ]
         found = gain_at(deciles, FIRST_SHARE)
         if found is not None:
             first += [
-                f"Working through the top {percent(FIRST_SHARE)} finds ",
+                f"In the first {percent(FIRST_SHARE)} of its list you meet ",
                 tag("strong", percent(found)),
-                " of those who do.",
+                " of them.",
             ]
         sentences.append(join(first))
     if deciles and facts.get("verdict") != "no_signal":
-        sentences.append(join(_said_and_happened(deciles, base), _trust(deciles)))
+        sentences.append(join(_said_and_happened(deciles, base, verb), how_to_read(deciles)))
     return sentences
 
 
-def _said_and_happened(deciles: list[dict], base: float | None) -> str:
+def _said_and_happened(deciles: list[dict], base: float | None, verb: str) -> str:
     """The highest tenth and the most ordinary one: a fixed choice, not the two that look best."""
-    told = [deciles[0]]
+    top = deciles[0]
+    words = f"Where it says {percent(top['predicted_rate'])}, {percent(top['observed_rate'])} {verb}"
     if base is not None:
         ordinary = min(deciles[1:] or deciles, key=lambda row: abs(row["predicted_rate"] - base))
-        told += [ordinary] if ordinary is not told[0] else []
-    words = "; ".join(
-        f"when it said {percent(row['predicted_rate'])}, {percent(row['observed_rate'])} happened" for row in told
-    )
-    return words[0].upper() + words[1:] + ". "
-
-
-def _trust(deciles: list[dict]) -> str:
-    off = len(off_tenths(deciles))
-    if not off:
-        return "Its percentages can be taken at their word."
-    if off <= len(deciles) / 3:
-        return f"In {off} of {len(deciles)} tenths it was off by more than chance explains."
-    return "Trust its order more than its percentages: they were often off by more than chance explains."
+        if ordinary is not top:
+            said, happened = percent(ordinary["predicted_rate"]), percent(ordinary["observed_rate"])
+            words += f"; where it says {said}, {happened} {short_for(verb)[0]}"
+    return f"{words}. "
 
 
 def _words_for_classes(facts: dict) -> list[Markup]:
@@ -251,9 +242,11 @@ def _judged_on(facts: dict) -> Markup | None:
     held_out = finite(facts.get("n_holdout"))
     if not held_out:
         return None
-    entities = finite(facts.get("n_holdout_entities")) or held_out
-    measured = f"{held_out:,.0f} rows, of {entities:,.0f} {rows_called(facts)}," if entities < held_out else None
-    words = f"Measured on {measured or f'{held_out:,.0f} {rows_called(facts)}'} that the model had not seen."
+    rows, entities = rows_called(facts), finite(facts.get("n_holdout_entities")) or held_out
+    words = f"Tested on {held_out:,.0f} {rows} whose outcome it had not seen."
+    if entities < held_out and rows != "rows":
+        dates = f"({held_out:,.0f} cases: most at several dates)"
+        words = f"Tested on {entities:,.0f} {rows} whose outcome it had not seen {dates}."
     split = facts.get("split_words")
     return join(words, " ", inline(f"{capital(str(split))}.") if split else None)
 
@@ -291,7 +284,7 @@ def _figures(facts: dict) -> Markup | None:
     found = gain_at(deciles, FIRST_SHARE) if deciles else None
     shown = [
         (f"{lift:.1f}×", "as many in the highest tenth as among all") if lift is not None else None,
-        (percent(found), f"of all found in the top {percent(FIRST_SHARE)}") if found is not None else None,
+        (percent(found), f"of them are in the first {percent(FIRST_SHARE)} of the list") if found is not None else None,
         (percent(accuracy), "put in the right class") if accuracy is not None else None,
         (f"{f1:.2f}", "mean F1 of the classes: 0 is useless, 1 is perfect") if f1 is not None else None,
         (in_points(off), "between what it says and what happens, on average") if off is not None else None,
@@ -301,24 +294,37 @@ def _figures(facts: dict) -> Markup | None:
     return tag("dl", pairs, class_="figures") if pairs else None
 
 
+def _gives_it_away(facts: dict) -> Markup | None:
+    """What must not be learnt from; the rest of what was left out is for the analyst."""
+    leaky = dicts(facts, "leaky")
+    if not leaky:
+        return None
+    listed = [
+        tag("li", tag("b", driver_words(row), title=row.get("column")), ". ", inline(capital(row.get("reason") or "")))
+        for row in leaky
+    ]
+    them = "it" if len(leaky) == 1 else "them"
+    words = f"{some(len(leaky), 'fact')} filled in by the outcome or after it: nobody has {them} in time."
+    return section("What gives the answer away, and is left out", words, tag("ul", listed))
+
+
 def _left_out(facts: dict) -> Markup | None:
     groups = [(title, why, rows) for key, title, why in LEFT_OUT if (rows := dicts(facts, key))]
     if not groups:
         return None
     used, dropped = finite(facts.get("n_columns")), sum(len(rows) for _, _, rows in groups)
-    parts = []
+    total = f"{some(dropped, 'column')} left out" + (f"; {used:,.0f} used." if used is not None else ".")
+    parts = [tag("h3", "Columns left out, and why"), tag("p", total, class_="soft small")]
     for title, why, rows in groups:
         listed = [
             tag("li", tag("code", row.get("column")), " ", inline(row["reason"]) if row.get("reason") else None)
             for row in rows
         ]
-        parts.append(tag("h3", f"{title} ({len(rows):,})"))
-        parts.append(tag("p", why, class_="soft small") if why else None)
+        parts.append(tag("p", tag("b", f"{title} ({len(rows):,})"), f": {why}" if why else None, class_="small"))
         parts.append(tag("ul", listed[:MOST_LEFT_OUT], class_="small"))
         if len(listed) > MOST_LEFT_OUT:
             parts.append(details(f"{len(listed) - MOST_LEFT_OUT:,} more", tag("ul", listed[MOST_LEFT_OUT:])))
-    words = f"{some(dropped, 'column')} left out" + (f"; {used:,.0f} used." if used is not None else ".")
-    return section("What was left out, and why", words, *parts)
+    return join(parts)
 
 
 def _limits(facts: dict) -> Markup | None:
@@ -331,8 +337,14 @@ def _limits(facts: dict) -> Markup | None:
 
 
 def _for_analysts(facts: dict) -> Markup | None:
-    parts = [part for part in (_measures(facts), _candidates(facts), _counts(facts)) if part is not None]
+    written = (_decision(facts), _measures(facts), _candidates(facts), _counts(facts), _left_out(facts))
+    parts = [part for part in written if part is not None]
     return section("For the analyst", None, parts, style="analyst") if parts else None
+
+
+def _decision(facts: dict) -> Markup | None:
+    told = [facts.get("reason") if not _not_to_be_used(facts) else None, facts.get("calibrated")]
+    return join([tag("p", inline(each), class_="small") for each in told if each]) if any(told) else None
 
 
 def _measures(facts: dict) -> Markup | None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from itertools import accumulate
 
 from pipelines.learning import svg
 from pipelines.learning.card_facts import (
@@ -12,17 +13,19 @@ from pipelines.learning.card_facts import (
     class_rows,
     count_words,
     dicts,
+    driver_words,
     effects_of,
     finite,
     fixed,
     gain_at,
     gain_curve,
-    in_points,
+    listed,
     maybe_percent,
     money_words,
     off_tenths,
     past_scorings,
     rows_called,
+    short_for,
     signed,
     signed_points,
     some,
@@ -39,6 +42,9 @@ MOST_DRIVERS, MOST_EFFECTS, MOST_LABELS = 12, 6, 12
 MOST_CLASSES_CROSSED = 12
 MOST_MIXED_UP = 15
 MOST_RELEASES = 60
+MOST_READ = 3
+DECIDES = 1 / 3
+"""Share of all that moves the estimate from which on one thing is said to count most of all."""
 
 
 def gain_section(facts: dict) -> Markup | None:
@@ -47,7 +53,7 @@ def gain_section(facts: dict) -> Markup | None:
     if not deciles:
         return None
     curve = gain_curve(deciles)
-    plot = Plot(f"{rows_called(facts)} worked through, highest score first", "found, of all that do")
+    plot = Plot(f"{rows_called(facts)} worked through, highest score first", "share of them met")
     base = base_rate(facts)
     plot.area(curve, "wash")
     plot.line([(0, 0), (1, 1)], "muted")
@@ -61,17 +67,17 @@ def gain_section(facts: dict) -> Markup | None:
         hint = f"The first {percent(share)}: {percent(found)} of all, {row['positives']:,} in this tenth"
         plot.dot(share, found, "model", hint, 3.5)
     found = gain_at(deciles, FIRST_SHARE)
-    title = f"The first {percent(FIRST_SHARE)} of the list holds {percent(found)} of all"
+    title = f"The first {percent(FIRST_SHARE)} of the list holds {percent(found)} of them"
     plot.line([(FIRST_SHARE, 0), (FIRST_SHARE, found)], "guide")
     plot.label(FIRST_SHARE, found, percent(found), "big", (9, 16))
     enough = next((share for share, gained in curve if gained >= 0.8), None)
     text = f"Gain curve: the share of all found against the share worked through. {title}."
     words = (
-        f"Four in five of those who do are within the first {percent(enough)} of the list."
+        f"Four in five of those who {what_they_do(facts)} are within the first {percent(enough)} of the list."
         if enough is not None
         else None
     )
-    header = ("Tenth", "Rows", "Yes", "Predicted", "Observed", "Lift", "Found so far")
+    header = ("Tenth", capital(rows_called(facts)), "Of them yes", "It said", "Happened", "Times average", "Met so far")
     rows = [
         (
             row["decile"],
@@ -103,11 +109,10 @@ def calibration_section(facts: dict) -> Markup | None:
         plot.whisker(said, low, high)
         hint = f"Said {percent(said)}, {percent(happened)} happened ({row['rows']:,} rows)"
         plot.dot(said, happened, "warm" if row in off else "model", hint, 4.5)
-    error = finite(facts.get("calibration_error"))
-    words = [
-        "A dot is a tenth of the rows, the line through it what chance allows",
-        f"; on average it is {in_points(error)} off." if error is not None else ".",
-    ]
+    words = (
+        f"Each dot is a tenth of the {rows_called(facts)}, with what chance allows. On the dashed line it said what "
+        "happened; below it, the estimate runs high, above it, low. "
+    )
     rows = [
         (
             row["decile"],
@@ -115,16 +120,64 @@ def calibration_section(facts: dict) -> Markup | None:
             percent(row["observed_rate"]),
             f"{percent(low)} to {percent(high)}",
             count_words(row["rows"]),
-            tag("span", "off", class_="warned") if row in off else "",
+            tag("span", f"as {percent(row['observed_rate'])}", class_="warned") if row in off else "as it stands",
         )
         for row, (low, high) in zip(deciles, spans, strict=True)
     ]
     text = "Calibration: predicted against observed rate by tenth of the score, with 95 % Wilson intervals."
     return section(
         "Does it keep its word?",
-        join(words),
+        words + (how_to_read(deciles) if facts.get("verdict") != "no_signal" else ""),
         plot.draw("calibration", "What it said and what happened", text),
-        behind(("Tenth", "Said", "Happened", "Chance allows", "Rows", ""), rows),
+        behind(("Tenth", "It said", "Happened", "Chance allows", capital(rows_called(facts)), "Read it"), rows),
+    )
+
+
+def how_to_read(deciles: list[dict]) -> str:
+    """Whether its percentages hold, and where they run high or low what to read instead."""
+    off = off_tenths(deciles)
+    if not off:
+        return "Its percentages can be taken as they stand."
+    runs_high = {row["predicted_rate"] > row["observed_rate"] for row in off}
+    told = [f"{percent(row['predicted_rate'])} as about {percent(row['observed_rate'])}" for row in off[:MOST_READ]]
+    where = "" if len(off) == len(deciles) else " in places"
+    rest = "" if len(off) == len(deciles) else " Elsewhere its percentages hold."
+    if off == deciles[: len(off)] and len(off) < len(deciles):
+        where, rest = " at the top of the list", " Further down its percentages hold."
+    which = "It runs high" if runs_high == {True} else "It runs low" if runs_high == {False} else "It is off"
+    order = " Go by its order more than by its percentages." if len(off) > len(deciles) / 3 else ""
+    return f"{which}{where}: read {listed(told)}.{rest if not order else ''}{order}"
+
+
+def money_section(facts: dict) -> Markup | None:
+    """How the money at stake lies along the list."""
+    money = facts.get("money") if isinstance(facts.get("money"), dict) else {}
+    needed = ("decile", "at_stake", "share", "share_of_yes")
+    rows = [row for row in dicts(money, "deciles") if all(finite(row.get(key)) is not None for key in needed)]
+    if not rows:
+        return None
+    currency, who, first = money.get("currency"), f"those who {what_they_do(facts)}", rows[0]
+    top = svg.end(*(row[key] for row in rows for key in ("share", "share_of_yes")))
+    so_far = accumulate(row["share_of_yes"] for row in rows)
+    lines = [
+        (
+            row["decile"],
+            svg.bar(row["share_of_yes"] / top, "model", row["share"] / top),
+            percent(row["share"]),
+            percent(row["share_of_yes"]),
+            percent(found),
+            money_words(row["at_stake"], currency),
+        )
+        for row, found in zip(rows, so_far, strict=True)
+    ]
+    those = f"those who {short_for(what_they_do(facts))[0]}"
+    header = ("Tenth", f"bar: {those}, tick: all", "Of all", capital(those), "So far", "Each, on average")
+    return section(
+        "Where the money is",
+        f"The first tenth of the list holds {percent(first['share'])} of all money at stake, and "
+        f"{percent(first['share_of_yes'])} of the money of {who}."
+        + (f" Only amounts in {currency} are counted." if currency else ""),
+        strips(header, lines, "outcomes"),
     )
 
 
@@ -264,7 +317,8 @@ def _came_true(newest: PastScoring, rows_word: str, verb: str) -> Markup:
     return join(
         f"Of {first.rows:,} {rows_word} with grade {first.grade} on ",
         when,
-        f"{then} it said that {percent(first.predicted_rate)} {verb}; {percent(first.actual_rate)} did.",
+        f"{then} it said that {percent(first.predicted_rate)} {verb}; ",
+        f"{percent(first.actual_rate)} {short_for(verb)[1]}.",
     )
 
 
@@ -321,12 +375,9 @@ def drivers_section(facts: dict, likelihood: str) -> Markup | None:
     header = ("What is known", "how much it moves the estimate", "Share")
     shown, rest = drivers[:MOST_DRIVERS], drivers[MOST_DRIVERS:]
     told = [row for row in drivers if effects_of(row)]
-    first = drivers[0]
     words = join(
-        "Most of all ",
-        tag("b", _words_of(first)),
-        *([", then ", tag("b", _words_of(drivers[1]))] if len(drivers) > 1 else []),
-        ". This is what the model goes by, not what causes the outcome: changing it need not change what happens.",
+        _strongest(drivers, total, finite(facts.get("n_columns"))),
+        " This is what the model goes by, not what causes the outcome: changing it need not change what happens.",
     )
     return join(
         section(
@@ -346,10 +397,10 @@ def drivers_section(facts: dict, likelihood: str) -> Markup | None:
             if len(told) > MOST_EFFECTS
             else None,
             behind(
-                ("Column", "Value", "Rows", "Contribution, log-odds", "Observed"),
+                ("What is known", "Value", "Rows", "Strength", "Happened"),
                 [
                     (
-                        row.get("column"),
+                        driver_words(row),
                         each["label"],
                         count_words(each.get("rows")),
                         signed(each["contribution"]),
@@ -366,12 +417,26 @@ def drivers_section(facts: dict, likelihood: str) -> Markup | None:
     )
 
 
+def _strongest(drivers: list[dict], total: float, columns: float | None) -> Markup:
+    """What the estimate rests on most; one thing is said to decide only where it does."""
+    shares = [finite(row.get("share")) or row["strength"] / total for row in drivers[:2]]
+    first, *others = [tag("b", driver_words(row)) for row in drivers[:2]]
+    if shares[0] >= DECIDES:
+        return join(f"Most of all ({percent(shares[0], 0)}) ", first, [", then ", others[0]] if others else None, ".")
+    among = f" of {columns:,.0f} that it looks at" if columns else ""
+    told = [[name, f" ({percent(share, 0)})"] for name, share in zip([first, *others], shares, strict=True)]
+    return join(
+        f"No single fact{among} decides. The strongest: ", told[0], [[", then ", each] for each in told[1:]], "."
+    )
+
+
 def _how_to_read(base: float | None) -> str:
     if base is None:
-        return "Bars show by how much a value moves the log-odds, all else the same."
+        return "Bars show which way a value moves the estimate and how strongly, all else the same."
     return (
-        f"Points: how far a value moves someone who would otherwise stand at the average, {percent(base)}, all else "
-        "the same. Happened: how it went in the end, with all that comes with that value; the two can pull apart."
+        "Points: by how many percentage points a value moves an estimate that would otherwise be the average, "
+        f"{percent(base)}, all else the same. Happened: the share in the end, with all else that comes with the value; "
+        "the two can differ."
     )
 
 
@@ -404,7 +469,7 @@ def _effect(row: dict, base: float | None) -> Markup:
         )
         for each, move in zip(effects, moves, strict=True)
     ]
-    header = ("", "Log-odds" if base is None else "Points", *(["Happened"] if has_rate else []), "Rows")
+    header = ("", "Strength" if base is None else "Points", *(["Happened"] if has_rate else []), "Rows")
     left = len(effects_of(row)) - len(effects)
     return tag(
         "div",
@@ -421,12 +486,8 @@ def _moved(contribution: float, base: float | None) -> float:
     return (1 / (1 + math.exp(-odds)) if odds > -700 else 0.0) - base
 
 
-def _words_of(row: dict) -> str:
-    return str(row.get("words") or row.get("column") or "?")
-
-
 def _driver_name(row: dict) -> Markup:
-    words, column = _words_of(row), row.get("column")
+    words, column = driver_words(row), row.get("column")
     return join(words) if column in (None, words) else tag("span", words, title=column)
 
 
@@ -467,17 +528,15 @@ def segments_section(facts: dict) -> Markup | None:
             count_words(rows),
         )
 
-    header = ("", "how well it ranks", "AUC", "Said", "Happened", "Rows")
+    header = ("", "how well it ranks", "0.5 is chance", "Said", "Happened", "Rows")
     tables = []
     for name in dict.fromkeys(row.get("segment") for row in segments):
         mine = [row for row in segments if row.get("segment") == name]
-        tables.append(
-            strips((tag("b", "" if name is None else name), *header[1:]), [line(row) for row in mine], "segments")
-        )
+        tables.append(strips((tag("b", _segment_words(mine[0])), *header[1:]), [line(row) for row in mine], "segments"))
     words = (
         f"{some(len(warned), 'group')} to be careful with."
         if warned
-        else "No group stands out: where it does worse, chance explains it."
+        else "No group stands out: where it does worse, it may be chance."
     )
     return section(
         "Who it works less well for",
@@ -488,13 +547,13 @@ def segments_section(facts: dict) -> Markup | None:
             if aucs
             else None,
         ),
-        [tag("p", tag("b", _segment_name(row)), ": ", _warning(row), class_="note") for row in warned],
+        [tag("p", tag("b", _segment_name(row)), ". ", _warning(row), class_="note") for row in warned],
         tables,
         behind(
-            ("Column", "Value", "Rows", "Yes", "Said", "Happened", "AUC", "Log loss"),
+            ("By", "Value", "Rows", "Yes", "Said", "Happened", "AUC", "Log loss"),
             [
                 (
-                    row.get("segment"),
+                    _segment_words(row),
                     row["value"],
                     count_words(row.get("rows")),
                     count_words(row.get("positives")),
@@ -508,8 +567,14 @@ def segments_section(facts: dict) -> Markup | None:
     )
 
 
+def _segment_words(row: dict) -> str:
+    """What the groups differ in."""
+    return capital(str(row.get("words") or row.get("segment") or ""))
+
+
 def _segment_name(row: dict) -> Markup:
-    return join(row.get("segment"), " = " if row.get("segment") is not None else None, tag("bdi", row["value"]))
+    name = _segment_words(row)
+    return join(name, ": " if name else None, tag("bdi", row["value"]))
 
 
 def _warning(row: dict) -> Markup:
@@ -521,24 +586,28 @@ def suspects_section(facts: dict) -> Markup | None:
     suspects = dicts(facts, "suspect")
     if not suspects:
         return None
-    auc, loss = finite(facts.get("auc")), finite(facts.get("log_loss"))
+    auc = finite(facts.get("auc"))
 
     def line(row: dict) -> tuple:
-        without, loss_without = finite(row.get("auc_without")), finite(row.get("log_loss_without"))
+        without = finite(row.get("auc_without"))
         strip = svg.change(2 * auc - 1, 2 * without - 1) if None not in (auc, without) else None
         return (
-            join(tag("b", row.get("column")), tag("span", inline(row.get("reason") or ""), class_="soft")),
+            join(
+                tag("b", driver_words(row), title=row.get("column")),
+                tag("span", inline(row.get("reason") or ""), class_="soft"),
+            ),
             strip,
             _with_without(auc, without, 3),
-            _with_without(loss, loss_without, 3),
         )
 
     return section(
         "Ask before you trust",
-        f"{some(len(suspects), 'column')} so telling that the outcome itself may have filled "
+        f"{some(len(suspects), 'fact')} so telling that the outcome itself may have filled "
         f"{'it' if len(suspects) == 1 else 'them'} in. If so, leave it out: the model is then worth what stands on the "
         "right of the arrow.",
-        strips(("Column", "with ○ and without ●", "AUC", "Log loss"), [line(row) for row in suspects], "suspects"),
+        strips(
+            ("What is known", "with ○ and without ●", "How well it ranks"), [line(row) for row in suspects], "suspects"
+        ),
     )
 
 

@@ -7,9 +7,9 @@ from pipelines.learning.markup import without_links
 from pipelines.learning.scoring import FittedPrediction
 
 SPLITS = {
-    "time": "out of time: learnt from older snapshots, judged on the newest",
-    "entities": "whole entities held out, not out of time",
-    "stratified": "stratified hold-out, no time",
+    "time": "learnt from older dates, tested on newer ones",
+    "entities": "tested on others than those learnt from, of the same time",
+    "stratified": "tested on a part set aside at random: the table has no time",
 }
 FIGURES = (
     ("auc", "AUC", "0.5 is chance, 1 is perfect ranking"),
@@ -71,7 +71,7 @@ def write_card(
         _table(["dropped", "why"], [list(pair) for pair in dropped]) if dropped else "None was dropped.",
         *_suspects(figures["suspects"], figures, findings),
         "## Limits",
-        "\n".join(f"- {limit}" for limit in limits(model, figures, kept, calibrated_on)),
+        "\n".join(f"- {limit}" for limit in [*limits(model, figures, kept), how_calibrated(calibrated_on)]),
         f"Data fingerprint `{model.fingerprint[:16]}`, code `{model.code_version}`.",
     ]
     return without_links("\n\n".join(parts)) + "\n"
@@ -106,27 +106,40 @@ def _data(model: FittedPrediction, figures: dict) -> str:
             )
     else:
         lines.append(f"- learnt from {figures['n_fit']:,} rows, judged on {figures['n_test']:,}")
+    if figures["n_fitted"] < figures["n_rows"]:
+        lines.append(
+            f"- fitted on {figures['n_fitted']:,} rows: all of the rarer answer, and a random part of the other whose "
+            "weights stand for the whole; judged and calibrated on all"
+        )
     return "\n".join(lines)
 
 
-def limits(model: FittedPrediction, figures: dict, kept: bool, calibrated_on: str) -> list[str]:
-    """What the figures do not show, in sentences."""
-    where = "newer rows than it learnt from" if calibrated_on == "time" else "entities that it had not learnt from"
+def limits(model: FittedPrediction, figures: dict, kept: bool) -> list[str]:
+    """What the figures do not show, in sentences for those who act on the scores."""
     found = [
-        f"For the figures above, calibration was fitted on {where}, before the test.",
-        "The model that scores was refitted on all rows, and calibrated on what its forerunners said about rows "
-        "that they had not seen; it has more recent data than the figures show, and no figures of its own.",
-        "Reasons say what moved this model's estimate, not what causes the outcome.",
-        "Columns that were empty in the training period are not used until they have history.",
+        "The model in use has learnt from the rows of the test, too, after the test: it knows more recent cases than "
+        "the figures show.",
+        "A reason says what moved the estimate. Changing it need not change what happens.",
+        "What has been recorded only lately is not used yet: the model must have seen how it turned out.",
     ]
     if "n_test_entities_positive" in figures:
-        rest = f"the test has {figures['n_test_entities_positive']:,} entities with a yes."
-        found.append(f"Extreme rates rest on few cases: {rest}")
+        found.append(f"The highest percentages rest on few cases: {figures['n_test_entities_positive']:,} in the test.")
     if figures["split"] != "time":
-        found.insert(0, "Not judged out of time: the figures do not show what change over time does to it.")
+        found.insert(
+            0, "It was not tested on a later time than it learnt from: how well it holds as things change is open."
+        )
     if not kept:
-        found.insert(0, "This model was not kept; it does not score.")
+        found.insert(0, "This model is not used: it scores nobody.")
     return found
+
+
+def how_calibrated(calibrated_on: str) -> str:
+    """On which rows the probabilities were set right, for the analyst."""
+    where = "newer rows than it learnt from" if calibrated_on == "time" else "entities that it had not learnt from"
+    return (
+        f"For the figures of the test, calibration was fitted on {where}, before the test. The model that scores was "
+        "fitted again on all rows, and calibrated on rows that its parts had not seen; it has no figures of its own."
+    )
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -118,6 +118,28 @@ def decile_table(target: np.ndarray, probability: np.ndarray) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
+def money_by_decile(target: np.ndarray, probability: np.ndarray, value: np.ndarray) -> list[dict]:
+    """The tenths of `decile_table` in money: what is at stake a row (mean), and each tenth's share of it.
+
+    `value`: the money of every row, nan where it does not count. `share_of_yes`: of the money of the rows with a yes.
+    Empty where there is no money, or none of a yes.
+    """
+    known = np.where(np.isfinite(value), value, 0.0)
+    won = known * (np.asarray(target) > 0)
+    if not (known.min() >= 0 and won.sum() > 0):
+        return []
+    order = np.argsort(-np.asarray(probability), kind="stable")
+    return [
+        {
+            "decile": number,
+            "at_stake": float(np.nanmean(value[group])) if np.isfinite(value[group]).any() else 0.0,
+            "share": float(known[group].sum() / known.sum()),
+            "share_of_yes": float(won[group].sum() / won.sum()),
+        }
+        for number, group in enumerate(np.array_split(order, min(10, len(order))), start=1)
+    ]
+
+
 def evaluate(target: np.ndarray, probability: np.ndarray) -> dict[str, float]:
     """All figures of one set of rows.
 

@@ -19,6 +19,8 @@ from pipelines.learning.splitting import Split
 from pipelines.learning.training import Training
 from pipelines.learning.wording import describe_value, humanise
 
+CURRENCY = "currency"
+"""Column with the currency of a row's amounts; amounts in two currencies are never added."""
 DRIVERS = 12
 DRIVER_ROWS = 2_000
 EFFECT_BINS = 5
@@ -47,6 +49,10 @@ def on_test(training: Training, split: Split, probability: np.ndarray, spec: Pre
             "n_test_entities_positive": yes,
             "deciles": evaluation.decile_table(target, probability).to_dicts(),
         }
+        if spec.value in training.frame.columns:
+            value, currency = _in_one_currency(training.frame[split.test], spec.value)
+            found = evaluation.money_by_decile(target, probability, value)
+            figures |= {"money": {"currency": currency, "deciles": found}} if found else {}
     figures |= {
         "calibration_noise": evaluation.calibration_noise(probability, len(np.unique(clusters))),
         "n_fit": len(split.train),
@@ -69,6 +75,15 @@ def on_test(training: Training, split: Split, probability: np.ndarray, spec: Pre
         for row in by_segment(training.frame[name][split.test], name, target, probability)
     ]
     return figures
+
+
+def _in_one_currency(frame: pl.DataFrame, column: str) -> tuple[np.ndarray, str | None]:
+    """An amount (nan where unknown, or in another currency than most), and the currency, where a column says it."""
+    value = as_numbers(frame[column]).to_numpy().astype(np.float64)
+    if CURRENCY not in frame.columns or frame[CURRENCY].dtype != pl.String:
+        return value, None
+    most = frame[CURRENCY].drop_nulls().value_counts(sort=True)[CURRENCY].first()
+    return np.where((frame[CURRENCY] == most).fill_null(False).to_numpy(), value, np.nan), most
 
 
 def judged(training: Training, split: Split, tried: Tried, probability: np.ndarray) -> dict[str, float]:
@@ -199,7 +214,7 @@ def by_segment(values: pl.Series, name: str, target: np.ndarray, probability: np
                 "predicted_rate": float(probability[mine].mean()),
                 "auc": auc,
                 "log_loss": evaluation.log_loss(target[mine], probability[mine]),
-                "warning": f"ranks much worse here than overall (AUC {auc:.2f} against {whole:.2f})"
+                "warning": f"It ranks much worse here than overall ({auc:.2f} against {whole:.2f}; 0.5 is chance)."
                 if is_worse
                 else "",
             }

@@ -39,8 +39,8 @@ TOO_GOOD = 0.97
 
 
 RANKS_ONLY = (
-    "**Trust the order, not the percentages**: the ranking is better than chance, but the probabilities are not better "
-    "than telling everyone the average, or not by more than noise."
+    "**Trust the order, not the percentages**: who comes first is better than chance, but the percentages are no "
+    "better than telling everyone the average."
 )
 
 
@@ -160,6 +160,7 @@ def _fit(
     probability = calibrated(fit_calibration(said, answers), margin)
     figures = on_test(training, split, probability, spec)
     figures |= judged(training, split, tried, probability)
+    figures["n_fitted"] = len(enough_rows(training.target, everything, seed)[0])
     model = FittedPrediction(
         spec=spec,
         encoding=final_encoding,
@@ -209,7 +210,7 @@ def _fit(
         }
         for name, loss in sorted(tried.losses.items(), key=lambda item: (item[1], item[0]))
     ]
-    notes = [*training.notes, *split.notes, *_fitted_on(training, seed), *_too_good(figures)]
+    notes = [*training.notes, *split.notes, *_too_good(figures)]
     if verdict == "ok" and not figures["gain_over_base_rate"] > SURE * figures["gain_error"]:
         notes.append(RANKS_ONLY)
     card = write_card(model, figures, candidates, dropped, findings, notes, kept, reason, split.inner_kind)
@@ -244,23 +245,13 @@ def _without_copies(training: Training, spec: PredictionSpec) -> tuple[Training,
     return replace(training, clusters=duplicate_clusters(training.frame, features, training.clusters)), [found]
 
 
-def _fitted_on(training: Training, seed: int) -> list[str]:
-    rows, weights = enough_rows(training.target, np.arange(len(training.target)), seed)
-    if len(rows) == len(training.target):
-        return []
-    return [
-        f"Fitted on {len(rows):,} rows: all of the rarer answer and one in {weights.max():.1f} of the other, weighted; "
-        "judged and calibrated on all."
-    ]
-
-
 def _too_good(figures: dict) -> list[str]:
     if not figures["auc"] >= TOO_GOOD:
         return []
     names = ", ".join(f"`{row['column']}`" for row in figures["drivers"][:3])
     return [
-        f"**Suspiciously good** (AUC {figures['auc']:.3f}): make sure that {names} were known before the outcome; "
-        "if they were not, exclude them."
+        f"**Suspiciously good**: it hardly makes a mistake. Make sure that {names} were known before the outcome; if "
+        "they were not, leave them out."
     ]
 
 

@@ -65,21 +65,19 @@ def split_rows(
             if inner_cut is not None and _enough(clusters, target, inner_cut[0], min_rows // 4, min_positives // 4):
                 return Split("time", train, test, [inner_cut], "time")
             notes.append(
-                "The training period is too short for a second cut by time; choice and calibration use whole entities "
-                "held out within it."
+                "There is too little history to choose the method by later dates, too: it was chosen on cases set "
+                "aside within the time that it learnt from."
             )
             return Split("time", train, test, _folds(clusters, target, train, seed), "entities", notes)
         notes.append(
             f"**Not judged out of time**: {_as_date(days.min())} to {_as_date(days.max())} has not enough "
-            f"known answers on both sides of a gap of {horizon_days} days. A random fifth of the entities is held out "
-            "instead; expect the figures to be too good."
+            f"known answers on both sides of a gap of {horizon_days} days. It was tested on a random fifth instead; "
+            "expect the figures to be too good."
         )
         kind = "entities"
     else:
         kind = "stratified"
-        notes.append(
-            "**A table without time**: a stratified random fifth is held out. What changes over time is not tested."
-        )
+        notes.append("**A table without time**: it was tested on a random fifth. What changes over time is not tested.")
     fold = _assign(clusters, target, everything, 5, seed)
     train, test = everything[fold != 0], everything[fold == 0]
     return Split(kind, train, test, _folds(clusters, target, train, seed + 1), "entities", notes)

@@ -58,12 +58,12 @@ def prepare(frame: pl.DataFrame, spec: PredictionSpec, seed: int) -> Training:
     if days is not None:
         frame, days, step = _thin(frame, days, spec)
         if step is not None and step < spec.step_days:
-            notes.append(f"Snapshots every {step} days are used instead of every {spec.step_days}: there are few rows.")
+            notes.append(f"It looks at dates {step} days apart instead of {spec.step_days}: there are few cases.")
     if frame.height > MOST_ROWS:
         entities = frame[spec.entity_key].unique().sort()
         share = MOST_ROWS / frame.height
         chosen = entities.sample(max(1, int(len(entities) * share)), shuffle=True, seed=seed)
-        notes.append(f"A random {share:.0%} of the entities is learnt from, to stay within memory.")
+        notes.append(f"It learns from a random {share:.0%} of them, to stay within memory.")
         frame = frame.filter(pl.col(spec.entity_key).is_in(chosen.implode()))
     frame = tidy(_in_order(frame, spec).with_columns(cs.float().cast(pl.Float32)))
     clusters = frame[spec.entity_key].rank("dense").to_numpy().astype(np.int64) - 1

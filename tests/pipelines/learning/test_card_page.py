@@ -1,20 +1,26 @@
 """The card's page: right figures in the words, nothing of the data as markup, whatever the facts lack."""
 
 import math
+import re
 import time
 from datetime import date
 from html.parser import HTMLParser
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.learning.card_facts import ScoreOutcome, off_tenths, wilson
+from pipelines.learning.card_of_fit import card_of_fit
 from pipelines.learning.card_page import card_page
+from pipelines.learning.card_sections import how_to_read
 from pipelines.learning.evaluation import decile_table, evaluate
 from pipelines.learning.markup import VOID, inline, join, tag
+from pipelines.learning.prediction import fit_prediction
 from pipelines.learning.svg import Plot, end, percent, ticks
+from tests.pipelines.learning.synthetic import panel, question
 
 NASTY = "<script>alert(1)</script>\"'&`**\u202e\x00\ud800"
 HARMLESS = {
@@ -82,6 +88,13 @@ def rich(rows: int = 4_000, seed: int = 1, base: float = -1.4, bent: float = 1.0
         **evaluate(target, probability),
         "baseline_log_loss": 0.5786,
         "deciles": decile_table(target, probability).to_dicts(),
+        "money": {
+            "currency": "EUR",
+            "deciles": [
+                {"decile": n, "at_stake": 9_000.0 + n, "share": 0.1, "share_of_yes": (19 - 2 * (n - 1) - 1) / 100}
+                for n in range(1, 11)
+            ],
+        },
         "drivers": [
             {
                 "column": f"usage_logins_{number}d",
@@ -202,10 +215,11 @@ def test_the_verdict_says_the_figures_in_words():
             }
         )
     text = Page(card_page(facts)).text
-    assert "Of 100 customers that this model ranks highest, about 68 leave; among all, 27 do." in text
-    assert f"Working through the top 20 % finds {round(100 * 120 / yes)} % of those who do." in text
-    assert "When it said 67 %, 68 % happened; when it said 19 %, 20 % happened." in text
-    assert "Its percentages can be taken at their word." in text
+    assert "Of 100 customers that this model ranks highest, about 68 leave; of all customers, 27 do." in text
+    assert f"In the first 20 % of its list you meet {round(100 * 120 / yes)} % of them." in text
+    assert (
+        "Where it says 67 %, 68 % leave; where it says 19 %, 20 % do. Its percentages can be taken as they st" in text
+    )
     assert "68 of 100" in text and "27 of 100" in text
 
 
@@ -220,12 +234,19 @@ def test_every_section_is_there_and_every_text_of_the_facts():
         "What raises and what lowers the risk",
         "Who it works less well for",
         "Ask before you trust",
-        "What was left out, and why",
+        "Where the money is",
+        "What gives the answer away, and is left out",
+        "Columns left out, and why",
         "Where to be careful",
         "For the analyst",
     ):
         assert title in text
-    assert "industry = Public sector: It ranks hardly better than chance here." in text
+    assert "Industry: Public sector. It ranks hardly better than chance here." in text
+    assert (
+        "The first tenth of the list holds 10 % of all money at stake, and 18 % of the money of those who leave."
+        in text
+    )
+    assert "Only amounts in EUR are counted." in text
     assert f"{facts['auc']:.3f} → 0.744" in text
     assert "Of 400 customers with grade A on 2026-02-22 it said that 62 % leave; 64 % did." in text
     assert "In all it expected 1.15 M EUR; it came to 1.09 M EUR." in text
@@ -313,7 +334,7 @@ def test_no_signal_says_do_not_act():
     facts = {**rich(), "verdict": "no_signal", "kept": False, "reason": "AUC 0.51, within noise of 0.5."}
     text = Page(card_page(facts)).text
     assert text.index("Do not act on these scores.") < text.index("Of 100 customers")
-    assert "No signal" in text and "In use" not in text and "at their word" not in text
+    assert "No signal" in text and "In use" not in text and "as they stand" not in text
     refused = Page(card_page({**facts, "verdict": "ok"})).text
     assert "This model is not in use. AUC 0.51, within noise of 0.5." in refused and "In use" not in refused
 
@@ -323,14 +344,92 @@ def test_a_model_that_does_not_keep_its_word_is_not_said_to():
     bold = [len(off_tenths(rich(seed=seed, bent=2.0)["deciles"])) for seed in range(30)]
     assert sum(each > 0 for each in honest) <= 5
     assert min(bold) >= 4
-    assert "Trust its order more than its percentages" in Page(card_page(rich(bent=2.0))).text
+    told = Page(card_page(rich(bent=2.0))).text
+    assert "Go by its order more than by its percentages." in told
+    assert "can be taken as they stand" not in told
+
+
+def tenths_off(*pairs: tuple[float, float]) -> list[dict]:
+    """Tenths that said and happened so; of many rows, so that chance explains no difference."""
+    names = ("predicted_rate", "observed_rate")
+    return [
+        {"decile": number, "rows": 9_000, "positives": 9, **dict(zip(names, pair, strict=True))}
+        for number, pair in enumerate(pairs, start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        ([(0.4, 0.4), (0.1, 0.1)], "Its percentages can be taken as they stand."),
+        (
+            [(0.48, 0.35), (0.24, 0.19), *[(0.1, 0.1)] * 8],
+            "It runs high at the top of the list: read 48 % as about 35 % and 24 % as about 19 %. Further down its "
+            "percentages hold.",
+        ),
+        (
+            [(0.5, 0.5), (0.2, 0.3), *[(0.1, 0.1)] * 8],
+            "It runs low in places: read 20 % as about 30 %. Elsewhere its percentages hold.",
+        ),
+        (
+            [(0.5, 0.4), (0.2, 0.3), (0.1, 0.1)],
+            "It is off at the top of the list: read 50 % as about 40 % and 20 % as about 30 %. Go by its order more "
+            "than by its percentages.",
+        ),
+        (
+            [(0.5, 0.4), (0.2, 0.1)],
+            "It runs high: read 50 % as about 40 % and 20 % as about 10 %. Go by its order more",
+        ),
+    ],
+)
+def test_where_it_runs_high_or_low_it_says_how_to_read_it(pairs: list[tuple[float, float]], words: str):
+    assert how_to_read(tenths_off(*pairs)).replace("\N{NO-BREAK SPACE}", " ").startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("shares", "words"),
+    [
+        (
+            (0.09, 0.08),
+            "No single fact of 61 that it looks at decides. The strongest: Logins in the last 0 days (9 %), then",
+        ),
+        ((0.5, 0.1), "Most of all (50 %) Logins in the last 0 days, then Logins in the last 1 days."),
+    ],
+)
+def test_most_of_all_is_said_of_what_decides(shares: tuple[float, float], words: str):
+    facts = rich()
+    facts["drivers"] = [{**row, "share": share} for row, share in zip(facts["drivers"], shares, strict=False)]
+    assert words in Page(card_page(facts)).text
+
+
+def test_a_fits_card_speaks_to_people_until_the_analyst_s_part():
+    """No raw column names, flags or terms of the trade above it; every column by its name below."""
+    frame = panel(entities=300, points=14).drop("true_log_odds")
+    said = frame.with_columns(
+        told_afterwards=pl.when("is_gone_90d").then(pl.lit("by phone")),
+        currency=pl.lit("EUR"),
+        always_here=pl.lit(True),
+    )
+    result = fit_prediction(said, question(segments=("segment",)))
+    words = {"about": "Who leaves, and why.", "rows_word": "accounts", "yes_words": "leave within 90 days"}
+    text = Page(card_of_fit(result, words)).text
+    above, below = text.split("For the analyst")
+    jargon = r".{30}(?:\w_\w|--\w|log.odds|calibrat|weighted|snapshot|forerunner|chance explains|entit).{30}"
+    assert re.findall(jargon, above) == []
+    assert "“" not in above or "told_afterwards" not in above
+    assert "Of 100 accounts that this model ranks highest, about " in above
+    assert " leave within 90 days; of all accounts, " in above
+    assert "The first tenth of the list holds " in above and "Only amounts in EUR are counted." in above
+    assert "Told afterwards" in above and "told_afterwards" in below and "always_here" in below
 
 
 def test_accounts_at_several_dates_are_told_as_rows_of_so_many_accounts():
     facts = rich()
-    assert "Measured on 4,000 customers that the model had not seen." in Page(card_page(facts)).text
+    assert "Tested on 4,000 customers whose outcome it had not seen." in Page(card_page(facts)).text
     several = Page(card_page({**facts, "n_holdout_entities": 700})).text
-    assert "Measured on 4,000 rows, of 700 customers, that the model had not seen." in several
+    assert "Tested on 700 customers whose outcome it had not seen (4,000 cases: most at several dates)." in several
+    rows = Page(card_page({**facts, "rows_word": None, "n_holdout_entities": 700})).text
+    assert "Tested on 4,000 rows whose outcome it had not seen." in rows
 
 
 def test_a_rare_outcome_is_told_of_more_than_a_hundred():
@@ -338,7 +437,7 @@ def test_a_rare_outcome_is_told_of_more_than_a_hundred():
     assert facts["base_rate"] < 0.0095
     text = Page(card_page(facts)).text
     assert "Of 1,000 customers that this model ranks highest" in text
-    assert f"among all, {round(1_000 * facts['base_rate'])} do" in text
+    assert f"of all customers, {round(1_000 * facts['base_rate'])} do" in text
 
 
 def test_many_classes_show_the_weakest_and_the_most_frequent_mistakes():

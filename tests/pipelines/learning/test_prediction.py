@@ -356,4 +356,4 @@ def test_more_rows_than_fit_in_memory_are_drawn_by_entity_and_said_so(known, mon
     per_entity = training.frame.group_by("account_id").len()["len"]
     assert training.frame.height == 2_000
     assert set(per_entity) == {known["as_of_date"].n_unique()}
-    assert "A random 25% of the entities" in training.notes[0]
+    assert "a random 25% of them" in training.notes[0]
