@@ -37,11 +37,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 from _measure import ROOT, SCORECAST, report, use_two_cores
 from _published import MixedError, connect, differences, glance, look, lost
 
 FAULTS = ("unreadable", "mixed", "lost", "unequal", "left behind")
-SECONDS_ALLOWED = 900
+SECONDS_ALLOWED = 1200
 SECONDS_TO_END = 20
 """After a kill: for processes that notice that their parent is gone."""
 LOOK_EVERY = 0.15
@@ -159,8 +160,11 @@ def break_it(folder: Path, options: argparse.Namespace) -> int:
             with results_file.open("a") as file:
                 file.write(json.dumps({**kept, **asdict(result)}) + "\n")
             say(result, len(results), len(tries), time.monotonic() - started, options)
+    except BaseException:
+        end_everything()
+        raise
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(cancel_futures=True)
     return figures(results)
 
 
@@ -311,6 +315,7 @@ class Company:
         kept, seconds = self._reference(operation, 0).parent, "seconds"
         if not (kept / seconds).exists():
             data = self.folder / f"undisturbed-{operation.name}"
+            shutil.rmtree(data, ignore_errors=True)
             copy(self.folder / "states" / operation.base, data)
             kept.mkdir(parents=True, exist_ok=True)
             took = []
@@ -330,38 +335,18 @@ class Company:
         operation = self.operations[each.operation]
         rng = random.Random(f"{self.seed} {each.kind} {each.number}")
         parsed = data.with_suffix(".msgpack")
-        kills = min(options.kills_per_run, options.kills) if each.kind == "kill" else 0
+        groups: list[int] = []
         with Reader(data / "published.duckdb", each) as reader:
             self._begin(operation, data, parsed, reader)
-            left_behind: list[int] = []
-            for _ in range(kills):
-                left_behind.append(self._kill(operation, data, parsed, reader, rng, each))
-            reader.check()
-            before = data.with_suffix(".before.duckdb")
-            before.unlink(missing_ok=True)
-            if (data / "published.duckdb").exists():
-                shutil.copyfile(data / "published.duckdb", before)
-                each.faults += [("lost", words) for words in self._lost(operation, before)]
-            for place, command in enumerate(operation.commands):
-                with running(data, filled_in(command, data)) as process:
-                    try:
-                        code = process.wait(timeout=SECONDS_ALLOWED)
-                    except subprocess.TimeoutExpired:
-                        code = f"none: it did not end within {SECONDS_ALLOWED} s"
-                if code != 0 and "to go back to" not in words_of(data):
-                    each.faults.append(
-                        ("unequal", f"the next run ended with exit code {code}: {words_of(data)[-600:]}")
-                    )
-                    break
+            if each.kind == "kill":
+                for _ in range(options.kills_per_run):
+                    groups.append(self._kill(operation, data, parsed, reader, rng, each))
                 reader.check()
-                with reader.turn:
-                    said = differences(self._reference(operation, place), data / "published.duckdb")
-                each.faults += [("unequal", words) for words in said]
-            if before.exists() and (data / "published.duckdb").exists():
-                with reader.turn:
-                    said = lost(before, data / "published.duckdb")
-                each.faults += [("lost", words) for words in said]
-            for group in left_behind:
+            try:
+                self._set_right(operation, data, reader, each)
+            except duckdb.Error as problem:
+                each.faults.append(("unequal", f"published.duckdb could not be compared: {problem}"))
+            for group in groups:
                 end_group(group, each)
         each.seconds = time.monotonic() - started
         dbt_parsed = data / "dbt" / "partial_parse.msgpack"
@@ -372,8 +357,35 @@ class Company:
             shutil.rmtree(failed, ignore_errors=True)
             data.rename(failed)
         shutil.rmtree(data, ignore_errors=True)
-        before.unlink(missing_ok=True)
         return each
+
+    def _set_right(self, operation: Operation, data: Path, reader: "Reader", each: Try) -> None:
+        """Do the operation without a kill; what is published is compared after each of its commands."""
+        published, before = data / "published.duckdb", data / "published.before"
+        begun = self.folder / "states" / operation.base / "published.duckdb"
+        with reader.turn:
+            if published.exists():
+                shutil.copyfile(published, before)
+            if begun.exists():
+                each.faults += [("lost", words) for words in lost(begun, before)]
+        for place, command in enumerate(operation.commands):
+            with running(data, filled_in(command, data)) as process:
+                try:
+                    code = process.wait(timeout=SECONDS_ALLOWED)
+                except subprocess.TimeoutExpired:
+                    code = f"none: it did not end within {SECONDS_ALLOWED} s"
+            is_there_already = place == 0 and "to go back to" in words_of(data)
+            if code != 0 and not is_there_already:
+                words = f"the next run ended with exit code {code}: {words_of(data)[-600:]}"
+                each.faults.append(("unequal", words))
+                return
+            reader.check()
+            with reader.turn:
+                said = differences(self._reference(operation, place), published)
+            each.faults += [("unequal", words) for words in said]
+        if before.exists():
+            with reader.turn:
+                each.faults += [("lost", words) for words in lost(before, published)]
 
     def _begin(self, operation: Operation, data: Path, parsed: Path, reader: "Reader") -> None:
         """Copy the state that the operation begins with; the last try left dbt's parse of this folder."""
@@ -382,10 +394,6 @@ class Company:
             copy(self.folder / "states" / operation.base, data)
             if parsed.exists() and (data / "dbt").exists():
                 shutil.copyfile(parsed, data / "dbt" / "partial_parse.msgpack")
-
-    def _lost(self, operation: Operation, now: Path) -> list[str]:
-        base = self.folder / "states" / operation.base / "published.duckdb"
-        return lost(base, now) if base.exists() else []
 
     def _kill(
         self, operation: Operation, data: Path, parsed: Path, reader: "Reader", rng: random.Random, each: Try
@@ -521,7 +529,7 @@ def end_everything() -> str:
 def running(data: Path, arguments: tuple[str, ...]) -> Iterator[subprocess.Popen]:
     """A command of the command line on the company's folder, in a process group of its own."""
     if stopping.is_set():
-        raise SystemExit
+        raise SystemExit("Stopped.")
     with output_of(data).open("w") as output:
         process = subprocess.Popen(
             [str(SCORECAST), *arguments],
