@@ -291,8 +291,6 @@ def check_readable(file: LandedFile) -> int:
             head = stream.read(4)
             _check_head(file, head)
             longest = 0 if file.format == "parquet" else longest_line(file)
-            if longest > limits.row_size:
-                raise over_limit(file, "row_size", f"a line has {in_bytes(longest)}", in_bytes(limits.row_size))
     except OSError as problem:
         raise NotNowError(f"{where} {unreadable(problem)}") from None
     return longest
@@ -335,7 +333,7 @@ def in_bytes(number: float) -> str:
 
 def longest_line(file: LandedFile) -> int:
     """
-    Bytes of the longest line, or of the first one that is over the limit; 0 when none is long (`LONG_LINE`).
+    Bytes of the longest line, 0 when none is long (`LONG_LINE`). Raises `NotNowError` for one that is over the limit.
 
     Only the end of each stretch of that length is read: a line end there says that the stretch has no long line. The
     old line end CR is one in a file that has no other.
@@ -358,11 +356,22 @@ def longest_line(file: LandedFile) -> int:
             while (chunk := stream.read(CHUNK_BYTES)) and line_end not in chunk and length <= file.limits.row_size:
                 length += len(chunk)
             length += max(chunk.find(line_end), 0)
-            longest = max(longest, length)
             if length > file.limits.row_size:
-                return longest
+                allowed = in_bytes(file.limits.row_size)
+                found = f"line {_lines_before(stream, start, line_end) + 1:,} has more than {allowed}"
+                raise over_limit(file, "row_size", found, allowed)
+            longest = max(longest, length)
             start += length + 1
     return longest
+
+
+def _lines_before(stream: BinaryIO, end: int, line_end: bytes) -> int:
+    """How many lines there are before a byte position."""
+    stream.seek(0)
+    lines = 0
+    while end > 0 and (chunk := stream.read(min(CHUNK_BYTES, end))):
+        lines, end = lines + chunk.count(line_end), end - len(chunk)
+    return lines
 
 
 def has_old_line_ends(path: Path) -> bool:

@@ -303,7 +303,10 @@ def test_a_file_over_a_limit_loads_when_the_limit_is_raised(landing, account):
 
     for limit, found in (
         ({"file_size": 10**6}, "it has 2 MB, at most 1 MB are allowed. Split it, or raise `limits: file_size`"),
-        ({"row_size": 10**6}, "a line has 2 MB, at most 1 MB are allowed. Split it, or raise `limits: row_size`"),
+        (
+            {"row_size": 10**6},
+            "line 2 has more than 1 MB, at most 1 MB are allowed. Split it, or raise `limits: row_size`",
+        ),
         ({"columns": 5}, "it has 7 columns, at most 5 are allowed. Split it, or raise `limits: columns`"),
     ):
         (told, *_) = load(**limit).rejected

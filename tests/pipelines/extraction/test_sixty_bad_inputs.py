@@ -180,7 +180,7 @@ BAD = [
     Bad("bad.csv", csv(ROW, "b2"), "1 values in the line, but the header has 3 columns", line=3, ids=["b1"]),
     Bad("bad.csv", csv(f'"b0,5,{STAMP}', ROW), "a quote is opened and never closed", line=2, ids=["b1"]),
     Bad("bad.csv", csv(f'"{TEXT}",5,{STAMP}', "b2", ROW), "1 values", line=3, ids=[TEXT, "b1"]),
-    Bad("bad.csv", csv(f"b1,5,{STAMP},{'x' * 4_000_000}"), "a line has 4 MB, at most 3 MB are allowed"),
+    Bad("bad.csv", csv(f"b1,5,{STAMP},{'x' * 4_000_000}"), "line 2 has more than 3 MB, at most 3 MB are allowed"),
     Bad("bad.csv", csv(f"b2,{'9' * 5000},{STAMP}", ROW), "Seats is not a whole number", line=2, ids=["b1"]),
     Bad("bad.csv", csv("b2,5,2025-01-13", ROW), "is in the future", line=2, ids=["b1"]),
     Bad("bad.csv", csv(f"g1,6,{STAMP}", ROW), "already loaded from account/1.csv, line 2", line=2, ids=["b1"]),
@@ -191,7 +191,7 @@ BAD = [
     Bad("bad.jsonl", jsonl("[", AS_JSON + "}", "]"), "the line is not valid JSON", line=1, ids=["b1"]),
     Bad("bad.jsonl", jsonl(AS_JSON + "}", AS_JSON.replace("Id", "ID") + "}"), "the column ID, Id is there more than"),
     Bad("bad.jsonl", jsonl(AS_JSON + ', "": 1, "a\\u0000b": 2, "x": 3, "X": 4, "\'\\"": 5}'), ids=["b1"]),
-    Bad("bad.jsonl", jsonl(AS_JSON + ', "x": "' + "x" * 4_000_000 + '"}'), "a line has 4 MB, at most 3 MB"),
+    Bad("bad.jsonl", jsonl(AS_JSON + ', "x": "' + "x" * 4_000_000 + '"}'), "line 1 has more than 3 MB, at most 3 MB"),
     Bad("bad.jsonl", jsonl(*(f'{{"Id": "b", "{name}": 1}}' for name in WIDE)), "it has 2,002 columns, at most 2,000"),
     Bad(
         "bad.jsonl",
