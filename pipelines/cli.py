@@ -24,6 +24,8 @@ class Commands(TyperGroup):
         """Run a command; errors that the user cannot mend keep their traceback."""
         try:
             return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):
+            raise
         except Exception as problem:
             from pipelines.mishaps import in_words
 

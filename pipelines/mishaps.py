@@ -1,9 +1,9 @@
 """A full disk, a folder that nobody may write, a file that cannot be read or is damaged: one line, and what to do."""
 
 import errno
+import os
 import re
 import shutil
-import tempfile
 from pathlib import Path
 
 from pipelines.settings import data_dir, published_path, warehouse_path
@@ -23,6 +23,8 @@ DAMAGED = re.compile(
 DAGSTER = re.compile(r"sqlite3?\.|sqlalchemy|disk image is malformed|file is not a database")
 LITTLE = 32 * 2**20
 """Bytes free at which SQLite's input/output error is that of a full disk; it does not say which."""
+PLENTY = 2**30
+"""Bytes free with which it is hardly this disk that is full."""
 PATH = re.compile(r"[\"'](/[^\"'\n]+)[\"']")
 
 
@@ -44,7 +46,7 @@ def in_words(problem: BaseException) -> str | None:
                 return said
             if is_of_system:
                 return f"{each.filename or data_dir()}: {each.strerror}."
-        each = each.__cause__ or each.__context__
+        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
     return None
 
 
@@ -56,8 +58,7 @@ def explained(said: str, file: Path | None = None) -> str | None:
     """
     named = PATH.search(said)
     path = Path(named[1]) if named else None
-    free = _free()[0]
-    if FULL.search(said) or ("disk I/O error" in said and free < LITTLE):
+    if FULL.search(said) or ("disk I/O error" in said and _free()[0] < LITTLE):
         return full()
     if "disk I/O error" in said or "Input/output error" in said:
         return f"{path or data_dir()} could not be read or written (input/output error). Check the disk, and run again."
@@ -82,19 +83,22 @@ def explained(said: str, file: Path | None = None) -> str | None:
 
 
 def full() -> str:
-    """That the disk is full, and how full."""
+    """That the disk is full, and how full; with much room there, it is a quota, a limit or another disk."""
     free, folder = _free()
+    what = f"The disk of {folder} is full" if free < PLENTY else "A disk is full, or a quota or file limit is reached"
     return (
-        f"The disk of {folder} is full: {free / 2**20:.1f} MiB are free, and more was needed. What is published stays"
-        " as it was; free some space and run again."
+        f"{what}: {free / 2**20:,.1f} MiB are free in {folder}, and a file could not be written."
+        " What is published stays as it was; free some space and run again."
     )
 
 
 def _free() -> tuple[int, Path]:
     """Bytes free where there are fewest, of the folders that a run writes to."""
     data = next(each for each in (data_dir(), *data_dir().parents) if each.exists())
-    folders = [data, Path(tempfile.gettempdir())]
-    return min(((shutil.disk_usage(folder).free, folder) for folder in folders), key=lambda each: each[0])
+    folders = [data, Path(os.environ.get("TMPDIR", "/tmp"))]  # tempfile asks by writing, which fails where it is full
+    return min(
+        ((shutil.disk_usage(folder).free, folder) for folder in folders if folder.exists()), key=lambda each: each[0]
+    )
 
 
 def damaged(path: Path, said: str) -> str:

@@ -263,7 +263,7 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
             f"Job {job.name} failed after {seconds:.0f} s. `make ui` shows run {run_id}; all output is in {log}."
         )
         for line in failures(result.all_events):
-            console.print(f"  {line}", markup=False)
+            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
     for line in [*notices(result.all_events), *(f"  ! No Data Docs: {why.splitlines()[-1]}" for why in without_docs)]:
         console.print(line, markup=False, highlight=False)
     return result.success

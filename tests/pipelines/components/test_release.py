@@ -133,3 +133,17 @@ def test_a_table_that_is_declared_and_was_not_made_is_still_carried_over(company
     assert len(company.ask("from old_scores")) == 40
     ((note,),) = company.ask("select note from releases order by release_id desc limit 1")
     assert "old_scores was not made in this run and is carried over" in note
+
+
+def test_a_run_says_that_the_last_release_was_damaged_and_the_next_one_does_not(company: Company):
+    company.run()
+    published = company.data / "published.duckdb"
+    published.chmod(0o644)
+    published.write_bytes(published.read_bytes()[:100_000])
+    company.score(40, probability=0.6)
+    (told,) = notices(company.run().all_events)
+    (kept, _) = sorted((company.data / "releases").glob("*.duckdb"))
+    assert told.startswith("  ! published.duckdb is damaged (IO Error: Could not read enough bytes")
+    assert told.endswith(f"; the kept release {kept.stem} takes its place.")
+    assert company.ask("select count(*) from score_history") == [(80,)]
+    assert notices(company.run().all_events) == []
