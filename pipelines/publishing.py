@@ -22,6 +22,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.descriptions import COLUMNS, TABLES, comment_on, description_of
 from pipelines.kept_releases import (
     LastRelease,
     ReleaseUnusable,
@@ -149,6 +150,7 @@ def build_release(
             note = "; ".join(filter(None, [fallback, _note(tables, as_of, removed)]))
             release = Release(release_id, as_of, "published", note, tables, fallback, removed)
             _append_release(connection, previous, release, run_id, now, tables_of=release_id)
+            _describe_tables(connection)
         with _connection(place.draft, read_only=True) as connection:
             findings = audit(connection)
         refused = [finding for finding in findings if finding.is_blocking and not finding.success]
@@ -157,6 +159,7 @@ def build_release(
             raise AuditFailedError(f"The release was refused and the last one stays published:\n{told}")
         with _connection(place.draft) as connection:
             record_findings(connection, "data_quality", findings, run_id, now)
+            comment_on(connection, "data_quality", TABLES["data_quality"], COLUMNS["data_quality"])
         _swap_in(place, release, last, keep)
     return release
 
@@ -202,6 +205,7 @@ def rollback(published: Path, releases_dir: Path, to: str | None, now: datetime)
             note = "; ".join(filter(None, [f"tables of release {origin}", *passed_over, fallback]))
             release = Release(release_id, as_of, "rollback", note, tables, fallback)
             _append_release(connection, previous, release, "rollback", now, tables_of=origin)
+            _describe_tables(connection)
         _swap_in(place, release, last, KEPT_RELEASES)
     return release
 
@@ -426,6 +430,30 @@ def _copy_tables(
         origin = json.loads(described).get(table, {}).get("carried_over_from", last)
         tables[table] = _carry_over(connection, "previous", table, release_id, origin)
     return tables, removed
+
+
+def _describe_tables(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Say of every table and column what it is: what its maker wrote on it, in whichever file it comes from."""
+    sources = "(database_name, schema_name) in (('previous', 'main'), ('target', 'main'), ('warehouse', 'published'))"
+    rows = connection.execute(
+        f"""
+        select table_name, column_name, comment, database_name from duckdb_columns()
+        where comment is not null and {sources}
+        union all
+        select table_name, '', comment, database_name from duckdb_tables() where comment is not null and {sources}
+        order by database_name
+        """
+    ).fetchall()
+    told = {(table, column): words for table, column, words, _ in rows}  # the warehouse's come last
+    (draft,) = connection.execute("select current_database()").fetchone()
+    for table in _tables(connection, draft, "main"):
+        own = COLUMNS.get(table, {})
+        columns = {
+            column: own.get(column) or told.get((table, column)) or description_of(table, column)
+            for column in _columns(connection, _quoted(table))
+        }
+        about = TABLES.get(table) or told.get((table, ""))
+        comment_on(connection, _quoted(table), about, {column: words for column, words in columns.items() if words})
 
 
 def _carry_over(

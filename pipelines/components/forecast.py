@@ -23,8 +23,9 @@ from pipelines.components.prediction import NAME
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit
 from pipelines.components.ui import image_metadata, literal, markdown_metadata, table_metadata, table_shape
+from pipelines.descriptions import EVERYWHERE, FORECASTS, comment_on
 from pipelines.learning.files import write_checked
-from pipelines.warehouse import Warehouse, append_frame, read_frame, table_exists, write_frame
+from pipelines.warehouse import Warehouse, append_frame, column_types, read_frame, table_exists, write_frame
 
 if TYPE_CHECKING:
     from datetime import date
@@ -246,6 +247,14 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
                 from scores.{self.model_name}
                 order by metric, segment, period_start_date
                 """
+            )
+            described = {**EVERYWHERE, **FORECASTS}
+            columns = column_types(connection)[f"published.{self.publish.table}"]
+            comment_on(
+                connection,
+                f"published.{self.publish.table}",
+                f"{self.description} One row per metric, segment and period, with the actuals before.",
+                {column: described[column] for column in columns},
             )
             shape = table_shape(connection, "published", self.publish.table)
         return dg.MaterializeResult(metadata=shape)

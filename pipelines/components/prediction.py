@@ -28,6 +28,8 @@ from pipelines.components.run_log import record_fit
 from pipelines.components.score_history import happens_of, score_outcomes_of, words_of
 from pipelines.components.ui import WARNING, image_metadata, literal, report_link, table_metadata, table_shape
 from pipelines.components.validation import Table, column_problems
+from pipelines.descriptions import GRADES, comment_on, comments, description_of
+from pipelines.learning.wording import humanise
 from pipelines.quality.publish import SYSTEM_COLUMNS
 from pipelines.settings import data_dir
 from pipelines.warehouse import Warehouse, column_types, placed, quoted, read_frame, table_exists, write_frame
@@ -333,9 +335,25 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             described = types.get(".".join(self.described_by_table), {}) if self.described_by_table else {}
             query = self._published_query(types[f"scores.{self.name}"], described)
             connection.execute(f"create or replace table published.{self.publish.table} as {query}")
+            self._describe(connection)
             shape = table_shape(connection, "published", self.publish.table)
             sample = read_frame(connection, f"from published.{self.publish.table} order by score desc limit 5")
         return dg.MaterializeResult(metadata={**shape, "sample": table_metadata(sample)})
+
+    def _describe(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        """Say of the published table and each of its columns what it is, in the words of where it comes from."""
+        known = self._descriptions(connection)
+        for source in (self.features_table, self.described_by_table):
+            known |= comments(connection, *source) if source else {}
+        table, value = self.publish.table, (self.value or "").replace("_", " ")
+        known[self.publish.expected_value_as] = f"Probability times the money at stake ({value})."
+        described = {
+            column: description_of(table, column) or known.get(column) or f"{humanise(column)}."
+            for column in column_types(connection)[f"published.{table}"]
+        }
+        # What the entity's own model says of a column comes first where the column is shown from there.
+        described |= {column: known[column] for column in [self.entity, *self.publish.columns] if column in known}
+        comment_on(connection, f"published.{table}", f"{self.description} {GRADES}", described)
 
     def _published_query(self, columns: "Collection[str]", described_by: "Collection[str]") -> str:
         """

@@ -5,16 +5,19 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from pipelines.components.health import MODEL_HEALTH_KEY, health_checks, write_model_health
+from pipelines.components.health import MODEL_HEALTH, MODEL_HEALTH_KEY, health_checks, write_model_health
 from pipelines.components.release import GROWS_METADATA, KEY_METADATA
 from pipelines.components.score_history import (
+    SCORE_OUTCOMES,
     SCORE_OUTCOMES_KEY,
+    UPLIFT,
     UPLIFT_KEY,
     past_scores,
     write_score_outcomes,
     write_uplift,
 )
-from pipelines.components.ui import markdown_metadata
+from pipelines.components.ui import column_schema, markdown_metadata
+from pipelines.descriptions import description_of
 from pipelines.settings import published_path
 from pipelines.warehouse import Warehouse, read_frame, table_exists
 
@@ -24,17 +27,20 @@ if TYPE_CHECKING:
 TABLES = {
     "model_health": (
         MODEL_HEALTH_KEY,
+        MODEL_HEALTH,
         "Of every model that scores, one row per version and day: how far its scores and columns have moved from what "
         "it learnt from (population stability index), how good its published scores turned out to be, with noise, what "
         "it promised, and whether it should be fitted anew, and why.",
     ),
     "score_outcomes": (
         SCORE_OUTCOMES_KEY,
+        SCORE_OUTCOMES,
         "Did the scores come true? For every past release or backfilled day whose horizon has passed, by model and "
         "grade: how many, predicted and actual rate, money expected and come.",
     ),
     "uplift": (
         UPLIFT_KEY,
+        UPLIFT,
         "What acting on the scores changed: actual rates of those held back and of the others, by model and grade, "
         "with the 95 % interval of the difference (Newcombe 1998). Empty without `holdback` in a prediction's YAML.",
     ),
@@ -65,9 +71,13 @@ def track_record_definitions(predictions: Sequence["Prediction"]) -> dg.Definiti
             group_name="track_record",
             kinds={"duckdb"},
             owners=["team:data"],
-            metadata={KEY_METADATA: ",".join(key), GROWS_METADATA: True},
+            metadata={
+                KEY_METADATA: ",".join(key),
+                GROWS_METADATA: True,
+                **column_schema(types, {column: description_of(table, column) for column in types}),
+            },
         )
-        for table, (key, description) in TABLES.items()
+        for table, (key, types, description) in TABLES.items()
     ]
 
     @dg.multi_asset(specs=specs, name="compare_past_scores", can_subset=True, pool="warehouse")

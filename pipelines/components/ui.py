@@ -6,12 +6,14 @@ from urllib.parse import quote
 
 import dagster as dg
 
+from pipelines.descriptions import comments
 from pipelines.learning.markup import without_links
 
 WARNING = "warning"
 """Metadata of a materialisation: what somebody has to know of it though it went well; told at the end of a run, too."""
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     import duckdb
@@ -50,10 +52,14 @@ def table_shape(connection: "duckdb.DuckDBPyConnection", schema: str, table: str
     """Rows and columns of a table of the warehouse, as metadata that the UI shows on tabs of their own."""
     (rows,) = connection.execute(f'select count(*) from "{schema}"."{table}"').fetchone()
     columns = connection.execute(f'describe "{schema}"."{table}"').fetchall()
-    return {
-        "dagster/row_count": rows,
-        "dagster/column_schema": dg.TableSchema([dg.TableColumn(name, type_.lower()) for name, type_, *_ in columns]),
-    }
+    types = {name: type_.lower() for name, type_, *_ in columns}
+    return {"dagster/row_count": rows, **column_schema(types, comments(connection, schema, table))}
+
+
+def column_schema(types: "Mapping[str, str]", described: "Mapping[str, str]") -> dict[str, object]:
+    """Columns with type and description, as metadata that the UI shows on a tab of its own."""
+    columns = [dg.TableColumn(name, type_, description=described.get(name)) for name, type_ in types.items()]
+    return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
 def literal(value: "str | int | date") -> "pl.Expr":

@@ -97,6 +97,16 @@ def test_published_tables_keep_their_contract(company: Company, table: str):
     assert [name for name in CONTRACTS[table] if name not in columns] == []
 
 
+def test_every_published_table_and_column_says_what_it_is(company: Company):
+    here = "not internal and database_name = current_database()"
+    columns = company.ask(f"select table_name, column_name from duckdb_columns() where {here} and comment is null")
+    assert columns == []
+    tables = company.ask(f"select table_name from duckdb_tables() where {here} and comment is null")
+    assert tables == []
+    graded = f"select comment from duckdb_tables() where {here} and table_name in ('churn_scores', 'lead_scores')"
+    assert ["Grade A is the fifth" in words for (words,) in company.ask(graded)] == [True, True]
+
+
 @pytest.mark.parametrize("table", ["churn_scores", "lead_scores"])
 def test_scores_are_probabilities_with_reasons_that_add_up(company: Company, table: str):
     rows = company.ask(f"select probability, score, grade, reason_1, reasons from published.{table}")

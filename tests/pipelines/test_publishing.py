@@ -187,6 +187,41 @@ def test_release_ids_only_grow_also_when_the_clock_is_set_back(company: Company)
     assert sorted(path.stem for path in company.releases.glob("*.duckdb")) == ids
 
 
+def comments(company: Company) -> dict[tuple[str, str], str]:
+    return {
+        (table, column): words
+        for table, column, words in company.ask(
+            "select table_name, column_name, comment from duckdb_columns()"
+            " where not internal and database_name = current_database()"
+        )
+    }
+
+
+def test_columns_say_what_they_are_also_when_carried_over_and_rolled_back(company: Company):
+    company.write("comment on column published.churn_scores.account_id is 'The company''s \"key\".'")
+    company.write("comment on table published.churn_scores is 'Who leaves.'")
+    company.publish()
+    first = comments(company)
+    assert first["churn_scores", "account_id"] == 'The company\'s "key".'
+    assert first["churn_scores", "score"].startswith("Where the row stands among all that were scored")
+    assert first["churn_scores", "release_id"] == "The release that this row is published in."
+    without = {key for key, words in first.items() if not words}
+    assert without == {("accounts", "account_id"), ("forecasts", "metric"), ("forecasts", "forecast")}, "nobody said it"
+    company.write("drop table published.churn_scores")
+    company.publish()
+    assert comments(company) == first
+    company.score({"a": (0.2, {"logins": (12, -0.5)})})
+    company.write("comment on column published.churn_scores.account_id is 'Another company.'")
+    company.publish()
+    assert comments(company)["churn_scores", "account_id"] == "Another company."
+    company.roll_back()
+    assert comments(company) == first
+    ((about,),) = company.ask("select comment from duckdb_tables() where table_name = 'churn_scores'")
+    assert about == "Who leaves."
+    ((about,),) = company.ask("select comment from duckdb_tables() where table_name = 'score_history'")
+    assert "Grade A is the fifth of those scored that day who are most likely" in about
+
+
 def test_a_reader_with_the_old_release_open_keeps_it(company: Company):
     first = company.publish()
     with duckdb.connect(str(company.published), read_only=True) as reader:

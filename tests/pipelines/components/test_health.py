@@ -221,6 +221,8 @@ def test_the_tables_are_assets_and_the_checks_are_on_the_scores(company: Company
     definitions = track_record_definitions([prediction()])
     keys = {spec.key.path[-1] for asset in definitions.assets for spec in asset.specs}
     assert keys == {"model_health", "score_outcomes", "uplift"}
+    shown = [spec.metadata["dagster/column_schema"] for asset in definitions.assets for spec in asset.specs]
+    assert all(column.description for schema in shown for column in schema.columns)
     result = materialize(definitions)
     assert result.success
     checks = result.get_asset_check_evaluations()

@@ -164,6 +164,22 @@ def test_which_systems_know_an_entity_comes_along(fitted: Company):
     assert set(scores["known_from"]) == {"salesforce, stripe"}
 
 
+def test_every_published_column_says_what_it_is_in_the_file_and_in_the_ui(fitted: Company):
+    with connect(fitted.data / "warehouse.duckdb") as connection:
+        connection.execute("comment on column core.accounts.account_name is 'Name of the company.'")
+    result = fitted.run(prediction(), only=["published"])
+    rows = fitted.ask("select column_name, comment from duckdb_columns() where table_name = 'churn_scores'").rows()
+    in_file = {name: words for name, words in rows if name in fitted.scores().columns}
+    assert all(in_file.values()), in_file
+    assert in_file["account_name"] == "Name of the company."
+    assert in_file["arr"] == "Arr."
+    assert in_file["expected_value"] == "Probability times the money at stake."
+    (about,) = fitted.ask("select comment from duckdb_tables() where table_name = 'churn_scores'")["comment"]
+    assert about.startswith("Who leaves. Grade A is the fifth of those scored that day who are most likely")
+    shown = told(result, "published")["dagster/column_schema"].columns
+    assert {column.name: column.description for column in shown} == in_file
+
+
 def test_the_checksum_of_a_kept_model_is_on_record(fitted: Company):
     (fit,) = fitted.fits()
     path = model_path("churn", fit["model_version"])
