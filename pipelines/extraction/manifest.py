@@ -198,6 +198,14 @@ def take_back_columns(
     """
     table = f"{quoted(schema)}.{quoted(entity.name)}"
     files = f"(select unnest({literal(sorted(names))}))"
+    notebooks = [
+        notes
+        for (notes,) in connection.execute(
+            "select table_name from duckdb_tables() where database_name = current_database() and schema_name = ?"
+            " and table_name in ('_schema_changes', '_columns')",
+            [schema],
+        ).fetchall()
+    ]
     types = {name: type_ for name, type_, *_ in connection.execute(f"describe {table}").fetchall()}
     for name, change in connection.execute(
         f"select column_name, change from {quoted(schema)}._schema_changes where entity = ? and file in {files}"
@@ -211,10 +219,11 @@ def take_back_columns(
         if change.startswith(("added as", "passed through as")):
             if not connection.execute(f"{others} {column} is not null limit 1").fetchall():
                 connection.execute(f"alter table {table} drop column {column}")
-                connection.execute(
-                    f"delete from {quoted(schema)}._schema_changes where entity = ? and column_name = ?",
-                    [entity.name, name],
-                )
+                for notes in notebooks:
+                    connection.execute(
+                        f"delete from {quoted(schema)}.{notes} where entity = ? and column_name = ?",
+                        [entity.name, name],
+                    )
                 del types[name]
         elif change.startswith("type changed from "):
             before = change.removeprefix("type changed from ").split(" to ")[0]
