@@ -78,7 +78,7 @@ def warehouse_models(context: dg.AssetExecutionContext, warehouse: Warehouse) ->
         if result.status in ("error", "fail"):
             failed.append(result)
     if failed:
-        told = "\n".join(f"- {result.unique_id.split('.')[2]}: {result.message}" for result in failed)
+        told = "\n".join(f"- {result.unique_id.split('.')[2]}: {without_macros(result.message)}" for result in failed)
         if "Out of Memory Error" in told:
             told += "\nGive DuckDB more memory for this with the environment variable SCORECAST_MEMORY, such as 8GB."
         raise dg.Failure(
@@ -89,6 +89,11 @@ def warehouse_models(context: dg.AssetExecutionContext, warehouse: Warehouse) ->
         raise dg.Failure(f"dbt says that nothing failed, but did not build {tables}.", allow_retries=False)
     if everything:
         start_checker()  # the gate before the release is not far, and dbt has given its memory back
+
+
+def without_macros(message: str) -> str:
+    """What dbt says of a failure without the macros that led there."""
+    return "\n".join(line for line in message.splitlines() if not line.lstrip().startswith("> ")).rstrip()
 
 
 def test_check(key: dg.AssetCheckKey, result: NodeResult) -> dg.AssetCheckResult:

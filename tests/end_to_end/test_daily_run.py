@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -296,3 +297,28 @@ def test_rollback_and_status(company: Company):
     assert company.ask("select status from published.releases order by release_id desc limit 1") == [("rollback",)]
     assert "churn_scores" in company.call("status")
     assert "account_id" in company.call("sql", "select * from published.churn_scores limit 1")
+
+
+def test_a_run_that_lost_a_tables_rows_releases_nothing(company: Company, tmp_path: Path):
+    before = company.ask("select * from published.releases order by release_id")
+    project = tmp_path / "project"
+    for item in ("assets", "pipelines", "dbt_project"):
+        shutil.copytree(ROOT / item, project / item)
+    for item in ("sources.yaml", "pyproject.toml", "workspace.yaml", "dagster.yaml"):
+        shutil.copy(ROOT / item, project / item)
+    raw_columns = project / "dbt_project" / "macros" / "raw_columns.sql"
+    lost = "(columns_if_there(raw_table) if raw_table.identifier != 'lead' else [])"
+    raw_columns.write_text(raw_columns.read_text().replace("columns_if_there(raw_table)", lost))
+    ended = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "run"],
+        env={**company.environment, "PYTHONPATH": str(project)},
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    said = " ".join((ended.stdout + ended.stderr).split())
+    assert ended.returncode != 0
+    assert "raw_salesforce.lead has rows, but staging.stg_salesforce__leads, which is made of it, has none." in said
+    assert "Traceback" not in said and "macro" not in said
+    assert company.ask("select * from published.releases order by release_id") == before

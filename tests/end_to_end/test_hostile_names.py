@@ -40,8 +40,7 @@ HEADERS = {
     "Plain_10__c": "TIER !",
     "Plain_11__c": "/* comment",
 }
-"""Columns of accounts that no contract knows. Models see columns in the order of their names: the three that have
-values sort alike."""
+"""Columns of accounts that no contract knows. Models see columns by name: the three that have values sort alike."""
 NAMES = {
     *{"Name", "Industry", "LastName", "Company", "Title", "LeadSource", "Implementation_Partner__c", "BillingCity"},
     *{"name", "company", "lastname", "plan_nickname", "subject", "description", "utm_campaign", "text", "author"},
