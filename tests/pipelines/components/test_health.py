@@ -255,6 +255,8 @@ def test_a_refit_is_asked_for_once_a_version(company: Company):
         company.warehouse, company.published, company.data / "releases", lambda _: [], "run", datetime.now(UTC)
     )
     assert requested_refits(company.published) == [("churn", "churn-1", "churn_scores")]
+    company.published.unlink()
+    assert requested_refits(company.published) == [("churn", "churn-1", "churn_scores")], "of the kept release"
     (first,), (second,) = look(), look()
     assert first.run_key == second.run_key == "refit churn-1"
     assert dg.AssetKey(["models", "churn"]) in first.asset_selection
