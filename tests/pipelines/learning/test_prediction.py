@@ -214,7 +214,7 @@ def test_weekly_snapshots_are_thinned_and_unknown_answers_ignored():
     assert {(b - a).days for a, b in itertools.pairwise(used)} == {28}
     few = prepare(known.filter(pl.col("account_id") < "A00020"), question(min_rows=350, min_positives=5), seed=0)
     assert few.step_days == 14
-    assert "instead of every 28" in few.notes[0]
+    assert "dates 14 days apart instead of 28" in few.notes[0]
 
 
 def test_a_table_without_time_gets_a_stratified_hold_out_and_says_so(known):
@@ -267,7 +267,7 @@ def test_a_model_without_a_signal_is_refused():
     result = fit(noise.with_columns(shuffled))
     assert not result.kept
     assert "no better than the base rate by more than noise" in result.reason
-    assert "was not kept" in result.card
+    assert "This model is not used: it scores nobody." in result.card
 
 
 def test_one_usable_column_or_none_is_enough_to_run(known):
@@ -332,7 +332,7 @@ def test_a_champion_that_uses_a_column_now_excluded_or_answers_another_question_
 def test_pictures_and_card_tell_the_story(fitted):
     assert set(fitted.plots) == {"calibration", "gain"}
     assert all(picture.startswith(b"\x89PNG") and len(picture) < 100_000 for picture in fitted.plots.values())
-    for words in ("out of time", "## Candidates", "### By segment", "Retail", "## Limits", "Data fingerprint"):
+    for words in ("tested on newer ones", "## Candidates", "### By segment", "Retail", "## Limits", "Data fingerprint"):
         assert words in fitted.card
     chosen = [row for row in fitted.candidates if row["chosen"]]
     assert [row["name"] for row in chosen] == [fitted.model.method]
