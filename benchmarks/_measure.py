@@ -78,12 +78,12 @@ def timed(
 
 
 def report(name: str, value: float, unit: str, bar: float, at_least: bool = False, digits: int = 2) -> bool:
-    """Print one figure against its bar, and whether it holds; nan holds no bar."""
+    """Print one figure against its bar, and whether it holds; nan holds no bar, and a bar of 0 has no ratio."""
     ok = value >= bar if at_least else value <= bar
     side = "at least" if at_least else "at most"
+    ratio = f"ratio {value / bar:5.2f}  " if bar else ""
     print(
-        f"{name:<30} {value:8.{digits}f} {unit:<4} bar {side} {bar:.{digits}f}  ratio {value / bar:5.2f}  "
-        f"{'ok' if ok else 'MISSED'}",
+        f"{name:<30} {value:8.{digits}f} {unit:<4} bar {side} {bar:.{digits}f}  {ratio}{'ok' if ok else 'MISSED'}",
         flush=True,
     )
     return ok

@@ -155,3 +155,19 @@ def test_the_same_seed_plans_the_same_tries_in_the_shares_of_the_operations():
     assert counted == {"first": 3, "refit": 4, "backfill": 3, "rollback": 3, "rollback_of_model": 2}
     assert one.count("'undisturbed'") == 2
     assert one.count("'kill'") == 20
+
+
+def test_every_fault_has_its_figure_and_one_is_enough_to_miss(capsys):
+    from break_it import Try, figures
+
+    whole = [Try("kill", 1, "daily", moments=["kill -9"], looks=7), Try("undisturbed", 1, "daily", looks=3)]
+    assert figures(whole) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines if line.endswith("  ok")] == [
+        f"{kind}: {fault}"
+        for kind in ("kills", "undisturbed")
+        for fault in ("unreadable", "mixed", "lost", "unequal", "left behind")
+    ]
+    assert figures([*whole, Try("undisturbed", 2, "daily", faults=[("unequal", "churn_scores")])]) == 1
+    (missed,) = [line for line in capsys.readouterr().out.splitlines() if line.endswith("  MISSED")]
+    assert missed.split()[:3] == ["undisturbed:", "unequal", "1"]
