@@ -32,7 +32,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -126,12 +126,13 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--operations", help="only these, with commas between")
     parser.add_argument("--only", type=int, help="the number of the one kill to repeat")
     parser.add_argument("--folder", type=Path, help="where to work and what to keep; without it nothing is kept")
+    parser.add_argument("--scorecast", type=Path, default=SCORECAST, help="the command to run")
     return parser.parse_args()
 
 
 def break_it(folder: Path, options: argparse.Namespace) -> int:
     started = time.monotonic()
-    company = Company(folder, options.accounts, options.months, options.seed)
+    company = Company(folder, options)
     tries = planned(company.operations, options)
     company.prepare({each.operation for each in tries}, options.jobs)
     print(f"{time.monotonic() - started:6.0f} s  prepared; {len(tries)} tries", flush=True)
@@ -148,7 +149,7 @@ def break_it(folder: Path, options: argparse.Namespace) -> int:
     def run(each: Try) -> Try:
         slot = slots.get()
         try:
-            return company.attempt(each, slot, options)
+            return company.attempt(each, slot)
         finally:
             slots.put(slot)
 
@@ -238,8 +239,8 @@ def figures(results: list[Try]) -> int:
 class Company:
     """A company in folders: the states that operations begin with, and what they publish undisturbed."""
 
-    def __init__(self, folder: Path, accounts: int, months: int, seed: int):
-        self.folder, self.accounts, self.months, self.seed = folder, accounts, months, seed
+    def __init__(self, folder: Path, options: argparse.Namespace):
+        self.folder, self.options = folder, options
         day = date(2026, 6, 30)
         begin, end = day - timedelta(days=80), day - timedelta(days=67)
         again = ("run",)
@@ -274,7 +275,8 @@ class Company:
             list(pool.map(self._undisturbed, [self.operations[name] for name in self.operations if name in names]))
 
     def _size(self) -> tuple[str, ...]:
-        return ("--accounts", str(self.accounts), "--months", str(self.months), "--seed", str(self.seed))
+        options = self.options
+        return ("--accounts", str(options.accounts), "--months", str(options.months), "--seed", str(options.seed))
 
     def _state(self, name: str, make: Callable[[Path], object], begin: Path | None = None) -> Path:
         path, draft = self.folder / "states" / name, self.folder / "states" / f"{name}.unfinished"
@@ -304,11 +306,14 @@ class Company:
     def _call(self, data: Path, *arguments: str) -> float:
         """Seconds of a command; stops the benchmark, with its output, when it fails."""
         started = time.monotonic()
-        with running(data, arguments) as process:
+        with self._running(data, arguments) as process:
             code = process.wait(timeout=SECONDS_ALLOWED)
         if code != 0:
             sys.exit(f"{words_of(data)}\nscorecast {' '.join(arguments)} ended with exit code {code}.")
         return time.monotonic() - started
+
+    def _running(self, data: Path, arguments: tuple[str, ...]) -> AbstractContextManager[subprocess.Popen]:
+        return running(self.options.scorecast, data, arguments)
 
     def _undisturbed(self, operation: Operation) -> None:
         """Do it once, and keep what is published after every command and how long the first one took."""
@@ -329,17 +334,17 @@ class Company:
     def _reference(self, operation: Operation, place: int) -> Path:
         return self.folder / "references" / operation.name / f"{place}.duckdb"
 
-    def attempt(self, each: Try, data: Path, options: argparse.Namespace) -> Try:
+    def attempt(self, each: Try, data: Path) -> Try:
         """One try in a folder of its own."""
         started = time.monotonic()
         operation = self.operations[each.operation]
-        rng = random.Random(f"{self.seed} {each.kind} {each.number}")
+        rng = random.Random(f"{self.options.seed} {each.kind} {each.number}")
         parsed = data.with_suffix(".msgpack")
         groups: list[int] = []
         with Reader(data / "published.duckdb", each) as reader:
             self._begin(operation, data, parsed, reader)
             if each.kind == "kill":
-                for _ in range(options.kills_per_run):
+                for _ in range(self.options.kills_per_run):
                     groups.append(self._kill(operation, data, parsed, reader, rng, each))
                 reader.check()
             try:
@@ -352,7 +357,7 @@ class Company:
         dbt_parsed = data / "dbt" / "partial_parse.msgpack"
         if dbt_parsed.exists():
             dbt_parsed.replace(parsed)
-        if each.faults and options.folder:
+        if each.faults and self.options.folder:
             failed = self.folder / f"failed-{each.kind}-{each.number}"
             shutil.rmtree(failed, ignore_errors=True)
             data.rename(failed)
@@ -369,7 +374,7 @@ class Company:
             if begun.exists():
                 each.faults += [("lost", words) for words in lost(begun, before)]
         for place, command in enumerate(operation.commands):
-            with running(data, filled_in(command, data)) as process:
+            with self._running(data, filled_in(command, data)) as process:
                 try:
                     code = process.wait(timeout=SECONDS_ALLOWED)
                 except subprocess.TimeoutExpired:
@@ -403,7 +408,7 @@ class Company:
         most = 1.0
         for draw in range(DRAWS):
             moment = self._draw(operation, rng, most)
-            with running(data, command) as process:
+            with self._running(data, command) as process:
                 killed = kill_at(process, data, moment)
             if killed:
                 each.moments.append(str(moment))
@@ -526,13 +531,13 @@ def end_everything() -> str:
 
 
 @contextmanager
-def running(data: Path, arguments: tuple[str, ...]) -> Iterator[subprocess.Popen]:
+def running(scorecast: Path, data: Path, arguments: tuple[str, ...]) -> Iterator[subprocess.Popen]:
     """A command of the command line on the company's folder, in a process group of its own."""
     if stopping.is_set():
         raise SystemExit("Stopped.")
     with output_of(data).open("w") as output:
         process = subprocess.Popen(
-            [str(SCORECAST), *arguments],
+            [str(scorecast), *arguments],
             env={**os.environ, "SCORECAST_DATA": str(data)},
             cwd=ROOT,
             stdin=subprocess.DEVNULL,

@@ -1,6 +1,7 @@
 """What the benchmark of killed runs takes for mixed, lost and unequal, on published files made by hand."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,35 @@ import duckdb
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+STAND_IN = """#!{python}
+import json, os, sys, time
+from pathlib import Path
+data, words, fault = Path(os.environ["SCORECAST_DATA"]), sys.argv[1:], "{fault}"
+if words[0] == "sample":
+    (data / "landing").mkdir(exist_ok=True)
+    sys.exit()
+import duckdb
+published, draft = data / "published.duckdb", data / "published.new.draft.duckdb"
+draft.unlink(missing_ok=True)
+release = f"2026-07-01T050000.{{time.time_ns()}}Z"
+probability = time.time() if fault == "unequal" else 1e-1
+described = json.dumps({{"churn_scores": {{"rows": 1}}}})
+with duckdb.connect(str(draft)) as connection:
+    before = []
+    if published.exists() and fault != "lost":
+        connection.execute(f"attach '{{published}}' as previous (read_only)")
+        before = connection.execute("select release_id, tables from previous.releases").fetchall()
+    connection.execute("create table releases (release_id varchar, tables varchar, as_of_date date)")
+    connection.executemany("insert into releases values (?, ?, '2026-07-01')", [*before, (release, described)])
+    of = before[0][0] if fault == "mixed" and before else release
+    connection.execute(f"create table churn_scores as select {{probability}} as probability, '{{of}}' as release_id")
+    time.sleep(0.2)
+if fault == "unreadable":
+    published.unlink(missing_ok=True)
+    time.sleep(1)
+draft.replace(published)
+time.sleep(0.2)
+"""
 FIRST, SECOND = "2026-07-01T050000.000Z", "2026-07-02T050000.000Z"
 
 
@@ -143,7 +173,7 @@ def test_the_same_seed_plans_the_same_tries_in_the_shares_of_the_operations():
     program = (
         "import sys; sys.argv = ['break_it.py', '--kills', '20', '--undisturbed', '2', '--seed', '5'];"
         "from pathlib import Path; from break_it import *;"
-        "options = read_options(); company = Company(Path('.'), 10, 3, 5);"
+        "options = read_options(); company = Company(Path('.'), options);"
         "print([(each.kind, each.number, each.operation) for each in planned(company.operations, options)])"
     )
     command = [sys.executable, "-c", program]
@@ -155,6 +185,27 @@ def test_the_same_seed_plans_the_same_tries_in_the_shares_of_the_operations():
     assert counted == {"first": 3, "refit": 4, "backfill": 3, "rollback": 3, "rollback_of_model": 2}
     assert one.count("'undisturbed'") == 2
     assert one.count("'kill'") == 20
+
+
+@pytest.mark.parametrize("fault", ["", "unreadable", "mixed", "lost", "unequal"])
+def test_kills_of_a_stand_in_are_judged_by_its_fault(tmp_path: Path, fault: str):
+    stand_in, temporary = tmp_path / "scorecast", tmp_path / "temporary"
+    stand_in.write_text(STAND_IN.format(python=sys.executable, fault=fault))
+    stand_in.chmod(0o755)
+    temporary.mkdir()
+    options = ["--kills", "2", "--undisturbed", "1", "--operations", "daily", "--scorecast", str(stand_in)]
+    result = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "break_it.py"), *options],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        timeout=240,
+    )
+    missed = {line.split("  ")[0].split(": ")[1] for line in result.stdout.splitlines() if line.endswith(" MISSED")}
+    assert (result.returncode, fault in missed) == ((1, True) if fault else (0, False)), result.stdout + result.stderr
+    assert result.stdout.count("kill -9 of ") == 2
+    assert ("again: python" in result.stdout) == bool(fault)
+    assert not list(temporary.iterdir())
 
 
 def test_every_fault_has_its_figure_and_one_is_enough_to_miss(capsys):
