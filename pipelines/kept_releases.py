@@ -148,6 +148,7 @@ def keep_copy(release: Path, releases_dir: Path, release_id: str) -> Path:
         part.chmod(0o400)
         sync(part)
         checksum.write_text(f"{_digest(release)}  {part.stem}\n")
+        checksum.chmod(0o400)
         sync(checksum)
     except OSError:
         part.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Whether a model still sees what it learnt from and keeps its promise, as published and as checks on its scores."""
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -235,6 +236,8 @@ def test_the_tables_are_assets_and_the_checks_are_on_the_scores(company: Company
 
 
 def write_over(company: Company, statement: str) -> None:
+    """Change the published file; no checksum is on record then by which the change would be found."""
+    shutil.rmtree(company.data / "releases", ignore_errors=True)
     company.published.chmod(0o644)
     with connect(company.published) as connection:
         connection.execute(statement)
@@ -255,8 +258,10 @@ def test_a_refit_is_asked_for_once_a_version(company: Company):
         company.warehouse, company.published, company.data / "releases", lambda _: [], "run", datetime.now(UTC)
     )
     assert requested_refits(company.published) == [("churn", "churn-1", "churn_scores")]
+    release = company.published.read_bytes()
     company.published.unlink()
     assert requested_refits(company.published) == [("churn", "churn-1", "churn_scores")], "of the kept release"
+    company.published.write_bytes(release)
     (first,), (second,) = look(), look()
     assert first.run_key == second.run_key == "refit churn-1"
     assert dg.AssetKey(["models", "churn"]) in first.asset_selection

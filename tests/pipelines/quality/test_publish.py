@@ -1,6 +1,7 @@
 """The gate before a release, through real releases: what is refused, in which words, and that nothing else changes."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -280,6 +281,7 @@ def test_after_a_release_that_did_not_count_parts_the_whole_table_is_compared(co
         (tables,) = connection.execute("select tables from releases").fetchone()
         without = {name: {k: v for k, v in each.items() if k != "parts"} for name, each in json.loads(tables).items()}
         connection.execute("update releases set tables = ?", [json.dumps(without)])
+    shutil.rmtree(company.folder / "releases")
     (company.folder / "old.duckdb").replace(company.published)
     company.write(
         "insert into published.forecasts select 'more ' || n, 'total', '2026-07-01', 1, 2, 3 from range(90) t (n)"
