@@ -203,13 +203,14 @@ def comments(connection: "duckdb.DuckDBPyConnection", schema: str, table: str) -
 def comment_on(
     connection: "duckdb.DuckDBPyConnection", relation: str, about: str | None, columns: Mapping[str, str]
 ) -> None:
-    """Write comments on a table (quoted, as SQL takes it) and its columns into the file."""
+    """Write comments on a table (quoted, as SQL takes it) and its columns into the file, in one transaction."""
 
     def literal(words: str) -> str:
         return "'" + words.replace("'", "''") + "'"
 
-    if about:
-        connection.execute(f"comment on table {relation} is {literal(about)}")
+    said = [f"comment on table {relation} is {literal(about)}"] if about else []
     for column, words in columns.items():
         quoted = '"' + column.replace('"', '""') + '"'
-        connection.execute(f"comment on column {relation}.{quoted} is {literal(words)}")
+        said.append(f"comment on column {relation}.{quoted} is {literal(words)}")
+    if said:
+        connection.execute("; ".join(["begin", *said, "commit"]))
