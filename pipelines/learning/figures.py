@@ -82,7 +82,10 @@ def _in_one_currency(frame: pl.DataFrame, column: str) -> tuple[np.ndarray, str 
     value = as_numbers(frame[column]).to_numpy().astype(np.float64)
     if CURRENCY not in frame.columns or frame[CURRENCY].dtype != pl.String:
         return value, None
-    most = frame[CURRENCY].drop_nulls().value_counts(sort=True)[CURRENCY].first()
+    counted = frame[CURRENCY].drop_nulls().value_counts()
+    if counted.is_empty():
+        return value, None
+    most = counted.sort(["count", CURRENCY], descending=[True, False])[CURRENCY][0]
     return np.where((frame[CURRENCY] == most).fill_null(False).to_numpy(), value, np.nan), most
 
 

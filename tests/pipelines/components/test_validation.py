@@ -509,10 +509,10 @@ def test_commands_say_it_in_plain_lines_and_the_ui_gets_the_message(tmp_path: Pa
 
 @pytest.mark.slow
 def test_a_look_at_the_project_takes_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Once dbt has parsed: processor time, since other tests may be running."""
+    """Once dbt has parsed: processor time, since other tests may be running. A forecast's series is looked up, too."""
     monkeypatch.setenv("SCORECAST_DATA", str(tmp_path))
     known_tables()
     started = time.process_time()
     require_valid_yaml(project_root(), known_tables)
-    assert time.process_time() - started < 0.3
+    assert time.process_time() - started < 0.6
     assert json.loads((tmp_path / "dbt" / "parsed_manifest.json").read_text())["nodes"]

@@ -357,3 +357,10 @@ def test_more_rows_than_fit_in_memory_are_drawn_by_entity_and_said_so(known, mon
     assert training.frame.height == 2_000
     assert set(per_entity) == {known["as_of_date"].n_unique()}
     assert "a random 25% of them" in training.notes[0]
+
+
+def test_amounts_whose_currency_nobody_knows_are_taken_as_one():
+    frame = panel(entities=200, points=12).drop("true_log_odds")
+    nobody = fit_prediction(frame.with_columns(currency=pl.lit(None, dtype=pl.String)), question())
+    assert nobody.metrics["money"]["currency"] is None
+    assert len(nobody.metrics["money"]["deciles"]) == 10
