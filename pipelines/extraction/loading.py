@@ -405,7 +405,7 @@ def _report(
 
 
 class _Loader:
-    """One entity's load; a class because every step needs the same five things."""
+    """One entity's load; a class because its steps share what is known of the files and the table."""
 
     def __init__(
         self, connection: "duckdb.DuckDBPyConnection", source: Source, entity: Entity, table: str, now: datetime
