@@ -446,6 +446,12 @@ def state_of(data: Path, watched: str) -> object:
     return [_changed(folder) for folder in folders[watched]]
 
 
+def identity(path: Path) -> tuple[int, int, int]:
+    """Inode, time of change and size: a file that was swapped has another."""
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
 def _inode(path: Path) -> int:
     try:
         return path.stat().st_ino
@@ -627,11 +633,16 @@ class Reader:
         self.was_there = True
         self.each.looks += 1
         try:
-            status = self.path.stat()
-            file = (status.st_ino, status.st_mtime_ns, status.st_size)
+            file = identity(self.path)
             if file == self.file:
-                glance(self.path, self.newest)
-                return
+                try:
+                    glance(self.path, self.newest)
+                except MixedError:
+                    if identity(self.path) == file:
+                        raise
+                    file = identity(self.path)  # swapped after its identity was read: another file, to be looked at
+                else:
+                    return
             seen = look(self.path)
         except MixedError as problem:
             self._tell("mixed", str(problem))

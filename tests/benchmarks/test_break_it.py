@@ -222,3 +222,27 @@ def test_every_fault_has_its_figure_and_one_is_enough_to_miss(capsys):
     assert figures([*whole, Try("undisturbed", 2, "daily", faults=[("unequal", "churn_scores")])]) == 1
     (missed,) = [line for line in capsys.readouterr().out.splitlines() if line.endswith("  MISSED")]
     assert missed.split()[:3] == ["undisturbed:", "unequal", "1"]
+
+
+def test_a_file_swapped_in_between_two_steps_of_a_look_is_another_release_and_no_fault(publish, monkeypatch):
+    import break_it
+    from break_it import Reader, Try
+
+    path, newer = publish("published"), publish("newer", second="2026-07-03T050000.000Z")
+    each = Try(kind="kill", number=1, operation="daily")
+    reader = Reader(path, each)
+    reader.check()
+    glance = break_it.glance
+
+    def swap_first(path: Path, release_id: str) -> None:
+        newer.replace(path)
+        glance(path, release_id)
+
+    monkeypatch.setattr(break_it, "glance", swap_first)
+    reader.check()
+    monkeypatch.undo()
+    assert each.faults == []
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("update releases set release_id = 'z' where release_id like '2026-07-03%'")
+    reader.check()
+    assert [fault for fault, _ in each.faults] == ["mixed"]
