@@ -268,7 +268,7 @@ class Company:
         if bases - {"landed"}:
             standing = self._state("standing", self._stand, landed)
         if "demoted" in bases:
-            self._state("demoted", lambda data: _pointer(data, "churn").unlink(missing_ok=True), standing)
+            self._state("demoted", lambda data: _put_away(data, "churn"), standing)
         if "two_versions" in bases:
             self._state("two_versions", self._refit_leads, standing)
         with ThreadPoolExecutor(jobs) as pool:
@@ -299,9 +299,11 @@ class Company:
         self._call(data, "sample", "--next-day")
 
     def _refit_leads(self, data: Path) -> None:
-        """Without a champion to beat, the refit keeps its model of leads: there are two versions."""
-        _pointer(data, "lead_score").unlink()
+        """Without the champion's file to beat, the refit keeps its model of leads: there are two versions."""
+        files = _put_away(data, "lead_score")
         self._call(data, "run", "weekly_refit")
+        for path, content in files.items():
+            path.write_bytes(content)
 
     def _call(self, data: Path, *arguments: str) -> float:
         """Seconds of a command; stops the benchmark, with its output, when it fails."""
@@ -576,7 +578,7 @@ def filled_in(command: tuple[str, ...], data: Path) -> tuple[str, ...]:
             (name,) = connection.execute("select min(release_id) from releases").fetchone()
         return tuple(name if word == "<first release>" else word for word in command)
     if "<first version>" in command:
-        name = min(path.stem for path in (data / "models" / "lead_score").glob("lead_score-*.skops"))
+        name = min(path.stem for path in (data / "models" / "lead_score").glob("lead_score-*.zip"))
         return tuple(name if word == "<first version>" else word for word in command)
     return command
 
@@ -586,8 +588,12 @@ def copy(begin: Path, to: Path) -> None:
     subprocess.run(["cp", "-a", "--reflink=auto", str(begin), str(to)], check=True)
 
 
-def _pointer(data: Path, model: str) -> Path:
-    return data / "models" / model / "champion.json"
+def _put_away(data: Path, model: str) -> dict[Path, bytes]:
+    """Remove the files of a model's versions, so that a refit has none to beat; returns them with their contents."""
+    files = {path: path.read_bytes() for path in (data / "models" / model).glob(f"{model}-*")}
+    for path in files:
+        path.unlink()
+    return files
 
 
 class Reader:

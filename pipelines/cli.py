@@ -142,7 +142,6 @@ def predict(
     """Predict a column of any table: a judged, explained model and scored rows, without Dagster."""
     from pipelines.predicting import CannotPredict, Request, predict_table
     from pipelines.predicting_summary import doing, print_outcome, types_of
-    from pipelines.serialising import serialiser
 
     with told_in_words(CannotPredict, code=2):
         request = Request(
@@ -162,8 +161,8 @@ def predict(
             keep_leaky=keep_leaky,
             force=force,
         )
-        with doing() as say, serialiser() as serialise:
-            outcome = predict_table(request, say, serialise)
+        with doing() as say:
+            outcome = predict_table(request, say)
     print_outcome(outcome, request)
     raise typer.Exit(0 if outcome.evaluation["verdict"] == "ok" else 3)
 

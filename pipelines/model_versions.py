@@ -7,7 +7,15 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from pipelines.components.model_store import champion_version, load_choice, load_version, promote, stored_versions
+from pipelines.components.model_store import (
+    FORECAST,
+    PREDICTION,
+    champion_version,
+    load_choice,
+    load_version,
+    promote,
+    stored_versions,
+)
 from pipelines.components.run_log import record_fit, recorded_checksum
 from pipelines.kept_releases import last_release
 from pipelines.locking import LockTimeoutError, run_lock
@@ -153,16 +161,16 @@ _DIGITS = (("auc", 3), ("log_loss", 4), ("calibration_error", 3), ("error", 1))
 
 def _checked(connection: "duckdb.DuckDBPyConnection", name: str, path: Path) -> tuple[dict[str, Any], str | None]:
     """Metrics and checksum of a version that can score; a prediction's file is opened as scoring would open it."""
-    load = load_version if path.suffix == ".skops" else load_choice
+    load = load_version if path.suffix == PREDICTION else load_choice
     model, refusal = load(connection, name, path.stem)
     if model is None:
         raise refusal
-    metrics = model.metrics if path.suffix == ".skops" else {}
+    metrics = model.metrics if path.suffix == PREDICTION else {}
     return metrics, recorded_checksum(connection, name, path.stem)
 
 
 def _champion(name: str) -> str | None:
-    return champion_version(name) or champion_version(name, suffix=".json")
+    return champion_version(name) or champion_version(name, suffix=FORECAST)
 
 
 def _models(runs: list[dict]) -> list[str]:

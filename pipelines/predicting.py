@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.learning.serialisation import to_skops
-
 if TYPE_CHECKING:
     import polars as pl
 
@@ -84,11 +82,9 @@ class _Question:
 def predict_table(
     request: Request,
     say: Callable[[str], None] = lambda message: None,
-    serialise: Callable[[dict], bytes] = to_skops,
 ) -> Outcome:
-    """Learn, judge, score, and write model.skops, evaluation.json, model_card.html and scores.parquet to `request.out`.
+    """Learn, judge, score, and write model.zip, evaluation.json, model_card.html and scores.parquet to `request.out`.
 
-    `serialise`: what makes bytes of the model's plain values.
     There are no scores of a model without signal, unless `request.force`. Raises CannotPredict for bad input.
     """
     from pipelines.components.imports import import_lightgbm_alone
@@ -117,8 +113,8 @@ def predict_table(
     result = _with_late_columns(result, question)
 
     request.out.mkdir(parents=True, exist_ok=True)
-    files = [request.out / name for name in ("model.skops", "evaluation.json", "model_card.html")]
-    save_model(result.model, files[0], serialise)
+    files = [request.out / name for name in ("model.zip", "evaluation.json", "model_card.html")]
+    save_model(result.model, files[0])
     scored = 0
     scores_path = request.out / "scores.parquet"
     scores_path.unlink(missing_ok=True)

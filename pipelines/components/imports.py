@@ -10,7 +10,6 @@ LEARNERS = (
     "lightgbm",
     "statsforecast.models",
     "prophet",
-    "skops.io",
     "matplotlib.figure",
     "matplotlib.backends.backend_agg",
 )

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 REFIT_TAG = "scorecast/refit"
 """Run tag: `missing` fits only where there is no champion (daily); anything else, or no tag, fits."""
 LARGEST_POINTER = 4096
+PREDICTION, FORECAST = ".zip", ".json"
+"""How the file of a version ends."""
+UNREAD = ".skops"
+"""The same of a prediction until November 2026."""
 
 
 def model_folder(name: str) -> Path:
@@ -29,12 +33,12 @@ def model_folder(name: str) -> Path:
     return data_dir() / "models" / name
 
 
-def model_path(name: str, version: str, suffix: str = ".skops") -> Path:
+def model_path(name: str, version: str, suffix: str = PREDICTION) -> Path:
     """The file of one version."""
     return model_folder(name) / f"{version}{suffix}"
 
 
-def read_champion(name: str, suffix: str = ".skops") -> tuple[str | None, str]:
+def read_champion(name: str, suffix: str = PREDICTION) -> tuple[str | None, str]:
     """
     The version that scores, or None; and where `champion.json` counts as none, why, in one line.
 
@@ -51,18 +55,23 @@ def read_champion(name: str, suffix: str = ".skops") -> tuple[str | None, str]:
     version = said.get("version") if isinstance(said, dict) else None
     if not isinstance(version, str) or not re.fullmatch(rf"{re.escape(name)}-[0-9A-Za-z-]+", version):
         return None, f"{name}: champion.json counts as none: it names no version of this model ({str(said)[:80]!r})"
+    if suffix == PREDICTION and os.path.exists(model_path(name, version, UNREAD)):
+        return (
+            None,
+            f"{name}: {version} was saved by an earlier version of Scorecast in a format that is no longer read",
+        )
     if not os.path.exists(model_path(name, version, suffix)):
         return None, f"{name}: champion.json counts as none: the file of {version} is gone"
     return version, ""
 
 
-def champion_version(name: str, suffix: str = ".skops") -> str | None:
+def champion_version(name: str, suffix: str = PREDICTION) -> str | None:
     """The version that scores, or None; see `read_champion`."""
     return read_champion(name, suffix)[0]
 
 
 def settled_champion(
-    connection: "duckdb.DuckDBPyConnection", name: str, suffix: str = ".skops"
+    connection: "duckdb.DuckDBPyConnection", name: str, suffix: str = PREDICTION
 ) -> tuple[str | None, str]:
     """
     The version that scores, or None, after an interrupted decision was carried out; and what there is to tell of that.
@@ -88,7 +97,7 @@ def stored_bytes(connection: "duckdb.DuckDBPyConnection", name: str, version: st
     """The file of a version, if it has the checksums that it should have; raises as `read_checked`."""
     # The choice of a forecast is plain JSON, and was once written without a checksum beside it.
     checksum = recorded_checksum(connection, name, version)
-    return read_checked(model_path(name, version, suffix), checksum, needs_one_beside=suffix == ".skops")
+    return read_checked(model_path(name, version, suffix), checksum, needs_one_beside=suffix == PREDICTION)
 
 
 def load_version(
@@ -112,9 +121,9 @@ def load_choice(
     connection: "duckdb.DuckDBPyConnection", name: str, version: str
 ) -> tuple[dict[tuple[str, str], str], None] | tuple[None, ModelRefused]:
     """A forecast's method by metric and segment, or why its file is refused."""
-    path = model_path(name, version, suffix=".json")
+    path = model_path(name, version, suffix=FORECAST)
     try:
-        rows = json.loads(stored_bytes(connection, name, version, ".json"))
+        rows = json.loads(stored_bytes(connection, name, version, FORECAST))
         return {(str(row["metric"]), str(row["segment"])): str(row["method"]) for row in rows}, None
     except ModelRefused as problem:
         return None, problem
@@ -126,8 +135,8 @@ def load_choice(
 
 
 def stored_versions(name: str) -> list[Path]:
-    """The files of all versions of a model (a prediction's `.skops`, a forecast's `.json`), the oldest first."""
-    found = [path for path in model_folder(name).glob(f"{name}-*") if path.suffix in (".skops", ".json")]
+    """The files of all versions of a model (a prediction's `.zip`, a forecast's `.json`), the oldest first."""
+    found = [path for path in model_folder(name).glob(f"{name}-*") if path.suffix in (PREDICTION, FORECAST)]
     return sorted(found, key=lambda path: path.stem)
 
 
@@ -144,7 +153,7 @@ def refused_in_words(name: str, problem: Exception) -> str:
     )
 
 
-def new_version(name: str, at: datetime, suffix: str = ".skops") -> str:
+def new_version(name: str, at: datetime, suffix: str = PREDICTION) -> str:
     """A version's name from its time; a second one within the same second gets a number."""
     first = f"{name}-{at:%Y%m%dT%H%M%S}"
     names = (first, *(f"{first}-{number}" for number in range(2, 1_000)))

@@ -3,7 +3,6 @@
 `Encoding` is plain data (dictionaries, lists, numbers), so that it can be stored without pickle.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -33,7 +32,7 @@ class Encoding:
     `columns`: one dictionary each with name, kind and, by kind: levels (category, the most frequent first),
     reference_day (date without as_of), typical (value that reasons compare with), and the linear transform (low, high,
     centre, scale, mean, deviation, knots, means, flag_rate). A wide category has `effects` (log-odds) of the levels in
-    `effect_levels` (one JSON text: thousands of strings would take skops seconds), and is transformed as a number.
+    `effect_levels`, and is transformed as a number.
     `texts`: one dictionary per text column and view with vocabulary, weights and means.
     """
 
@@ -72,7 +71,7 @@ def fit_encoding(
             found = learn_effects(frame[column.name], clusters, target, weights)
             state["levels"] = found.levels[:MOST_LEVELS]
             told = found.levels if found.effects.any() else []
-            state.update(effect_levels=json.dumps(told, ensure_ascii=False), effects=found.effects[: len(told)])
+            state.update(effect_levels=told, effects=found.effects[: len(told)])
             learnt[len(states)] = found.out_of_fold
         elif column.kind == "category":
             state["levels"] = frequent_levels(frame[column.name], clusters)
@@ -193,7 +192,7 @@ def _encode_column(column: dict, values: pl.Series, known: np.ndarray | None) ->
         if kind_of(values.dtype) is None:
             return np.full(len(values), np.nan, dtype=np.float32)
         if "effects" in column:
-            return effects_of(values, json.loads(column["effect_levels"]), column["effects"])
+            return effects_of(values, column["effect_levels"], column["effects"])
         levels = column["levels"]
         codes = values.cast(pl.String).replace_strict(
             levels, range(len(levels)), default=len(levels), return_dtype=pl.Float32

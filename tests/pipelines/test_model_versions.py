@@ -91,7 +91,7 @@ def test_before_the_first_fit_it_says_what_to_type(tmp_path: Path, monkeypatch: 
 
 
 def test_a_rollback_makes_the_version_before_score_again_and_is_on_record(company: Company):
-    versions = sorted(path.stem for path in (company.data / "models" / "churn").glob("*.skops"))
+    versions = sorted(path.stem for path in (company.data / "models" / "churn").glob("*.zip"))
     before = company.fits()
     result = call("rollback", "--model", "churn")
     assert result.exit_code == 0, result.stderr
@@ -116,7 +116,7 @@ def test_a_rollback_makes_the_version_before_score_again_and_is_on_record(compan
 
 def test_a_rollback_that_cannot_be_changes_nothing(company: Company):
     champion, fits = champion_version("churn"), company.fits()
-    stored = sorted(path.stem for path in (company.data / "models" / "churn").glob("*.skops"))
+    stored = sorted(path.stem for path in (company.data / "models" / "churn").glob("*.zip"))
     for arguments, words in (
         (("--to", "churn-20200101T000000"), f"has no version churn-20200101T000000 to go back to; {champion} scores"),
         (("--to", champion), "to go back to"),
@@ -137,7 +137,7 @@ def test_a_rollback_that_cannot_be_changes_nothing(company: Company):
 def test_a_rollback_that_was_killed_on_record_is_carried_out_by_the_next_run(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ):
-    first, second = sorted(path.stem for path in (company.data / "models" / "churn").glob("*.skops"))
+    first, second = sorted(path.stem for path in (company.data / "models" / "churn").glob("*.zip"))
 
     def stop(*_: object) -> None:
         raise RuntimeError("stopped")
@@ -153,9 +153,9 @@ def test_a_rollback_that_was_killed_on_record_is_carried_out_by_the_next_run(
 
 
 def test_a_file_that_a_killed_fit_left_is_not_gone_back_to_by_itself(company: Company):
-    first, second = (company.data / "models" / "churn" / f"{entry.version}.skops" for entry in history("churn")[::-3])
+    first, second = (company.data / "models" / "churn" / f"{entry.version}.zip" for entry in history("churn")[::-3])
     for suffix in ("", ".sha256"):
-        left = first.with_name(f"{first.stem}-2.skops{suffix}")
+        left = first.with_name(f"{first.stem}-2.zip{suffix}")
         left.write_bytes(first.with_name(f"{first.name}{suffix}").read_bytes())
     assert first.stem < f"{first.stem}-2" < second.stem
     assert call("rollback", "--model", "churn").exit_code == 0
@@ -209,4 +209,4 @@ def test_a_forecast_is_listed_and_rolled_back_like_a_prediction(tmp_path: Path, 
 def test_looking_imports_no_learner(company: Company):
     program = "import sys, pipelines.model_versions as m; m.history(); print(*{n.split('.')[0] for n in sys.modules})"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert set(result.stdout.split()).isdisjoint({"sklearn", "lightgbm", "skops"})
+    assert set(result.stdout.split()).isdisjoint({"sklearn", "lightgbm"})

@@ -91,7 +91,7 @@ def test_the_evaluation_says_how_good_and_on_what(told: Path):
 def test_the_card_names_what_drives_it_and_the_model_opens_again(told: Path):
     card = (told / "model_card.html").read_text()
     assert "tenure" in card.lower() and "<svg" in card
-    assert load_model(told / "model.skops").spec.target == "left"
+    assert load_model(told / "model.zip").spec.target == "left"
 
 
 def test_the_order_of_rows_and_columns_changes_nothing(told: Path, tmp_path: Path):
@@ -345,7 +345,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path):
 def test_the_stored_model_says_what_the_scores_say(told: Path, tmp_path: Path):
     from pipelines.learning.column_types import infer_types
 
-    model = load_model(told / "model.skops")
+    model = load_model(told / "model.zip")
     typed, _ = infer_types(customers(100, seed=2).drop("left"), keep=("id",))
     scores = pl.read_parquet(told / "scores.parquet")
     assert np.allclose(predict(model, typed), scores["probability"], atol=1e-9)

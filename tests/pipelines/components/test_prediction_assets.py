@@ -17,6 +17,7 @@ from polars.testing import assert_frame_equal
 from pipelines.components.model_store import REFIT_TAG, champion_version, model_path, promote, read_champion
 from pipelines.components.prediction import Prediction, PublishedScores
 from pipelines.components.ui import WARNING
+from pipelines.learning.plain_values import to_bytes
 from pipelines.learning.storage import load_model, save_model
 from pipelines.running import notices
 from pipelines.warehouse import Warehouse, connect, write_frame
@@ -304,9 +305,7 @@ def flip(path: Path) -> None:
 
 def vouched(path: Path) -> None:
     """A forger's work: another model with a right checksum beside it."""
-    import skops.io
-
-    skops.io.dump({"format": 1}, path)
+    path.write_bytes(to_bytes({"format": 1}))
     path.with_name(f"{path.name}.sha256").write_text(hashlib.sha256(path.read_bytes()).hexdigest())
 
 
@@ -475,7 +474,7 @@ def test_a_pointer_that_says_nothing_counts_as_none(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("SCORECAST_DATA", str(tmp_path / "data"))
     folder = tmp_path / "data" / "models" / "churn"
     folder.mkdir(parents=True)
-    for path in (folder / "churn-1.skops", folder / "lead_score-1.skops", tmp_path / "data" / "x.skops"):
+    for path in (folder / "churn-1.zip", folder / "lead_score-1.zip", tmp_path / "data" / "x.zip"):
         path.write_bytes(b"a model")
     (folder / "champion.json").write_bytes(content)
     assert champion_version("churn") is None
@@ -504,6 +503,19 @@ def test_a_damaged_pointer_is_told_and_the_version_on_record_scores(fitted: Comp
     assert_frame_equal(answers(fitted), before, abs_tol=1e-9)
     (line,) = [line for line in notices(result.all_events) if "champion.json" in line]
     assert "champion.json counts as none: it is no JSON" in line and f"{version}, which is on record, scores" in line
+
+
+def test_a_champion_of_an_earlier_format_is_told_and_the_model_fitted_anew(fitted: Company):
+    before, scores = champion_version("churn"), answers(fitted)
+    path = model_path("churn", before)
+    for each in (path, path.with_name(f"{path.name}.sha256")):
+        each.rename(each.with_name(each.name.replace(".zip", ".skops")))
+    result = fitted.run(prediction(), DAILY)
+    assert result.success
+    assert champion_version("churn") not in (None, before)
+    (line,) = [line for line in notices(result.all_events) if "no longer read" in line]
+    assert f"{before} was saved by an earlier version of Scorecast" in line
+    assert_frame_equal(answers(fitted), scores, abs_tol=1e-9)
 
 
 def test_without_a_record_a_damaged_pointer_is_told_and_the_model_fitted_anew(fitted: Company):

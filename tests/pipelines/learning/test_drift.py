@@ -147,8 +147,8 @@ def test_scores_that_doubled_have_moved():
 def test_a_fitted_model_knows_what_it_learnt_from_and_keeps_it_in_its_file(tmp_path: Path):
     frame = panel(entities=300, points=14).drop("true_log_odds")
     model = fit_prediction(frame, question()).model
-    save_model(model, tmp_path / "m.skops")
-    stored = load_model(tmp_path / "m.skops").baseline
+    save_model(model, tmp_path / "m.zip")
+    stored = load_model(tmp_path / "m.zip").baseline
     newest = frame.filter(pl.col("as_of_date") == frame["as_of_date"].max())
     for kept in (model.baseline, stored):
         shifts = column_shifts(kept, newest, "as_of_date")
@@ -225,5 +225,5 @@ def test_the_same_entities_again_make_no_evidence():
 
 def test_models_that_were_stored_before_there_were_baselines_still_open(tmp_path: Path):
     model = fit_prediction(panel(entities=300, points=14).drop("true_log_odds"), question()).model
-    save_model(replace(model, baseline={}), tmp_path / "m.skops")
-    assert load_model(tmp_path / "m.skops").baseline == {}
+    save_model(replace(model, baseline={}), tmp_path / "m.zip")
+    assert load_model(tmp_path / "m.zip").baseline == {}

@@ -93,6 +93,6 @@ def test_a_wide_category_of_noise_is_zero_throughout():
     shuffled = np.random.default_rng(1).permutation(target)
     columns = [Column("many", "category", is_wide=True)]
     encoding, matrix = fit_encoding(frame, columns, np.arange(frame.height), None, target=shuffled)
-    assert encoding.columns[0]["effect_levels"] == "[]" and len(encoding.columns[0]["levels"]) == MOST_LEVELS
+    assert encoding.columns[0]["effect_levels"] == [] and len(encoding.columns[0]["levels"]) == MOST_LEVELS
     assert set(np.unique(encode(encoding, frame)[~np.isnan(matrix)])) == {0.0}
     assert (linear_matrix(encoding, encode(encoding, frame))[0][:, 0] == 0).all()

@@ -226,7 +226,7 @@ def test_a_pattern_or_template_for_no_column_is_reported(fitted, known, caplog):
 
 def test_templates_are_used_and_stored_with_the_model(fitted, known, tmp_path):
     spec = replace(fitted.model.spec, groups=GROUPS, templates={"usage_logins_sum_7d": "{value} logins, not {typical}"})
-    path = tmp_path / "model.skops"
+    path = tmp_path / "model.zip"
     save_model(replace(fitted.model, spec=spec), path)
     model = load_model(path)
     assert model.spec == spec == PredictionSpec.from_state(spec.to_state())

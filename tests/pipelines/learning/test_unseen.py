@@ -28,7 +28,7 @@ def everyone(**changes: object) -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> FittedPrediction:
     """Fitted, stored and opened again."""
-    path: Path = tmp_path_factory.mktemp("models") / "m.skops"
+    path: Path = tmp_path_factory.mktemp("models") / "m.zip"
     save_model(fit_prediction(everyone(), question()).model, path)
     return load_model(path)
 
