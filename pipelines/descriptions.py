@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pipelines.database import literal, quoted
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -204,13 +206,8 @@ def comment_on(
     connection: "duckdb.DuckDBPyConnection", relation: str, about: str | None, columns: Mapping[str, str]
 ) -> None:
     """Write comments on a table (quoted, as SQL takes it) and its columns into the file, in one transaction."""
-
-    def literal(words: str) -> str:
-        return "'" + words.replace("'", "''") + "'"
-
     said = [f"comment on table {relation} is {literal(about)}"] if about else []
     for column, words in columns.items():
-        quoted = '"' + column.replace('"', '""') + '"'
-        said.append(f"comment on column {relation}.{quoted} is {literal(words)}")
+        said.append(f"comment on column {relation}.{quoted(column)} is {literal(words)}")
     if said:
         connection.execute("; ".join(["begin", *said, "commit"]))

@@ -7,12 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.extraction.checking import literal, quoted
+from pipelines.database import connect, literal, quoted
 from pipelines.extraction.files import did_you_mean
 from pipelines.extraction.manifest import ACCOUNTED, raw_schemas, take_back, transaction
 from pipelines.locking import run_lock
 from pipelines.settings import data_dir, warehouse_path
-from pipelines.warehouse import connect
 
 if TYPE_CHECKING:
     import duckdb

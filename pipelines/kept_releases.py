@@ -15,6 +15,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.database import connect, quoted
+
 FICLONE = 0x40049409
 """The call that shares a file's blocks with a copy until one of the two is written, on file systems that can."""
 CHECKSUM = ".sha256"
@@ -116,11 +118,10 @@ def _read_whole(path: Path) -> str:
     import duckdb
 
     try:
-        with duckdb.connect(str(path), read_only=True, config={"memory_limit": "1GB", "threads": "2"}) as connection:
+        with connect(path, read_only=True, memory_limit="1GB") as connection:
             tables = [name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()]
             for table in tables:
-                quoted = table.replace('"', '""')
-                connection.execute(f'select bit_xor(hash(read)) from "{quoted}" as read').fetchall()
+                connection.execute(f"select bit_xor(hash(read)) from {quoted(table)} as read").fetchall()
             found = connection.execute("select max(release_id) from releases") if "releases" in tables else None
             (release_id,) = found.fetchone() if found else (None,)
     except duckdb.OutOfMemoryException:

@@ -5,10 +5,10 @@ import re
 from contextlib import suppress
 
 from pipelines.components.validation import Table
+from pipelines.database import column_types, connect
 from pipelines.locking import LockTimeoutError, run_lock
 from pipelines.settings import data_dir, warehouse_path
 from pipelines.transformation import ensure_manifest, is_built
-from pipelines.warehouse import column_types, connect
 
 GENERATES_COLUMNS = "point_in_time("
 """The macro by which a model has more columns than its YAML and its SQL name."""

@@ -17,10 +17,10 @@ from pipelines.components.model_store import (
     stored_versions,
 )
 from pipelines.components.run_log import record_fit, recorded_checksum
+from pipelines.database import connect, table_exists
 from pipelines.kept_releases import last_release
 from pipelines.locking import LockTimeoutError, run_lock
 from pipelines.settings import data_dir, published_path, warehouse_path
-from pipelines.warehouse import connect, table_exists
 
 if TYPE_CHECKING:
     import duckdb

@@ -22,6 +22,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.database import connect, quoted
 from pipelines.descriptions import COLUMNS, TABLES, comment_on, description_of
 from pipelines.kept_releases import (
     LastRelease,
@@ -300,25 +301,15 @@ def _is_full(problem: Exception) -> bool:
 
 @contextmanager
 def _connection(path: Path, read_only: bool = False) -> "Iterator[duckdb.DuckDBPyConnection]":
-    import duckdb
-
-    config = {"python_enable_replacements": "false", "memory_limit": "1GB", "threads": "2"}
-    connection = duckdb.connect(str(path), read_only=read_only, config=config)
-    try:
+    with connect(path, read_only=read_only, memory_limit="1GB") as connection:
         yield connection
         if not read_only:
             # Closing would write the log into the file too, but says nothing if the disk is full.
             connection.execute("force checkpoint")
-    finally:
-        connection.close()
 
 
 def _escaped(path: Path) -> str:
     return str(path).replace("'", "''")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _attach_warehouse(connection: "duckdb.DuckDBPyConnection", warehouse: Path) -> date:
@@ -388,14 +379,14 @@ def _columns(connection: "duckdb.DuckDBPyConnection", relation: str) -> list[str
 
 
 def _described(connection: "duckdb.DuckDBPyConnection", table: str) -> dict:
-    (rows,) = connection.execute(f"select count(*) from {_quoted(table)}").fetchone()
-    types = _types(connection, _quoted(table))
+    (rows,) = connection.execute(f"select count(*) from {quoted(table)}").fetchone()
+    types = _types(connection, quoted(table))
     described = {"rows": rows, "columns": list(types), "types": types}
     parts = rows_by_part(connection, table, types)
     if parts:
         described["parts"] = parts
     if "as_of_date" in types and table not in OF_MANY_DAYS:
-        (as_of,) = connection.execute(f"select max(as_of_date) from {_quoted(table)}").fetchone()
+        (as_of,) = connection.execute(f"select max(as_of_date) from {quoted(table)}").fetchone()
         described["as_of_date"] = str(as_of) if as_of else None
     return described
 
@@ -413,14 +404,14 @@ def _copy_tables(
         kept = [table for table in kept if table in declared]
     tables = {}
     for table in made:
-        source = f"warehouse.published.{_quoted(table)}"
+        source = f"warehouse.published.{quoted(table)}"
         columns = set(_columns(connection, source))
         query = f"from {source}"
         if columns >= SCORE_COLUMNS and "change_reason" not in columns:
             query = _with_changes(connection, table, previous)
         chosen = "* exclude (release_id)" if "release_id" in columns else "*"
         connection.execute(
-            f"create table {_quoted(table)} as select {chosen}, '{release_id}' as release_id from ({query})"
+            f"create table {quoted(table)} as select {chosen}, '{release_id}' as release_id from ({query})"
         )
         tables[table] = _described(connection, table)
     for table in sorted(set(kept) - set(made)):
@@ -450,10 +441,10 @@ def _describe_tables(connection: "duckdb.DuckDBPyConnection") -> None:
         own = COLUMNS.get(table, {})
         columns = {
             column: own.get(column) or told.get((table, column)) or description_of(table, column)
-            for column in _columns(connection, _quoted(table))
+            for column in _columns(connection, quoted(table))
         }
         about = TABLES.get(table) or told.get((table, ""))
-        comment_on(connection, _quoted(table), about, {column: words for column, words in columns.items() if words})
+        comment_on(connection, quoted(table), about, {column: words for column, words in columns.items() if words})
 
 
 def _carry_over(
@@ -461,15 +452,15 @@ def _carry_over(
 ) -> dict:
     """Copy a table of an earlier release; `origin` is the release that it was made for."""
     connection.execute(
-        f"create table {_quoted(table)} as"
-        f" select * replace ('{release_id}' as release_id) from {database}.main.{_quoted(table)}"
+        f"create table {quoted(table)} as"
+        f" select * replace ('{release_id}' as release_id) from {database}.main.{quoted(table)}"
     )
     return {**_described(connection, table), "carried_over_from": origin}
 
 
 def _key_column(connection: "duckdb.DuckDBPyConnection", relation: str) -> str:
     """Keys come first in a published table."""
-    return _quoted(_columns(connection, relation)[0])
+    return quoted(_columns(connection, relation)[0])
 
 
 def _with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous: bool) -> str:
@@ -480,7 +471,7 @@ def _with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous:
     with its value now and then. Scores of releases that a rollback took back do not count, nor do those that a backfill
     made later: nobody saw them then.
     """
-    source = f"warehouse.published.{_quoted(table)}"
+    source = f"warehouse.published.{quoted(table)}"
     if not previous:
         return (
             "select * exclude (model_version), cast(null as double) as probability_change_7d,"
@@ -602,7 +593,7 @@ def _append_history(connection: "duckdb.DuckDBPyConnection", previous: bool) -> 
         if len(parts) == 2:
             for name, type_, *_ in connection.execute(f"describe {parts[1]}").fetchall():
                 if name not in _columns(connection, table):
-                    connection.execute(f"alter table {table} add column {_quoted(name)} {type_}")
+                    connection.execute(f"alter table {table} add column {quoted(name)} {type_}")
             same = " and ".join(f"old.{key} is not distinct from new.{key}" for key in keys)
             connection.execute(
                 f"insert into {table} by name select * from {parts[1]} as new"
@@ -642,7 +633,7 @@ def _append_score_history(
     if backfilled:
         connection.execute("insert into score_history by name select * from warehouse.scores.backfilled")
     for table in tables:
-        relation = _quoted(table)
+        relation = quoted(table)
         columns = _columns(connection, relation)
         if set(columns) >= SCORE_COLUMNS:
             expected = next((name for name in columns if name.startswith("expected_")), None)
@@ -654,7 +645,7 @@ def _append_score_history(
                     $1 as table_name, cast({_key_column(connection, relation)} as varchar) as entity_id,
                     as_of_date, probability, score, reasons, model_version, release_id, false as is_backfill
                     {"".join(f", {name}" for name in more)}
-                    {f", {_quoted(expected)} as expected_value" if expected else ""}
+                    {f", {quoted(expected)} as expected_value" if expected else ""}
                 from {relation}
                 """,
                 [table],

@@ -343,7 +343,7 @@ def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str
     """The release in a file, its tables with their rows, and for each model's table how good the model is, in words."""
     import json
 
-    from pipelines.warehouse import connect, table_exists
+    from pipelines.database import connect, table_exists
 
     with connect(path, read_only=True) as connection:
         release_id, as_of, status, note, tables = connection.execute(

@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.database import connect
 from pipelines.mishaps import explained
-from pipelines.warehouse import connect
 
 if TYPE_CHECKING:
     import duckdb

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {
     "assets": {
         "assets",
+        "database",
         "components",
         "extraction",
         "quality",
@@ -23,6 +24,7 @@ MAY_IMPORT = {
     },
     "components": {
         "components",
+        "database",
         "learning",
         "extraction",
         "warehouse",
@@ -32,20 +34,21 @@ MAY_IMPORT = {
         "settings",
         "descriptions",
     },
-    "descriptions": set(),
+    "database": set(),
+    "descriptions": {"database"},
     "learning": {"learning"},
-    "extraction": {"extraction", "kept_releases", "settings"},
-    "quality": {"quality", "settings", "warehouse", "extraction"},
+    "extraction": {"database", "extraction", "kept_releases", "settings"},
+    "quality": {"database", "quality", "settings", "warehouse", "extraction"},
     "sample": {"sample"},
-    "publishing": {"publishing", "kept_releases", "settings", "quality", "locking", "descriptions"},
-    "kept_releases": set(),
+    "publishing": {"database", "publishing", "kept_releases", "settings", "quality", "locking", "descriptions"},
+    "kept_releases": {"database"},
     "web": {"settings"},
     "mishaps": {"settings"},
-    "forgetting": {"assets", "extraction", "locking", "settings", "transformation", "warehouse"},
+    "forgetting": {"assets", "database", "extraction", "locking", "settings", "transformation", "warehouse"},
     "locking": set(),
     "settings": set(),
     "transformation": {"settings"},
-    "warehouse": {"settings", "locking"},
+    "warehouse": {"database", "settings", "locking"},
 }
 HEAVY = {"sklearn", "lightgbm", "prophet", "statsforecast", "great_expectations", "matplotlib", "pandas", "scipy"}
 

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from pipelines.components.ui import literal, markdown_metadata
+from pipelines.database import connect
 from pipelines.publishing import BACKFILL, SCORE_HISTORY
 from pipelines.settings import dbt_project_dir, published_path
-from pipelines.warehouse import Warehouse, connect
+from pipelines.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import duckdb

@@ -23,9 +23,10 @@ from pipelines.components.prediction import NAME
 from pipelines.components.release import KEY_METADATA
 from pipelines.components.run_log import record_fit
 from pipelines.components.ui import image_metadata, literal, markdown_metadata, table_metadata, table_shape
+from pipelines.database import append_frame, columns_of, read_frame, table_exists, write_frame
 from pipelines.descriptions import EVERYWHERE, FORECASTS, comment_on
 from pipelines.learning.files import write_checked
-from pipelines.warehouse import Warehouse, append_frame, column_types, read_frame, table_exists, write_frame
+from pipelines.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from datetime import date
@@ -249,7 +250,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
                 """
             )
             described = {**EVERYWHERE, **FORECASTS}
-            columns = column_types(connection)[f"published.{self.publish.table}"]
+            columns = columns_of(connection, "published", self.publish.table)
             comment_on(
                 connection,
                 f"published.{self.publish.table}",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.components.model_store import champion_version, load_version, refused_in_words
 from pipelines.components.score_history import matured_scores, replace_keeping
-from pipelines.warehouse import column_types, quoted, read_frame, table_exists
+from pipelines.database import columns_of, quoted, read_frame, table_exists
 
 if TYPE_CHECKING:
     from datetime import date
@@ -125,7 +125,7 @@ def _worst(shifts: Sequence[Mapping]) -> list[dict]:
 
 def _probabilities(connection: "duckdb.DuckDBPyConnection", prediction: "Prediction", version: str, as_of: "date"):
     """Today's probabilities (float64) of this version, of classes the highest; empty where it has not scored today."""
-    columns = column_types(connection).get(f"scores.{prediction.name}", {})
+    columns = columns_of(connection, "scores", prediction.name)
     probabilities = [quoted(name) for name in columns if name == "probability" or name.startswith("probability_")]
     if not probabilities:
         return []

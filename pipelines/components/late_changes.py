@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.warehouse import placed, quoted, table_exists
+from pipelines.database import columns_of, placed, quoted, table_exists
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,7 +68,7 @@ def late_changes(
     table = f"{entity.removesuffix('_id')}_versions"
     if not table_exists(connection, "core", table):
         return []
-    columns = _columns(connection, "core", table)
+    columns = sorted(columns_of(connection, "core", table))
     attributes = sorted(set(columns) - TIME_COLUMNS - {entity})
     if not {entity, "valid_from", "valid_to"} <= set(columns) or not attributes:
         return []
@@ -86,7 +86,7 @@ def _compare(
     if set(entities) != {True, False}:
         return []
     with_it, without = entities[True], entities[False]
-    snapshot = set(_columns(connection, *features))
+    snapshot = set(columns_of(connection, *features))
     found = []
     for name in attributes:
         changes = _changes(connection, name)
@@ -198,11 +198,6 @@ def _holds_later_value(
         """
     ).fetchone()
     return later > 0.5 * rows
-
-
-def _columns(connection: "duckdb.DuckDBPyConnection", schema: str, table: str) -> list[str]:
-    query = "select column_name from information_schema.columns where table_schema = ? and table_name = ? order by 1"
-    return [name for (name,) in connection.execute(query, [schema, table]).fetchall()]
 
 
 def _divergence(rate: float, base: float) -> float:

@@ -28,11 +28,12 @@ from pipelines.components.run_log import record_fit
 from pipelines.components.score_history import happens_of, score_outcomes_of, words_of
 from pipelines.components.ui import WARNING, image_metadata, literal, report_link, table_metadata, table_shape
 from pipelines.components.validation import Table, column_problems
+from pipelines.database import column_types, columns_of, placed, quoted, read_frame, table_exists, write_frame
 from pipelines.descriptions import GRADES, comment_on, comments, description_of
 from pipelines.learning.wording import humanise
 from pipelines.quality.publish import SYSTEM_COLUMNS
 from pipelines.settings import data_dir
-from pipelines.warehouse import Warehouse, column_types, placed, quoted, read_frame, table_exists, write_frame
+from pipelines.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -331,9 +332,8 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
             if not table_exists(connection, "scores", self.name):
                 return dg.MaterializeResult(metadata={"status": "no scores yet"})
             connection.execute("create schema if not exists published")
-            types = column_types(connection)
-            described = types.get(".".join(self.described_by_table), {}) if self.described_by_table else {}
-            query = self._published_query(types[f"scores.{self.name}"], described)
+            described = columns_of(connection, *self.described_by_table) if self.described_by_table else {}
+            query = self._published_query(columns_of(connection, "scores", self.name), described)
             connection.execute(f"create or replace table published.{self.publish.table} as {query}")
             self._describe(connection)
             shape = table_shape(connection, "published", self.publish.table)
@@ -349,7 +349,7 @@ class Prediction(dg.Component, dg.Model, dg.Resolvable):
         known[self.publish.expected_value_as] = f"Probability times the money at stake ({value})."
         described = {
             column: description_of(table, column) or known.get(column) or f"{humanise(column)}."
-            for column in column_types(connection)[f"published.{table}"]
+            for column in columns_of(connection, "published", table)
         }
         # What the entity's own model says of a column comes first where the column is shown from there.
         described |= {column: known[column] for column in [self.entity, *self.publish.columns] if column in known}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pipelines.warehouse import column_types
+from pipelines.database import columns_of, table_exists
 
 if TYPE_CHECKING:
     import duckdb
@@ -56,7 +56,7 @@ def record_fit(
     connection.execute("create schema if not exists published")
     declared = ", ".join(f"{name} {type_}" for name, type_ in COLUMNS.items())
     connection.execute(f"create table if not exists published.model_runs ({declared})")
-    for name in COLUMNS.keys() - column_types(connection)["published.model_runs"].keys():
+    for name in COLUMNS.keys() - columns_of(connection, "published", "model_runs").keys():
         connection.execute(f"alter table published.model_runs add column {name} {COLUMNS[name]}")
     row = {
         "model": model,
@@ -83,7 +83,7 @@ def record_fit(
 
 def recorded_checksum(connection: "duckdb.DuckDBPyConnection", model: str, version: str) -> str | None:
     """The SHA-256 that was recorded when this version was saved; None where there is no record of it."""
-    if "model_sha256" not in column_types(connection).get("published.model_runs", {}):
+    if "model_sha256" not in columns_of(connection, "published", "model_runs"):
         return None
     found = connection.execute(
         "select model_sha256 from published.model_runs where model = ? and model_version = ? and status = 'kept'"
@@ -95,7 +95,7 @@ def recorded_checksum(connection: "duckdb.DuckDBPyConnection", model: str, versi
 
 def decided_versions(connection: "duckdb.DuckDBPyConnection", model: str) -> list[str]:
     """Versions that a fit or a rollback has made the champion, in the order in which that was recorded."""
-    if "published.model_runs" not in column_types(connection):
+    if not table_exists(connection, "published", "model_runs"):
         return []
     rows = connection.execute(
         "select model_version from published.model_runs where model = ? and model_version is not null"

@@ -12,9 +12,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.database import quoted, read_frame, table_exists
 from pipelines.kept_releases import last_release
 from pipelines.publishing import BACKFILL, SCORE_HISTORY
-from pipelines.warehouse import quoted, read_frame, table_exists
 
 if TYPE_CHECKING:
     import duckdb

@@ -17,9 +17,10 @@ from pipelines.components.score_history import (
     write_uplift,
 )
 from pipelines.components.ui import column_schema, markdown_metadata
+from pipelines.database import read_frame, table_exists
 from pipelines.descriptions import description_of
 from pipelines.settings import published_path
-from pipelines.warehouse import Warehouse, read_frame, table_exists
+from pipelines.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from pipelines.components.prediction import Prediction

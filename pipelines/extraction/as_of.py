@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.extraction.checking import literal, moment, quoted
+from pipelines.database import literal, quoted
+from pipelines.extraction.checking import moment
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.kept_releases import last_release
 

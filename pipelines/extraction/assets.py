@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from pipelines.database import columns_of
 from pipelines.extraction.configuration import Configuration, read_configuration
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.settings import published_path
@@ -95,11 +96,7 @@ def source_definitions(source: Source) -> dg.Definitions:
 
 def report_metadata(connection: "duckdb.DuckDBPyConnection", report: "LoadReport") -> dict[str, object]:
     """What the UI shows of a load: rows, files, what was put aside, the table's columns and how they changed."""
-    columns = connection.execute(
-        "select column_name, data_type from information_schema.columns"
-        " where table_schema = ? and table_name = ? order by ordinal_position",
-        [f"raw_{report.source}", report.entity],
-    ).fetchall()
+    columns = columns_of(connection, f"raw_{report.source}", report.entity).items()
     metadata = {
         "dagster/row_count": report.total_rows,
         "dagster/column_schema": dg.TableSchema([dg.TableColumn(name, type_.lower()) for name, type_ in columns]),

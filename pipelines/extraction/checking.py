@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
+from pipelines.database import literal, quoted
 from pipelines.extraction.contracts import Entity
 
 IN_WORDS = {
@@ -45,31 +46,6 @@ class StagedColumn:
     in_contract: bool
     date_format: str | None = None
     """How the contract says that dates are written, where not as in ISO 8601."""
-
-
-def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(value: object) -> str:
-    """A value as an SQL literal; lists and mappings become DuckDB lists and structs."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return repr(value)
-    if isinstance(value, datetime):
-        return f"timestamp '{value.isoformat(sep=' ')}'"
-    if isinstance(value, date):
-        return f"date '{value.isoformat()}'"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{literal(str(key))}: {literal(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ", ".join(literal(item) for item in value) + "]"
-    text = "'" + str(value).replace("'", "''") + "'"
-    return text if "\0" not in text else "(" + text.replace("\0", "' || chr(0) || '") + ")"
 
 
 def base_type(type_name: str) -> str:

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.database import columns_of, literal, quoted
 from pipelines.extraction.as_of import write_as_of
 from pipelines.extraction.checking import (
     IN_FUTURE,
@@ -28,9 +29,7 @@ from pipelines.extraction.checking import (
     common_type,
     inference_query,
     inferred_type,
-    literal,
     moment,
-    quoted,
     typed_name,
     typed_select,
 )
@@ -267,11 +266,13 @@ def prepare_schema(connection: "duckdb.DuckDBPyConnection", source: Source) -> N
 def _rename_harmful(connection: "duckdb.DuckDBPyConnection", source: Source) -> None:
     """Give columns that were loaded under whatever name the export had a harmless one."""
     contracts = {entity.name: entity.columns for entity in source.entities}
-    for table, name in connection.execute(
-        "select table_name, column_name from duckdb_columns()"
-        " where database_name = current_database() and schema_name = ? and not starts_with(table_name, '_')",
+    tables = connection.execute(
+        "select table_name from information_schema.tables where table_catalog = current_database()"
+        " and table_schema = ? and not starts_with(table_name, '_')",
         [f"raw_{source.name}"],
-    ).fetchall():
+    ).fetchall()
+    named = [(table, name) for (table,) in tables for name in columns_of(connection, f"raw_{source.name}", table)]
+    for table, name in named:
         if name in OWN_COLUMNS or name in contracts.get(table, ()) or is_harmless(name):
             continue
         schema, made = quoted(f"raw_{source.name}"), raw_name(name, {})

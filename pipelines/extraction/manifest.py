@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pipelines.extraction.checking import literal, quoted
+from pipelines.database import literal, quoted
 from pipelines.extraction.contracts import Entity
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from pipelines.extraction.checking import base_type, literal
+from pipelines.database import literal
+from pipelines.extraction.checking import base_type
 from pipelines.extraction.files import LandedFile, in_bytes, over_limit
 
 if TYPE_CHECKING:

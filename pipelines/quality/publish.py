@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.database import quoted
 from pipelines.extraction.configuration import DEFAULT_ROW_COUNT_RANGE
 from pipelines.quality.checker import check
 from pipelines.quality.findings import Finding
@@ -44,7 +45,7 @@ def audit_release(
     earlier = _last_release(connection)
     suites = []
     for table in sorted(tables):
-        types = {name: type_ for name, type_, *_ in connection.execute(f"describe {_quoted(table)}").fetchall()}
+        types = {name: type_ for name, type_, *_ in connection.execute(f"describe {quoted(table)}").fetchall()}
         columns = list(types)
         key = [column for column in keys.get(table, columns[:1]) if column in columns]
         parts_before = earlier.get(table, {}).get("parts")
@@ -55,8 +56,8 @@ def audit_release(
             )
         rules = contract(columns, key, as_of, earlier.get(table), rows)
         looked_at = list(dict.fromkeys([*key, *(c for c in CHECKED_COLUMNS if c in columns)]))
-        selected = [f"cast({c} as varchar) as {c}" if c == "as_of_date" else _quoted(c) for c in looked_at]
-        frame = connection.execute(f"select {', '.join(selected)} from {_quoted(table)}").pl()
+        selected = [f"cast({c} as varchar) as {c}" if c == "as_of_date" else quoted(c) for c in looked_at]
+        frame = connection.execute(f"select {', '.join(selected)} from {quoted(table)}").pl()
         suites.append(Suite(table, frame, rules, key=tuple(key)))
         suites.append(_types_suite(table, types))
         if earlier.get(table, {}).get("columns"):
@@ -158,7 +159,7 @@ def _columns_suite(connection: "duckdb.DuckDBPyConnection", table: str, columns:
         {"column_set": [name for name in columns if not name.startswith(CUSTOM)], "exact_match": False},
         "every column of the last release is still there",
     )
-    return Suite(f"{table} columns", connection.execute(f"select * from {_quoted(table)} limit 1").pl(), [rule])
+    return Suite(f"{table} columns", connection.execute(f"select * from {quoted(table)} limit 1").pl(), [rule])
 
 
 def rows_by_part(connection: "duckdb.DuckDBPyConnection", table: str, columns: Collection[str]) -> dict[str, int]:
@@ -175,7 +176,7 @@ def rows_by_part(connection: "duckdb.DuckDBPyConnection", table: str, columns: C
         is_list = names[0] in SYSTEM_COLUMNS
         values = [f"unnest(string_split({name}, ', ')) as {name}" if is_list else name for name in there]
         for *part, rows in connection.execute(
-            f"select {', '.join(there)}, count(*) from (select {', '.join(values)} from {_quoted(table)}) group by all"
+            f"select {', '.join(there)}, count(*) from (select {', '.join(values)} from {quoted(table)}) group by all"
         ).fetchall():
             counted[", ".join(f"{name} {value}" for name, value in zip(there, part, strict=True))] = rows
     return dict(sorted(counted.items()))
@@ -234,10 +235,6 @@ def _promise(column: str) -> str | None:
     if column.startswith(CUSTOM):
         return None
     return next((types for names, types in PROMISED_TYPES.items() if re.fullmatch(names, column)), None)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _release(connection: "duckdb.DuckDBPyConnection") -> tuple[dict[str, dict], date]:

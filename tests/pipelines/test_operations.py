@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 
 from pipelines.components.model_store import champion_version, model_path, promote
+from pipelines.database import connect, write_frame
 from pipelines.sensors import landed_files, post_failure
-from pipelines.warehouse import Warehouse, connect, write_frame
+from pipelines.warehouse import Warehouse
 
 
 @pytest.fixture

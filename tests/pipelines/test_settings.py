@@ -9,9 +9,10 @@ import dagster as dg
 import pytest
 
 from pipelines.cli import prepare_instance
+from pipelines.database import connect
 from pipelines.settings import UnusableFolder, data_dir, project_root, warehouse_path
 from pipelines.transformation import run_dbt
-from pipelines.warehouse import Warehouse, connect
+from pipelines.warehouse import Warehouse
 
 ODD = 'p$HOME ${HOME}: o\'b "q" [x] {{y}} 100% ü & ~;'
 

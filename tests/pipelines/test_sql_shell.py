@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipelines.database import CONNECTION_SETTINGS
 from pipelines.sql_shell import HELP, open_shell, run_query
-from pipelines.warehouse import CONNECTION_SETTINGS
 
 QUERY = "select 'answer ' || (41 + 1) as n;"
 ANSWER = "answer 42"

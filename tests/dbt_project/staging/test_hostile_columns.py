@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from pipelines.warehouse import quoted
+from pipelines.database import quoted
 from tests.dbt_project.warehouses import build, source, table, write_raw
 
 HOSTILE = [

@@ -9,8 +9,8 @@ import polars as pl
 
 from pipelines.components.prediction import Prediction, PublishedScores
 from pipelines.components.score_history import past_scores
+from pipelines.database import connect, write_frame
 from pipelines.publishing import SCORE_HISTORY
-from pipelines.warehouse import connect, write_frame
 from tests.pipelines.learning.synthetic import FIRST, panel
 
 HORIZON = 90

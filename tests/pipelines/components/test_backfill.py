@@ -23,7 +23,8 @@ from pipelines.components.backfill import (
 from pipelines.components.model_store import champion_version, model_path, promote
 from pipelines.components.prediction import Prediction
 from pipelines.components.score_history import write_score_outcomes
-from pipelines.warehouse import Warehouse, connect, write_frame
+from pipelines.database import connect, write_frame
+from pipelines.warehouse import Warehouse
 from tests.pipelines.components.past import HORIZON, LAST, TARGET, Company, elsewhere, prediction, weekly
 
 THEN = fitted_on(LAST - timedelta(days=HORIZON + 14)) + timedelta(days=7)

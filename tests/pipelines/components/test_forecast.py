@@ -16,7 +16,8 @@ from polars.testing import assert_frame_equal
 
 from pipelines.components.forecast import Forecast, PublishedForecast
 from pipelines.components.model_store import REFIT_TAG, champion_version, model_path
-from pipelines.warehouse import Warehouse, connect, write_frame
+from pipelines.database import connect, write_frame
+from pipelines.warehouse import Warehouse
 
 SUNDAY = date(2026, 6, 28)
 WEEKS = 60

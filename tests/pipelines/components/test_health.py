@@ -14,11 +14,12 @@ import pytest
 from pipelines.components.health import health_checks, write_model_health
 from pipelines.components.model_store import model_path, promote
 from pipelines.components.track_record import track_record_definitions
+from pipelines.database import connect, write_frame
 from pipelines.learning.prediction import FittedPrediction, fit_prediction, predict
 from pipelines.learning.storage import save_model
 from pipelines.publishing import build_release
 from pipelines.sensors import requested_refits, worsened_models
-from pipelines.warehouse import Warehouse, connect, write_frame
+from pipelines.warehouse import Warehouse
 from tests.pipelines.components.past import HORIZON, LAST, TARGET, Company, elsewhere, prediction, weekly
 
 FITTED = LAST - timedelta(days=HORIZON + 29)

@@ -17,10 +17,11 @@ from polars.testing import assert_frame_equal
 from pipelines.components.model_store import REFIT_TAG, champion_version, model_path, promote, read_champion
 from pipelines.components.prediction import Prediction, PublishedScores
 from pipelines.components.ui import WARNING
+from pipelines.database import connect, write_frame
 from pipelines.learning.plain_values import to_bytes
 from pipelines.learning.storage import load_model, save_model
 from pipelines.running import notices
-from pipelines.warehouse import Warehouse, connect, write_frame
+from pipelines.warehouse import Warehouse
 from tests.pipelines.learning.synthetic import FIRST, panel
 
 REFIT = {REFIT_TAG: "always"}

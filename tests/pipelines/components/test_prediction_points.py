@@ -10,7 +10,8 @@ import pytest
 
 from pipelines.components.model_store import REFIT_TAG, champion_version
 from pipelines.components.prediction import Prediction, PublishedScores
-from pipelines.warehouse import Warehouse, connect, write_frame
+from pipelines.database import connect, write_frame
+from pipelines.warehouse import Warehouse
 from tests.pipelines.learning.synthetic import HORIZON, panel
 
 PLAIN = Prediction(

@@ -7,11 +7,12 @@ import dagster as dg
 import pytest
 
 from pipelines.components.raw_gate import raw_gate_definitions
+from pipelines.database import connect, table_exists
 from pipelines.extraction.assets import as_of_definitions, source_definitions
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.quality.checker import stop_checker
 from pipelines.running import failures
-from pipelines.warehouse import Warehouse, connect, table_exists
+from pipelines.warehouse import Warehouse
 
 GATE = dg.AssetCheckKey(dg.AssetKey(["raw_scorecast", "as_of"]), "raw_gate")
 TODAY = datetime.now(UTC).date().isoformat()

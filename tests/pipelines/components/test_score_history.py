@@ -15,9 +15,9 @@ from pipelines.components.score_history import (
     write_score_outcomes,
     write_uplift,
 )
+from pipelines.database import connect
 from pipelines.learning.card_page import card_page
 from pipelines.publishing import BACKFILL
-from pipelines.warehouse import connect
 from tests.pipelines.components.past import HORIZON, Company, prediction
 
 TODAY = date(2026, 6, 28)
