@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from pipelines.components.release import release_asset
+from pipelines.publishing.assets import release_asset
 
 UPSTREAM = ["predictions", "forecasts", "track_record.py", "warehouse.py"]
 

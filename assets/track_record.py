@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from pipelines.components.prediction import Prediction
-from pipelines.components.track_record import track_record_definitions
+from pipelines.track_record.assets import track_record_definitions
 
 
 @dg.definitions

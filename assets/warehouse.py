@@ -8,9 +8,9 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
-from pipelines.components.imports import LEARNERS, import_ahead
+from pipelines.learning.imports import LEARNERS, import_ahead
 from pipelines.quality.checker import start_checker
-from pipelines.transformation import NodeResult, build, ensure_manifest
+from pipelines.transformation.building import NodeResult, build, ensure_manifest
 from pipelines.warehouse import Warehouse
 
 MANIFEST = json.loads(ensure_manifest().read_text())

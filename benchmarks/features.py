@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.settings import dbt_project_dir
-from pipelines.transformation import run_dbt
+from pipelines.transformation.building import run_dbt
 
 EVENTS, ACCOUNTS, DAYS = 2_000_000, 5_000, 728
 LAST_DAY = "2025-12-28"

@@ -56,7 +56,7 @@ def child() -> None:
     """Fit, refresh and judge; prints figures for the parent."""
     start_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Imports are a part of what a run pays.
-    from pipelines.learning.forecasting import ForecastSpec, fit_forecasts, refresh_forecasts
+    from pipelines.learning.forecasting.fit import ForecastSpec, fit_forecasts, refresh_forecasts
 
     spec = ForecastSpec("benchmark", METRICS, horizon=HORIZON)
     series = company(seed=0)

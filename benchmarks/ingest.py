@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from assets.sources import all_sources
 from pipelines.extraction.configuration import Configuration
 from pipelines.extraction.files import find_files
-from pipelines.extraction.loading import load_all
+from pipelines.extraction.loading.load import load_all
 
 CORES = {0, 1}
 BAR = 1.0

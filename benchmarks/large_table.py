@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from _measure import SCORECAST, report, timed
 
-from pipelines.learning.evaluation import auc
+from pipelines.learning.judging.evaluation import auc
 
 ROWS = 1_000_000
 COLUMNS = 50

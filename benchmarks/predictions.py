@@ -21,7 +21,7 @@ from _measure import ROOT, SCORECAST, report, timed
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from pipelines.learning.evaluation import calibration_error, calibration_noise
+from pipelines.learning.judging.evaluation import calibration_error, calibration_noise
 
 AUTOGLUON = ROOT / ".venv-bench" / "bin" / "python"
 CALIBRATION_BAR = 0.02

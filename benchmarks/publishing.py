@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.publishing import build_release
+from pipelines.publishing.release import build_release
 from pipelines.quality.publish import audit_release
 
 ROWS = {"churn_scores": 5_000, "lead_scores": 40_000, "opportunity_scores": 5_000}

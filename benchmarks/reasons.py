@@ -14,11 +14,12 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from pipelines.learning import candidates, scoring
-from pipelines.learning.candidates import boosting_data, encoded_rows, fit_logistic
-from pipelines.learning.columns import Column
-from pipelines.learning.encoding import fit_encoding
-from pipelines.learning.scoring import FittedPrediction, score_prediction
+from pipelines.learning.columns.kinds import Column
+from pipelines.learning.learners import candidates
+from pipelines.learning.learners.candidates import boosting_data, encoded_rows, fit_logistic
+from pipelines.learning.learners.encoding import fit_encoding
+from pipelines.learning.scoring import fitted as scoring
+from pipelines.learning.scoring.fitted import FittedPrediction, score_prediction
 from pipelines.learning.specs import PredictionSpec
 
 CORES = {0, 1}

@@ -15,7 +15,7 @@ import duckdb
 import polars as pl
 from _measure import SCORECAST, report, timed
 
-from pipelines.learning.evaluation import auc
+from pipelines.learning.judging.evaluation import auc
 
 BAR = 0.04
 QUESTIONS = {

@@ -119,3 +119,24 @@ def literal(value: object) -> str:
         return "[" + ", ".join(literal(item) for item in value) + "]"
     text = "'" + str(value).replace("'", "''") + "'"
     return text if "\0" not in text else "(" + text.replace("\0", "' || chr(0) || '") + ")"
+
+
+def comments(connection: "duckdb.DuckDBPyConnection", schema: str, table: str) -> dict[str, str]:
+    """Column to its comment, of a table of the file that is open; columns without one are left out."""
+    rows = connection.execute(
+        "select column_name, comment from duckdb_columns() where database_name = current_database()"
+        " and schema_name = ? and table_name = ? and comment is not null",
+        [schema, table],
+    ).fetchall()
+    return dict(rows)
+
+
+def comment_on(
+    connection: "duckdb.DuckDBPyConnection", relation: str, about: str | None, columns: Mapping[str, str]
+) -> None:
+    """Write comments on a table (quoted, as SQL takes it) and its columns into the file, in one transaction."""
+    said = [f"comment on table {relation} is {literal(about)}"] if about else []
+    for column, words in columns.items():
+        said.append(f"comment on column {relation}.{quoted(column)} is {literal(words)}")
+    if said:
+        connection.execute("; ".join(["begin", *said, "commit"]))

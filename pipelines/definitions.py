@@ -6,10 +6,10 @@ from datetime import timedelta
 import dagster as dg
 
 from pipelines.components.validation import require_valid_yaml
-from pipelines.known_tables import known_tables
 from pipelines.schedules import JOBS, SCHEDULES
 from pipelines.sensors import SENSORS
 from pipelines.settings import project_root
+from pipelines.transformation.known_tables import known_tables
 from pipelines.warehouse import Warehouse
 
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)

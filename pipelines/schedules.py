@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from pipelines.components.model_store import REFIT_TAG
 from pipelines.extraction.configuration import read_configuration
+from pipelines.registry.store import REFIT_TAG
 
 TIMEZONE = read_configuration().timezone
 MODELS = dg.AssetSelection.key_prefixes("models")

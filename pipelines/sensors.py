@@ -11,9 +11,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipelines.components.model_store import champion_version
 from pipelines.extraction.configuration import read_configuration
-from pipelines.kept_releases import last_release
+from pipelines.publishing.kept_releases import last_release
+from pipelines.registry.store import champion_version
 from pipelines.schedules import daily, weekly_refit
 from pipelines.settings import published_path
 

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import dagster as dg
 from pydantic import ConfigDict, Field
 
-from pipelines.components.model_store import (
+from pipelines.components.prediction.spec import NAME
+from pipelines.database import append_frame, columns_of, comment_on, read_frame, table_exists, write_frame
+from pipelines.instance.metadata import image_metadata, literal, markdown_metadata, table_metadata, table_shape, warn
+from pipelines.learning.scoring.files import write_checked
+from pipelines.publishing.assets import KEY_METADATA
+from pipelines.publishing.descriptions import EVERYWHERE, FORECASTS
+from pipelines.registry.fits import record_fit
+from pipelines.registry.store import (
     kept_metadata,
     load_choice,
     model_path,
@@ -17,15 +24,7 @@ from pipelines.components.model_store import (
     refused_in_words,
     settled_champion,
     should_fit,
-    warn,
 )
-from pipelines.components.prediction import NAME
-from pipelines.components.release import KEY_METADATA
-from pipelines.components.run_log import record_fit
-from pipelines.components.ui import image_metadata, literal, markdown_metadata, table_metadata, table_shape
-from pipelines.database import append_frame, columns_of, read_frame, table_exists, write_frame
-from pipelines.descriptions import EVERYWHERE, FORECASTS, comment_on
-from pipelines.learning.files import write_checked
 from pipelines.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
-    from pipelines.learning.forecasting import ForecastResult, ForecastSpec
+    from pipelines.learning.forecasting.fit import ForecastResult, ForecastSpec
 
 
 _just_made: "dict[tuple[str, str], ForecastResult]" = {}
@@ -115,7 +114,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
 
     def learning_spec(self) -> "ForecastSpec":
         """The same in the words of `pipelines.learning`, which knows no Dagster."""
-        from pipelines.learning.forecasting import ForecastSpec
+        from pipelines.learning.forecasting.fit import ForecastSpec
 
         return ForecastSpec(
             name=self.name,
@@ -133,7 +132,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
 
     def choose(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         """Backtest every candidate on every series and write down which one forecasts it from now on."""
-        from pipelines.learning.forecasting import fit_forecasts
+        from pipelines.learning.forecasting.fit import fit_forecasts
 
         with warehouse.connect() as connection:
             champion, told = settled_champion(connection, self.model_name, suffix=".json")
@@ -196,7 +195,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
 
     def forecast(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         """Forecast every series with its chosen method; without a choice that can be read the last forecast stays."""
-        from pipelines.learning.forecasting import refresh_forecasts
+        from pipelines.learning.forecasting.fit import refresh_forecasts
 
         version, problem = read_champion(self.model_name, suffix=".json")
         if version is None:

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from pipelines.components.named_columns import NUMBER, Where, closest, column_problems, did_you_mean, no_table
+from pipelines.transformation.known_tables import Table
+
 if TYPE_CHECKING:
     from pipelines.components.forecast import Forecast
     from pipelines.components.prediction import Prediction
@@ -20,10 +23,7 @@ if TYPE_CHECKING:
 TOP_LEVEL = ("type", "attributes", "requirements", "post_processing", "template_vars_module")
 PREDICTION = "pipelines.components.prediction.Prediction"
 FORECAST = "pipelines.components.forecast.Forecast"
-CUSTOM = "custom_"
-"""Prefix of a company's own fields, which come and go with its exports."""
 OWNER = re.compile(r"team:.+|[^@\s]+@[^@\s]+\.[^@\s]+")
-NUMBER = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|REAL|DECIMAL\b.*)")
 SERIES = {
     "metric": ("VARCHAR|ENUM", "the metric's name, a text (VARCHAR)"),
     "segment": ("VARCHAR|ENUM", "a part of the metric, or 'total', a text (VARCHAR)"),
@@ -31,11 +31,6 @@ SERIES = {
     "value": (NUMBER.pattern, "a number"),
 }
 """What a forecast reads: column to the types it may be of, and what it is."""
-MOST_NAMED = 12
-"""Names listed where none is close to the wrong one."""
-
-Where = tuple[str | int, ...]
-"""Keys and list positions that lead to a value in the YAML."""
 
 
 class YamlMistakes(ValueError):
@@ -57,20 +52,6 @@ class Mistake:
     def __str__(self) -> str:
         """As compilers say it, so that an editor can jump there."""
         return f"{self.file}:{self.line}: {self.text}"
-
-
-@dataclass(frozen=True)
-class Table:
-    """What is known of a table's columns."""
-
-    columns: Mapping[str, str | None]
-    """Column to its type in DuckDB, or None where only the name is known."""
-    is_complete: bool = False
-    """Whether a column that is not listed is a mistake."""
-    words: frozenset[str] = frozenset()
-    """Words of SQL that is not built yet: a column that is named there, and nowhere else, is no mistake."""
-    is_model: bool = False
-    """Whether dbt makes it."""
 
 
 @dataclass(frozen=True)
@@ -192,53 +173,6 @@ def shaped(document: Document) -> "tuple[BaseModel | None, list[Mistake]]":
     return component, mistakes
 
 
-def column_problems(prediction: "Prediction", tables: Mapping[str, Table]) -> Iterator[tuple[Where, str]]:
-    """
-    Tables and columns that a prediction names and that are not there, or are of a type that cannot be meant.
-
-    Yields the path of the attribute and the problem in words. A table whose columns are not all known is no problem.
-    """
-    features, outcomes = ".".join(prediction.features_table), ".".join(prediction.outcomes_table)
-    placed = {("features",): features}
-    if prediction.outcomes:
-        placed[("outcomes",)] = outcomes
-    if prediction.described_by_table:
-        placed[("publish", "described_by")] = ".".join(prediction.described_by_table)
-    for path, name in placed.items():
-        if name not in tables and not name.startswith("raw_"):  # a raw table is known once an export was loaded
-            yield path, _no_table(path[-1], name, tables)
-
-    def look(path: Where, role: str, column: str, table: str) -> Iterator[tuple[Where, str]]:
-        known = tables.get(table)
-        if known is None or column in known.columns or column in known.words:
-            return
-        if known.is_complete and not column.startswith(CUSTOM):
-            yield path, f"{role} '{column}' is no column of {table}{did_you_mean(column, known.columns)}"
-
-    for path, name in placed.items():
-        yield from look(("entity",), "entity", prediction.entity, name)
-        if prediction.as_of and path != ("publish", "described_by"):
-            for at, text in look(("as_of",), "as_of", prediction.as_of, name):
-                yield at, f"{text}; a table without time needs `as_of: null`"
-    yield from look(("target",), "target", prediction.target, outcomes)
-    if prediction.value:
-        yield from look(("value",), "value", prediction.value, features)
-    for role in ("text", "exclude", "segments"):
-        for number, column in enumerate(getattr(prediction, role)):
-            yield from look((role, number), role, column, features)
-    if prediction.described_by_table:
-        for number, column in enumerate(prediction.publish.columns):
-            yield from look(("publish", "columns", number), "column", column, placed["publish", "described_by"])
-    try:
-        there = {column.lower() for column in tables[features].columns} if features in tables else set()
-        for column in columns_of(prediction.population):
-            if column.lower() not in there:
-                yield from look(("population",), "population:", column, features)
-    except ValueError as problem:
-        yield ("population",), str(problem)
-    yield from _wrong_types(prediction, tables, features, outcomes)
-
-
 def series_problems(forecast: "Forecast", tables: Mapping[str, Table]) -> Iterator[tuple[Where, str]]:
     """
     A series that is not there, or lacks a column that a forecast reads, or has one of another type.
@@ -247,7 +181,7 @@ def series_problems(forecast: "Forecast", tables: Mapping[str, Table]) -> Iterat
     """
     name = f"features.{forecast.series}"
     if name not in tables:
-        yield ("series",), _no_table("series", name, tables)
+        yield ("series",), no_table("series", name, tables)
         return
     known = tables[name]
     for column, (kinds, what) in SERIES.items():
@@ -271,34 +205,6 @@ def _unknown_countries(forecast: "Forecast") -> Iterator[tuple[Where, str]]:
                 ("holidays", number),
                 f"holidays '{country}' is no country that we know the holidays of; use its ISO code, such as DE or US",
             )
-
-
-def _wrong_types(
-    prediction: "Prediction", tables: Mapping[str, Table], features: str, outcomes: str
-) -> Iterator[tuple[Where, str]]:
-    def type_of(column: str | None, table: str) -> str | None:
-        known = tables.get(table)
-        return known.columns.get(column) if known and column else None
-
-    type_ = type_of(prediction.target, outcomes)
-    if type_ and prediction.task == "yes_no" and type_ != "BOOLEAN" and not NUMBER.fullmatch(type_):
-        yield (
-            ("target",),
-            f"target '{prediction.target}' of {outcomes} is {type_}, and a yes_no target is a boolean (or 0 and 1): "
-            "make it one in the model, or write `task: classes`",
-        )
-    if type_ and prediction.task == "classes" and re.match("DOUBLE|FLOAT|DATE|TIME", type_):
-        yield ("target",), f"target '{prediction.target}' of {outcomes} is {type_}, which has no classes to tell apart"
-    type_ = type_of(prediction.as_of, features)
-    if type_ and type_ != "DATE" and not type_.startswith("TIMESTAMP"):
-        yield ("as_of",), f"as_of '{prediction.as_of}' of {features} is {type_}; it must be a date"
-    type_ = type_of(prediction.value, features)
-    if type_ and not NUMBER.fullmatch(type_):
-        yield ("value",), f"value '{prediction.value}' of {features} is {type_}; it must be a number"
-    for number, column in enumerate(prediction.text):
-        type_ = type_of(column, features)
-        if type_ and type_ != "VARCHAR" and not type_.startswith("ENUM"):
-            yield ("text", number), f"text '{column}' of {features} is {type_}; it must be text (VARCHAR)"
 
 
 def _contradictions(prediction: "Prediction") -> Iterator[tuple[Where, str]]:
@@ -344,7 +250,7 @@ def _names_twice(components: "list[tuple[Document, BaseModel]]") -> Iterator[Mis
 
 def _taken_names(components: "list[tuple[Document, BaseModel]]", tables: Mapping[str, Table]) -> Iterator[Mistake]:
     """Published tables by the name of one that dbt or the pipeline itself makes."""
-    from pipelines.publishing import HISTORY_KEYS, OWN_TABLES
+    from pipelines.publishing.release import HISTORY_KEYS, OWN_TABLES
 
     own = {*OWN_TABLES, *HISTORY_KEYS, "release"}
     made_by_dbt = {
@@ -357,58 +263,6 @@ def _taken_names(components: "list[tuple[Document, BaseModel]]", tables: Mapping
             yield document.mistake(
                 ("attributes", "publish", "table"), f"table '{table}' is one that {who}; choose another"
             )
-
-
-def columns_of(condition: str) -> list[str]:
-    """
-    The columns that an SQL condition names outside of subqueries, in order.
-
-    Raises ValueError when DuckDB cannot parse it as one condition.
-    """
-    import json
-
-    import duckdb
-
-    if condition == "true":
-        return []
-    # Written into the query: with parameters DuckDB imports numpy and pandas, half a second.
-    query = f"select 1 from snapshots where (\n{condition}\n)".replace("'", "''")
-    with duckdb.connect(config={"python_enable_replacements": "false", "threads": "1"}) as connection:
-        parsed = json.loads(connection.execute(f"select json_serialize_sql('{query}')").fetchone()[0])
-    if parsed["error"] or len(parsed["statements"]) != 1:
-        told = str(parsed.get("error_message", "more than one statement")).splitlines()[0]
-        raise ValueError(f"population is no SQL condition: {told}")
-    node = parsed["statements"][0]["node"]
-    if node["type"] != "SELECT_NODE" or any(
-        node[part] for part in ("group_expressions", "having", "qualify", "modifiers")
-    ):
-        raise ValueError("population is no SQL condition: give what stands after `where` alone")
-    found: list[str] = []
-
-    def walk(part: object) -> None:
-        if isinstance(part, dict):
-            if part.get("class") in ("SUBQUERY", "LAMBDA"):
-                return
-            if part.get("class") == "COLUMN_REF":
-                names = part["column_names"]
-                found.append(names[1] if names[0] == "snapshots" and len(names) > 1 else names[0])
-            for each in part.values():
-                walk(each)
-        elif isinstance(part, list):
-            for each in part:
-                walk(each)
-
-    walk(node["where_clause"])
-    return list(dict.fromkeys(found))
-
-
-def _no_table(role: str, name: str, tables: Mapping[str, Table]) -> str:
-    schema, _, table = name.partition(".")
-    siblings = [each.partition(".")[2] for each in tables if each.startswith(f"{schema}.")]
-    if siblings:
-        return f"{role} '{table}' is no table of the schema {schema}{did_you_mean(table, siblings)}"
-    schemas = sorted({each.partition(".")[0] for each in tables})
-    return f"{role} '{name}': there is no schema '{schema}'{did_you_mean(schema, schemas)}"
 
 
 def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
@@ -429,7 +283,7 @@ def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
             return f"'{name}' is missing{f': {about[0].lower() + about[1:]}' if about else ''}"
         case "literal_error":
             allowed = [each.strip(" '") for each in str(limits["expected"]).replace(" or ", ",").split(",")]
-            return f"{name} is {shown}; use {' or '.join(allowed)}{_meant(given, allowed)}"
+            return f"{name} is {shown}; use {' or '.join(allowed)}{closest(given, allowed)}"
         case "int_parsing" | "int_type" | "int_from_float":
             return f"{name} must be a whole number, not {shown}"
         case "float_parsing" | "float_type":
@@ -451,21 +305,6 @@ def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
         case "model_type" | "model_attributes_type" | "dict_type":
             return f"{name} must be a block of `name: value` lines, not {shown}"
     return f"{name}: {error['msg']}"
-
-
-def did_you_mean(wrong: str, names: Collection[str]) -> str:
-    """What may have been meant, or what there is."""
-    meant = _meant(wrong, names)
-    if meant:
-        return meant
-    listed = list(names)[:MOST_NAMED]
-    more = f" and {len(names) - len(listed)} more" if len(names) > len(listed) else ""
-    return f"; there are: {', '.join(listed)}{more}" if listed else ""
-
-
-def _meant(wrong: object, names: Collection[str]) -> str:
-    close = difflib.get_close_matches(str(wrong).lower(), names, n=1, cutoff=0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def _walk(node: Any, path: Where, lines: dict[Where, int]) -> Iterator[tuple[int, str]]:

@@ -9,12 +9,11 @@ import dagster as dg
 from pipelines.database import columns_of
 from pipelines.extraction.configuration import Configuration, read_configuration
 from pipelines.extraction.contracts import Entity, Source
-from pipelines.settings import published_path
 
 if TYPE_CHECKING:
     import duckdb
 
-    from pipelines.extraction.loading import LoadReport
+    from pipelines.extraction.loading.load import LoadReport
 
 POOL = "warehouse"
 FILES_CHECK = "files_readable"
@@ -72,7 +71,7 @@ def source_definitions(source: Source) -> dg.Definitions:
         pool=POOL,
     )
     def load(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        from pipelines.extraction.loading import load_source
+        from pipelines.extraction.loading.load import load_source
 
         configuration = read_configuration()
         folder, limit, limits = (
@@ -116,7 +115,7 @@ def report_metadata(connection: "duckdb.DuckDBPyConnection", report: "LoadReport
 
 def files_check(connection: "duckdb.DuckDBPyConnection", key: dg.AssetKey, report: "LoadReport") -> dg.AssetCheckResult:
     """Warn about a missing folder and about every file that could not be read, in this run or before."""
-    from pipelines.extraction.loading import rejected_files
+    from pipelines.extraction.loading.load import rejected_files
 
     problems = rejected_files(connection, report.source, report.entity)
     if report.status == "missing":
@@ -148,18 +147,15 @@ def as_of_definitions(sources: Iterable[Source]) -> dg.Definitions:
         pool=POOL,
     )
     def as_of(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        from pipelines.extraction.as_of import restore_model_runs, write_as_of, write_scored
+        from pipelines.extraction.as_of import write_as_of
 
         configuration: Configuration = read_configuration()
         with context.resources.warehouse.connect() as connection:
             day = write_as_of(connection, present, configuration.as_of, datetime.now(UTC))
-            scored = write_scored(connection, published_path(), day)
-            restore_model_runs(connection, published_path())
         return dg.MaterializeResult(
             metadata={
                 "as_of_date": day.isoformat(),
                 "from": "sources.yaml" if configuration.as_of else "the latest day in the data",
-                "scores_between_snapshots": scored,
                 "dagster/row_count": 1,
             }
         )

@@ -4,8 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from fnmatch import fnmatchcase
-
-from pipelines.learning.wording import check_template
+from string import Formatter
 
 RISK = re.compile(r"churn|leav|cancel|default|fraud|late|lost|escalat|complain", re.IGNORECASE)
 TASKS = ("yes_no", "classes")
@@ -117,3 +116,18 @@ class PredictionSpec:
 
 def _matches(column: str, pattern: str) -> bool:
     return fnmatchcase(column, pattern if set("*?[") & set(pattern) else pattern + "*")
+
+
+PLACEHOLDERS = ("value", "typical")
+
+
+def check_template(template: str) -> str | None:
+    """What is wrong with a template, in words; None if nothing is."""
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError as problem:
+        return f"its braces do not match ({problem})"
+    for _, name, form, conversion in parts:
+        if name is not None and (name not in PLACEHOLDERS or form or conversion):
+            return "its placeholders may be {value} and {typical} only"
+    return None if template.strip() else "it is empty"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.extraction.as_of import day_of
-from pipelines.extraction.manifest import ACCOUNTED, last_load, quarantined_share
+from pipelines.extraction.loading.manifest import ACCOUNTED, last_load, quarantined_share
 from pipelines.quality.checker import check
 from pipelines.quality.findings import Finding
 from pipelines.quality.suites import Rule, Suite

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.extraction.contracts import Entity, Source
-from pipelines.transformation import run_dbt
+from pipelines.transformation.building import run_dbt
 
 Rows = Sequence[Mapping[str, object]]
 LOADED_AT = datetime(2026, 1, 1, 5)

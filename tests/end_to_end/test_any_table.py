@@ -5,7 +5,7 @@ import shutil
 import duckdb
 import pytest
 
-from tests.pipelines.test_new_prediction import Project
+from tests.pipelines.components.test_new_prediction import Project
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +47,7 @@ print(*sorted("/".join(key.path) for key in graph.executable_asset_keys))
 RELEASE = """
 import dagster as dg
 from pipelines.definitions import defs
-from pipelines.running import notices
+from pipelines.commands.running import notices
 with dg.DagsterInstance.local_temp() as instance:
     job = defs.resolve_job_def("daily").get_subset(asset_selection={dg.AssetKey(["published", "release"])})
     result = job.execute_in_process(instance=instance)
@@ -63,9 +63,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         folder = project.root / "assets" / "predictions" / name
         folder.mkdir()
         (folder / "defs.yaml").write_text(text)
-    made = project.call("-m", "pipelines.cli", "sample", "--accounts", "150", "--months", "9", "--seed", "3")
+    made = project.call("-m", "pipelines.commands.main", "sample", "--accounts", "150", "--months", "9", "--seed", "3")
     assert made.returncode == 0, made.stderr
-    project.run = project.call("-m", "pipelines.cli", "run")
+    project.run = project.call("-m", "pipelines.commands.main", "run")
     assert project.run.returncode == 0, project.run.stdout + project.run.stderr
     return project
 

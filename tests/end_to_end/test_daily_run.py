@@ -310,7 +310,7 @@ def test_a_run_that_lost_a_tables_rows_releases_nothing(company: Company, tmp_pa
     lost = "(columns_if_there(raw_table) if raw_table.identifier != 'lead' else [])"
     raw_columns.write_text(raw_columns.read_text().replace("columns_if_there(raw_table)", lost))
     ended = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", "run"],
+        [sys.executable, "-m", "pipelines.commands.main", "run"],
         env={**company.environment, "PYTHONPATH": str(project)},
         cwd=project,
         capture_output=True,

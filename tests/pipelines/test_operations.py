@@ -10,8 +10,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from pipelines.components.model_store import champion_version, model_path, promote
 from pipelines.database import connect, write_frame
+from pipelines.registry.store import champion_version, model_path, promote
 from pipelines.sensors import landed_files, post_failure
 from pipelines.warehouse import Warehouse
 
@@ -82,7 +82,8 @@ def test_a_champion_whose_file_is_gone_is_none(data: Path):
 
 
 def prediction():
-    from pipelines.components.prediction import Prediction, PublishedScores
+    from pipelines.components.prediction import Prediction
+    from pipelines.components.prediction.spec import PublishedScores
 
     return Prediction(
         name="tiny",

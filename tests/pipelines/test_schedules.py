@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from pipelines.components.model_store import REFIT_TAG
+from pipelines.registry.store import REFIT_TAG
 from pipelines.schedules import SCHEDULES, daily, weekly_refit
 from pipelines.settings import project_root
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from pipelines.cli import prepare_instance
+from pipelines.commands.main import prepare_instance
 from pipelines.database import connect
 from pipelines.settings import UnusableFolder, data_dir, project_root, warehouse_path
-from pipelines.transformation import run_dbt
+from pipelines.transformation.building import run_dbt
 from pipelines.warehouse import Warehouse
 
 ODD = 'p$HOME ${HOME}: o\'b "q" [x] {{y}} 100% ü & ~;'
@@ -28,7 +28,7 @@ def test_a_name_that_others_read_otherwise_is_refused(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize("command", [["run", "daily"], ["status"], ["sample"], ["sql", "select 1"]])
 def test_every_command_refuses_it_in_one_line_and_writes_nothing(tmp_path: Path, command: list[str]):
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *command],
+        [sys.executable, "-m", "pipelines.commands.main", *command],
         cwd=project_root(),
         env={**os.environ, "SCORECAST_DATA": str(tmp_path / "C#")},
         capture_output=True,

@@ -37,7 +37,7 @@ def run_on(tmp_path: Path, name: str, source: str) -> duckdb.DuckDBPyConnection:
     (project / "sources.yaml").write_text(f"sources:\n  {source}: {DATA / name}\n")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SCORECAST_")}
     result = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", "run"],
+        [sys.executable, "-m", "pipelines.commands.main", "run"],
         cwd=project,
         env={**environment, "PYTHONPATH": str(project)},
         capture_output=True,

@@ -9,7 +9,7 @@ import duckdb
 import polars as pl
 
 from pipelines.settings import dbt_project_dir
-from pipelines.transformation import run_dbt
+from pipelines.transformation.building import run_dbt
 
 HERE = Path(__file__).resolve().parent
 

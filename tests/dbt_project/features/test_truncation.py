@@ -49,7 +49,7 @@ def test_features_of_the_sample_company_only_know_the_past(tmp_path: Path, monke
     from assets.sources import all_sources
     from pipelines.extraction.as_of import write_as_of
     from pipelines.extraction.configuration import read_configuration
-    from pipelines.extraction.loading import load_all
+    from pipelines.extraction.loading.load import load_all
     from pipelines.sample.company import write_sample
 
     last_day, cut_day = date(2026, 6, 30), date(2026, 2, 22)

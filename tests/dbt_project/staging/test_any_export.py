@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from pipelines.settings import dbt_project_dir
-from pipelines.transformation import project_variables, run_dbt
+from pipelines.transformation.building import project_variables, run_dbt
 from tests.dbt_project.warehouses import table, write_raw
 
 OPPORTUNITIES = """

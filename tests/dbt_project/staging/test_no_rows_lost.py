@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from pipelines.settings import dbt_project_dir, project_root
-from pipelines.transformation import dbt_environment, dbt_options, run_dbt
+from pipelines.transformation.building import dbt_environment, dbt_options, run_dbt
 from tests.dbt_project.warehouses import source, table, write_raw
 
 BUILDS = 6

@@ -7,10 +7,11 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from pipelines.components.prediction import Prediction, PublishedScores
-from pipelines.components.score_history import past_scores
+from pipelines.components.prediction import Prediction
+from pipelines.components.prediction.spec import PublishedScores
 from pipelines.database import connect, write_frame
-from pipelines.publishing import SCORE_HISTORY
+from pipelines.publishing.release import SCORE_HISTORY
+from pipelines.track_record.score_history import past_scores
 from tests.pipelines.learning.synthetic import FIRST, panel
 
 HORIZON = 90

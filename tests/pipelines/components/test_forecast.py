@@ -15,8 +15,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from pipelines.components.forecast import Forecast, PublishedForecast
-from pipelines.components.model_store import REFIT_TAG, champion_version, model_path
 from pipelines.database import connect, write_frame
+from pipelines.registry.store import REFIT_TAG, champion_version, model_path
 from pipelines.warehouse import Warehouse
 
 SUNDAY = date(2026, 6, 28)

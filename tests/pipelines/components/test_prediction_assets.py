@@ -14,13 +14,14 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from pipelines.components.model_store import REFIT_TAG, champion_version, model_path, promote, read_champion
-from pipelines.components.prediction import Prediction, PublishedScores
-from pipelines.components.ui import WARNING
+from pipelines.commands.running import notices
+from pipelines.components.prediction import Prediction
+from pipelines.components.prediction.spec import PublishedScores
 from pipelines.database import connect, write_frame
-from pipelines.learning.plain_values import to_bytes
-from pipelines.learning.storage import load_model, save_model
-from pipelines.running import notices
+from pipelines.instance.metadata import WARNING
+from pipelines.learning.scoring.plain_values import to_bytes
+from pipelines.learning.scoring.storage import load_model, save_model
+from pipelines.registry.store import REFIT_TAG, champion_version, model_path, promote, read_champion
 from pipelines.warehouse import Warehouse
 from tests.pipelines.learning.synthetic import FIRST, panel
 
@@ -434,7 +435,7 @@ def test_a_refit_that_was_killed_scores_with_the_champion_or_with_what_it_had_re
 ):
     before = champion_version("churn")
     with monkeypatch.context() as patch:
-        patch.setattr(f"pipelines.components.prediction.{step}", stop)
+        patch.setattr(f"pipelines.components.prediction.component.{step}", stop)
         assert not fitted.run(prediction(exclude=["segment"]), REFIT, only=["models"]).success
     assert champion_version("churn") == before
     assert fitted.run(prediction(exclude=["segment"]), DAILY).success
@@ -449,7 +450,7 @@ def test_a_version_that_was_recorded_and_then_changed_does_not_become_the_champi
 ):
     before = champion_version("churn")
     with monkeypatch.context() as patch:
-        patch.setattr("pipelines.components.prediction.promote", stop)
+        patch.setattr("pipelines.components.prediction.component.promote", stop)
         fitted.run(prediction(exclude=["segment"]), REFIT, only=["models"])
     flip(model_path("churn", fitted.fits()[-1]["model_version"]))
     assert fitted.run(prediction(), DAILY).success

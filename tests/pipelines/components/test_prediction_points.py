@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.components.model_store import REFIT_TAG, champion_version
-from pipelines.components.prediction import Prediction, PublishedScores
+from pipelines.components.prediction import Prediction
+from pipelines.components.prediction.spec import PublishedScores
 from pipelines.database import connect, write_frame
+from pipelines.registry.store import REFIT_TAG, champion_version
 from pipelines.warehouse import Warehouse
 from tests.pipelines.learning.synthetic import HORIZON, panel
 

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.components.prediction import Prediction
-from pipelines.components.validation import Table, YamlMistakes, read_components, require_valid_yaml
-from pipelines.known_tables import built_columns, known_tables
+from pipelines.components.validation import YamlMistakes, read_components, require_valid_yaml
 from pipelines.locking import LockTimeoutError, run_lock
 from pipelines.settings import project_root
+from pipelines.transformation.known_tables import Table, built_columns, known_tables
 
 CHURN = """\
 type: pipelines.components.prediction.Prediction
@@ -169,8 +169,18 @@ def test_what_is_right_is_not_refused(tmp_path: Path):
         ("table: churn_scores", "table: model_runs", 14, "table 'model_runs' is one that the pipeline itself makes"),
         ("table: churn_scores", "table: release", 14, "table 'release' is one that the pipeline itself makes"),
         ("table: churn_scores", "table: accounts", 14, "table 'accounts' is one that a dbt model makes"),
-        ("Prediction\n", "Prediktion\n", 1, "there is no component pipelines.components.prediction.Prediktion; did"),
-        ("type: pipelines.components.prediction.Prediction\n", "", 1, "`type: pipelines.components.prediction.Predic"),
+        (
+            "Prediction\n",
+            "Prediktion\n",
+            1,
+            "there is no component pipelines.components.prediction.component.Prediktion; did",
+        ),
+        (
+            "type: pipelines.components.prediction.Prediction\n",
+            "",
+            1,
+            "`type: pipelines.components.prediction.component.Predic",
+        ),
         (
             "Prediction\n",
             "Prediction\nattribute: 1\n",
@@ -431,7 +441,7 @@ def test_a_run_that_starts_meanwhile_is_never_locked_out(data: Path):
     failures = []
     program = """
 import sys, time
-from pipelines.known_tables import built_columns
+from pipelines.transformation.known_tables import built_columns
 print('looking', flush=True)
 end = time.monotonic() + float(sys.argv[1])
 seen = 0
@@ -485,7 +495,7 @@ def test_commands_say_it_in_plain_lines_and_the_ui_gets_the_message(tmp_path: Pa
 
     file.write_text(right.replace("is_churned_90d", "is_churnd_90d"))
     said = f"{FILE}:9: target 'is_churnd_90d' is no column of features.account_outcomes; did you mean 'is_churned_90d'?"
-    run = call("-m", "pipelines.cli", "run")
+    run = call("-m", "pipelines.commands.main", "run")
     assert (run.returncode, run.stderr.strip()) == (2, said)
     assert "Traceback" not in run.stdout
     shown = call(
@@ -502,7 +512,7 @@ def test_commands_say_it_in_plain_lines_and_the_ui_gets_the_message(tmp_path: Pa
     assert said in shown.stdout, shown.stderr
 
     file.write_text(right.replace("horizon_days", "horizon"))
-    run = call("-m", "pipelines.cli", "run")
+    run = call("-m", "pipelines.commands.main", "run")
     told = f"{FILE}:10: there is no attribute 'horizon'; did you mean 'horizon_days'?"
     assert (run.returncode, run.stderr.strip()) == (2, told)
 

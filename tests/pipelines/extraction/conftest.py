@@ -59,7 +59,7 @@ class Landing:
         return self.write(f"account/{name}", "\n".join([header, *rows]) + "\n")
 
     def load(self, entity: str = "account", now: datetime | None = None):
-        from pipelines.extraction.loading import load_source
+        from pipelines.extraction.loading.load import load_source
 
         reports = load_source(self.connection, self.source, self.folder, now or self.now)
         return next(report for report in reports if report.entity == entity)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipelines.extraction import loading
 from pipelines.extraction.configuration import Limits
 from pipelines.extraction.files import find_files
-from pipelines.extraction.loading import load_entity, load_source, prepare_schema
+from pipelines.extraction.loading import load as loading
+from pipelines.extraction.loading.load import load_entity, load_source, prepare_schema
 
 LATIN = "iconv -f LATIN1 -t UTF-8"
 

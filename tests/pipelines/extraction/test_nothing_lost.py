@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.extraction.contracts import Entity, Source
-from pipelines.extraction.loading import load_source
-from pipelines.extraction.manifest import ACCOUNTED, take_back, transaction
+from pipelines.extraction.loading.load import load_source
+from pipelines.extraction.loading.manifest import ACCOUNTED, take_back, transaction
 
 SOURCE = Source(
     name="any",

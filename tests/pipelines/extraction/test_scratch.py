@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pipelines.extraction import loading
+from pipelines.extraction.loading import load as loading
 from pipelines.extraction.scratch import scratch_folder
 
 BROKEN = "Id,SystemModstamp\na1,2025-01-01\nbroken\n"

@@ -15,7 +15,7 @@ import pytest
 
 from pipelines.extraction.configuration import Limits
 from pipelines.extraction.contracts import Entity, Source
-from pipelines.extraction.loading import load_source
+from pipelines.extraction.loading.load import load_source
 
 NOW = datetime(2025, 1, 10, 12, 0)
 ACCOUNT = Entity(

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from pipelines.learning.prediction import FitResult, fit_prediction
+from pipelines.learning.fitting.fit import FitResult, fit_prediction
 from tests.pipelines.learning.synthetic import panel, question
 
 DESCRIPTIONS = {"usage_logins_sum_7d": "logins in the last 7 days", "has_late_invoice": "An invoice is late"}

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 import polars as pl
 
-from pipelines.learning.columns import Column, kind_of
+from pipelines.learning.columns.kinds import Column, kind_of
 
 Draw = Callable[[np.ndarray, np.random.Generator], pl.Series]
 

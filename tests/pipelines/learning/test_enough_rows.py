@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.learning.training import COMMON_PER_RARE, PLENTY, enough_rows
+from pipelines.learning.fitting.training import COMMON_PER_RARE, PLENTY, enough_rows
 
 
 def answers(rows: int, rare: int, rare_answer: float = 1.0) -> np.ndarray:

@@ -7,7 +7,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from pipelines.extraction.loading import load_source
+from pipelines.extraction.loading.load import load_source
 from pipelines.quality import checker
 from pipelines.quality.docs import write_docs
 from pipelines.quality.findings import Finding

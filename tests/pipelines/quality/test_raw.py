@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from pipelines.extraction.contracts import Entity, Source
-from pipelines.extraction.loading import load_source
+from pipelines.extraction.loading.load import load_source
 from pipelines.quality.checker import stop_checker
 from pipelines.quality.findings import Finding, record_findings
 from pipelines.quality.raw import check_raw

@@ -1,0 +1,433 @@
+"""`scorecast predict`: a table and a column to predict in, a judged model and scored rows out; without Dagster."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from pipelines.learning.columns.leaks import Finding
+    from pipelines.learning.columns.types import TypePlan
+    from pipelines.learning.fitting.fit import FitResult
+    from pipelines.learning.specs import PredictionSpec
+
+ROW = "row"
+"""The key of rows in a table without one: their number in the file, from 1."""
+CONTENT = "__content"
+"""What rows without a key are told apart by: copies of a row are one entity, so that none is judged by its copy."""
+YES = ("yes", "true", "1", "1.0", "y", "t", "won", "converted", "churned")
+FEWEST_ROWS = 50
+FEWEST_OF_EACH = 10
+FEWEST_OF_CLASS = 5
+MOST_NUMBERS = 20
+"""A column of numbers with more distinct values is an amount to estimate, not a class."""
+MOST_SEGMENTS = 3
+SEGMENT_LEVELS = range(2, 9)
+
+
+class CannotPredict(ValueError):
+    """The input cannot be learnt from; the message says what is wrong, where, and what to do."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked, as on the command line."""
+
+    train: str
+    target: str
+    positive: str | None = None
+    key: str | None = None
+    as_of: str | None = None
+    exclude: Sequence[str] = ()
+    text: Sequence[str] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
+    """Column → kind (number, boolean, date, category, text) where it is not to be guessed."""
+    segments: Sequence[str] = ()
+    value: str | None = None
+    score: str | None = None
+    out: Path = Path("prediction")
+    seed: int = 0
+    keep_leaky: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was written. `evaluation` is the content of evaluation.json; `scored` the number of scored rows."""
+
+    evaluation: dict
+    scored: int
+    files: list[Path]
+
+
+@dataclass(frozen=True)
+class _Question:
+    """The training table, typed, with the target as the learner wants it."""
+
+    frame: "pl.DataFrame"
+    plan: "TypePlan"
+    spec: "PredictionSpec"
+    positive: str | None
+    notes: list[str]
+    late: "list[Finding]"
+    """Columns that are filled in once the answer is known; the spec leaves them out, unless leaky ones are kept."""
+
+
+def predict_table(
+    request: Request,
+    say: Callable[[str], None] = lambda message: None,
+) -> Outcome:
+    """Learn, judge, score, and write model.zip, evaluation.json, model_card.html and scores.parquet to `request.out`.
+
+    There are no scores of a model without signal, unless `request.force`. Raises CannotPredict for bad input.
+    """
+    from pipelines.any_table.tables import TableError, read_table
+    from pipelines.learning.imports import import_lightgbm_alone
+
+    started = time.perf_counter()
+    if request.out.exists() and not request.out.is_dir():
+        raise CannotPredict(f"{request.out} (--out) is a file; name a folder.")
+    import_lightgbm_alone()
+    from pipelines.learning.cards.of_fit import card_of_fit
+    from pipelines.learning.fitting.fit import TooLittleData, fit_prediction
+    from pipelines.learning.scoring.storage import save_model
+
+    say(f"reading {request.train}")
+    notes: list[str] = []
+    try:
+        table = read_table(request.train, notes)
+        to_score = read_table(request.score, notes) if request.score else None
+    except TableError as problem:
+        raise CannotPredict(str(problem)) from problem
+    question = _question(table, request, notes)
+    try:
+        result = fit_prediction(question.frame, question.spec, seed=request.seed, progress=say)
+    except (TooLittleData, ValueError) as problem:
+        raise CannotPredict(f"{request.train}: {problem}") from problem
+    result = _with_late_columns(result, question)
+
+    request.out.mkdir(parents=True, exist_ok=True)
+    files = [request.out / name for name in ("model.zip", "evaluation.json", "model_card.html")]
+    save_model(result.model, files[0])
+    scored = 0
+    scores_path = request.out / "scores.parquet"
+    scores_path.unlink(missing_ok=True)
+    if result.verdict == "ok" or request.force:
+        say("scoring")
+        scores, score_notes = _scores(result, question, table, to_score, request)
+        notes += score_notes
+        scores.write_parquet(scores_path, compression_level=1)
+        scored = scores.height
+        files.append(scores_path)
+    seconds = round(time.perf_counter() - started, 3)
+    evaluation = {**_evaluation(result, question, notes, seconds), "seed": request.seed}
+    words = {} if question.positive is None else {"question": f"{request.target} is {question.positive}"}
+    extra = {**words, "seconds": seconds, "notes": evaluation["notes"], "created_at": f"{datetime.now(UTC):%Y-%m-%d}"}
+    files[1].write_text(json.dumps(evaluation, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    files[2].write_text(card_of_fit(result, extra))
+    return Outcome(evaluation, scored, files)
+
+
+def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Question:
+    import polars as pl
+
+    from pipelines.learning.columns.leaks import filled_with_the_answer
+    from pipelines.learning.columns.types import infer_types
+    from pipelines.learning.specs import PredictionSpec
+
+    _check_columns(table, request)
+    keep = [request.target, *([request.key] if request.key else [])]
+    wishes = {**request.types, **({request.as_of: "date"} if request.as_of else {})}
+    try:
+        frame, plan = infer_types(table, wishes, request.text, keep)
+    except ValueError as problem:
+        raise CannotPredict(f"{request.train}: {problem}") from problem
+    notes += plan.notes
+    answers = frame[request.target].cast(pl.String).str.strip_chars().replace("", None)
+    unknown = answers.null_count()
+    if unknown:
+        notes.append(f"{unknown:,} rows of {request.train} have no {request.target}; they are not learnt from.")
+    target, positive = _answers(answers, frame[request.target], request, notes)
+    if request.as_of and (empty := frame[request.as_of].null_count()):
+        raise CannotPredict(
+            f"{request.train}: {request.as_of!r} (--as-of) is empty or no date in {empty:,} rows; every row needs the "
+            "date as of which it was known. Mend them, or leave --as-of out."
+        )
+    frame = frame.with_columns(target.alias(request.target))
+    if request.key is None:
+        features = frame.select(sorted(set(frame.columns) - {request.target}))
+        frame = frame.with_columns(features.hash_rows(seed=0).cast(pl.String).alias(CONTENT))
+    elif frame[request.key].null_count():
+        raise CannotPredict(
+            f"{request.train}: the key {request.key!r} is empty in {frame[request.key].null_count():,} rows."
+        )
+    elif request.as_of is None and (repeated := frame.height - frame[request.key].n_unique()):
+        notes.append(
+            f"{request.train}: {repeated:,} rows repeat a {request.key} that was there before. Rows of one "
+            f"{request.key} are taken as the same entity at different times; every row is scored."
+        )
+    if request.value and plan.kinds.get(request.value) != "number":
+        raise CannotPredict(
+            f"{request.train}: {request.value!r} (--value) must be an amount, but it is read as "
+            f"{plan.kinds.get(request.value, 'no number')}."
+        )
+    own = {request.target, request.key, request.as_of, CONTENT, *request.exclude}
+    others = [name for name in frame.columns if name not in own]
+    late = filled_with_the_answer(frame.select(others), frame[request.target].is_null())
+    spec = PredictionSpec(
+        name=_plain(request.target),
+        entity_key=request.key or CONTENT,
+        target=request.target,
+        as_of=request.as_of,
+        exclude=(*request.exclude, *(() if request.keep_leaky else (each.column for each in late))),
+        text=tuple(dict.fromkeys([*plan.text, *request.text])),
+        value=request.value,
+        segments=tuple(request.segments or _segments(frame, plan, request)),
+        task="yes_no" if positive is not None else "classes",
+        keep_leaky=request.keep_leaky,
+        min_rows=FEWEST_ROWS,
+        min_positives=FEWEST_OF_EACH,
+        step_days=1,
+        max_calibration_error=1.0,
+    )
+    return _Question(frame, plan, spec, positive, notes, late)
+
+
+def _with_late_columns(result: "FitResult", question: _Question) -> "FitResult":
+    """What `filled_with_the_answer` found, beside the leaks that the fit found by itself."""
+    late = {each.column: each for each in question.late}
+    if not late:
+        return result
+    dropped = [
+        (column, f"leak: {late[column].reason}" if column in late else reason) for column, reason in result.dropped
+    ]
+    others = [each for each in result.findings if each.column not in late]
+    return replace(result, dropped=dropped, findings=[*others, *question.late])
+
+
+def _check_columns(table: "pl.DataFrame", request: Request) -> None:
+    from pipelines.extraction.files import did_you_mean
+
+    options = {
+        "--target": [request.target],
+        "--key": [request.key],
+        "--as-of": [request.as_of],
+        "--value": [request.value],
+    }
+    options |= {
+        "--exclude": request.exclude,
+        "--text": request.text,
+        "--type": request.types,
+        "--segment": request.segments,
+    }
+    for option, names in options.items():
+        for name in names:
+            if name is not None and name not in table.columns:
+                raise CannotPredict(
+                    f"{request.train} has no column {name!r} ({option}).{did_you_mean(name, table.columns)}"
+                    f" It has: {', '.join(table.columns[:30])}{', ...' if table.width > 30 else ''}."
+                )
+    if request.target in (request.key, request.as_of):
+        raise CannotPredict(f"The target {request.target!r} cannot be the key or the date, too.")
+
+
+def _answers(
+    answers: "pl.Series", typed: "pl.Series", request: Request, notes: list[str]
+) -> "tuple[pl.Series, str | None]":
+    """The target as a boolean and the value that is yes, or as text for classes and None."""
+    import polars as pl
+
+    counts = {value: rows for value, rows in answers.drop_nulls().value_counts().sort(answers.name).iter_rows()}
+    if not counts:
+        raise CannotPredict(f"{request.train}: the target {request.target!r} has no value in any row.")
+    if len(counts) == 1:
+        only = next(iter(counts))
+        raise CannotPredict(
+            f"{request.train}: the target {request.target!r} is {only!r} in all {counts[only]:,} rows that have one; "
+            "there is nothing to tell apart. Take in rows with another outcome."
+        )
+    positive = request.positive
+    if positive is not None:
+        positive = _same(positive, counts)
+        if positive is None:
+            raise CannotPredict(
+                f"{request.train}: no row has {request.target} = {request.positive!r} (--positive); it is "
+                f"{_listed(counts)}."
+            )
+    elif len(counts) == 2:
+        named = [value for value in counts if value.lower() in YES]
+        positive = named[0] if len(named) == 1 else min(counts, key=lambda value: (counts[value], value))
+        notes.append(f"{request.target} = {positive!r} is taken as yes.")
+    if positive is not None:
+        yes = (answers == positive).alias(request.target)
+        few = min(int(yes.sum()), int((~yes).sum()))
+        if few < FEWEST_OF_EACH:
+            raise CannotPredict(
+                f"{request.train}: {request.target} is {positive!r} in {int(yes.sum()):,} rows and something else in "
+                f"{int((~yes).sum()):,}; {FEWEST_OF_EACH} of each are needed to learn and judge."
+            )
+        return yes, positive
+    if len(counts) > MOST_NUMBERS and answers.drop_nulls().cast(pl.Float64, strict=False).null_count() == 0:
+        raise CannotPredict(
+            f"{request.train}: the target {request.target!r} is a number with {len(counts):,} different values. "
+            "Classes and yes-or-no questions are learnt: make ranges of it, or ask for one value with --positive."
+        )
+    rare = [value for value, rows in counts.items() if rows < FEWEST_OF_CLASS]
+    if rare:
+        notes.append(
+            f"{request.target}: {_listed(dict.fromkeys(rare, 0))} with fewer than {FEWEST_OF_CLASS} rows left out."
+        )
+        answers = answers.set(answers.is_in(rare).fill_null(False), None)
+    if len(counts) - len(rare) < 2:
+        raise CannotPredict(
+            f"{request.train}: the target {request.target!r} has {len(counts):,} different values, and fewer than two "
+            f"of them in {FEWEST_OF_CLASS} rows or more: that is a name or a number, not a class."
+        )
+    return answers, None
+
+
+def _same(wanted: str, counts: Mapping[str, int]) -> str | None:
+    """The value that is meant: as written, or as the same number, or in other letters if that is clear."""
+    if wanted.strip() in counts:
+        return wanted.strip()
+
+    def number(text: str) -> float | None:
+        try:
+            return float(text)
+        except ValueError:
+            return None
+
+    alike = [value for value in counts if number(value) is not None and number(value) == number(wanted)]
+    alike = alike or [value for value in counts if value.lower() == wanted.strip().lower()]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    names = list(counts)
+    return ", ".join(map(repr, names[:8])) + (f" and {len(names) - 8:,} more" if len(names) > 8 else "")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "target"
+
+
+def _segments(frame: "pl.DataFrame", plan: "TypePlan", request: Request) -> list[str]:
+    """Columns of a few values, by which the card shows for whom the model works less well."""
+    own = {request.target, request.key, request.as_of, request.value, *request.exclude}
+    few = [
+        (frame[name].n_unique(), name)
+        for name, kind in plan.kinds.items()
+        if kind == "category" and name not in own and frame[name].n_unique() in SEGMENT_LEVELS
+    ]
+    return [name for _, name in sorted(few, key=lambda each: (-each[0], each[1]))][:MOST_SEGMENTS]
+
+
+def _scores(
+    result: "FitResult", question: _Question, table: "pl.DataFrame", to_score: "pl.DataFrame | None", request: Request
+) -> "tuple[pl.DataFrame, list[str]]":
+    """Rows of --score, or those of TRAIN whose answer is not known, or all of TRAIN."""
+    import polars as pl
+
+    from pipelines.learning.columns.types import apply_types
+    from pipelines.learning.fitting.fit import score_prediction
+    from pipelines.learning.scoring.unseen import unseen_rows
+
+    notes = []
+    key = question.spec.entity_key
+    numbers = pl.Series(ROW, range(1, (to_score if to_score is not None else table).height + 1), dtype=pl.Int64)
+    if to_score is not None:
+        frame, notes = apply_types(question.plan, to_score)
+        notes = [f"{request.score}: {note}" for note in notes if f"`{request.target}`" not in note]
+        if request.key and request.key not in frame.columns:
+            notes.append(f"{request.score}: the key {request.key!r} is missing; rows are told apart by their number.")
+    else:
+        unknown = question.frame[request.target].is_null()
+        rows = unknown if unknown.any() else pl.Series([True] * table.height)
+        if not unknown.any():
+            notes.append(f"The scores are of {request.train} itself, which the model learnt from.")
+        frame, numbers = question.frame.filter(rows), numbers.filter(rows)
+    by_number = request.key is None or request.key not in frame.columns
+    frame = frame.with_columns(numbers.alias(key)) if by_number else frame
+    unseen = unseen_rows(result.model.baseline, frame, result.model.spec.as_of)
+    if unseen is not None:
+        notes.append(unseen.in_words())
+    scores = score_prediction(result.model, frame).rename({key: ROW} if by_number else {})
+    dates = request.as_of or "as_of_date"
+    nothing = [name for name in (dates, "expected_value") if scores[name].null_count() == scores.height]
+    return scores.drop(nothing if scores.height else []), notes
+
+
+def _evaluation(result: "FitResult", question: _Question, notes: Sequence[str], seconds: float) -> dict:
+    """What evaluation.json says."""
+    figures, spec = result.metrics, question.spec
+    names = ("auc", "average_precision", "brier", "log_loss", "calibration_error", "lift_top_decile", "base_rate")
+    names += ("baseline_log_loss", "accuracy", "macro_f1", "classes", "confusion")
+    left_out: dict[str, list[dict]] = {"constant": [], "id_like": [], "excluded": []}
+    for column, reason in result.dropped:
+        kind = "constant" if reason.startswith(("constant", "no value")) else reason.split(":")[0].split(" ")[0]
+        kind = kind.replace("-", "_")
+        if kind in left_out:
+            left_out[kind].append({"column": column, "reason": reason})
+    suspects = {row["column"]: row for row in figures["suspects"]}
+    found = [
+        {"column": each.column, "reason": each.reason, "grade": each.grade, **each.figures}
+        for each in [*result.findings, *_order_leaks(question)]
+    ]
+    return {
+        "task": spec.task,
+        "target": spec.target,
+        "positive": question.positive,
+        "verdict": result.verdict,
+        "n_rows": figures["n_rows"],
+        "n_train": figures["n_fit"],
+        "n_holdout": figures["n_test"],
+        "split": "time" if figures["split"] == "time" else "stratified",
+        **{name: _finite(figures[name]) for name in names if name in figures},
+        "gain_over_base_rate": figures["gain_over_base_rate"],
+        "gain_error": figures["gain_error"],
+        "method": result.model.method,
+        "candidates": [
+            {"name": row["name"], "log_loss": row["log_loss_validation"], "chosen": row["chosen"]}
+            for row in result.candidates
+        ],
+        "leaky": [each for each in found if each["grade"] == "leaky"],
+        "suspect": [{**each, **suspects.get(each["column"], {})} for each in found if each["grade"] == "suspect"],
+        **left_out,
+        "drivers": [{key: row[key] for key in ("column", "strength", "share")} for row in figures["drivers"]],
+        "segments": _finite(figures["segments"]),
+        "notes": [*notes, *(note.replace("**", "") for note in result.notes)],
+        "seconds": seconds,
+        "fit_seconds": result.fit_seconds,
+    }
+
+
+def _order_leaks(question: _Question) -> list["Finding"]:
+    """Whether the key, or the order of the rows in the file, gives the answer away. Neither is learnt from anyway."""
+    import numpy as np
+    import polars as pl
+
+    from pipelines.learning.columns.leaks import key_leak
+
+    key = question.spec.entity_key
+    known = question.frame.filter(pl.col(question.spec.target).is_not_null())
+    answers = known[question.spec.target].cast(pl.String).rank("dense").to_numpy().astype(np.float64)
+    orders = [pl.Series("(order of the rows)", range(known.height))]
+    if key != CONTENT and (known[key].dtype == pl.String or known[key].dtype.is_numeric()):
+        orders.append(known[key])
+    found = [key_leak(order, answers, np.arange(known.height)) for order in orders]
+    return [each for each in found if each is not None]
+
+
+def _finite(value: object) -> object:
+    """The same with null in place of nan, which JSON does not have."""
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,483 @@
+"""A run from the command line: make the sample where nothing is configured, run the job, say what came out."""
+
+import importlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.commands.mishaps import explained
+from pipelines.publishing.kept_releases import last_release
+from pipelines.settings import data_dir, project_root, published_path
+
+if TYPE_CHECKING:
+    import duckdb
+    from dagster import DagsterEvent, DagsterInstance, JobDefinition
+    from rich.console import Console
+
+    from pipelines.publishing.release import Release
+
+POLL_SECONDS = 1.0
+CODE_LOCATION = "scorecast"
+"""What `workspace.yaml` calls the definitions."""
+
+
+class NoSample(RuntimeError):
+    """The sample company could not be written."""
+
+
+def terminal() -> "Console":
+    """A console on the terminal's own stderr, which Dagster's capture of a step's output does not reach."""
+    from rich.console import Console
+
+    return Console(file=os.fdopen(os.dup(2), "w"))
+
+
+@contextmanager
+def progress_bar(console: "Console", title: str) -> "Iterator":
+    """A bar on a terminal; when piped, nothing moves and `update` prints one plain line per step."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[doing]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(title, total=None, doing="starting")
+        yield lambda **fields: progress.update(task, **fields)
+
+
+def prepare_run() -> None:
+    """
+    Write the sample company if nothing is configured; meanwhile dbt parses and Dagster and the definitions are loaded.
+
+    Raises `YamlMistakes` before anything is written where the YAML of a model is not in shape, and `NoSample` when the
+    sample could not be written; the process that was to write it has said why.
+    """
+    from pipelines.components.validation import read_components
+    from pipelines.quality.checker import start_checker
+    from pipelines.transformation.building import ensure_manifest, start_worker
+
+    start_worker()
+    read_components(project_root())
+    sample = start_sample_if_none()
+    try:
+        open_instance()
+        importlib.import_module("dagster_dbt")  # a second that dbt parses in
+        ensure_manifest()
+        importlib.import_module("pipelines.definitions")
+        start_checker()
+    finally:
+        failed = sample is not None and sample.wait() != 0
+    if failed:
+        raise NoSample("The sample company was not written.")
+
+
+def open_instance() -> None:
+    """Let Dagster make its databases, which takes seconds the first time, and end the runs that were killed."""
+    import dagster as dg
+
+    from pipelines.instance.killed_runs import end_killed_runs
+
+    with dg.DagsterInstance.get() as instance:
+        end_killed_runs(instance)
+
+
+def start_sample_if_none() -> subprocess.Popen | None:
+    """
+    Have the sample company's exports written by a process of its own, which does not slow this one's imports.
+
+    Only if `sources.yaml` asks for the sample and the landing folder is empty; None otherwise.
+    """
+    from pipelines.extraction.configuration import read_configuration
+
+    configuration = read_configuration()
+    landing = data_dir() / "landing"
+    if configuration.sample is None or (landing.exists() and any(landing.iterdir())):
+        return None
+    return subprocess.Popen([sys.executable, "-m", "pipelines.commands.main", "sample"])
+
+
+def write_sample_company(accounts: int | None = None, months: int | None = None, seed: int | None = None) -> None:
+    """Write the whole sample company; what is not given comes from `sources.yaml`, then from the defaults."""
+    from pipelines.extraction.configuration import read_configuration
+    from pipelines.sample.company import write_sample
+
+    configured = read_configuration().sample or {}
+    given = {"accounts": accounts, "months": months, "seed": seed}
+    options = {**configured, **{name: value for name, value in given.items() if value is not None}}
+    console = terminal()
+    started = time.monotonic()
+    with progress_bar(console, "Sample company") as update:
+        summary = write_sample(
+            data_dir() / "landing",
+            data_dir() / "truth",
+            **options,
+            progress=lambda doing, share: update(doing=doing, completed=round(share * 100), total=100),
+        )
+    console.print(f"Sample company written in {time.monotonic() - started:.0f} s: {summary}")
+
+
+def write_sample_day() -> date:
+    """Write one more day of the sample company's exports; returns the day."""
+    from pipelines.sample.company import write_next_day
+
+    return write_next_day(data_dir() / "landing", data_dir() / "truth")
+
+
+def run_job(name: str, tags: Mapping[str, str] | None = None, assets: Sequence[Sequence[str]] | None = None) -> bool:
+    """
+    Run a job, or these of its assets, in this process, recorded in the Dagster instance like any other run.
+
+    Returns whether it succeeded; what failed is printed with the way to its page in the UI.
+    """
+    console = terminal()
+    with console.status("Loading the definitions") if console.is_terminal else _quiet():
+        import dagster as dg
+        from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
+
+        from pipelines.definitions import defs
+        from pipelines.instance.killed_runs import process_tag
+
+        job = defs.resolve_job_def(name)
+    with dg.DagsterInstance.get() as instance:
+        if assets is not None:
+            job = job.get_subset(asset_selection={dg.AssetKey(key) for key in assets})
+        # By this tag a job's page in the UI knows its runs.
+        known_as = {REPOSITORY_LABEL_TAG: f"{defs.get_repository_def().name}@{CODE_LOCATION}"}
+        return _run(console, instance, job, {**(tags or {}), **known_as, **process_tag()})
+
+
+def report_rollback(release: "Release") -> None:
+    """Have the UI show a release that a rollback published as the latest of `published/release`."""
+    import dagster as dg
+
+    with dg.DagsterInstance.get() as instance:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(
+                asset_key=["published", "release"],
+                description=f"Rolled back to the {release.note}.",
+                metadata={
+                    "release_id": release.release_id,
+                    "as_of_date": str(release.as_of_date),
+                    "note": release.note,
+                    "tables": {table: described["rows"] for table, described in release.tables.items()},
+                },
+            )
+        )
+
+
+def run_backfill(first: date, last: date, model: str | None = None) -> bool:
+    """
+    Score every Sunday of a time as it would have been then, for one model or all, and publish how it came out.
+
+    Returns whether it succeeded. Raises `ValueError` for a time without a Sunday, a model that is none, or a warehouse
+    that has not been built.
+    """
+    from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+
+    from pipelines.track_record.backfill import days_with_snapshots, sundays_between
+
+    days = sundays_between(first, last)
+    last = last_release(published_path()).path
+    kept = None if last is None else days_with_snapshots(last)
+    if kept is None:
+        raise ValueError(f"Nothing has been built yet: {published_path()} is not there. Run `make run` first.")
+    asked, days = len(days), [day for day in days if kept[0] <= day <= kept[1]]
+    if len(days) < asked:
+        there = f"There are snapshots of the Sundays from {kept[0]} to {kept[1]}"
+        if not days:
+            raise ValueError(f"{there}, of none from {first} to {last}.")
+        terminal().print(f"{there}; those are scored.", highlight=False)
+    from pipelines.definitions import defs
+
+    keys = sorted(defs.resolve_job_def("backfill").asset_layer.executable_asset_keys)
+    models = [key.path[-1] for key in keys]
+    if model is not None and model not in models:
+        raise ValueError(f"There is no prediction {model!r}; there are {', '.join(models)}.")
+    tags = {ASSET_PARTITION_RANGE_START_TAG: str(days[0]), ASSET_PARTITION_RANGE_END_TAG: str(days[-1])}
+    chosen = [key.path for key in keys if model in (None, key.path[-1])]
+    return run_job("backfill", tags, chosen) and run_job("track_record")
+
+
+def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", tags: dict[str, str]) -> bool:
+    from dagster import DagsterEventType
+    from dagster._core.utils import make_new_run_id
+
+    from pipelines.quality.checker import stop_checker
+
+    run_id = make_new_run_id()
+    steps = len(job.graph.node_defs)
+    finished = threading.Event()
+    started = time.monotonic()
+
+    def watch(update) -> None:
+        cursor, done = None, 0
+        while not finished.wait(POLL_SECONDS):
+            records = instance.get_records_for_run(run_id, cursor=cursor)
+            cursor = records.cursor
+            for record in records.records:
+                entry = record.event_log_entry
+                event = entry.dagster_event
+                if event is None:
+                    update(doing=entry.user_message[:70])
+                elif event.event_type == DagsterEventType.STEP_START:
+                    update(doing=event.step_key)
+                elif event.event_type in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_SKIPPED):
+                    done += 1
+                    update(completed=done)
+                    if not console.is_terminal:
+                        console.print(f"{time.monotonic() - started:6.1f} s  {event.step_key}")
+
+    log = data_dir() / "dagster" / "last_run.log"
+    with progress_bar(console, f"Job {job.name}") as update, output_to(log):
+        update(total=steps)
+        watcher = threading.Thread(target=watch, args=(update,), daemon=True)
+        watcher.start()
+        try:
+            result = job.execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                tags=tags,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+        finally:
+            finished.set()
+            watcher.join()
+            without_docs = stop_checker(wait=True)
+    seconds = time.monotonic() - started
+    if result.success:
+        console.print(f"Job {job.name} succeeded in {seconds:.0f} s (run {run_id}).")
+    else:
+        console.print(
+            f"Job {job.name} failed after {seconds:.0f} s. `make ui` shows run {run_id}; all output is in {log}."
+        )
+        for line in failures(result.all_events):
+            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+    for line in [*notices(result.all_events), *(f"  ! No Data Docs: {why.splitlines()[-1]}" for why in without_docs)]:
+        console.print(line, markup=False, highlight=False)
+    return result.success
+
+
+def notices(events: "Sequence[DagsterEvent]") -> list[str]:
+    """What a user has to know: what stops a run, every warning about exports, and what an asset warns of."""
+    from pipelines.instance.metadata import WARNING
+
+    told: dict[str, None] = {}
+    put_aside: dict[str, int] = {}
+    for event in events:
+        if event.is_step_materialization:
+            asset = event.step_materialization_data.materialization
+            if WARNING in asset.metadata:
+                told.update(dict.fromkeys(f"  ! {line}" for line in str(asset.metadata[WARNING].value).splitlines()))
+            aside = asset.metadata.get("quarantined")
+            if aside is not None and aside.value:
+                source = asset.asset_key.path[0].removeprefix("raw_")
+                put_aside[source] = put_aside.get(source, 0) + aside.value
+        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
+            check = event.asset_check_evaluation_data
+            is_of_exports = check.asset_key.path[0].startswith("raw_")
+            if not check.passed and (check.blocking or is_of_exports) and check.description:
+                told.update(dict.fromkeys(f"  ! {line}" for line in check.description.splitlines()))
+    if put_aside:
+        sources = ", ".join(f"{source} {rows:,}" for source, rows in sorted(put_aside.items()))
+        query = f"select * from raw_{max(put_aside, key=put_aside.get)}._quarantine limit 5"
+        told[f"  Rows put aside because they break the contract: {sources}."] = None
+        told[f'  See them:  .venv/bin/scorecast sql --warehouse "{query}"'] = None
+    return list(told)
+
+
+@contextmanager
+def output_to(path: Path) -> Iterator[None]:
+    """Let everything that is printed, by this process or those it starts, go to a file instead of the terminal."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = {number: os.dup(number) for number in (1, 2)}
+    with path.open("w") as file:
+        for number in kept:
+            os.dup2(file.fileno(), number)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, original in kept.items():
+                os.dup2(original, number)
+                os.close(original)
+
+
+def failures(events: "Sequence[DagsterEvent]") -> list[str]:
+    """Why steps failed; what is wrong with the disk or a file is said once, however many steps it stopped."""
+    steps: dict[str, list[str]] = {}
+    for event in events:
+        if event.is_step_failure:
+            reason = failure_reason(event)
+            steps.setdefault(explained(reason) or reason, []).append(event.step_key)
+    return [f"{', '.join(stopped)}: {reason}" for reason, stopped in steps.items()]
+
+
+def failure_reason(event) -> str:
+    """The innermost error of a failed step, in its own words."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return (error.message if error else event.message or "").strip()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    yield
+
+
+def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str]]:
+    """The release in a file, its tables with their rows, and for each model's table how good the model is, in words."""
+    import json
+
+    from pipelines.database import connect, table_exists
+
+    with connect(path, read_only=True) as connection:
+        release_id, as_of, status, note, tables = connection.execute(
+            "select release_id, as_of_date, status, note, tables from releases order by release_id desc limit 1"
+        ).fetchone()
+        described = json.loads(tables)
+        has_runs = table_exists(connection, "main", "model_runs")
+        quality = {}
+        for table, description in described.items():
+            if (
+                has_runs
+                and "model_version" in description["columns"]
+                and {"probability", "predicted", "forecast"} & set(description["columns"])
+            ):
+                quality[table] = _how_good(connection, table)
+        not_kept = (
+            connection.execute(
+                """
+                select model, status, reason from (
+                    select * from model_runs qualify row_number() over (partition by model order by started_at desc) = 1
+                )
+                where status <> 'kept' order by model
+                """
+            ).fetchall()
+            if has_runs
+            else []
+        )
+        came_true = what_came_true(connection, list(described))
+    rows = [(table, description["rows"]) for table, description in described.items()]
+    release = {
+        "release_id": release_id,
+        "as_of_date": as_of,
+        "status": status,
+        "note": note,
+        "not_kept": not_kept,
+        "came_true": came_true,
+    }
+    return release, rows, quality
+
+
+def what_came_true(connection: "duckdb.DuckDBPyConnection", releases: Sequence[str]) -> list[str]:
+    """
+    Of each model one line on what came of its grade A: of the newest release that is known, else the newest backfill.
+
+    `releases`: tables of the current release.
+    """
+    if "score_outcomes" not in releases:
+        return []
+    rows = connection.execute(
+        """
+        select told || case when is_backfill then ', as it would have been scored then' else '' end
+        from score_outcomes
+        where grade = 'A'
+        qualify row_number() over (
+            partition by model order by is_backfill, as_of_date desc, scores_release_id desc
+        ) = 1
+        order by model
+        """
+    ).fetchall()
+    return [f"{told}." for (told,) in rows]
+
+
+def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
+    row = connection.execute(
+        f"""
+        select runs.auc, runs.calibration_error, runs.model_version
+        from model_runs as runs
+        inner join (select max(model_version) as model_version from {table}) as used using (model_version)
+        where runs.status = 'kept'
+        order by runs.started_at desc limit 1
+        """
+    ).fetchone()
+    if row is None:
+        return ""
+    auc, calibration_error, version = row
+    if auc is not None:
+        return f"AUC {auc:.3f} out of time, calibration error {calibration_error:.3f}"
+    errors = connection.execute(
+        "select metric, smape from forecast_accuracy"
+        " where model_version = ? and segment = 'total' and chosen order by metric",
+        [version],
+    ).fetchall()
+    told = ", ".join(f"{metric} {smape:.0f} %" for metric, smape in errors if smape is not None)
+    return f"backtested error (sMAPE): {told}" if told else ""
+
+
+def print_summary() -> bool:
+    """
+    A short table of what is published: rows, how good, how old, and where to query it.
+
+    Returns False when nothing is published yet, or the published file cannot be read: then it says so, and what the
+    newest kept release has.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    last = last_release(published_path())
+    if last.path is None:
+        nothing = f"! {last.note}." if last.note else f"Nothing is published yet ({published_path()} is not there)."
+        console.print(nothing, markup=False, highlight=False, soft_wrap=True)
+        return False
+    if last.note:
+        console.print(
+            f"! {last.note}. `scorecast run` publishes a good file again, `scorecast rollback` the kept one at once.",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    release, tables, quality = read_summary(last.path)
+    title = f"{'Kept' if last.note else 'Published'}: release {release['release_id']}, as of {release['as_of_date']}"
+    if release["status"] == "rollback":
+        title += f", rolled back to the {release['note'].split(';')[0]}"
+    table = Table(title=title, title_justify="left")
+    for column, justify in (("table", "left"), ("rows", "right"), ("how good", "left")):
+        table.add_column(column, justify=justify)
+    for name, rows in tables:
+        table.add_row(name, f"{rows:,}", quality.get(name, ""))
+    console.print(table)
+    for line in release["came_true"]:
+        console.print(line, markup=False, highlight=False)
+    for model, status, reason in release["not_kept"]:
+        console.print(f"{model} was {status.replace('_', ' ')}: {reason}", markup=False)
+    shown = next((name for name, _ in tables if name.endswith("_scores")), tables[0][0])
+    if last.note:
+        return False
+    console.print(f'Query it:  make sql Q="select * from {shown} limit 5"   ({published_path()})', markup=False)
+    console.print(f"Look at it:  make ui{next_step()}", markup=False)
+    return True
+
+
+def next_step() -> str:
+    """What to try next, for those who look at the sample company."""
+    from pipelines.extraction.configuration import read_configuration
+
+    is_sample = read_configuration().sample is not None
+    return "      One more day:  .venv/bin/scorecast sample --next-day && make run" if is_sample else ""

@@ -1,0 +1,327 @@
+"""Prediction: one YAML spec → `models/<name>`, `scores/<name>`, `published/<table>` and their checks."""
+
+import json
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from pipelines.components.named_columns import column_problems
+from pipelines.components.prediction.queries import (
+    ToScore,
+    published_query,
+    rows_to_score,
+    run_date,
+    scoring_frame,
+    training_frame,
+)
+from pipelines.components.prediction.spec import DeclaredPrediction
+from pipelines.database import (
+    column_types,
+    columns_of,
+    comment_on,
+    comments,
+    read_frame,
+    table_exists,
+    write_frame,
+)
+from pipelines.instance.metadata import WARNING, literal, report_link, table_metadata, table_shape, warn
+from pipelines.learning.scoring.wording import humanise
+from pipelines.publishing.assets import KEY_METADATA
+from pipelines.publishing.descriptions import GRADES, description_of
+from pipelines.registry.fits import record_fit
+from pipelines.registry.store import (
+    kept_metadata,
+    load_version,
+    model_path,
+    new_version,
+    promote,
+    read_champion,
+    refused_in_words,
+    settled_champion,
+    should_fit,
+    without_folder,
+)
+from pipelines.settings import data_dir
+from pipelines.track_record.backfill import backfill_asset
+from pipelines.track_record.late_changes import LateChange, late_changes
+from pipelines.track_record.score_history import happens_of, score_outcomes_of, words_of
+from pipelines.transformation.known_tables import Table
+from pipelines.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import duckdb
+    import polars as pl
+
+    from pipelines.learning.cards.facts import ScoreOutcome
+    from pipelines.learning.fitting.fit import FitResult
+
+
+class Prediction(dg.Component, DeclaredPrediction):
+    """A question about an entity, asked at every `as_of_date`; the answer is a probability with reasons."""
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The assets of this prediction; every one can be materialised alone."""
+        assets = [self._model_asset(), self._scores_asset(), self._published_asset()]
+        if self.why_not_compared is None:
+            assets.append(backfill_asset(self))
+        return dg.Definitions(assets=assets)
+
+    @property
+    def _inputs(self) -> list[list[str]]:
+        return [list(self.features_table), ["features", "catalogue"], ["raw_scorecast", "as_of"]]
+
+    def _model_asset(self) -> dg.AssetsDefinition:
+        @dg.asset(
+            key=["models", self.name],
+            deps=[*self._inputs, *([list(self.outcomes_table)] if self.outcomes else [])],
+            group_name=self.name,
+            kinds={"scikitlearn", "lightgbm"},
+            owners=[self.owner],
+            description=f"The fitted model. {self.description}",
+            pool="warehouse",
+        )
+        def model(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+            return self.fit(context, warehouse)
+
+        return model
+
+    def _scores_asset(self) -> dg.AssetsDefinition:
+        @dg.asset(
+            key=["scores", self.name],
+            deps=[["models", self.name], *self._inputs],
+            group_name=self.name,
+            kinds={"duckdb"},
+            owners=[self.owner],
+            description=f"Everyone in the population, scored as of the run's date. {self.description}",
+            pool="warehouse",
+        )
+        def scores(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+            return self.score(context, warehouse)
+
+        return scores
+
+    def _published_asset(self) -> dg.AssetsDefinition:
+        @dg.asset(
+            key=["published", self.publish.table],
+            deps=[["scores", self.name], *([list(self.described_by_table)] if self.described_by_table else [])],
+            group_name=self.name,
+            kinds={"duckdb"},
+            owners=[self.owner],
+            description=f"What users query: key, answer, reasons, provenance. {self.description}",
+            metadata={KEY_METADATA: self.entity},
+            pool="warehouse",
+        )
+        def published(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+            return self.publish_scores(warehouse)
+
+        return published
+
+    def fit(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+        """Fit a challenger, keep it if it is good enough, and write down what happened either way."""
+        from pipelines.learning.fitting.fit import TooLittleData, fit_prediction
+        from pipelines.learning.scoring.storage import save_model
+
+        with warehouse.connect() as connection:
+            champion_id, told = settled_champion(connection, self.name)
+        if told:
+            warn(context, told)
+        if not should_fit(context, champion_id):
+            return dg.MaterializeResult(metadata=kept_metadata(context, champion_id))
+
+        with warehouse.connect() as connection:
+            self._require_columns(connection)
+            frame = training_frame(connection, self)
+            descriptions = self._descriptions(connection)
+            late = self._late_changes(connection)
+            champion, refusal = (
+                (None, None) if champion_id is None else load_version(connection, self.name, champion_id)
+            )
+        not_compared = f" Not compared with the champion: {without_folder(refusal)}" if refusal else ""
+        if refusal:
+            context.log.warning(not_compared.strip())
+        spec = self.learning_spec()
+        # What the snapshots hold as it was known at the time is honest; what was written later is not.
+        spec = replace(spec, exclude=(*spec.exclude, *(change.attribute for change in late if change.unversioned)))
+        started = datetime.now(UTC)
+        run = {"model": self.name, "run_id": context.run_id, "started_at": started, "rows": frame.height}
+        try:
+            result = fit_prediction(frame, spec, descriptions=descriptions, champion=champion)
+        except TooLittleData as problem:
+            with warehouse.connect() as connection:
+                record_fit(connection, **run, status="skipped", reason=str(problem), model_version=champion_id)
+            context.log.warning(f"{self.name} was not fitted: {problem}")
+            return dg.MaterializeResult(metadata={"status": "skipped", "reason": str(problem)})
+
+        result.metrics["leaky_from_history"] = [{**asdict(change), "reason": change.reason} for change in late]
+        version = new_version(self.name, started)
+        checksum = None
+        if result.kept:
+            checksum = save_model(result.model, model_path(self.name, version))
+        with warehouse.connect() as connection:
+            # In this order: a run that is killed leaves a file that counts as not there, or a record to carry out.
+            self._write_card(result, version, score_outcomes_of(connection, self.name))
+            record_fit(
+                connection,
+                **run,
+                status="kept" if result.kept else "refused",
+                reason=f"{result.reason}{not_compared}",
+                model_version=version if result.kept else champion_id,
+                method=result.model.method,
+                metrics=result.metrics,
+                candidates=result.candidates,
+                model_sha256=checksum,
+            )
+        if result.kept:
+            promote(self.name, version)
+        return dg.MaterializeResult(metadata=fit_metadata(result, version))
+
+    def score(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+        """Score the population as of the run's date; without a model that can be read the last scores stay."""
+        from pipelines.learning.fitting.fit import score_prediction
+        from pipelines.learning.judging.holdback import held_back
+        from pipelines.learning.scoring.unseen import unseen_rows
+
+        version, problem = read_champion(self.name)
+        if version is None:
+            why = problem or "no model yet; see published.model_runs for the reason"
+            return dg.MaterializeResult(metadata={"status": why})
+        started = datetime.now(UTC)
+        with warehouse.connect() as connection:
+            model, refusal = load_version(connection, self.name, version)
+            if model is None:
+                told = refused_in_words(self.name, refusal)
+                run = {"model": self.name, "run_id": context.run_id, "started_at": started, "rows": 0}
+                record_fit(connection, **run, status="refused", reason=told, model_version=version)
+                context.log.warning(told)
+                return dg.MaterializeResult(metadata={"status": f"not scored: {told}", "model_version": version})
+            self._require_columns(connection)
+            frame, who, _ = scoring_frame(connection, self)
+            if frame.is_empty():
+                return dg.MaterializeResult(metadata={"status": f"nobody to score, the last scores stay: {who}"})
+            # How a score is told does not change it, so that no refit is needed for other words or groups.
+            model = replace(model, spec=replace(model.spec, templates=self.templates, groups=self.groups))
+            scores = score_prediction(model, frame, descriptions=self._descriptions(connection))
+            if self.value and self.value not in scores.columns:
+                scores = scores.join(frame.select(self.entity, self.value), on=self.entity, how="left")
+            if self.is_snapshot:
+                scores = scores.rename({self.as_of: "as_of_date"})
+            else:
+                scores = scores.drop(self.as_of or "as_of_date").with_columns(as_of_date=literal(run_date(connection)))
+            scores = scores.with_columns(
+                held_back(self.name, scores[self.entity], self.holdback),
+                model_version=literal(version),
+                horizon_days=integer(self.horizon_days),
+            )
+            write_frame(connection, scores, "scores", self.name)
+            shape = table_shape(connection, "scores", self.name)
+        metadata = {**shape, "model_version": version, "status": "scored", "who": who}
+        unseen = unseen_rows(model.baseline, frame, model.spec.as_of)
+        if unseen is not None:
+            metadata[WARNING] = f"{self.name}: {unseen.in_words()} {unseen.what_to_do()}"
+            context.log.warning(metadata[WARNING])
+        return dg.MaterializeResult(metadata={**metadata, "sample": table_metadata(scores.head(5))})
+
+    def publish_scores(self, warehouse: Warehouse) -> dg.MaterializeResult:
+        """Join the scores with the words that users know the entity by."""
+        with warehouse.connect() as connection:
+            if not table_exists(connection, "scores", self.name):
+                return dg.MaterializeResult(metadata={"status": "no scores yet"})
+            connection.execute("create schema if not exists published")
+            described = columns_of(connection, *self.described_by_table) if self.described_by_table else {}
+            query = published_query(self, columns_of(connection, "scores", self.name), described)
+            connection.execute(f"create or replace table published.{self.publish.table} as {query}")
+            self._describe(connection)
+            shape = table_shape(connection, "published", self.publish.table)
+            sample = read_frame(connection, f"from published.{self.publish.table} order by score desc limit 5")
+        return dg.MaterializeResult(metadata={**shape, "sample": table_metadata(sample)})
+
+    def _describe(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        """Say of the published table and each of its columns what it is, in the words of where it comes from."""
+        known = self._descriptions(connection)
+        for source in (self.features_table, self.described_by_table):
+            known |= comments(connection, *source) if source else {}
+        table, value = self.publish.table, (self.value or "").replace("_", " ")
+        known[self.publish.expected_value_as] = f"Probability times the money at stake ({value})."
+        described = {
+            column: description_of(table, column) or known.get(column) or f"{humanise(column)}."
+            for column in columns_of(connection, "published", table)
+        }
+        # What the entity's own model says of a column comes first where the column is shown from there.
+        described |= {column: known[column] for column in [self.entity, *self.publish.columns] if column in known}
+        comment_on(connection, f"published.{table}", f"{self.description} {GRADES}", described)
+
+    def training_frame(self, connection: "duckdb.DuckDBPyConnection", known_by: "date | None" = None) -> "pl.DataFrame":
+        """See `queries.training_frame`."""
+        return training_frame(connection, self, known_by)
+
+    def rows_to_score(self, connection: "duckdb.DuckDBPyConnection", as_of: "date | None" = None) -> "pl.DataFrame":
+        """See `queries.rows_to_score`."""
+        return rows_to_score(connection, self, as_of)
+
+    def scoring_frame(self, connection: "duckdb.DuckDBPyConnection") -> ToScore:
+        """See `queries.scoring_frame`."""
+        return scoring_frame(connection, self)
+
+    def _late_changes(self, connection: "duckdb.DuckDBPyConnection") -> list[LateChange]:
+        """Attributes of the entity that were written at the outcome or later, where its history is known."""
+        if self.why_not_compared is not None:
+            return []
+        return late_changes(connection, self.entity, self.features, self.outcomes, self.target, self.as_of)
+
+    def _require_columns(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        """Raises `dg.Failure` when the tables, as they are built now, lack what the YAML names."""
+        built = {name: Table(columns, is_complete=True) for name, columns in column_types(connection).items()}
+        problems = [text for _, text in column_problems(self, built)]
+        if problems:
+            raise dg.Failure("\n".join(f"{self.name}: {text}" for text in problems), allow_retries=False)
+
+    def _descriptions(self, connection: "duckdb.DuckDBPyConnection") -> dict[str, str]:
+        rows = connection.execute(
+            "select feature, description from features.catalogue where snapshot = ?",
+            [self.features_table[1]],
+        ).fetchall()
+        return dict(rows)
+
+    def _write_card(self, result: "FitResult", version: str, outcomes: "list[ScoreOutcome]") -> None:
+        """The model card as a page that anyone can open."""
+        from pipelines.learning.cards.of_fit import card_of_fit
+
+        path = data_dir() / "reports" / "models" / f"{version}.html"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows_word, _ = words_of(self.entity, self.target)
+        within = f" within {self.horizon_days} days" if self.horizon_days else ""
+        extra = {
+            "about": self.description,
+            "rows_word": rows_word,
+            "yes_words": (self.happens or happens_of(self.target)) + within,
+            "created_at": f"{datetime.now(UTC):%Y-%m-%d}",
+            "score_outcomes": outcomes,
+        }
+        path.write_text(card_of_fit(result, extra))
+
+
+def integer(value: int | None) -> "pl.Expr":
+    """A constant column of whole numbers, which may be empty."""
+    import polars as pl
+
+    return pl.lit(value, dtype=pl.Int32)
+
+
+def fit_metadata(result: "FitResult", version: str) -> dict:
+    """What the Dagster UI shows of a fit: figures, the way to its card, rates by tenth of the score."""
+    import polars as pl
+
+    figures = {name: value for name, value in result.metrics.items() if isinstance(value, int | float)}
+    return {
+        "status": "kept" if result.kept else "refused",
+        "reason": result.reason,
+        "model_version": version,
+        **figures,
+        "candidates": dg.MetadataValue.json(json.loads(json.dumps(result.candidates, default=str))),
+        "model_card": report_link("models", f"{version}.html"),
+        **({"by_tenth": table_metadata(pl.DataFrame(result.metrics["deciles"]))} if result.metrics["deciles"] else {}),
+    }

@@ -1,0 +1,175 @@
+"""What a prediction reads and publishes, as SQL: the rows to learn from, those to score, and the table for users."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import dagster as dg
+
+from pipelines.components.prediction.spec import DeclaredPrediction
+from pipelines.database import quoted, read_frame
+from pipelines.quality.publish import SYSTEM_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import date
+
+    import duckdb
+    import polars as pl
+
+RUN_DATE = "(select as_of_date from raw_scorecast.as_of)"
+
+
+class ToScore(NamedTuple):
+    """Rows to score."""
+
+    frame: "pl.DataFrame"
+    who: str
+    """Who that is, in words."""
+    was_learnt_from: bool
+    """Whether the answers of these very rows are known, so that a fit learns from them."""
+
+
+def run_date(connection: "duckdb.DuckDBPyConnection") -> "date":
+    """The day up to which everything downstream knows."""
+    return connection.execute(f"select {RUN_DATE}").fetchone()[0]
+
+
+def training_frame(
+    connection: "duckdb.DuckDBPyConnection", declared: DeclaredPrediction, known_by: "date | None" = None
+) -> "pl.DataFrame":
+    """
+    Rows whose answer is known.
+
+    Of snapshots those every `step_days` back from the newest; closer ones tell ever less. `known_by`: as if it was
+    this day (default: the run's date), with only those answers whose horizon had passed by then.
+    """
+    key, target = quoted(declared.entity), quoted(declared.target)
+    keys = f"{key}, {quoted(declared.as_of)}" if declared.as_of else key
+    recent = f"snapshots.{quoted(declared.as_of)} > {RUN_DATE} - {declared.history_days}" if declared.as_of else "true"
+    features, outcomes = quoted(*declared.features_table), quoted(*declared.outcomes_table)
+    if not declared.outcomes:
+        query = f"""
+            select * from {features} as snapshots
+            where {key} is not null and {target} is not null and {recent} and ({declared.population})
+        """
+    elif declared.as_of is None:
+        query = f"""
+            select snapshots.*, known.{target}
+            from {features} as snapshots
+            inner join (select {keys}, {target} from {outcomes} where {target} is not null) as known using ({keys})
+            where ({declared.population})
+        """
+    else:
+        day = quoted(declared.as_of)
+        query = f"""
+            with today as (
+                select coalesce($1::date, {RUN_DATE}) as today_date
+            ),
+            known as (
+                select {keys}, {target} from {outcomes}
+                where {target} is not null and {day} + {declared.horizon_days or 0} <= (select today_date from today)
+            ),
+            newest as (
+                select max(known.{day}) as newest_day
+                from known
+                inner join (select distinct {day} from {features}) as taken using ({day})
+            )
+            select snapshots.*, known.{target}
+            from {features} as snapshots
+            inner join known using ({keys})
+            cross join newest
+            where
+                ({declared.population})
+                and date_diff('day', snapshots.{day}, newest.newest_day) % {declared.step_days} = 0
+                and snapshots.{day} > (select today_date from today) - {declared.history_days}
+        """
+        return read_frame(connection, query, [known_by])
+    return read_frame(connection, query)
+
+
+def rows_to_score(
+    connection: "duckdb.DuckDBPyConnection", declared: DeclaredPrediction, as_of: "date | None" = None
+) -> "pl.DataFrame":
+    """The population's snapshots of a day (default: the run's date)."""
+    features, day = quoted(*declared.features_table), quoted(declared.as_of or "")
+    wanted = f"{day} = coalesce($1::date, {RUN_DATE}) and ({declared.population})"
+    return read_frame(connection, f"select * from {features} as snapshots where {wanted}", [as_of])
+
+
+def scoring_frame(connection: "duckdb.DuckDBPyConnection", declared: DeclaredPrediction) -> "ToScore":
+    """
+    One row for each that is scored.
+
+    Of a table with several rows per entity those of the run's date; else those whose answer is not known yet, or
+    everyone where every answer is known. Raises `dg.Failure` when an entity has two such rows.
+    """
+    features, day = quoted(*declared.features_table), quoted(declared.as_of or "")
+    key, target = f"snapshots.{quoted(declared.entity)}", quoted(declared.target)
+    chosen = f"{key} is not null and ({declared.population})"
+    whose = "" if declared.population == "true" else f" of {declared.population}"
+    today = f"cast(snapshots.{day} as date) = {RUN_DATE}"
+    has_history, was_learnt_from = declared.is_snapshot, False
+    if declared.as_of and not has_history:
+        (has_history,) = connection.execute(
+            f"select count(*) > count(distinct {key}) from {features} as snapshots where {chosen}"
+        ).fetchone()
+    if has_history:
+        where, who = today, f"the rows{whose} as of {run_date(connection)}"
+        answers = "" if declared.outcomes else f"exclude ({target})"
+        query = f"select snapshots.* {answers} from {features} as snapshots where {chosen} and {where}"
+        frame = read_frame(connection, query)
+    else:
+        frame = read_frame(connection, f"select * from {features} as snapshots where {chosen}")
+        if declared.outcomes:
+            known = f"select {quoted(declared.entity)}, {target} from {quoted(*declared.outcomes_table)}"
+            frame = frame.join(read_frame(connection, known), on=declared.entity, how="left")
+        unknown = frame.filter(frame[declared.target].is_null())
+        was_learnt_from = unknown.is_empty()
+        frame, who = (
+            (frame, f"everyone{whose}: every {declared.target} is known, so the model has learnt from these rows")
+            if was_learnt_from
+            else (unknown, f"the rows{whose} whose {declared.target} is not known yet")
+        )
+        frame = frame.drop(declared.target)
+    if frame[declared.entity].n_unique() != frame.height:
+        twice = frame[declared.entity].value_counts(sort=True).row(0)
+        raise dg.Failure(
+            f"{declared.name}: {declared.features} has {twice[1]} rows to score for {declared.entity} = {twice[0]!r}; "
+            "one each can be scored. Narrow the population, or name the column that says as of when a row is "
+            "(`as_of`).",
+            allow_retries=False,
+        )
+    return ToScore(frame, who, was_learnt_from)
+
+
+def published_query(declared: DeclaredPrediction, columns: "Collection[str]", described_by: "Collection[str]") -> str:
+    """
+    What users query; `columns` are those of the scores, which tell whether there are two classes or more.
+
+    `described_by`: columns of the model that names the entity; which systems know it comes along, for the audit.
+    """
+    key = quoted(declared.entity)
+    answers = [name for name in columns if name in ("probability", "predicted") or name.startswith("probability_")]
+    value = [declared.value] if declared.value else []
+    shown = {name: f"scores.{quoted(name)}" for name in [*answers, "score", "grade", *value]}
+    if declared.value and "expected_value" in columns:
+        shown["expected_value"] = f"scores.expected_value as {declared.publish.expected_value_as}"
+    for name in [name for name in columns if name.startswith("points_")]:
+        shown[name] = f"scores.{quoted(name)}"
+    held_back = ["is_holdback"] if "is_holdback" in columns else []
+    for name in ("reason_1", "reason_2", "reason_3", "reasons", *held_back):
+        shown[name] = f"scores.{name}"
+    for name in SYSTEM_COLUMNS:
+        if name in described_by and name not in (*columns, *declared.publish.columns):
+            shown[name] = f"descriptions.{name}"
+    shown["model_version"] = "scores.model_version"
+    described = [f"descriptions.{quoted(column)}" for column in declared.publish.columns]
+    selected = [f"scores.{key}", *described, "scores.as_of_date", "scores.horizon_days", *shown.values()]
+    join = ""
+    if declared.described_by_table:
+        join = f"left join {quoted(*declared.described_by_table)} as descriptions using ({key})"
+    return f"""
+        select {", ".join(selected)}
+        from scores.{declared.name} as scores
+        {join}
+        order by scores.{"probability" if "probability" in answers else "score"} desc, scores.{key}
+    """

@@ -1,0 +1,143 @@
+"""What the YAML of a prediction may say: the question, who is asked about, and the table that users get."""
+
+from typing import TYPE_CHECKING, Literal
+
+import dagster as dg
+from pydantic import ConfigDict, Field
+
+from pipelines.database import placed
+
+if TYPE_CHECKING:
+    from pipelines.learning.specs import PredictionSpec
+
+NAME = r"^[a-z][a-z0-9_]*$"
+"""Names of models and published tables: they are part of file names, asset keys and queries."""
+
+
+class PublishedScores(dg.Model, dg.Resolvable):
+    """Which table users get, and how its rows are described to them."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    table: str = Field(pattern=NAME)
+    """Name in the schema `published`."""
+    described_by: str | None = None
+    """Core model (or `schema.table`) with one row per entity; none: the key alone says who it is."""
+    columns: list[str] = Field(default_factory=list)
+    """Columns of that model to show beside the key."""
+    expected_value_as: str = Field("expected_value", pattern=NAME)
+    """What probability times value is called."""
+
+
+class DeclaredPrediction(dg.Model, dg.Resolvable):
+    """What the YAML of a prediction says."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    name: str = Field(pattern=NAME)
+    """What the model is called: `models/<name>`, `scores/<name>`."""
+    description: str
+    """One sentence for those who find the model in the UI."""
+    entity: str
+    """Key column of the snapshots."""
+    features: str
+    """Model in the schema `features` with one row per entity and `as_of`; or any table, as `schema.table`."""
+    outcomes: str | None = None
+    """Model in the schema `features` with the target at the same grain; none: the target is a column of `features`."""
+    target: str
+    """Column with the answer, null while it is not known."""
+    publish: PublishedScores
+    """The table that users get."""
+    task: Literal["yes_no", "classes"] = "yes_no"
+    """`yes_no`, or `classes` for a target with more answers than two."""
+    as_of: str | None = "as_of_date"
+    """Column with the day at which the features were known; null: a table without time."""
+    horizon_days: int | None = Field(None, ge=0)
+    """Days after `as_of` until the answer is known."""
+    owner: str = "team:data"
+    """`team:<name>` or an e-mail address."""
+    happens: str | None = None
+    """What those with a yes do, as people say it: "leave", "are won"; none: from the target's name."""
+    population: str = "true"
+    """SQL condition over the snapshot: who is learnt from and scored."""
+    value: str | None = None
+    """Snapshot column with the money at stake."""
+    text: list[str] = Field(default_factory=list)
+    """Snapshot columns with free text."""
+    exclude: list[str] = Field(default_factory=list)
+    """Snapshot columns that the model may not see."""
+    segments: list[str] = Field(default_factory=list)
+    """Snapshot columns by whose values the model card repeats the metrics."""
+    templates: dict[str, str] = Field(default_factory=dict)
+    """Snapshot column → how its reason is told: "no login for {value} days" (also {typical})."""
+    groups: dict[str, list[str]] = Field(default_factory=dict)
+    """Name → snapshot columns by prefix or pattern, first match wins; the published table has `points_<name>` of each,
+    and `points_other`: log-odds that add up with the reasons' base to the score."""
+    step_days: int = Field(14, ge=1)
+    """Days between the snapshots that are learnt from."""
+    history_days: int = Field(728, ge=1)
+    """How far back to learn from: what is older is another business, or was loaded without those that left."""
+    max_calibration_error: float = Field(0.08, ge=0, le=1)
+    """How far predicted and observed rates may differ out of time (beyond sampling noise) for a model to be kept."""
+    min_rows: int = Field(200, ge=1)
+    """Rows with a known answer that a fit needs."""
+    min_positives: int = Field(30, ge=1)
+    """Entities with a yes, and entities with a no, that a fit needs."""
+    holdback: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the entities that are flagged `is_holdback`, for nobody to act on, so that acting can be measured."""
+
+    def learning_spec(self) -> "PredictionSpec":
+        """The same in the words of `pipelines.learning`, which knows no Dagster."""
+        from pipelines.learning.specs import PredictionSpec
+
+        return PredictionSpec(
+            name=self.name,
+            entity_key=self.entity,
+            target=self.target,
+            task=self.task,
+            as_of=self.as_of,
+            horizon_days=self.horizon_days,
+            exclude=tuple(self.exclude),
+            text=tuple(self.text),
+            value=self.value,
+            segments=tuple(self.segments),
+            templates=self.templates,
+            groups=self.groups,
+            step_days=self.step_days,
+            max_calibration_error=self.max_calibration_error,
+            min_rows=self.min_rows,
+            min_positives=self.min_positives,
+        )
+
+    @property
+    def features_table(self) -> tuple[str, str]:
+        """Schema and table of the features."""
+        return placed(self.features, "features")
+
+    @property
+    def outcomes_table(self) -> tuple[str, str]:
+        """Schema and table that has the target."""
+        return placed(self.outcomes, "features") if self.outcomes else self.features_table
+
+    @property
+    def described_by_table(self) -> tuple[str, str] | None:
+        """Schema and table that says in words who an entity is."""
+        return placed(self.publish.described_by, "core") if self.publish.described_by else None
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether the features are asked of everyone at every date, and the answers come from another table."""
+        return self.as_of is not None and self.outcomes is not None
+
+    @property
+    def why_not_compared(self) -> str | None:
+        """Why past scores cannot be compared with what came of them, in words; None where they can."""
+        if self.task == "classes":
+            return (
+                "It tells several classes apart: its scores are neither kept in score_history nor compared with what "
+                "came of them."
+            )
+        if not self.is_snapshot:
+            missing = "outcomes" if self.as_of else "as_of"
+            return f"Its YAML names no `{missing}`: no table says what came of a score on its day."
+        return None

@@ -1,0 +1,74 @@
+"""What the Dagster UI shows beside an asset: pictures and small tables."""
+
+import base64
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import dagster as dg
+
+from pipelines.database import comments
+
+WARNING = "warning"
+"""Metadata of a materialisation: what somebody has to know of it though it went well; told at the end of a run, too."""
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    import duckdb
+    import polars as pl
+
+
+def report_link(*path: str) -> dg.UrlMetadataValue:
+    """A page of the folder `data/reports`, by the path under which `scorecast ui` serves it."""
+    return dg.MetadataValue.url(quote("/".join(["/reports", *path])))
+
+
+def image_metadata(png: bytes) -> dg.MarkdownMetadataValue:
+    """A PNG as markdown that the UI shows as a picture."""
+    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def markdown_metadata(text: str) -> dg.MarkdownMetadataValue:
+    """Markdown with words from the data in it, which can make no link, no picture and no HTML."""
+    return dg.MetadataValue.md(text.replace("[", "&#91;").replace("<", "&lt;"))
+
+
+def table_metadata(frame: "pl.DataFrame", longest: int = 60) -> dg.MarkdownMetadataValue:
+    """A few rows as a markdown table; long values are cut."""
+
+    def cell(value: object) -> str:
+        text = f"{value:,.3f}" if isinstance(value, float) else str("" if value is None else value)
+        text = text.replace("|", "\\|").replace("\n", " ")
+        return text if len(text) <= longest else text[: longest - 1] + "…"
+
+    lines = ["| " + " | ".join(map(cell, frame.columns)) + " |", "|" + "---|" * frame.width]
+    lines += ["| " + " | ".join(cell(value) for value in row) + " |" for row in frame.iter_rows()]
+    return markdown_metadata("\n".join(lines))
+
+
+def table_shape(connection: "duckdb.DuckDBPyConnection", schema: str, table: str) -> dict[str, object]:
+    """Rows and columns of a table of the warehouse, as metadata that the UI shows on tabs of their own."""
+    (rows,) = connection.execute(f'select count(*) from "{schema}"."{table}"').fetchone()
+    columns = connection.execute(f'describe "{schema}"."{table}"').fetchall()
+    types = {name: type_.lower() for name, type_, *_ in columns}
+    return {"dagster/row_count": rows, **column_schema(types, comments(connection, schema, table))}
+
+
+def column_schema(types: "Mapping[str, str]", described: "Mapping[str, str]") -> dict[str, object]:
+    """Columns with type and description, as metadata that the UI shows on a tab of its own."""
+    columns = [dg.TableColumn(name, type_, description=described.get(name)) for name, type_ in types.items()]
+    return {"dagster/column_schema": dg.TableSchema(columns)}
+
+
+def literal(value: "str | int | date") -> "pl.Expr":
+    """A constant column; polars is imported only when a run needs it."""
+    import polars as pl
+
+    return pl.lit(value)
+
+
+def warn(context: dg.AssetExecutionContext, text: str) -> None:
+    """Tell what somebody has to know: in the run's log, beside the asset, and at the end of a run from the terminal."""
+    context.log.warning(text)
+    context.add_asset_metadata({WARNING: text})

@@ -1,0 +1,133 @@
+"""Whether a challenger takes the champion's place: only if it is better by more than noise, on rows new to both."""
+
+import numpy as np
+
+from pipelines.learning.columns.kinds import Column
+from pipelines.learning.fitting.selection import Recipe, fit_parts, mixed_margins
+from pipelines.learning.fitting.splitting import Split
+from pipelines.learning.fitting.training import Training
+from pipelines.learning.judging import evaluation
+from pipelines.learning.learners.calibration import calibrated, fit_calibration
+from pipelines.learning.scoring.fitted import FittedPrediction, encode_for, predict
+from pipelines.learning.specs import PredictionSpec
+
+NOISE = 2.0
+"""Standard errors by which a challenger must be better."""
+FEWEST_FAIR_POSITIVES = 10
+SETTINGS = ("kind", "strength", "setting", "trees")
+
+
+def against_champion(
+    champion: FittedPrediction,
+    challenger: Recipe,
+    dropped: list[tuple[str, str]],
+    training: Training,
+    split: Split,
+    probability: np.ndarray,
+    spec: PredictionSpec,
+    seed: int,
+    num_threads: int,
+    figures: dict,
+) -> tuple[bool, str]:
+    """Whether the challenger is kept, and why; adds both losses to `figures`. `probability`: its own, on the test.
+
+    A champion was refitted on all that was known when it was made, often on these very test rows, so its own
+    probabilities would be judged on what it has learnt by heart. Where enough test rows are younger than its answers,
+    it is compared as it is; otherwise its recipe (columns and settings) is fitted on the challenger's training rows and
+    compared, like with like.
+    """
+    question = (champion.spec.target, champion.spec.horizon_days, champion.spec.entity_key)
+    if question != (spec.target, spec.horizon_days, spec.entity_key) or champion.classes != training.classes:
+        return True, f"Kept: the champion answers another question ({champion.spec.target}, {question[1]} days)."
+    banned = {name for name, why in dropped if why.startswith(("leak", "excluded", "has the target"))}
+    tainted = sorted(banned & set(champion.encoding.names))
+    if tainted:
+        return True, f"Kept: the champion uses columns that must not be used any more ({', '.join(tainted)})."
+    test = split.test
+    fair = _rows_unseen_by(champion, training, split, spec)
+    if fair is not None:
+        theirs, how = predict(champion, training.frame[test[fair]]), "as it is"
+    else:
+        fair = np.arange(len(test))
+        theirs, how = _refit_champion(champion, challenger, training, split, spec, seed, num_threads), "fitted anew"
+        if theirs is None:
+            return False, (
+                "Refused: the same recipe as the champion's, and too few answers are younger than the champion to tell "
+                "the two apart; the champion stays."
+            )
+    difference, error = evaluation.loss_difference(
+        training.target[test[fair]], probability[fair], theirs, training.clusters[test[fair]]
+    )
+    figures["champion_log_loss"] = evaluation.log_loss(training.target[test[fair]], theirs)
+    figures["challenger_log_loss"] = figures["champion_log_loss"] + difference
+    figures["champion_compared"] = how
+    compared = (
+        f"log loss {figures['challenger_log_loss']:.4f} against the champion's {figures['champion_log_loss']:.4f} "
+        f"({how}) on {len(fair):,} test rows, noise {error:.4f}"
+    )
+    if difference < -NOISE * error:
+        return True, f"Kept: better than the champion, {compared}."
+    words = (
+        "worse than the champion" if difference > NOISE * error else "not better than the champion by more than noise"
+    )
+    return False, f"Refused: {words}, {compared}; the champion stays."
+
+
+def _rows_unseen_by(
+    champion: FittedPrediction, training: Training, split: Split, spec: PredictionSpec
+) -> np.ndarray | None:
+    """Positions of test rows that the champion's training answers were known before; None if they are too few."""
+    if training.days is None or champion.trained_until_day is None:
+        return None
+    first = champion.trained_until_day + max(spec.horizon_days or 0, 1)
+    fair = np.flatnonzero(training.days[split.test] >= first)
+    counts = np.bincount(training.target[split.test][fair].astype(np.int64), minlength=2)
+    return fair if counts.min() >= FEWEST_FAIR_POSITIVES else None
+
+
+def _refit_champion(
+    champion: FittedPrediction,
+    challenger: Recipe,
+    training: Training,
+    split: Split,
+    spec: PredictionSpec,
+    seed: int,
+    num_threads: int,
+) -> np.ndarray | None:
+    """What the champion's recipe says about the test, learning from the same rows; None if it is the same recipe."""
+    texts = dict.fromkeys(text["name"] for text in champion.encoding.texts)
+    columns = [Column(each["name"], each["kind"], "effects" in each) for each in champion.encoding.columns]
+    columns += [Column(name, "text") for name in texts]
+    columns = [column for column in columns if column.name in training.frame.columns]
+    parts = _parts(champion)
+    if parts == challenger.parts and set(columns) == set(challenger.columns):
+        return None
+    recipe = Recipe("champion", parts, tuple(columns))
+    said, answers = [], []
+    for fit, held_out in split.inner:
+        said.append(_margin_of(recipe, training, fit, held_out, spec, seed, num_threads))
+        answers.append(training.target[held_out])
+    calibration = fit_calibration(np.concatenate(said), np.concatenate(answers))
+    return calibrated(calibration, _margin_of(recipe, training, split.train, split.test, spec, seed, num_threads))
+
+
+def _parts(champion: FittedPrediction) -> tuple[tuple[float, dict], ...]:
+    """Weights and settings that the champion was fitted with."""
+    firsts = [
+        (weight, learner["learners"][0] if learner["kind"] == "per_class" else learner)
+        for weight, learner in champion.learners
+    ]
+    return tuple((weight, {key: first[key] for key in SETTINGS if key in first}) for weight, first in firsts)
+
+
+def _margin_of(
+    recipe: Recipe,
+    training: Training,
+    fit: np.ndarray,
+    judge: np.ndarray,
+    spec: PredictionSpec,
+    seed: int,
+    num_threads: int,
+) -> np.ndarray:
+    encoding, learners = fit_parts(training, fit, recipe, spec, seed, num_threads)
+    return mixed_margins(learners, encode_for(encoding, training.frame[judge]), num_threads)

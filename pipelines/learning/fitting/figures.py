@@ -1,0 +1,242 @@
+"""What is said of a fit: figures on the test, whether there is a signal, what drives the estimate, by segment."""
+
+import hashlib
+from datetime import date, timedelta
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from pipelines.learning.columns.kinds import as_numbers
+from pipelines.learning.fitting.selection import Recipe, Tried, fit_parts, mixed_margins
+from pipelines.learning.fitting.splitting import Split
+from pipelines.learning.fitting.training import Training
+from pipelines.learning.judging import evaluation
+from pipelines.learning.learners.calibration import calibrated, fit_calibration
+from pipelines.learning.scoring.fitted import FittedPrediction, encode_for, strengths
+from pipelines.learning.scoring.wording import describe_value, humanise
+from pipelines.learning.specs import PredictionSpec
+
+CURRENCY = "currency"
+"""Column with the currency of a row's amounts; amounts in two currencies are never added."""
+DRIVERS = 12
+DRIVER_ROWS = 2_000
+EFFECT_BINS = 5
+FEWEST_SEGMENT_ROWS = 30
+WORSE = 0.05
+"""AUC by which a segment must be below the whole, beyond noise, to be warned of."""
+SURE = 1.645
+"""One-sided 95 %."""
+
+
+def on_test(training: Training, split: Split, probability: np.ndarray, spec: PredictionSpec) -> dict:
+    """Figures of the test rows. `probability`: rows, or rows × classes."""
+    target, clusters = training.target[split.test], training.clusters[split.test]
+    figures: dict = evaluation.evaluate(target, probability)
+    if training.classes:
+        figures |= evaluation.by_class(target, probability, training.classes)
+        figures["deciles"] = []
+    else:
+        yes, no = (len(np.unique(clusters[target == answer])) for answer in (1, 0))
+        error = evaluation.auc_error(figures["auc"], yes, no)
+        figures |= {
+            "auc_error": error,
+            "auc_low": figures["auc"] - SURE * error,
+            "n_positive": int(training.target.sum()),
+            "n_test_positive": int(target.sum()),
+            "n_test_entities_positive": yes,
+            "deciles": evaluation.decile_table(target, probability).to_dicts(),
+        }
+        if spec.value in training.frame.columns:
+            value, currency = _in_one_currency(training.frame[split.test], spec.value)
+            found = evaluation.money_by_decile(target, probability, value)
+            figures |= {"money": {"currency": currency, "deciles": found}} if found else {}
+    figures |= {
+        "calibration_noise": evaluation.calibration_noise(probability, len(np.unique(clusters))),
+        "n_fit": len(split.train),
+        "n_test": len(split.test),
+        "n_test_entities": len(np.unique(clusters)),
+        "n_rows": len(training.target),
+        "n_entities": len(np.unique(training.clusters)),
+        "split": split.kind,
+    }
+    if training.days is not None:
+        for name, rows in (("fit", split.train), ("test", split.test)):
+            figures[f"{name}_from"] = _iso(training.days[rows].min())
+            figures[f"{name}_until"] = _iso(training.days[rows].max())
+        figures["gap_days"] = spec.horizon_days or 0
+        figures["step_days"] = training.step_days
+    figures["segments"] = [
+        row
+        for name in spec.segments
+        if name in training.frame.columns and not training.classes
+        for row in by_segment(training.frame[name][split.test], name, target, probability)
+    ]
+    return figures
+
+
+def _in_one_currency(frame: pl.DataFrame, column: str) -> tuple[np.ndarray, str | None]:
+    """An amount (nan where unknown, or in another currency than most), and the currency, where a column says it."""
+    value = as_numbers(frame[column]).to_numpy().astype(np.float64)
+    if CURRENCY not in frame.columns or frame[CURRENCY].dtype != pl.String:
+        return value, None
+    counted = frame[CURRENCY].drop_nulls().value_counts()
+    if counted.is_empty():
+        return value, None
+    most = counted.sort(["count", CURRENCY], descending=[True, False])[CURRENCY][0]
+    return np.where((frame[CURRENCY] == most).fill_null(False).to_numpy(), value, np.nan), most
+
+
+def judged(training: Training, split: Split, tried: Tried, probability: np.ndarray) -> dict[str, float]:
+    """By how much the log loss is below the base rate's on rows that no fit had seen, and the error of that.
+
+    Rows of the test, and of the inner folds with a calibration from the other folds: small tables need all of them.
+    """
+    margin, answers = tried.margins[tried.best], training.target[tried.rows]
+    rates = np.bincount(training.target[split.train].astype(np.int64), minlength=max(2, len(training.classes)))
+    base = (rates + 0.5) / (rates.sum() + 0.5 * len(rates))
+    losses, rows = [evaluation.log_losses(training.target[split.test], probability)], [split.test]
+    folds = np.unique(tried.folds)
+    for fold in folds if len(folds) > 1 else []:
+        mine = tried.folds == fold
+        said = calibrated(fit_calibration(margin[~mine], answers[~mine]), margin[mine])
+        losses.append(evaluation.log_losses(answers[mine], said))
+        rows.append(tried.rows[mine])
+    everyone = np.concatenate(rows)
+    gain = -np.log(base)[training.target[everyone].astype(np.int64)] - np.concatenate(losses)
+    mean, error = evaluation.clustered_mean(gain, training.clusters[everyone])
+    return {
+        "gain_over_base_rate": mean,
+        "gain_error": error,
+        "baseline_log_loss": float(-np.log(base)[training.target[split.test].astype(np.int64)].mean()),
+    }
+
+
+def without(
+    column: str, training: Training, split: Split, tried: Tried, spec: PredictionSpec, seed: int
+) -> dict[str, float]:
+    """What the model is worth without a column: AUC and log loss on the test. Takes one thread."""
+    chosen = tried.recipes[tried.best]
+    recipe = Recipe(chosen.name, chosen.parts, tuple(each for each in chosen.columns if each.name != column))
+    encoding, learners = fit_parts(training, split.train, recipe, spec, seed, 1)
+    margin = mixed_margins(learners, encode_for(encoding, training.frame[split.test]), 1)
+    target = training.target[split.test]
+    calibration = fit_calibration(tried.margins[tried.best], training.target[tried.rows])
+    found = evaluation.evaluate(target, calibrated(calibration, margin))
+    return {"auc_without": found["auc"], "log_loss_without": found["log_loss"]}
+
+
+def drivers(model: FittedPrediction, frame: pl.DataFrame, target: np.ndarray) -> list[dict]:
+    """The columns that move the estimate most, on these rows: size, share of all, and the effect of their values.
+
+    `strength`: mean absolute contribution to the log-odds. `effects`: rows of label, rows, mean contribution and, for a
+    yes-or-no question, observed rate.
+    """
+    step = max(1, len(frame) // DRIVER_ROWS)
+    frame, target = frame[::step], target[::step]
+    parts = strengths(model, frame)
+    size = np.abs(parts).mean(axis=0) if len(parts) else np.zeros(parts.shape[1])
+    kinds = {column["name"]: column["kind"] for column in model.encoding.columns}
+    found = []
+    for i in np.argsort(-size, kind="stable")[:DRIVERS]:
+        name = model.encoding.names[i]
+        if size[i] > 0:
+            found.append(
+                {
+                    "column": name,
+                    "words": model.descriptions.get(name) or humanise(name),
+                    "strength": float(size[i]),
+                    "share": float(size[i] / size.sum()),
+                    "effects": _effects(frame[name], kinds.get(name, "text"), parts[:, i], target, bool(model.classes)),
+                }
+            )
+    return found
+
+
+def _effects(values: pl.Series, kind: str, part: np.ndarray, target: np.ndarray, has_classes: bool) -> list[dict]:
+    if kind == "text":
+        return []
+    if kind in ("number", "date"):
+        numbers = as_numbers(values).to_numpy()
+        known = numbers[~np.isnan(numbers)]
+        edges = np.unique(np.quantile(known, np.linspace(0, 1, EFFECT_BINS + 1)[1:-1])) if len(known) else np.zeros(0)
+        codes = np.where(np.isnan(numbers), -1, np.searchsorted(edges, numbers))
+        labels = {
+            code: _range(known[np.searchsorted(edges, known) == code], kind) for code in np.unique(codes[codes >= 0])
+        }
+    else:
+        words = values.cast(pl.String)
+        levels = words.drop_nulls().value_counts(sort=True)[values.name].head(EFFECT_BINS + 1).sort().to_list()
+        codes = words.replace_strict(levels, range(len(levels)), default=len(levels), return_dtype=pl.Int64).to_numpy()
+        codes = np.where(words.is_null().to_numpy(), -1, codes)
+        labels = {**dict(enumerate(levels)), len(levels): "others"}
+    rows = []
+    for code in sorted(np.unique(codes), key=lambda code: (code < 0, code)):
+        mine = codes == code
+        rows.append(
+            {
+                "label": "missing" if code < 0 else labels[code],
+                "rows": int(mine.sum()),
+                "contribution": float(part[mine].mean()),
+                **({} if has_classes else {"observed_rate": float(target[mine].mean())}),
+            }
+        )
+    return rows
+
+
+def _range(values: np.ndarray, kind: str) -> str:
+    low, high = float(values.min()), float(values.max())
+    if kind == "date":
+        return f"{_iso(low)} to {_iso(high)}" if low < high else _iso(low)
+    words = describe_value(low, "number"), describe_value(high, "number")
+    return words[0] if words[0] == words[1] else f"{words[0]} to {words[1]}"
+
+
+def by_segment(values: pl.Series, name: str, target: np.ndarray, probability: np.ndarray) -> list[dict]:
+    """Figures for each of the ten most frequent values, with a warning where the model is much worse."""
+    values = values.cast(pl.String).fill_null("(none)")
+    whole = evaluation.auc(target, probability)
+    rows = []
+    for value in values.value_counts(sort=True)[values.name].head(10).sort():
+        mine = (values == value).to_numpy()
+        if mine.sum() < FEWEST_SEGMENT_ROWS:
+            continue
+        yes = int(target[mine].sum())
+        auc = evaluation.auc(target[mine], probability[mine])
+        error = evaluation.auc_error(auc, yes, int(mine.sum()) - yes)
+        is_worse = auc < whole - WORSE and auc + SURE * error < whole
+        rows.append(
+            {
+                "segment": name,
+                "value": value,
+                "rows": int(mine.sum()),
+                "positives": yes,
+                "observed_rate": float(target[mine].mean()),
+                "predicted_rate": float(probability[mine].mean()),
+                "auc": auc,
+                "log_loss": evaluation.log_loss(target[mine], probability[mine]),
+                "warning": f"It ranks much worse here than overall ({auc:.2f} against {whole:.2f}; 0.5 is chance)."
+                if is_worse
+                else "",
+            }
+        )
+    return rows
+
+
+@lru_cache(maxsize=1)
+def code_version() -> str:
+    """The package's version and a digest of the learning code itself."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    try:
+        version = metadata.version("scorecast")
+    except metadata.PackageNotFoundError:
+        version = "0"
+    return f"{version}+{digest.hexdigest()[:12]}"
+
+
+def _iso(day: float) -> str:
+    return (date(1970, 1, 1) + timedelta(days=int(day))).isoformat()

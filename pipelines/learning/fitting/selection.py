@@ -1,0 +1,275 @@
+"""Which learner answers best: every candidate on rows that it has not seen, and the best mix of them."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipelines.learning.columns.kinds import Column
+from pipelines.learning.fitting.splitting import Split
+from pipelines.learning.fitting.training import Training, enough_rows
+from pipelines.learning.learners.calibration import calibrated_loss
+from pipelines.learning.learners.candidates import (
+    BOOSTING,
+    FEWEST_TREES,
+    STRENGTHS,
+    Rows,
+    boosting_data,
+    constant_learner,
+    describe,
+    encoded_rows,
+    fit_boosting,
+    fit_logistic,
+    fit_logistic_path,
+    margins,
+    per_class,
+)
+from pipelines.learning.learners.encoding import Encoding, encode, fit_encoding
+from pipelines.learning.specs import PredictionSpec
+
+if TYPE_CHECKING:
+    import lightgbm
+
+SELECTION_ROWS = 30_000
+"""Candidates are compared on so many rows at most; the one that is chosen learns from all."""
+THREADED_ROWS = 10_000
+"""In smaller tables threads within a booster cost more than they save."""
+MIX_STEPS = 4
+WORTH_A_PART = 2e-4
+"""Log loss (nats) that a further part of a mix must gain: below that it only costs time."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to fit: the weight and settings of each learner, and the columns."""
+
+    name: str
+    parts: tuple[tuple[float, dict], ...]
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Every recipe, what it said about rows that it had not seen, and how well."""
+
+    recipes: dict[str, Recipe]
+    margins: dict[str, np.ndarray]
+    """Rows (× classes); in the order of `rows`."""
+    rows: np.ndarray
+    folds: np.ndarray
+    """The part of the split in which each of `rows` was held out."""
+    losses: dict[str, float]
+    """Log loss once calibrated, in nats."""
+
+    @property
+    def best(self) -> str:
+        """The recipe with the lowest loss."""
+        return min(self.losses, key=lambda name: (self.losses[name], name))
+
+
+def try_candidates(
+    training: Training,
+    split: Split,
+    columns: Sequence[Column],
+    spec: PredictionSpec,
+    seed: int,
+    num_threads: int,
+    say: Callable[[str], None],
+) -> Tried:
+    """Fit every candidate on each inner part of the split, several at a time."""
+    inner = [(_some(fit, 1.0, training, seed), _some(held_out, 0.5, training, seed)) for fit, held_out in split.inner]
+    say(f"{spec.name}: comparing candidates on {sum(len(held_out) for _, held_out in inner):,} rows")
+    with ThreadPoolExecutor(max_workers=num_threads) as pool:
+        parts = list(pool.map(lambda part: _Part.of(training, part, columns, spec, seed), inner))
+        boosters = [
+            [pool.submit(part.fit_boosting, setting, seed) for setting in BOOSTING if part.has_columns]
+            for part in parts
+        ]
+        logistic = [pool.submit(part.fit_logistic) for part in parts]
+        learners = [[*jobs, job] for jobs, job in zip(boosters, logistic, strict=True)]
+        fitted = [{name: entry for job in jobs for name, entry in job.result().items()} for jobs in learners]
+    rows = np.concatenate([part.held_out for part in parts])
+    folds = np.repeat(np.arange(len(parts)), [len(part.held_out) for part in parts])
+    recipes, said = {}, {}
+    for name in fitted[0]:
+        if all(name in fits for fits in fitted):
+            settings = {**fitted[0][name][0]}
+            if "trees" in settings:
+                trees = float(np.mean([fits[name][0]["trees"] for fits in fitted]))
+                settings["trees"] = max(FEWEST_TREES, round(trees))
+            recipes[name] = Recipe(name, ((1.0, settings),), tuple(columns))
+            said[name] = np.concatenate([fits[name][1] for fits in fitted])
+    return _with_mix(recipes, said, rows, folds, training.target[rows])
+
+
+def fit_parts(
+    training: Training, rows: np.ndarray, recipe: Recipe, spec: PredictionSpec, seed: int, num_threads: int
+) -> tuple[Encoding, list[tuple[float, dict]]]:
+    """Fit a recipe on these rows: the encoding, and each learner with its weight."""
+    # By the table's rows, not these: fits that run at once must agree on it (see boosting_data).
+    num_threads = num_threads if len(training.target) >= THREADED_ROWS else 1
+    chosen, weights = enough_rows(training.target, rows, seed)
+    encoding, encoded = encoded_part(training, chosen, recipe.columns, spec, weights)
+    target = training.target[chosen]
+    shared: list = []
+
+    def binned(answers: np.ndarray) -> "lightgbm.Dataset":
+        """The rows with these answers; binned once for all boosters of a yes-or-no question."""
+        if answers is not target:
+            return boosting_data(encoded, answers, weights, num_threads=num_threads)
+        if not shared:
+            shared.append(boosting_data(encoded, answers, weights, num_threads=num_threads))
+        return shared[0]
+
+    def fit(settings: dict) -> dict:
+        if settings["kind"] == "boosting" and encoded.matrix.shape[1]:
+            trees = settings["trees"]
+            return per_class(
+                lambda answers: fit_boosting(binned(answers), settings["setting"], seed, num_threads, trees=trees),
+                len(training.classes),
+                target,
+            )
+        if settings["kind"] == "logistic" and settings["strength"] > 0 and encoded.terms:
+            strength = settings["strength"]
+            return per_class(
+                lambda answers: fit_logistic(encoded, answers, weights, strength), len(training.classes), target
+            )
+        return per_class(constant_learner, len(training.classes), target)
+
+    return encoding, [(weight, fit(settings)) for weight, settings in recipe.parts]
+
+
+def mixed_margins(learners: Sequence[tuple[float, dict]], rows: Rows, num_threads: int = 2) -> np.ndarray:
+    """The weighted sum of the learners' margins."""
+    return sum(weight * margins(learner, rows, num_threads) for weight, learner in learners)
+
+
+def encoded_part(
+    training: Training, rows: np.ndarray, columns: Sequence[Column], spec: PredictionSpec, weights: np.ndarray
+) -> tuple[Encoding, Rows]:
+    """An encoding learnt from these rows, and the rows in it. `weights`: how many rows each stands for."""
+    part = training.frame if len(rows) == training.frame.height else training.frame[rows]
+    as_of = spec.as_of if training.days is not None else None
+    target = None if training.classes else training.target[rows]
+    encoding, matrix = fit_encoding(part, columns, training.clusters[rows], as_of, target=target, weights=weights)
+    return encoding, encoded_rows(encoding, matrix, part)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One inner part of the split, encoded once for all candidates."""
+
+    rows: Rows
+    target: np.ndarray
+    weights: np.ndarray
+    unseen: Rows
+    answers: np.ndarray
+    held_out: np.ndarray
+    classes: int
+
+    @classmethod
+    def of(
+        cls,
+        training: Training,
+        part: tuple[np.ndarray, np.ndarray],
+        columns: Sequence[Column],
+        spec: PredictionSpec,
+        seed: int,
+    ) -> "_Part":
+        fit, held_out = part
+        chosen, weights = enough_rows(training.target, fit, seed)
+        encoding, rows = encoded_part(training, chosen, columns, spec, weights)
+        frame = training.frame[held_out]
+        unseen = encoded_rows(encoding, encode(encoding, frame), frame)
+        return cls(
+            rows,
+            training.target[chosen],
+            weights,
+            unseen,
+            training.target[held_out],
+            held_out,
+            len(training.classes),
+        )
+
+    @property
+    def has_columns(self) -> bool:
+        return self.rows.matrix.shape[1] > 0
+
+    def fit_boosting(self, setting: str, seed: int) -> dict[str, tuple[dict, np.ndarray]]:
+        """Settings with the number of trees that was best here, and margins of the rows held out."""
+
+        def fit(target: np.ndarray, answers: np.ndarray) -> dict:
+            data = boosting_data(self.rows, target, self.weights, num_threads=1)
+            validation = boosting_data(self.unseen, answers, reference=data, num_threads=1)
+            return fit_boosting(data, setting, seed, 1, validation)
+
+        learner = per_class(fit, self.classes, self.target, self.answers)
+        trees = learner.get("trees") or round(float(np.mean([each["trees"] for each in learner["learners"]])))
+        return {setting: ({"kind": "boosting", "setting": setting, "trees": trees}, margins(learner, self.unseen, 1))}
+
+    def fit_logistic(self) -> dict[str, tuple[dict, np.ndarray]]:
+        """Margins of the rows held out, for every strength of regularisation."""
+        if not self.rows.terms:
+            learner = per_class(constant_learner, self.classes, self.target)
+            return {"base rate": ({"kind": "logistic", "strength": 0.0}, margins(learner, self.unseen, 1))}
+        paths = [
+            list(fit_logistic_path(self.rows, target, self.weights, STRENGTHS))
+            for target in _targets(self.target, self.classes)
+        ]
+        found = {}
+        for number, strength in enumerate(sorted(STRENGTHS)):
+            learner = _as_one([path[number] for path in paths])
+            settings = {"kind": "logistic", "strength": strength}
+            found[describe(settings)] = (settings, margins(learner, self.unseen, 1))
+        return found
+
+
+def _targets(target: np.ndarray, classes: int) -> list[np.ndarray]:
+    return [target] if not classes else [(target == number).astype(np.float64) for number in range(classes)]
+
+
+def _as_one(learners: list[dict]) -> dict:
+    return learners[0] if len(learners) == 1 else {"kind": "per_class", "learners": learners}
+
+
+def _with_mix(
+    recipes: dict[str, Recipe], said: dict[str, np.ndarray], rows: np.ndarray, folds: np.ndarray, target: np.ndarray
+) -> Tried:
+    """Add the mix of the best logistic regression and the boosters that answers best, if it gains something."""
+    losses = {name: calibrated_loss(margin, target) for name, margin in said.items()}
+    logistic = [name for name in losses if recipes[name].parts[0][1]["kind"] == "logistic"]
+    names = [min(logistic, key=lambda name: losses[name])] if logistic else []
+    names += [name for name in losses if name in BOOSTING]
+    best = min(losses.values())
+    mixes: list[tuple[float, tuple[int, ...], np.ndarray]] = []
+    for shares in product(range(MIX_STEPS + 1), repeat=len(names)):
+        used = sum(share > 0 for share in shares)
+        if sum(shares) != MIX_STEPS or used < 2:
+            continue
+        margin = sum(share / MIX_STEPS * said[name] for share, name in zip(shares, names, strict=True) if share)
+        mixes.append((calibrated_loss(margin, target) + WORTH_A_PART * (used - 1), shares, margin))
+    if mixes:
+        loss, shares, margin = min(mixes, key=lambda mix: mix[:2])
+        if loss < best:
+            parts = tuple(
+                (share / MIX_STEPS, recipes[name].parts[0][1])
+                for share, name in zip(shares, names, strict=True)
+                if share
+            )
+            recipes = {**recipes, "mix": Recipe("mix", parts, recipes[names[0]].columns)}
+            said = {**said, "mix": margin}
+            losses = {**losses, "mix": calibrated_loss(margin, target)}
+    return Tried(recipes, said, rows, folds, losses)
+
+
+def _some(rows: np.ndarray, share: float, training: Training, seed: int) -> np.ndarray:
+    """At most `share` × SELECTION_ROWS of these rows, whole entities, drawn at random."""
+    most = int(share * SELECTION_ROWS)
+    if len(rows) <= most:
+        return rows
+    clusters = training.clusters[rows]
+    entities = np.random.default_rng(seed).permutation(int(training.clusters.max()) + 1)
+    return rows[np.argsort(entities[clusters], kind="stable")[:most]]

@@ -1,0 +1,181 @@
+"""The rows that a prediction learns from: known answers, thinned in time, tidied, in an order of their own."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+import polars.selectors as cs
+
+from pipelines.learning.columns.kinds import as_numbers, tidy
+from pipelines.learning.fitting.splitting import thin
+from pipelines.learning.specs import PredictionSpec
+
+MOST_ROWS = 200_000
+"""Beyond this whole entities are drawn at random to learn from."""
+PLENTY = 15_000
+"""Rows beyond which, where one answer is rare, a part of the other's rows is fitted on and stands for all of them."""
+COMMON_PER_RARE = 8
+MOST_CLASSES = 100
+
+
+class TooLittleData(ValueError):
+    """There is not enough to learn from; the message says what there is and what is needed."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Known rows, ready to learn from."""
+
+    frame: pl.DataFrame
+    """Tidied, thinned, in a fixed order; columns by name."""
+    target: np.ndarray
+    """0 and 1, or the number of the class (float64)."""
+    clusters: np.ndarray
+    """Entity of every row, integers from 0."""
+    days: np.ndarray | None
+    """Day number (since 1970) of every row's as_of; None for a table without time."""
+    step_days: int | None
+    classes: tuple[str, ...] = ()
+    """Names of the classes by number; none for a yes-or-no question."""
+    notes: list[str] = field(default_factory=list)
+
+
+def prepare(frame: pl.DataFrame, spec: PredictionSpec, seed: int) -> Training:
+    """Rows with a known answer, thinned in time, tidied, in an order that does not depend on the input's.
+
+    Raises TooLittleData, and ValueError if the key or target column is missing or of the wrong type.
+    """
+    for name, role in ((spec.entity_key, "entity key"), (spec.target, "target")):
+        if name not in frame.columns:
+            raise ValueError(f"{spec.name}: the table has no column {name!r} ({role}); it has {frame.columns[:20]}.")
+    frame = frame.filter(pl.col(spec.target).is_not_null() & pl.col(spec.entity_key).is_not_null())
+    frame, classes = _with_answers(frame, spec)
+    _check_enough(frame, spec, classes)
+    notes: list[str] = []
+    days = days_of(frame, spec)
+    step = None
+    if days is not None:
+        frame, days, step = _thin(frame, days, spec)
+        if step is not None and step < spec.step_days:
+            notes.append(f"It looks at dates {step} days apart instead of {spec.step_days}: there are few cases.")
+    if frame.height > MOST_ROWS:
+        entities = frame[spec.entity_key].unique().sort()
+        share = MOST_ROWS / frame.height
+        chosen = entities.sample(max(1, int(len(entities) * share)), shuffle=True, seed=seed)
+        notes.append(f"It learns from a random {share:.0%} of them, to stay within memory.")
+        frame = frame.filter(pl.col(spec.entity_key).is_in(chosen.implode()))
+    frame = tidy(_in_order(frame, spec).with_columns(cs.float().cast(pl.Float32)))
+    clusters = frame[spec.entity_key].rank("dense").to_numpy().astype(np.int64) - 1
+    target = frame[spec.target].cast(pl.Float64).to_numpy()
+    return Training(frame, target, clusters, days_of(frame, spec), step, classes, notes)
+
+
+def enough_rows(target: np.ndarray, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """
+    The rows to fit on, and how many each stands for (float64): all, unless one answer is rare and rows are many.
+
+    What can be learnt of a rare answer is in its own rows. They are all kept; of the others a random part is, weighted
+    so that the base rate stays. King and Zeng (2001), "Logistic Regression in Rare Events Data". Judging and
+    calibrating use every row.
+    """
+    if len(rows) <= PLENTY or target.max() > 1:
+        return rows, np.ones(len(rows))
+    answers = target[rows]
+    is_rare = answers == (answers.mean() < 0.5)
+    common = len(rows) - int(is_rare.sum())
+    share = max(PLENTY - is_rare.sum(), COMMON_PER_RARE * is_rare.sum()) / max(common, 1)
+    if share >= 1:
+        return rows, np.ones(len(rows))
+    kept = is_rare | (np.random.default_rng(seed).random(len(rows)) < share)
+    return rows[kept], np.where(is_rare, 1.0, 1 / share)[kept]
+
+
+def days_of(frame: pl.DataFrame, spec: PredictionSpec) -> np.ndarray | None:
+    """Day number of every row's as_of; None for a table without time or with one date."""
+    if spec.as_of is None or spec.as_of not in frame.columns:
+        return None
+    values = frame[spec.as_of]
+    if values.dtype not in (pl.Date, pl.Datetime):
+        raise ValueError(f"{spec.name}: {spec.as_of!r} must be a date, it is {values.dtype}.")
+    if values.null_count():
+        raise ValueError(f"{spec.name}: {spec.as_of!r} is null in {values.null_count():,} rows with a known outcome.")
+    days = np.floor(as_numbers(values).to_numpy()).astype(np.int64)
+    return days if len(np.unique(days)) > 1 else None
+
+
+def fingerprint(frame: pl.DataFrame, columns: list[str]) -> str:
+    """SHA-256 over names, types and values of these columns, in this order of rows."""
+    digest = hashlib.sha256()
+    for name in columns:
+        digest.update(frame.select(name).rechunk().write_ipc(None).getvalue())
+    return digest.hexdigest()
+
+
+def _in_order(frame: pl.DataFrame, spec: PredictionSpec) -> pl.DataFrame:
+    """Columns by name, rows by time, key and content: in what order they came has no say in what is learnt."""
+    frame = frame.select(sorted(frame.columns))
+    first = [name for name in (spec.as_of, spec.entity_key) if name in frame.columns]
+    if not frame.select(first).is_duplicated().any():
+        return frame.sort(first)
+    content = frame.hash_rows(seed=1).alias("__order")
+    return frame.with_columns(content).sort([*first, "__order"]).drop("__order")
+
+
+def _with_answers(frame: pl.DataFrame, spec: PredictionSpec) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """The target as a boolean, or as the number of its class, and the classes' names."""
+    values = frame[spec.target]
+    if spec.task == "classes":
+        names = values.cast(pl.String)
+        classes = tuple(sorted(names.unique().to_list()))
+        if len(classes) > MOST_CLASSES:
+            raise ValueError(
+                f"{spec.name}: the target {spec.target!r} has {len(classes):,} distinct values (such as "
+                f"{', '.join(map(repr, classes[:3]))}); {MOST_CLASSES} classes are the most. A number to forecast is "
+                "no class: make ranges of it first."
+            )
+        codes = names.replace_strict(list(classes), range(len(classes)), return_dtype=pl.Int32) if classes else values
+        return frame.with_columns(codes.alias(spec.target)), classes
+    if values.dtype not in (pl.Boolean, pl.Null) and not (values.dtype.is_numeric() and values.is_in([0, 1]).all()):
+        raise ValueError(
+            f"{spec.name}: the target {spec.target!r} must be true, false or null; it is {values.dtype} with values "
+            f"such as {values.unique().head(3).to_list()}. Make it a boolean in the outcomes model."
+        )
+    return frame.with_columns(values.cast(pl.Boolean)), ()
+
+
+def _check_enough(frame: pl.DataFrame, spec: PredictionSpec, classes: tuple[str, ...]) -> None:
+    if frame.height < spec.min_rows:
+        raise TooLittleData(f"{frame.height:,} rows with a known {spec.target}; {spec.min_rows:,} are needed.")
+    entities = frame.group_by(spec.target).agg(pl.col(spec.entity_key).n_unique().alias("entities"))
+    count = dict(entities.iter_rows())
+    words = dict(enumerate(classes)) if classes else {True: "yes", False: "no"}
+    if len(count) == 1:
+        raise TooLittleData(
+            f"{spec.target} is {words[next(iter(count))]} in all {frame.height:,} rows with a known outcome; "
+            f"both outcomes are needed ({spec.min_positives} entities each)."
+        )
+    for answer, word in words.items():
+        if count.get(answer, 0) < spec.min_positives and not classes:
+            raise TooLittleData(
+                f"{count.get(answer, 0):,} of {frame[spec.entity_key].n_unique():,} entities have {spec.target} = "
+                f"{word} ({frame.height:,} rows); {spec.min_positives} are needed."
+            )
+
+
+def _thin(frame: pl.DataFrame, days: np.ndarray, spec: PredictionSpec) -> tuple[pl.DataFrame, np.ndarray, int | None]:
+    """Snapshots about every `step_days`; closer together where too few rows would remain.
+
+    Only for entities that are seen again and again: where each is there once, its rows are all there is.
+    """
+    if frame[spec.entity_key].n_unique() == frame.height:
+        return frame, days, None
+    step = spec.step_days
+    while True:
+        mask = np.isin(days, thin(days, step))
+        part = frame.filter(pl.Series(mask))
+        fewest = part.group_by(spec.target).agg(pl.col(spec.entity_key).n_unique().alias("n"))["n"]
+        enough = len(fewest) > 1 and fewest.min() >= spec.min_positives
+        if step <= 1 or (part.height >= spec.min_rows and enough):
+            return part, days[mask], step
+        step = max(1, step // 2)

@@ -1,0 +1,249 @@
+"""A fitted prediction, and what it says about rows: probability, score, grade, reasons."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import polars as pl
+
+from pipelines.learning.columns.kinds import tidy
+from pipelines.learning.learners.calibration import calibrated, sigmoid
+from pipelines.learning.learners.candidates import Rows, contributions, encoded_rows, margins
+from pipelines.learning.learners.encoding import Encoding, encode, scoring_notes
+from pipelines.learning.scoring.reasons import Telling, build_reasons, mentions_of
+from pipelines.learning.specs import PredictionSpec
+
+logger = logging.getLogger(__name__)
+
+SCORED_ROWS, BLOCKS_AT_ONCE = 15_000, 2
+"""Rows that are scored at a time, to stay within memory, and how many such blocks at once."""
+FURTHEST_LOG_ODDS = 30.0
+"""Beyond this a probability cannot be told from 0 or 1."""
+GRADES = (("A", 80), ("B", 60), ("C", 40), ("D", 20), ("E", 0))
+"""Lowest score of each grade; A is the most likely fifth."""
+
+
+@dataclass(frozen=True)
+class FittedPrediction:
+    """Everything that scoring needs, as plain data; what `storage` writes and reads."""
+
+    spec: PredictionSpec
+    encoding: Encoding
+    learners: list[tuple[float, dict]]
+    """Weight and learner; the margin is their weighted sum."""
+    calibration: tuple[float, float | list[float]]
+    """Slope and offset (or one offset a class) from margins to log-odds."""
+    method: str
+    classes: tuple[str, ...] = ()
+    """Names of the classes by number; none for a yes-or-no question."""
+    metrics: dict = field(default_factory=dict)
+    dropped: list[tuple[str, str]] = field(default_factory=list)
+    descriptions: dict[str, str] = field(default_factory=dict)
+    trained_until_day: int | None = None
+    """Day number (since 1970) of the newest snapshot learnt from; None for a table without time."""
+    fingerprint: str = ""
+    """Of the rows and columns learnt from."""
+    code_version: str = ""
+    baseline: dict = field(default_factory=dict)
+    """What the training rows looked like, for `drift`; empty in models stored before there were any."""
+
+
+def log_odds(model: FittedPrediction, frame: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, float]:
+    """Log-odds of every row, the contribution of every column in `model.encoding.names` (rows × columns), and the base.
+
+    base + sum of contributions = log-odds, exactly (to rounding). For yes-or-no models; of a model of classes see
+    `strengths`.
+    """
+    return _log_odds(model, encode_for(model.encoding, tidy(frame)))
+
+
+def strengths(model: FittedPrediction, frame: pl.DataFrame) -> np.ndarray:
+    """Contribution of every column to the log-odds of yes, or of the class that is predicted (rows × columns)."""
+    rows = encode_for(model.encoding, tidy(frame))
+    if not model.classes:
+        return _log_odds(model, rows)[1]
+    parts = np.zeros((frame.height, len(model.encoding.names)))
+    predicted = _class_probabilities(model, rows).argmax(axis=1)
+    for number in np.unique(predicted):
+        mine = np.flatnonzero(predicted == number)
+        parts[mine] = _log_odds(_of_class(model, int(number)), rows.take(mine))[1]
+    return parts
+
+
+def _log_odds(model: FittedPrediction, rows: Rows) -> tuple[np.ndarray, np.ndarray, float]:
+    total = np.zeros((len(rows.matrix), len(model.encoding.names)))
+    base = 0.0
+    for weight, learner in model.learners:
+        part, part_base = contributions(learner, rows, total.shape[1], text_means(model.encoding))
+        total += weight * part
+        base += weight * part_base
+    slope, offset = model.calibration
+    total *= slope
+    base = slope * base + offset
+    return np.clip(base + total.sum(axis=1), -FURTHEST_LOG_ODDS, FURTHEST_LOG_ODDS), total, base
+
+
+def _class_probabilities(model: FittedPrediction, rows: Rows) -> np.ndarray:
+    margin = sum(weight * margins(learner, rows) for weight, learner in model.learners)
+    return calibrated(model.calibration, margin)
+
+
+def _of_class(model: FittedPrediction, number: int) -> FittedPrediction:
+    """The yes-or-no model of one class against the others."""
+    slope, offsets = model.calibration
+    return replace(
+        model,
+        learners=[(weight, learner["learners"][number]) for weight, learner in model.learners],
+        calibration=(slope, offsets[number]),
+        spec=replace(model.spec, likelihood_word=f"chance of {model.classes[number]}"),
+        classes=(),
+    )
+
+
+def encode_for(encoding: Encoding, tidied: pl.DataFrame) -> Rows:
+    """Tidied rows as the learners take them."""
+    return encoded_rows(encoding, encode(encoding, tidied), tidied)
+
+
+def text_means(encoding: Encoding) -> np.ndarray:
+    """Mean of every text term over the training rows."""
+    return np.concatenate([np.asarray(text["means"]) for text in encoding.texts]) if encoding.texts else np.zeros(0)
+
+
+def predict(model: FittedPrediction, frame: pl.DataFrame) -> np.ndarray:
+    """Probability of every row, strictly within (0, 1); rows × classes for a model of classes."""
+    rows = encode_for(model.encoding, tidy(frame))
+    if model.classes:
+        return _class_probabilities(model, rows)
+    margin = sum(weight * margins(learner, rows) for weight, learner in model.learners)
+    slope, offset = model.calibration
+    return sigmoid(np.clip(slope * margin + offset, -FURTHEST_LOG_ODDS, FURTHEST_LOG_ODDS))
+
+
+def score_prediction(
+    model: FittedPrediction, frame: pl.DataFrame, descriptions: Mapping[str, str] | None = None
+) -> pl.DataFrame:
+    """Score rows of features; one row each, in their order.
+
+    Returns entity_key, as_of (Date, null without time), probability (Float64), score (Int32, 1-99: percentile among
+    these rows), grade (A-E: fifths of the score, A the most likely), expected_value (value × probability, null without
+    a value), reasons (JSON) and reason_1 to reason_3 (words), see `build_reasons`, and for a spec with groups
+    points_<group> and points_other: sums of contributions, which with the base add up to the log-odds. A model of
+    classes has predicted (String) and probability_<class> in place of probability; its score, grade, value and reasons
+    are those of the class that is predicted. A column that is missing counts as empty, and is logged; a new one is
+    ignored. `descriptions`: feature → words; those of the fit when None.
+
+    Raises ValueError if the key column is missing.
+    """
+    spec = model.spec
+    if spec.entity_key not in frame.columns:
+        raise ValueError(
+            f"{spec.name}: the rows to score have no column {spec.entity_key!r}; they have {frame.columns[:20]}."
+        )
+    for note in scoring_notes(model.encoding, frame) + _spec_notes(spec, frame):
+        logger.warning("%s: %s", spec.name, note)
+    firsts = range(0, max(frame.height, 1), SCORED_ROWS)
+    with ThreadPoolExecutor(max_workers=BLOCKS_AT_ONCE) as pool:
+        blocks = pool.map(lambda first: _answers(model, frame[first : first + SCORED_ROWS], descriptions or {}), firsts)
+        answers, told = (pl.concat(parts) for parts in zip(*blocks, strict=True))
+    likeliest = answers["probability"] if "probability" in answers else answers.drop("predicted").max_horizontal()
+    score = percentile_scores(likeliest.to_numpy())
+    has_time = spec.as_of is not None and spec.as_of in frame.columns
+    value = frame[spec.value].cast(pl.Float64, strict=False) if spec.value in frame.columns else None
+    nothing = pl.Series([None] * frame.height)
+    return pl.DataFrame(
+        {
+            spec.entity_key: frame[spec.entity_key],
+            spec.as_of or "as_of_date": (frame[spec.as_of] if has_time else nothing).cast(pl.Date),
+            **answers.to_dict(),
+            "score": pl.Series(score, dtype=pl.Int32),
+            "grade": pl.Series([grade(each) for each in range(100)]).gather(score),
+            "expected_value": nothing.cast(pl.Float64) if value is None else value * likeliest,
+            **told.to_dict(),
+        }
+    )
+
+
+def _answers(
+    model: FittedPrediction, frame: pl.DataFrame, descriptions: Mapping[str, str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Probabilities, and reasons with group points, of some rows."""
+    tidied = tidy(frame)
+    rows = encode_for(model.encoding, tidied)
+    if not model.classes:
+        odds, told = _told(model, rows, tidied, descriptions)
+        return pl.DataFrame({"probability": sigmoid(odds)}), told
+    probability = _class_probabilities(model, rows)
+    predicted = probability.argmax(axis=1)
+    parts, places = [], []
+    for number in range(len(model.classes)):
+        mine = np.flatnonzero(predicted == number)
+        if len(mine) or number == 0:
+            parts.append(_told(_of_class(model, number), rows.take(mine), tidied[mine], descriptions)[1])
+            places.append(mine)
+    told = pl.concat(parts)[np.argsort(np.concatenate(places), kind="stable")]
+    names = pl.Series("predicted", model.classes, dtype=pl.String).gather(predicted)
+    columns = {f"probability_{name}": probability[:, number] for number, name in enumerate(model.classes)}
+    return pl.DataFrame({"predicted": names, **columns}), told
+
+
+def _told(
+    model: FittedPrediction, rows: Rows, tidied: pl.DataFrame, descriptions: Mapping[str, str]
+) -> tuple[np.ndarray, pl.DataFrame]:
+    """Log-odds, and reasons with group points."""
+    spec, encoding = model.spec, model.encoding
+    odds, parts, base = _log_odds(model, rows)
+    telling = Telling(
+        kinds={column["name"]: column for column in encoding.columns},
+        likelihood=spec.likelihood,
+        as_of=encoding.as_of,
+        descriptions={**model.descriptions, **descriptions},
+        templates=spec.templates,
+        mentions=None if rows.text is None else mentions_of(encoding, rows, _text_weights(model), tidied),
+    )
+    reasons = build_reasons(encoding.names, parts, odds, base, tidied, telling)
+    points = group_points(spec, encoding.names, parts, odds - base)
+    return odds, reasons.with_columns(pl.Series(name, values) for name, values in points.items())
+
+
+def group_points(
+    spec: PredictionSpec, names: Sequence[str], parts: np.ndarray, total: np.ndarray
+) -> dict[str, np.ndarray]:
+    """`points_<group>` of every row: the sum of its columns' contributions; `points_other`: the rest of `total`."""
+    if not spec.groups:
+        return {}
+    group_of = np.array(spec.groups_of(names))
+    points = {f"points_{group}": parts[:, group_of == group].sum(axis=1) for group in spec.groups}
+    return {**points, "points_other": total - sum(points.values())}
+
+
+def _spec_notes(spec: PredictionSpec, frame: pl.DataFrame) -> list[str]:
+    """What the spec names and these rows do not have."""
+    notes = [f"No column matches {each!r} of the groups." for each in spec.unmatched_patterns(frame.columns)]
+    return notes + [f"No column {each!r} for its template." for each in spec.templates if each not in frame.columns]
+
+
+def _text_weights(model: FittedPrediction) -> np.ndarray:
+    """Log-odds per unit of every text term, all learners together."""
+    terms = len(text_means(model.encoding))
+    total = np.zeros(terms)
+    for weight, learner in model.learners:
+        if learner["kind"] == "logistic" and len(learner["weights"]):
+            total += weight * learner["weights"][-terms:]
+    return model.calibration[0] * total
+
+
+def percentile_scores(probability: np.ndarray) -> np.ndarray:
+    """1 to 99: the share of these rows that score lower, ties in the middle. A single row has 50."""
+    if not len(probability):
+        return np.zeros(0, dtype=np.int32)
+    _, inverse, counts = np.unique(probability, return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - counts / 2
+    return np.clip(np.round(100 * middle / len(probability)), 1, 99).astype(np.int32)[inverse]
+
+
+def grade(score: int) -> str:
+    """A to E, from the score."""
+    return next(letter for letter, lowest in GRADES if score >= lowest)

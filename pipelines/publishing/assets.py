@@ -1,0 +1,98 @@
+"""The release: everything in the warehouse's schema `published`, audited, as one file that users query."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from pipelines.extraction.configuration import read_configuration
+from pipelines.instance.metadata import report_link, warn
+from pipelines.publishing.release import AuditFailedError, build_release, removed_in_words
+from pipelines.quality.findings import record_findings
+from pipelines.quality.publish import audit_release
+from pipelines.settings import data_dir, published_path, warehouse_path
+from pipelines.warehouse import Warehouse
+
+KEY_METADATA = "scorecast/key"
+"""Metadata of a published asset: its key columns, comma-separated; without it the table's first column."""
+GROWS_METADATA = "scorecast/grows"
+"""Metadata of a published asset that keeps what was: it may have many more rows than in the last release, not fewer."""
+
+
+def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
+    """The asset `published/release`, downstream of every published table."""
+    keys = {
+        spec.key.path[-1]: str(spec.metadata[KEY_METADATA]).split(",")
+        for spec in tables
+        if KEY_METADATA in spec.metadata
+    }
+
+    declared = {spec.key.path[-1] for spec in tables}
+    growing = {spec.key.path[-1] for spec in tables if spec.metadata.get(GROWS_METADATA)}
+
+    @dg.asset(
+        key=["published", "release"],
+        deps=[spec.key for spec in tables],
+        check_specs=[
+            dg.AssetCheckSpec(
+                "audit",
+                asset=["published", "release"],
+                blocking=True,
+                description="Great Expectations on what is about to be published; a failure keeps the last release.",
+            )
+        ],
+        group_name="published",
+        kinds={"duckdb", "greatexpectations"},
+        owners=["team:data"],
+        description="published.duckdb: built beside the last release, audited, swapped in whole.",
+        pool="warehouse",
+    )
+    def release(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+        row_count_range = read_configuration().row_count_range
+        docs = data_dir() / "reports" / "publish"
+        now = datetime.now(UTC)
+        findings = []
+
+        def audit(connection):
+            findings.extend(audit_release(connection, keys, docs, row_count_range, growing))
+            return findings
+
+        try:
+            made = build_release(
+                warehouse_path(),
+                published_path(),
+                data_dir() / "releases",
+                audit,
+                context.run_id,
+                now,
+                declared=declared,
+            )
+        except AuditFailedError:
+            # The refused draft had them; from the warehouse the next release takes them into its history.
+            with warehouse.connect() as connection:
+                connection.execute("create schema if not exists published")
+                record_findings(connection, "published.data_quality", findings, context.run_id, now)
+            raise
+        told = [*([f"{made.fallback}."] if made.fallback else []), *(removed_in_words(table) for table in made.removed)]
+        if told:
+            warn(context, "\n".join(told))
+        warnings = [finding.message for finding in findings if not finding.success]
+        return dg.MaterializeResult(
+            metadata={
+                "release_id": made.release_id,
+                "as_of_date": str(made.as_of_date),
+                "note": made.note,
+                "tables": dg.MetadataValue.json({table: described["rows"] for table, described in made.tables.items()}),
+                "data_docs": report_link("publish", "index.html"),
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name="audit",
+                    passed=True,
+                    description="\n".join(warnings) or "Everything holds.",
+                    metadata={"expectations": len(findings), "warnings": len(warnings)},
+                )
+            ],
+        )
+
+    return release

@@ -1,0 +1,189 @@
+"""
+What every published column is, for those who query it: the one place for tables that Python makes.
+
+dbt's tables have theirs in dbt's YAML. All of them end up as comments in the DuckDB files, where `duckdb_columns()` and
+the trees of clients show them, and in the Dagster UI.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+GRADES = (
+    "Grade A is the fifth of those scored that day who are most likely, E the fifth who are least; it is an order, not "
+    "a probability."
+)
+TABLES = {
+    "score_outcomes": f"Did the scores come true? By model, past release or backfilled day, and grade. {GRADES}",
+    "uplift": f"What acting on the scores changed, one row per model and grade, and all together. {GRADES}",
+    "score_history": f"Every score that was ever published, and those that a backfill made later. {GRADES}",
+    "model_health": "How far each model's scores and columns have moved since its fit; whether it keeps its promise.",
+    "model_runs": "Every fit of a model with its figures: kept, refused or skipped, and why.",
+    "forecast_accuracy": "The backtest by which each series' method was chosen: one row per series and method.",
+    "data_quality": "What the gates on raw input and before publishing found: one row per expectation and run.",
+    "releases": "Every release: when it was made, from what, and which tables it has.",
+}
+RATE = "share from 0 to 1"
+EVERYWHERE = {
+    "release_id": "The release that this row is published in.",
+    "model_version": "Version of the model that made this row; model_runs has its figures.",
+    "model": "The model's name.",
+    "as_of_date": "The day whose knowledge this row rests on.",
+    "currency": "Currency of the row's amounts (ISO 4217).",
+    "horizon_days": "Days after as_of_date within which the answer comes.",
+    "known_from": "The systems that have a record of it, with commas between.",
+    "source_system": "The system that the record is from.",
+}
+SCORES = {
+    "probability": "How likely a yes is within horizon_days, from 0 to 1.",
+    "predicted": "The class that is most likely.",
+    "score": "Where the row stands among all that were scored that day: 99 is the most likely, 1 the least.",
+    "grade": f"A to E. {GRADES}",
+    "is_holdback": "Whether it is held back: nobody acts on it, so that acting can be measured (see uplift).",
+    "reason_1": "The strongest reason for the probability, in words.",
+    "reason_2": "The second strongest reason, in words.",
+    "reason_3": "The third strongest reason, in words.",
+    "reasons": "All reasons as JSON: feature, value, contribution (they add up to the log-odds), text.",
+    "probability_change_7d": "Change of the probability against about a week before; null without a score from then.",
+    "change_reason": "What moved most in the direction of the change, in words.",
+}
+FORECASTS = {
+    "metric": "What is forecast.",
+    "segment": "The part of the metric, or 'total'.",
+    "period_start_date": "First day of the period, a Monday for weeks.",
+    "frequency": "How long a period is: W is a week.",
+    "forecast": "The forecast of the period; of a past one, what the method said of it in the backtest.",
+    "p10": "One in ten outcomes is expected below this.",
+    "p50": "Half of the outcomes are expected below this.",
+    "p90": "Nine in ten outcomes are expected below this.",
+    "actual": "What came of the period; null in the future.",
+    "method": "The method that forecasts the series, chosen by backtest.",
+}
+COLUMNS: dict[str, dict[str, str]] = {
+    "score_outcomes": {
+        "scores_release_id": "The release, or the backfill, that had the scores.",
+        "is_backfill": "Whether the scores were made later, as they would have been made then.",
+        "grade": f"A to E. {GRADES}",
+        "rows": "Scores with this grade.",
+        "matured_rows": "Of these, the ones whose outcome is known; the rates are of them.",
+        "predicted_rate": f"Mean probability ({RATE}).",
+        "actual_rate": f"How many it happened to ({RATE}).",
+        "money_expected": "Expected value of the scores, in the currency that most of them are in.",
+        "money_come": "Value of those that it happened to, in the same currency.",
+        "money_by_currency": "Expected and come by currency, as JSON.",
+        "told": "The row as a sentence.",
+    },
+    "uplift": {
+        "grade": f"A to E, or 'all'. {GRADES}",
+        "first_as_of_date": "The first of the releases that are compared.",
+        "last_as_of_date": "The last of the releases that are compared.",
+        "acted_on_rows": "Scores that could be acted on.",
+        "acted_on_rate": f"How many of them it happened to ({RATE}).",
+        "held_back_rows": "Scores that were held back.",
+        "held_back_rate": f"How many of them it happened to ({RATE}).",
+        "difference": "acted_on_rate minus held_back_rate.",
+        "difference_low": "Lower end of the difference's 95 % interval.",
+        "difference_high": "Upper end of the difference's 95 % interval.",
+        "is_beyond_noise": "Whether the interval leaves zero out.",
+        "told": "The row as a sentence.",
+    },
+    "score_history": {
+        "table_name": "The published table that had the score.",
+        "entity_id": "Its key, as text.",
+        "probability": SCORES["probability"],
+        "score": SCORES["score"],
+        "reasons": f"{SCORES['reasons']} Kept for two weeks, then null.",
+        "release_id": "The release, or the backfill, that the score is from.",
+        "grade": SCORES["grade"],
+        "expected_value": "Probability times the money at stake.",
+        "is_holdback": SCORES["is_holdback"],
+        "is_backfill": "Whether the score was made later, as it would have been made then.",
+    },
+    "model_health": {
+        "scores_table": "The published table that has the model's scores.",
+        "rows_scored": "Rows that are scored today.",
+        "score_psi": "How far the scores have moved since the fit (population stability index; above 0.25 is much).",
+        "score_psi_noise": "What score_psi stays below by chance.",
+        "max_psi": "The same of the column that has moved most.",
+        "max_psi_column": "The column that has moved most.",
+        "worst_columns": "The columns that have moved most, as JSON.",
+        "matured_rows": "Scores of this version whose outcome is known.",
+        "matured_entities": "How many different entities they are of.",
+        "auc": "How well these scores ranked: 0.5 is chance, 1 is perfect.",
+        "auc_noise": "Standard error of auc.",
+        "log_loss": "Log loss of these scores; lower is better.",
+        "log_loss_noise": "Standard error of log_loss.",
+        "calibration_error": "Mean distance between predicted and actual rate.",
+        "calibration_noise": "The calibration_error that right probabilities would show.",
+        "promised_auc": "The auc of the test at the fit.",
+        "promised_log_loss": "The log_loss of the test at the fit.",
+        "promised_calibration_error": "The calibration_error of the test at the fit.",
+        "is_refit_requested": "Whether auc or calibration is worse than promised beyond noise.",
+        "reason": "Why, or why not, in words.",
+    },
+    "model_runs": {
+        "run_id": "The Dagster run.",
+        "started_at": "When the fit began (UTC).",
+        "finished_at": "When it was written down (UTC).",
+        "status": "kept, refused, skipped or rolled_back.",
+        "reason": "Why, in words.",
+        "model_version": "The version that scores from then on.",
+        "method": "How it was fitted.",
+        "rows": "Rows with a known answer.",
+        "auc": "How well it ranks on the test: 0.5 is chance, 1 is perfect.",
+        "log_loss": "Log loss on the test; lower is better.",
+        "calibration_error": "Mean distance between predicted and observed rate on the test.",
+        "error": "Of a forecast: mean error of its totals in the backtest (sMAPE, per cent).",
+        "metrics": "All figures, as JSON.",
+        "candidates": "What else was tried, with its loss, as JSON.",
+        "model_sha256": "Checksum of the model's file.",
+    },
+    "forecast_accuracy": {
+        "metric": FORECASTS["metric"],
+        "segment": FORECASTS["segment"],
+        "method": "The method that was tried.",
+        "folds": "Past origins that it forecast from.",
+        "mae": "Mean absolute error, in the metric's unit.",
+        "smape": "Symmetric mean absolute error, per cent.",
+        "mase": "Error as a multiple of the seasonal naive forecast's; below 1 is better than it.",
+        "coverage_80": "How many actuals lay between p10 and p90 (share; 0.8 is right).",
+        "chosen": "Whether this method forecasts the series.",
+    },
+    "data_quality": {
+        "run_id": "The Dagster run.",
+        "gate": "raw or publish.",
+        "suite": "The table or source that was checked.",
+        "expectation": "What was expected.",
+        "success": "Whether it held.",
+        "is_blocking": "Whether a failure stops the run.",
+        "message": "What was seen, in words.",
+        "checked_at": "When it was checked (UTC).",
+    },
+    "releases": {
+        "created_at": "When it was published (UTC).",
+        "run_id": "The Dagster run, or 'rollback'.",
+        "status": "published or rollback.",
+        "note": "What is not fresh in it, in words.",
+        "tables_of": "The release that its tables were made for.",
+        "tables": "Its tables with rows, columns and types, as JSON.",
+    },
+}
+PATTERNS = (
+    (r"custom_(.+)", "Field of the company's own, as its export has it."),
+    (r"probability_(.+)", "How likely the class {0} is, from 0 to 1."),
+    (r"points_(.+)", "What the columns of the group '{0}' add to the log-odds."),
+    (r"expected_(.+)", "Probability times the money at stake."),
+)
+
+
+def description_of(table: str, column: str) -> str | None:
+    """What a column is, by its table or by its name; None where nobody has said it."""
+    for known in (COLUMNS.get(table, {}), EVERYWHERE, SCORES):
+        if column in known:
+            return known[column]
+    for pattern, words in PATTERNS:
+        if found := re.fullmatch(pattern, column):
+            return words.format(*found.groups())
+    return None

@@ -1,0 +1,179 @@
+"""Which version of a model is the champion, where it lies, and whether this run fits a new one."""
+
+import json
+import os
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from pipelines.instance.metadata import WARNING
+from pipelines.learning.scoring.files import ModelRefused, read_checked, read_limited, write_whole
+from pipelines.registry.fits import decided_versions, recorded_checksum
+from pipelines.settings import data_dir
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from pipelines.learning.scoring.fitted import FittedPrediction
+
+REFIT_TAG = "scorecast/refit"
+"""Run tag: `missing` fits only where there is no champion (daily); anything else, or no tag, fits."""
+LARGEST_POINTER = 4096
+PREDICTION, FORECAST = ".zip", ".json"
+"""How the file of a version ends."""
+UNREAD = ".skops"
+"""The same of a prediction until November 2026."""
+
+
+def model_folder(name: str) -> Path:
+    """Where the versions of a model lie."""
+    return data_dir() / "models" / name
+
+
+def model_path(name: str, version: str, suffix: str = PREDICTION) -> Path:
+    """The file of one version."""
+    return model_folder(name) / f"{version}{suffix}"
+
+
+def read_champion(name: str, suffix: str = PREDICTION) -> tuple[str | None, str]:
+    """
+    The version that scores, or None; and where `champion.json` counts as none, why, in one line.
+
+    It counts as none where it cannot be read, names no version of this model, or one whose file is gone.
+    """
+    pointer = model_folder(name) / "champion.json"
+    try:
+        said = json.loads(read_limited(pointer, LARGEST_POINTER))
+    except FileNotFoundError:
+        return None, ""
+    except (ValueError, RecursionError) as problem:
+        why = without_folder(problem) if isinstance(problem, ModelRefused) else f"it is no JSON ({problem})"
+        return None, f"{name}: champion.json counts as none: {why}"
+    version = said.get("version") if isinstance(said, dict) else None
+    if not isinstance(version, str) or not re.fullmatch(rf"{re.escape(name)}-[0-9A-Za-z-]+", version):
+        return None, f"{name}: champion.json counts as none: it names no version of this model ({str(said)[:80]!r})"
+    if suffix == PREDICTION and os.path.exists(model_path(name, version, UNREAD)):
+        return (
+            None,
+            f"{name}: {version} was saved by an earlier version of Scorecast in a format that is no longer read",
+        )
+    if not os.path.exists(model_path(name, version, suffix)):
+        return None, f"{name}: champion.json counts as none: the file of {version} is gone"
+    return version, ""
+
+
+def champion_version(name: str, suffix: str = PREDICTION) -> str | None:
+    """The version that scores, or None; see `read_champion`."""
+    return read_champion(name, suffix)[0]
+
+
+def settled_champion(
+    connection: "duckdb.DuckDBPyConnection", name: str, suffix: str = PREDICTION
+) -> tuple[str | None, str]:
+    """
+    The version that scores, or None, after an interrupted decision was carried out; and what there is to tell of that.
+
+    A fit or a rollback first puts its version on record and then makes it the champion. Where a run was killed in
+    between, or `champion.json` cannot be read, the version of the newest record becomes the champion now, if its file
+    is the one that was saved. A champion that no record tells of (the warehouse is another one) stays.
+    """
+    champion, problem = read_champion(name, suffix)
+    decided = decided_versions(connection, name)
+    if not decided or decided[-1] == champion or (champion is not None and champion not in decided):
+        return champion, problem
+    try:
+        stored_bytes(connection, name, decided[-1], suffix)
+    except (ModelRefused, FileNotFoundError):
+        return champion, problem
+    promote(name, decided[-1])
+    why = problem or f"{name}: a run was stopped before {decided[-1]} became the champion"
+    return decided[-1], f"{why}. {decided[-1]}, which is on record, scores now."
+
+
+def stored_bytes(connection: "duckdb.DuckDBPyConnection", name: str, version: str, suffix: str) -> bytes:
+    """The file of a version, if it has the checksums that it should have; raises as `read_checked`."""
+    # The choice of a forecast is plain JSON, and was once written without a checksum beside it.
+    checksum = recorded_checksum(connection, name, version)
+    return read_checked(model_path(name, version, suffix), checksum, needs_one_beside=suffix == PREDICTION)
+
+
+def load_version(
+    connection: "duckdb.DuckDBPyConnection", name: str, version: str
+) -> "tuple[FittedPrediction, None] | tuple[None, ModelRefused]":
+    """The model of a stored version, or why its file is refused. The only way in which a run loads one."""
+    from pipelines.learning.scoring.storage import load_model
+
+    try:
+        model = load_model(model_path(name, version), recorded_checksum(connection, name, version))
+        if model.spec.name != name:
+            raise ModelRefused(f"{model_path(name, version)} is a model of {model.spec.name}. Fit the model again.")
+        return model, None
+    except ModelRefused as problem:
+        return None, problem
+    except FileNotFoundError:
+        return None, ModelRefused(f"{model_path(name, version)} is gone. Fit the model again.")
+
+
+def load_choice(
+    connection: "duckdb.DuckDBPyConnection", name: str, version: str
+) -> tuple[dict[tuple[str, str], str], None] | tuple[None, ModelRefused]:
+    """A forecast's method by metric and segment, or why its file is refused."""
+    path = model_path(name, version, suffix=FORECAST)
+    try:
+        rows = json.loads(stored_bytes(connection, name, version, FORECAST))
+        return {(str(row["metric"]), str(row["segment"])): str(row["method"]) for row in rows}, None
+    except ModelRefused as problem:
+        return None, problem
+    except FileNotFoundError:
+        return None, ModelRefused(f"{path} is gone. Fit the model again.")
+    except (ValueError, TypeError, KeyError, RecursionError) as problem:
+        told = f"{type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
+        return None, ModelRefused(f"{path} is no readable choice of methods ({told}). Fit the model again.")
+
+
+def stored_versions(name: str) -> list[Path]:
+    """The files of all versions of a model (a prediction's `.zip`, a forecast's `.json`), the oldest first."""
+    found = [path for path in model_folder(name).glob(f"{name}-*") if path.suffix in (PREDICTION, FORECAST)]
+    return sorted(found, key=lambda path: path.stem)
+
+
+def without_folder(problem: Exception) -> str:
+    """What an error says, with paths from the data folder on: what is published names no machine's folders."""
+    return str(problem).replace(f"{data_dir()}{os.sep}", "")
+
+
+def refused_in_words(name: str, problem: Exception) -> str:
+    """Why the champion's file does not score, and what to type."""
+    return (
+        f"{without_folder(problem)} The last scores stay. To fit it again: `scorecast run weekly_refit`; "
+        f"to go back to an earlier version: `scorecast rollback --model {name}`."
+    )
+
+
+def new_version(name: str, at: datetime, suffix: str = PREDICTION) -> str:
+    """A version's name from its time; a second one within the same second gets a number."""
+    first = f"{name}-{at:%Y%m%dT%H%M%S}"
+    names = (first, *(f"{first}-{number}" for number in range(2, 1_000)))
+    return next(version for version in names if not model_path(name, version, suffix).exists())
+
+
+def promote(name: str, version: str) -> None:
+    """Make a stored version the champion, atomically; it is on the disk when this returns."""
+    write_whole({model_folder(name) / "champion.json": json.dumps({"version": version}).encode()})
+
+
+def should_fit(context: dg.AssetExecutionContext, champion: str | None) -> bool:
+    """Daily runs keep the champion; the weekly refit, and a person in the UI, fit anew."""
+    return champion is None or context.run.tags.get(REFIT_TAG) != "missing"
+
+
+def kept_metadata(context: dg.AssetExecutionContext, version: str | None) -> dict:
+    """What the UI shows of a model that is not fitted anew: the figures and pictures of its fit."""
+    event = context.instance.get_latest_materialization_event(context.asset_key)
+    before = dict(event.asset_materialization.metadata) if event and event.asset_materialization else {}
+    before.pop(WARNING, None)
+    is_the_same = "model_version" in before and before["model_version"].value == version
+    return {**(before if is_the_same else {}), "status": "kept", "model_version": version}

@@ -1,0 +1,202 @@
+"""
+Scores for past days as they would have been then: `backfills/<name>`, one partition a Sunday.
+
+As they would have been: by a model that was fitted only on answers known by then, on that day's snapshots. Such a
+model is made for every fourth Sunday (one in between would hardly know more), the same one whichever days are asked
+for. A backfill leaves the champion and today's scores alone; what it makes goes into `score_history` with the next
+release, marked `is_backfill`. Two things are of today: the YAML and this code.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from pipelines.database import connect
+from pipelines.instance.metadata import literal, markdown_metadata
+from pipelines.publishing.release import BACKFILL, SCORE_HISTORY
+from pipelines.settings import dbt_project_dir, published_path
+from pipelines.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+    from pipelines.learning.scoring.fitted import FittedPrediction
+    from pipelines.track_record.compared import ScoredPrediction
+
+FIRST_SUNDAY = date(1970, 1, 4)
+DAYS_BETWEEN_FITS = 28
+EARLIEST_SUNDAY = date(2015, 1, 4)
+"""Where nothing is published yet, and so nobody knows which days there are."""
+
+
+@dataclass(frozen=True)
+class Backfilled:
+    """What became of one day: how many were scored, or why nobody was."""
+
+    as_of: date
+    rows: int
+    note: str
+
+
+def backfill_asset(prediction: "ScoredPrediction") -> dg.AssetsDefinition:
+    """The partitioned asset; a range of partitions is one run, so that days share their models."""
+
+    @dg.asset(
+        key=["backfills", prediction.name],
+        deps=[list(prediction.features_table), list(prediction.outcomes_table)],
+        group_name=prediction.name,
+        kinds={"duckdb"},
+        owners=[prediction.owner],
+        partitions_def=sundays(published_path()),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        description=(
+            "Scores of past Sundays as they would have been then, for `published.score_outcomes`; today's scores and "
+            f"the model in use stay as they are. {prediction.description}"
+        ),
+        pool="warehouse",
+    )
+    def backfill(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+        days = [date.fromisoformat(key) for key in context.partition_keys]
+        with warehouse.connect() as connection:
+            made = []
+            for done in backfill_scores(connection, prediction, days):
+                context.log.info(f"{prediction.name}, {done.as_of}: {done.rows:,} scored; {done.note}")
+                made.append(done)
+        lines = ["| day | scored | how |", "|---|---|---|"]
+        lines += [f"| {done.as_of} | {done.rows:,} | {done.note} |" for done in made]
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(done.rows for done in made),
+                "days": markdown_metadata("\n".join(lines)),
+            }
+        )
+
+    return backfill
+
+
+def days_with_snapshots(published: Path) -> tuple[date, date] | None:
+    """The first and the last Sunday of which the newest run kept snapshots; None before the first release."""
+    import duckdb
+    import yaml
+
+    if not published.exists():
+        return None
+    try:
+        with connect(published, read_only=True) as connection:
+            (as_of,) = connection.execute("select max(as_of_date) from releases").fetchone()
+    except duckdb.Error:  # a damaged release is told by who needs it
+        return None
+    settings = yaml.safe_load((dbt_project_dir() / "dbt_project.yml").read_text())
+    kept = sundays_between(as_of - timedelta(days=settings["vars"]["snapshot_days"] - 1), as_of)
+    return kept[0], kept[-1]
+
+
+@lru_cache(maxsize=1)
+def sundays(published: Path) -> dg.WeeklyPartitionsDefinition:
+    """The days that can be backfilled, as they are when the definitions are loaded."""
+    first, last = days_with_snapshots(published) or (EARLIEST_SUNDAY, None)
+    return dg.WeeklyPartitionsDefinition(
+        start_date=str(first), end_date=str(last + timedelta(days=7)) if last else None, day_offset=0, end_offset=1
+    )
+
+
+def fitted_on(as_of: date) -> date:
+    """The day on which the model of a day is fitted: the last of every fourth Sunday."""
+    return as_of - timedelta(days=(as_of - FIRST_SUNDAY).days % DAYS_BETWEEN_FITS)
+
+
+def backfill_scores(
+    connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPrediction", days: Iterable[date]
+) -> Iterator[Backfilled]:
+    """Score past days into `scores.backfilled`, in place of what an earlier backfill of a day left there."""
+    columns = ", ".join(f"{name} {kind}" for name, kind in SCORE_HISTORY.items())
+    connection.execute("create schema if not exists scores")
+    connection.execute(f"create table if not exists scores.backfilled ({columns})")
+    fitted_day, model, verdict = None, None, ""
+    for day in sorted(days):
+        frame = prediction.rows_to_score(connection, as_of=day)
+        if frame.is_empty():
+            yield Backfilled(day, 0, "there is no snapshot of this day")
+            continue
+        if fitted_day != fitted_on(day):
+            fitted_day = fitted_on(day)
+            model, verdict = _model_of(connection, prediction, fitted_day)
+        _replace(connection, prediction, day, None if model is None else _scored(model, prediction, frame, fitted_day))
+        yield Backfilled(day, 0 if model is None else frame.height, verdict)
+
+
+def _model_of(
+    connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPrediction", day: date
+) -> "tuple[FittedPrediction | None, str]":
+    """The model that a fit on this day would have kept, or None, and why."""
+    from pipelines.learning.fitting.fit import TooLittleData, fit_prediction
+
+    try:
+        result = fit_prediction(prediction.training_frame(connection, known_by=day), prediction.learning_spec())
+    except TooLittleData as problem:
+        return None, f"no model on {day}: {problem}"
+    if not result.kept:
+        return None, f"no model on {day}: {result.reason}"
+    return result.model, f"by a model of {day}, AUC {result.metrics['auc']:.3f} out of time"
+
+
+def _scored(
+    model: "FittedPrediction", prediction: "ScoredPrediction", frame: "pl.DataFrame", fitted: date
+) -> "pl.DataFrame":
+    """Rows of the score history, without reasons: the history keeps them for two weeks only."""
+    import polars as pl
+
+    from pipelines.learning.scoring.fitted import grade, percentile_scores, predict
+
+    probability = pl.Series(predict(model, frame))
+    score = percentile_scores(probability.to_numpy())
+    value = frame[prediction.value].cast(pl.Float64) if prediction.value else pl.Series([None] * frame.height)
+    currency = frame["currency"] if "currency" in frame.columns else pl.Series([None] * frame.height, dtype=pl.String)
+    return pl.DataFrame(
+        {
+            "entity_id": frame[prediction.entity].cast(pl.String),
+            "as_of_date": frame[prediction.as_of].cast(pl.Date),
+            "probability": probability,
+            "score": pl.Series(score, dtype=pl.Int32),
+            "grade": [grade(each) for each in score],
+            "expected_value": (value * probability).cast(pl.Float64),
+            "currency": currency,
+        }
+    ).with_columns(
+        table_name=literal(prediction.publish.table),
+        model_version=literal(f"{prediction.name}-as-of-{fitted}"),
+        release_id=pl.concat_str(pl.lit(BACKFILL), pl.col("as_of_date").cast(pl.String)),
+        horizon_days=literal(prediction.horizon_days),
+        is_backfill=pl.lit(True),
+    )
+
+
+def _replace(
+    connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPrediction", day: date, rows: "pl.DataFrame | None"
+) -> None:
+    connection.execute(
+        "delete from scores.backfilled where table_name = ? and as_of_date = ?", [prediction.publish.table, day]
+    )
+    if rows is None:
+        return
+    connection.register("backfilled_rows", rows.to_arrow())
+    try:
+        connection.execute("insert into scores.backfilled by name select * from backfilled_rows")
+    finally:
+        connection.unregister("backfilled_rows")
+
+
+def sundays_between(first: date, last: date) -> list[date]:
+    """Every Sunday from `first` to `last`. Raises ValueError if there is none, or `last` is earlier."""
+    if last < first:
+        raise ValueError(f"--to {last} is earlier than --from {first}.")
+    sunday = first + timedelta(days=(6 - first.weekday()) % 7)
+    if sunday > last:
+        raise ValueError(f"There is no Sunday from {first} to {last}; snapshots are kept for Sundays.")
+    return [sunday + timedelta(days=7 * week) for week in range((last - sunday).days // 7 + 1)]

@@ -1,0 +1,170 @@
+"""`published.model_health`: does each model still see what it learnt from, and do its scores come true as promised?"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pipelines.database import columns_of, quoted, read_frame, table_exists
+from pipelines.registry.store import champion_version, load_version, refused_in_words
+from pipelines.track_record.score_history import matured_scores, replace_keeping
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import duckdb
+
+    from pipelines.track_record.compared import ScoredPrediction
+
+MODEL_HEALTH = {
+    "model": "varchar",
+    "model_version": "varchar",
+    "as_of_date": "date",
+    "scores_table": "varchar",
+    "rows_scored": "bigint",
+    "score_psi": "double",
+    "score_psi_noise": "double",
+    "max_psi": "double",
+    "max_psi_column": "varchar",
+    "worst_columns": "varchar",
+    "matured_rows": "bigint",
+    "matured_entities": "bigint",
+    "auc": "double",
+    "auc_noise": "double",
+    "log_loss": "double",
+    "log_loss_noise": "double",
+    "calibration_error": "double",
+    "calibration_noise": "double",
+    "promised_auc": "double",
+    "promised_log_loss": "double",
+    "promised_calibration_error": "double",
+    "is_refit_requested": "boolean",
+    "reason": "varchar",
+}
+MODEL_HEALTH_KEY = ("model", "model_version", "as_of_date")
+WORST = 10
+"""Columns that `worst_columns` lists."""
+
+
+def write_model_health(
+    connection: "duckdb.DuckDBPyConnection", predictions: Sequence["ScoredPrediction"], as_of: "date"
+) -> list[dict]:
+    """
+    Add today's row of every model that scores to `published.model_health`, within `past_scores`; returns those rows.
+
+    A row of the same model, version and day is replaced.
+    """
+    rows = [row for prediction in predictions if (row := model_health(connection, prediction, as_of)) is not None]
+    columns = ", ".join(f"{name} {kind}" for name, kind in MODEL_HEALTH.items())
+    connection.execute(f"create or replace temp table health_now ({columns})")
+    for row in rows:
+        connection.execute(
+            f"insert into health_now ({', '.join(row)}) values ({', '.join('?' for _ in row)})", list(row.values())
+        )
+    replace_keeping(connection, "model_health", MODEL_HEALTH, MODEL_HEALTH_KEY, ["from health_now"])
+    connection.execute("drop table health_now")
+    return rows
+
+
+def model_health(connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPrediction", as_of: "date") -> dict | None:
+    """
+    The health of the version that scores, as of a day; None without a version or without anybody to score.
+
+    Of a version whose file is refused only the reason.
+    """
+    from pipelines.learning.judging.drift import column_shifts, has_worsened, judge_outcomes, score_shift
+
+    version = champion_version(prediction.name)
+    if version is None or not table_exists(connection, *prediction.features_table):
+        return None
+    row: dict = {
+        "model": prediction.name,
+        "model_version": version,
+        "as_of_date": as_of,
+        "scores_table": prediction.publish.table,
+    }
+    model, refusal = load_version(connection, prediction.name, version)
+    if model is None:
+        return {**row, "is_refit_requested": False, "reason": refused_in_words(prediction.name, refusal)}
+    frame, _, was_learnt_from = prediction.scoring_frame(connection)
+    if frame.is_empty():
+        return None
+    row["rows_scored"] = frame.height
+    if model.baseline:
+        strong = {each["column"] for each in model.metrics.get("drivers", ())}
+        shifts = column_shifts(model.baseline, frame, model.spec.as_of)
+        for shift in shifts:
+            shift["is_strong"] = shift["column"] in strong
+        row |= {"worst_columns": json.dumps(_worst(shifts))}
+        if shifts:
+            row |= {"max_psi": shifts[0]["psi"], "max_psi_column": shifts[0]["column"]}
+        # What a model says of rows that it learnt from is surer than what it said in the test.
+        scores = [] if was_learnt_from else _probabilities(connection, prediction, version, as_of)
+        if len(scores):
+            row["score_psi"], row["score_psi_noise"] = score_shift(model.baseline, scores)
+    known = matured_scores(connection, prediction, version)
+    matured = None
+    if known.height:
+        entities = known["entity_id"].rank("dense").to_numpy()
+        matured = judge_outcomes(known["outcome"].to_numpy(), known["probability"].to_numpy(), entities)
+        row |= {name: _finite(matured[name]) for name in MODEL_HEALTH if name in matured}
+    promised = model.metrics
+    row |= {f"promised_{name}": _finite(promised.get(name)) for name in ("auc", "log_loss", "calibration_error")}
+    if prediction.why_not_compared is None:
+        row["is_refit_requested"], row["reason"] = has_worsened(promised, matured)
+    else:
+        row["is_refit_requested"], row["reason"] = False, prediction.why_not_compared
+    return row
+
+
+def _worst(shifts: Sequence[Mapping]) -> list[dict]:
+    """The columns that moved most, and those of the strongest that moved beyond noise."""
+    strong = [shift for shift in shifts[WORST:] if shift["is_strong"] and shift["is_major"]]
+    return [dict(shift) for shift in [*shifts[:WORST], *strong]]
+
+
+def _probabilities(
+    connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPrediction", version: str, as_of: "date"
+):
+    """Today's probabilities (float64) of this version, of classes the highest; empty where it has not scored today."""
+    columns = columns_of(connection, "scores", prediction.name)
+    probabilities = [quoted(name) for name in columns if name == "probability" or name.startswith("probability_")]
+    if not probabilities:
+        return []
+    return read_frame(
+        connection,
+        f"select greatest({', '.join(probabilities)}) as highest"
+        f" from scores.{prediction.name} where model_version = ? and as_of_date = ?",
+        [version, as_of],
+    )["highest"].to_numpy()
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or (isinstance(value, float) and not math.isfinite(value)) else value
+
+
+def health_checks(row: Mapping) -> dict[str, tuple[bool, str]]:
+    """The asset checks of a row of `model_health`: name to whether it passed, and what was seen, in words."""
+    from pipelines.learning.judging.drift import MAJOR_SHIFT
+
+    if row["rows_scored"] is None:
+        return {name: (False, row["reason"]) for name in ("scores_are_stable", "inputs_are_stable", "promise_is_kept")}
+    moved = [each for each in json.loads(row["worst_columns"] or "[]") if each["is_strong"] and each["is_major"]]
+    listed = ", ".join(f"{each['column']} ({each['psi']:.2f})" for each in moved)
+    psi = row["score_psi"]
+    return {
+        "scores_are_stable": (
+            psi is None or psi <= max(MAJOR_SHIFT, row["score_psi_noise"]),
+            "Not compared: the model has not scored today, has learnt from these very rows, or is of before baselines "
+            "were kept."
+            if psi is None
+            else f"Population stability index of the scores {psi:.3f}; above {MAJOR_SHIFT} is a major shift.",
+        ),
+        "inputs_are_stable": (
+            not moved,
+            f"Columns that move the estimate most have shifted since the fit (PSI above {MAJOR_SHIFT}): {listed}."
+            if moved
+            else "No column that moves the estimate most has shifted since the fit.",
+        ),
+        "promise_is_kept": (not row["is_refit_requested"], row["reason"]),
+    }

@@ -1,0 +1,358 @@
+"""The dbt project from Python: what the tree declares, a manifest that is never stale, and the way to call dbt."""
+
+import hashlib
+import json
+import os
+import queue
+import re
+import subprocess
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.settings import data_dir, dbt_project_dir, project_root, warehouse_path
+
+PARSED = json.dumps({"parsed": True})
+"""What a `dbt_worker` prints when it has parsed the project."""
+MANIFEST = "parsed_manifest.json"
+"""Our copy of dbt's manifest: dbt writes its own anew in every command, while others may be reading it."""
+STAMP = "parsed_manifest.fingerprint"
+"""Of which project the manifest is, and the checksum of its content."""
+BUILT = "built.fingerprint"
+"""The fingerprint of the project that the whole warehouse was last built from."""
+FULL_REFRESH = "full_refresh"
+"""This file is there while tables that grow may hold rows that were forgotten."""
+LEAST_MEMORY = 1000 * 2**20
+MEMORY_PER_BYTE = 15
+"""Of DuckDB per byte of the warehouse's file before the first build; measured at 2,000 and 8,000 accounts."""
+ROWS_MESSAGE = re.compile(r"rows of (\S+): (\d+)$")
+"""What the macro `log_rows` says after a table is built."""
+
+
+class ProjectMistake(RuntimeError):
+    """The dbt project does not parse; the message has dbt's own words."""
+
+
+def project_variables(project_dir: Path | None = None) -> dict:
+    """
+    What dbt cannot see of its own tree while it parses: which models feed which.
+
+    dbt wants every `ref` known before it can look at its graph. The folder tree is the register: a staging model
+    `stg_<source>__<entity>s` feeds the core model that asks for `<entity>s`, and every model in `core/` that a semantic
+    model describes may feed features.
+
+    Returns `{"staging_models": {entity: [model, ...]}, "core_models": [model, ...]}`, sorted.
+    """
+    models = (project_dir or dbt_project_dir()) / "models"
+    staging: dict[str, list[str]] = defaultdict(list)
+    for path in sorted((models / "staging").glob("*/stg_*__*.sql")):
+        staging[path.stem.split("__", 1)[1]].append(path.stem)
+    core = sorted(path.stem for path in (models / "core").glob("**/*.sql"))
+    return {"staging_models": dict(sorted(staging.items())), "core_models": core}
+
+
+def variables_argument(project_dir: Path | None = None) -> str:
+    """The tree's variables as dbt's `--vars` argument."""
+    return json.dumps(project_variables(project_dir), sort_keys=True)
+
+
+def dbt_environment(warehouse: Path | None = None) -> dict[str, str]:
+    """
+    Environment of a dbt process: where the warehouse is, and no telemetry.
+
+    Not how much memory it may take: when a variable that the profile reads has changed, dbt parses everything anew.
+    """
+    return {
+        **os.environ,
+        "SCORECAST_WAREHOUSE": str(warehouse or warehouse_path()),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def memory_limit(warehouse: Path) -> str:
+    """
+    What DuckDB may take while dbt builds, as `SCORECAST_MEMORY` says it.
+
+    By default little for little data, and in proportion to the warehouse's file beyond that, up to half of the machine:
+    snapshots hold hundreds of columns by two years of weeks. Beyond the limit DuckDB spills to disk, but not everything
+    can be spilled.
+    """
+    if given := os.environ.get("SCORECAST_MEMORY"):
+        return given
+    size = warehouse.stat().st_size if warehouse.exists() else 0
+    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    return f"{max(LEAST_MEMORY, min(MEMORY_PER_BYTE * size, half)) // 2**20}MiB"
+
+
+def dbt_executable() -> str:
+    """The dbt of the environment that runs this process."""
+    return str(Path(sys.executable).parent / "dbt")
+
+
+def run_dbt(
+    *arguments: str,
+    project_dir: Path | None = None,
+    warehouse: Path | None = None,
+    target_dir: Path | None = None,
+    capture: bool = False,
+) -> subprocess.CompletedProcess[str]:
+    """
+    Call dbt in a process of its own: `run_dbt("build", "--select", "core+")`.
+
+    The caller must hold no connection to the warehouse. The result's `returncode` is dbt's; nothing is raised.
+    """
+    command = dbt_command(*arguments, project_dir=project_dir, target_dir=target_dir)
+    environment = {**dbt_environment(warehouse), "SCORECAST_MEMORY": memory_limit(warehouse or warehouse_path())}
+    return subprocess.run(command, env=environment, text=True, capture_output=capture, check=False)
+
+
+def dbt_command(*arguments: str, project_dir: Path | None = None, target_dir: Path | None = None) -> list[str]:
+    """The command line of a dbt call, with this project's profile and variables."""
+    return [dbt_executable(), *arguments, *dbt_options(project_dir or dbt_project_dir(), target_dir)]
+
+
+def dbt_options(project: Path, target: Path | None) -> list[str]:
+    """The options of every dbt command: project, profile, variables and, if given, where dbt writes."""
+    options = ["--project-dir", str(project), "--profiles-dir", str(project), "--vars", variables_argument(project)]
+    return [*options, "--target-path", str(target), "--log-path", str(target)] if target else options
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """How one model or test of a dbt build went."""
+
+    unique_id: str
+    status: str
+    """`success`, `pass`, `warn`, `fail`, `error` or `skipped`."""
+    seconds: float
+    failures: int = 0
+    """Rows that broke a test."""
+    message: str = ""
+    rows: int | None = None
+    """Rows of a table; None for a view or a test."""
+
+
+class DbtWorker:
+    """A dbt process (`transformation.worker`) that parses the project while others work, and then builds once."""
+
+    def __init__(self, project_dir: Path | None = None) -> None:
+        project, self.target = project_dir or dbt_project_dir(), target_dir()
+        self.target.mkdir(parents=True, exist_ok=True)
+        self.fingerprint = fingerprint(project)
+        """Of the project that is parsed."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "pipelines.transformation.worker", *dbt_options(project, self.target)],
+            env=dbt_environment(),
+            cwd=project_root(),
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self._is_parsed = False
+
+    def wait_until_parsed(self) -> None:
+        """Return when the manifest is written; raises `ProjectMistake` when the project does not parse."""
+        said = []
+        while not self._is_parsed:
+            line = self._process.stdout.readline()
+            if not line:
+                raise ProjectMistake(f"dbt could not parse the project:\n{''.join(said)}")
+            said.append(line)
+            self._is_parsed = line.strip() == PARSED
+        keep_manifest(self.target, self.fingerprint)
+
+    def run(self, *arguments: str) -> Iterator[str]:
+        """The lines that dbt prints while it does this; they are taken in at once, however slow the caller is."""
+        self.wait_until_parsed()
+        told = {"arguments": arguments, "environment": {"SCORECAST_MEMORY": memory_limit(warehouse_path())}}
+        with suppress(BrokenPipeError):  # it has gone; what it said before it went is worth reading
+            self._process.stdin.write(json.dumps(told) + "\n")
+            self._process.stdin.flush()
+        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+        def take_in() -> None:
+            for line in self._process.stdout:
+                lines.put(line)
+            lines.put(None)
+
+        threading.Thread(target=take_in, daemon=True).start()
+        while (line := lines.get()) is not None:
+            yield line
+        self._process.wait()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+
+    def close(self) -> None:
+        """Let go of a worker that is not needed."""
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+
+
+_waiting: DbtWorker | None = None
+
+
+def start_worker() -> None:
+    """Have a dbt process parse in the background; the next `build` of this process uses it."""
+    global _waiting
+    if _waiting is None:
+        _waiting = DbtWorker()
+
+
+def _take_worker() -> DbtWorker:
+    global _waiting
+    worker, _waiting = _waiting or DbtWorker(), None
+    return worker
+
+
+def build(
+    select: Sequence[str] | None = None, on_progress: Callable[[str, int, int], None] = lambda node, done, total: None
+) -> Iterator[NodeResult]:
+    """
+    Build models and run their tests in one dbt process; `select` are names, None is everything.
+
+    Yields what went well as soon as dbt says so, and the rest, with dbt's messages, when it is done. The caller must
+    hold no connection to the warehouse. `on_progress` hears of every finished node: its name, how many are done, how
+    many there are. Raises `RuntimeError` with dbt's own words when dbt did not get as far as running.
+    """
+    worker = _take_worker()
+    results, stamp = target_dir() / "run_results.json", target_dir() / BUILT
+    results.unlink(missing_ok=True)
+    if select is None or not is_built():
+        stamp.unlink(missing_ok=True)
+    selection = ["--select", *select, "--indirect-selection", "cautious"] if select is not None else []
+    if is_full := (target_dir() / FULL_REFRESH).exists():
+        selection.append("--full-refresh")
+    said: list[str] = []
+    rows: dict[str, int] = {}
+    told: set[str] = set()
+    done = 0
+    for line in worker.run("build", "--log-format", "json", "--log-level-file", "none", *selection):
+        try:
+            event = json.loads(line)
+            name, data = event["info"]["name"], event["data"]
+        except (ValueError, KeyError, TypeError):
+            said.append(line.rstrip())
+            continue
+        said.append(event["info"]["msg"])
+        if counted := ROWS_MESSAGE.match(event["info"]["msg"]):
+            rows[counted[1]] = int(counted[2])
+        if name in ("LogModelResult", "LogTestResult"):
+            done += 1
+            node = data["node_info"]
+            on_progress(node["node_name"], done, data["total" if name == "LogModelResult" else "num_models"])
+            if node["node_status"] in ("success", "pass"):
+                told.add(node["unique_id"])
+                count = rows.get(node["unique_id"])
+                yield NodeResult(node["unique_id"], node["node_status"], data["execution_time"], rows=count)
+    print("\n".join(said), flush=True)
+    try:
+        ended = json.loads(results.read_bytes())["results"]
+    except (OSError, ValueError, KeyError) as problem:
+        raise RuntimeError("dbt stopped before it could say what it built:\n" + "\n".join(said[-20:])) from problem
+    for result in ended:
+        if result["unique_id"] not in told:
+            yield NodeResult(
+                unique_id=result["unique_id"],
+                status=result["status"],
+                seconds=result["execution_time"],
+                failures=result["failures"] or 0,
+                message=result["message"] or "",
+            )
+    models = [result for result in ended if result["unique_id"].startswith("model.")]
+    if select is None and models and all(result["status"] == "success" for result in models):
+        stamp.write_text(worker.fingerprint)
+        if is_full:
+            (target_dir() / FULL_REFRESH).unlink()
+
+
+def ask_full_refresh() -> None:
+    """Have the next build of everything build the tables that grow anew: rows that they hold were forgotten."""
+    target_dir().mkdir(parents=True, exist_ok=True)
+    (target_dir() / FULL_REFRESH).touch()
+
+
+def is_built() -> bool:
+    """Whether the whole warehouse was last built from the project as it is now."""
+    return said_by(target_dir() / BUILT) == fingerprint()
+
+
+def fingerprint(project_dir: Path | None = None) -> str:
+    """A hash of everything that dbt parses: the project's files and the tree's variables."""
+    project = project_dir or dbt_project_dir()
+    digest = hashlib.sha256(variables_argument(project).encode())
+    files = [
+        *project.glob("*.yml"),
+        *project.glob("models/**/*"),
+        *project.glob("macros/**/*"),
+        *project.glob("tests/**/*"),
+    ]
+    for path in sorted(path for path in files if path.is_file()):
+        digest.update(str(path.relative_to(project)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def target_dir() -> Path:
+    """Where dbt writes what it parsed and did: with the data, so that the project's folder stays as it is."""
+    return data_dir() / "dbt"
+
+
+def ensure_manifest(project_dir: Path | None = None) -> Path:
+    """
+    The path of a manifest that matches the project's files; dbt parses (about 5 s) only when they changed.
+
+    Raises `ProjectMistake` when the project does not parse.
+    """
+    project, target = project_dir or dbt_project_dir(), target_dir()
+    if not is_current(target, fingerprint(project)):
+        if _waiting is not None and project_dir is None:
+            _waiting.wait_until_parsed()
+        else:
+            worker = DbtWorker(project)
+            worker.wait_until_parsed()
+            worker.close()
+    return target / MANIFEST
+
+
+def is_current(target: Path, fingerprint: str) -> bool:
+    """Whether the manifest that is kept is whole and of the project with this fingerprint."""
+    with suppress(OSError):
+        return said_by(target / STAMP) == stamp_of(fingerprint, (target / MANIFEST).read_bytes())
+    return False
+
+
+def stamp_of(fingerprint: str, manifest: bytes) -> str:
+    """What the stamp beside a manifest says."""
+    return f"{fingerprint} {hashlib.sha256(manifest).hexdigest()}"
+
+
+def said_by(stamp: Path) -> str | None:
+    """The text of a stamp; None where there is none, or none that can be read: then what it stands for is made anew."""
+    try:
+        return stamp.read_text()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def keep_manifest(target: Path, fingerprint: str) -> None:
+    """Keep what dbt has just parsed, in one move; raises `ProjectMistake` when it is not whole."""
+    if is_current(target, fingerprint):
+        return
+    manifest = (target / "manifest.json").read_bytes()
+    try:
+        json.loads(manifest)
+    except ValueError as problem:
+        raise ProjectMistake(
+            f"{target / 'manifest.json'} is not whole; is another dbt running? Try again."
+        ) from problem
+    fresh = target / f"{MANIFEST}.{os.getpid()}"
+    fresh.write_bytes(manifest)
+    fresh.replace(target / MANIFEST)
+    (target / STAMP).write_text(stamp_of(fingerprint, manifest))

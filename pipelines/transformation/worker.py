@@ -1,0 +1,50 @@
+"""A dbt process that is ready before it is needed: it imports and parses, then waits to be told what to do.
+
+    python -m pipelines.transformation.worker <options of every dbt command>
+
+Its first line on stdout says that the project is parsed. It then reads one line of JSON from stdin, the `arguments` of
+a dbt command and what to change in the `environment`, does that and ends. It also ends when stdin is closed: whoever
+started it has gone.
+"""
+
+import gc
+import json
+import os
+import sys
+import threading
+
+
+def main(options: list[str]) -> int:
+    """Parse, wait, do; the exit code is dbt's: 0 success, 1 something failed, 2 dbt did not get as far as running."""
+    from dbt.cli.main import dbtRunner
+
+    parsed = dbtRunner().invoke(["parse", "--quiet", *options])
+    if not parsed.success:
+        print(parsed.exception or "dbt could not parse the project", flush=True)
+        return 2
+    print(json.dumps({"parsed": True}), flush=True)
+    line = sys.stdin.readline()
+    if not line:
+        return 0
+    threading.Thread(target=end_with_the_caller, daemon=True).start()
+    told = json.loads(line)
+    os.environ.update(told["environment"])
+    manifest = parsed.result
+    del parsed
+    gc.collect()
+    result = dbtRunner(manifest=manifest).invoke([*told["arguments"], *options])
+    if result.exception:
+        print(result.exception, flush=True)
+        return 2
+    return 0 if result.success else 1
+
+
+def end_with_the_caller() -> None:
+    """Stop when stdin is closed: a run that was killed must not leave a dbt behind that writes the warehouse."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os._exit(2)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
