@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,6 +95,7 @@ def predict_table(
         raise CannotPredict(f"{request.out} (--out) is a file; name a folder.")
     import_lightgbm_alone()
     from pipelines.learning.cards.of_fit import card_of_fit
+    from pipelines.learning.context import Context
     from pipelines.learning.fitting.fit import TooLittleData, fit_prediction
     from pipelines.learning.scoring.storage import save_model
 
@@ -107,7 +108,7 @@ def predict_table(
         raise CannotPredict(str(problem)) from problem
     question = _question(table, request, notes)
     try:
-        result = fit_prediction(question.frame, question.spec, seed=request.seed, progress=say)
+        result = fit_prediction(question.frame, question.spec, context=Context(seed=request.seed, say=say))
     except (TooLittleData, ValueError) as problem:
         raise CannotPredict(f"{request.train}: {problem}") from problem
     result = _with_late_columns(result, question)
@@ -205,7 +206,8 @@ def _with_late_columns(result: "FitResult", question: _Question) -> "FitResult":
     if not late:
         return result
     dropped = [
-        (column, f"leak: {late[column].reason}" if column in late else reason) for column, reason in result.dropped
+        replace(each, kind="leaky", reason=late[each.column].reason) if each.column in late else each
+        for each in result.dropped
     ]
     others = [each for each in result.findings if each.column not in late]
     return replace(result, dropped=dropped, findings=[*others, *question.late])
@@ -368,12 +370,10 @@ def _evaluation(result: "FitResult", question: _Question, notes: Sequence[str], 
     figures, spec = result.metrics, question.spec
     names = ("auc", "average_precision", "brier", "log_loss", "calibration_error", "lift_top_decile", "base_rate")
     names += ("baseline_log_loss", "accuracy", "macro_f1", "classes", "confusion")
-    left_out: dict[str, list[dict]] = {"constant": [], "id_like": [], "excluded": []}
-    for column, reason in result.dropped:
-        kind = "constant" if reason.startswith(("constant", "no value")) else reason.split(":")[0].split(" ")[0]
-        kind = kind.replace("-", "_")
-        if kind in left_out:
-            left_out[kind].append({"column": column, "reason": reason})
+    left_out: dict[str, list[dict]] = {
+        kind: [asdict(each) for each in result.dropped if each.kind == kind]
+        for kind in ("constant", "id_like", "excluded", "target", "unusable")
+    }
     suspects = {row["column"]: row for row in figures["suspects"]}
     found = [
         {"column": each.column, "reason": each.reason, "grade": each.grade, **each.figures}

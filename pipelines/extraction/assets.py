@@ -13,7 +13,7 @@ from pipelines.extraction.contracts import Entity, Source
 if TYPE_CHECKING:
     import duckdb
 
-    from pipelines.extraction.loading.load import LoadReport
+    from pipelines.extraction.loading.state import LoadReport
 
 POOL = "warehouse"
 FILES_CHECK = "files_readable"

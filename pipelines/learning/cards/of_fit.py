@@ -75,7 +75,7 @@ def card_of_fit(result: "FitResult", extra: Mapping[str, object]) -> str:
     if figures["n_fitted"] == figures["n_rows"]:
         del facts["n_fitted"]
     facts["suspect"] = [_told(row, named) for row in figures["suspects"]]
-    facts["leaky"] = [_told(row, named) for row in facts["leaky"]]
+    facts["leaky"] = [_told(row, named) for row in facts.get("leaky", [])]
     facts["segments"] = [{**row, "words": named(row["segment"])} for row in figures["segments"]]
     return card_page(facts | dict(extra))
 
@@ -136,10 +136,8 @@ def _in_words(text: str, named: Callable[[str], str]) -> str:
 
 
 def _left_out(result: "FitResult") -> dict[str, list[dict]]:
-    """Columns that the model does not use, by why."""
-    found: dict[str, list[dict]] = {"leaky": [], "excluded": [], "id_like": [], "constant": []}
-    for column, reason in result.dropped:
-        first = reason.split(":")[0].split(" ")[0]
-        name = {"leak": "leaky", "id-like": "id_like", "constant": "constant", "no": "constant"}.get(first, "excluded")
-        found[name].append({"column": column, "reason": reason.removeprefix("leak: ").removeprefix("constant: ")})
+    """Columns that the model does not use, by kind."""
+    found: dict[str, list[dict]] = {}
+    for each in result.dropped:
+        found.setdefault(each.kind, []).append({"column": each.column, "reason": each.reason})
     return found

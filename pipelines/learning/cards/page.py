@@ -53,6 +53,8 @@ LEFT_OUT = (
     ("excluded", "Asked to leave out", None),
     ("id_like", "Names and numbers of single rows", "They identify a row and say nothing about the next one."),
     ("constant", "The same everywhere", "What never differs cannot tell anyone apart."),
+    ("target", "The answer itself", "They have the target's name."),
+    ("unusable", "Of a type that a model cannot use", None),
 )
 MEASURES = (
     ("auc", "AUC", "0.5 is a coin toss, 1 ranks perfectly"),
@@ -93,7 +95,8 @@ def card_page(facts: dict) -> str:
       effects [label, rows, contribution (log-odds), observed_rate]]
     - for whom: segments [segment, value, rows, positives, predicted_rate, observed_rate, auc, log_loss, warning]
     - choice: candidates [name, log_loss, chosen]
-    - columns: leaky, excluded, id_like, constant [column, reason]; suspect with auc_without, log_loss_without
+    - columns: leaky, excluded, id_like, constant, target, unusable [column, reason]; suspect with auc_without,
+      log_loss_without
     - since: score_outcomes, `ScoreOutcome`s of past releases and backfilled days that matured
     """
     likelihood = "chance" if facts.get("likelihood") == "chance" else "risk"

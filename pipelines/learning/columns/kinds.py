@@ -1,6 +1,7 @@
 """A column: what kind its type makes it, its values tidied, its values as numbers."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 import polars.selectors as cs
@@ -14,6 +15,17 @@ class Column:
     kind: str
     is_wide: bool = False
     """A category that is told by what its levels say of the answer (see `levels`), not by which level it is."""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A column that a model does not use, and why."""
+
+    column: str
+    kind: Literal["leaky", "excluded", "id_like", "constant", "target", "unusable"]
+    """`leaky`: written with the outcome or after it; `excluded`: by the spec; `target`: it has the target's name."""
+    reason: str
+    """In words."""
 
 
 def kind_of(dtype: pl.DataType) -> str | None:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from pipelines.learning.columns.kinds import Column
+from pipelines.learning.columns.kinds import Column, Dropped
+from pipelines.learning.context import Context
 from pipelines.learning.fitting.selection import Recipe, fit_parts, mixed_margins
 from pipelines.learning.fitting.splitting import Split
 from pipelines.learning.fitting.training import Training
@@ -20,13 +21,12 @@ SETTINGS = ("kind", "strength", "setting", "trees")
 def against_champion(
     champion: FittedPrediction,
     challenger: Recipe,
-    dropped: list[tuple[str, str]],
+    dropped: list[Dropped],
     training: Training,
     split: Split,
     probability: np.ndarray,
     spec: PredictionSpec,
-    seed: int,
-    num_threads: int,
+    context: Context,
     figures: dict,
 ) -> tuple[bool, str]:
     """Whether the challenger is kept, and why; adds both losses to `figures`. `probability`: its own, on the test.
@@ -39,7 +39,7 @@ def against_champion(
     question = (champion.spec.target, champion.spec.horizon_days, champion.spec.entity_key)
     if question != (spec.target, spec.horizon_days, spec.entity_key) or champion.classes != training.classes:
         return True, f"Kept: the champion answers another question ({champion.spec.target}, {question[1]} days)."
-    banned = {name for name, why in dropped if why.startswith(("leak", "excluded", "has the target"))}
+    banned = {each.column for each in dropped if each.kind in ("leaky", "excluded", "target")}
     tainted = sorted(banned & set(champion.encoding.names))
     if tainted:
         return True, f"Kept: the champion uses columns that must not be used any more ({', '.join(tainted)})."
@@ -49,7 +49,7 @@ def against_champion(
         theirs, how = predict(champion, training.frame[test[fair]]), "as it is"
     else:
         fair = np.arange(len(test))
-        theirs, how = _refit_champion(champion, challenger, training, split, spec, seed, num_threads), "fitted anew"
+        theirs, how = _refit_champion(champion, challenger, training, split, spec, context), "fitted anew"
         if theirs is None:
             return False, (
                 "Refused: the same recipe as the champion's, and too few answers are younger than the champion to tell "
@@ -91,8 +91,7 @@ def _refit_champion(
     training: Training,
     split: Split,
     spec: PredictionSpec,
-    seed: int,
-    num_threads: int,
+    context: Context,
 ) -> np.ndarray | None:
     """What the champion's recipe says about the test, learning from the same rows; None if it is the same recipe."""
     texts = dict.fromkeys(text["name"] for text in champion.encoding.texts)
@@ -105,10 +104,10 @@ def _refit_champion(
     recipe = Recipe("champion", parts, tuple(columns))
     said, answers = [], []
     for fit, held_out in split.inner:
-        said.append(_margin_of(recipe, training, fit, held_out, spec, seed, num_threads))
+        said.append(_margin_of(recipe, training, fit, held_out, spec, context))
         answers.append(training.target[held_out])
     calibration = fit_calibration(np.concatenate(said), np.concatenate(answers))
-    return calibrated(calibration, _margin_of(recipe, training, split.train, split.test, spec, seed, num_threads))
+    return calibrated(calibration, _margin_of(recipe, training, split.train, split.test, spec, context))
 
 
 def _parts(champion: FittedPrediction) -> tuple[tuple[float, dict], ...]:
@@ -126,8 +125,7 @@ def _margin_of(
     fit: np.ndarray,
     judge: np.ndarray,
     spec: PredictionSpec,
-    seed: int,
-    num_threads: int,
+    context: Context,
 ) -> np.ndarray:
-    encoding, learners = fit_parts(training, fit, recipe, spec, seed, num_threads)
-    return mixed_margins(learners, encode_for(encoding, training.frame[judge]), num_threads)
+    encoding, learners = fit_parts(training, fit, recipe, spec, context)
+    return mixed_margins(learners, encode_for(encoding, training.frame[judge]), context)

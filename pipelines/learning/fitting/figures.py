@@ -1,6 +1,7 @@
 """What is said of a fit: figures on the test, whether there is a signal, what drives the estimate, by segment."""
 
 import hashlib
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache
 from importlib import metadata
@@ -10,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.learning.columns.kinds import as_numbers
+from pipelines.learning.context import Context
 from pipelines.learning.fitting.selection import Recipe, Tried, fit_parts, mixed_margins
 from pipelines.learning.fitting.splitting import Split
 from pipelines.learning.fitting.training import Training
@@ -115,13 +117,14 @@ def judged(training: Training, split: Split, tried: Tried, probability: np.ndarr
 
 
 def without(
-    column: str, training: Training, split: Split, tried: Tried, spec: PredictionSpec, seed: int
+    column: str, training: Training, split: Split, tried: Tried, spec: PredictionSpec, context: Context
 ) -> dict[str, float]:
     """What the model is worth without a column: AUC and log loss on the test. Takes one thread."""
     chosen = tried.recipes[tried.best]
     recipe = Recipe(chosen.name, chosen.parts, tuple(each for each in chosen.columns if each.name != column))
-    encoding, learners = fit_parts(training, split.train, recipe, spec, seed, 1)
-    margin = mixed_margins(learners, encode_for(encoding, training.frame[split.test]), 1)
+    alone = replace(context, threads=1)
+    encoding, learners = fit_parts(training, split.train, recipe, spec, alone)
+    margin = mixed_margins(learners, encode_for(encoding, training.frame[split.test]), alone)
     target = training.target[split.test]
     calibration = fit_calibration(tried.margins[tried.best], training.target[tried.rows])
     found = evaluation.evaluate(target, calibrated(calibration, margin))

@@ -7,7 +7,7 @@ oldest ────────────────────────�
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -15,11 +15,12 @@ import numpy as np
 import polars as pl
 
 from pipelines.learning.columns.choosing import choose_columns
-from pipelines.learning.columns.kinds import Column
+from pipelines.learning.columns.kinds import Column, Dropped
 from pipelines.learning.columns.leaks import ROWS, Finding, duplicate_clusters, repeated_rows
+from pipelines.learning.context import Context
 from pipelines.learning.fitting.champions import against_champion
 from pipelines.learning.fitting.figures import code_version, drivers, judged, on_test, without
-from pipelines.learning.fitting.selection import Tried, fit_parts, mixed_margins, try_candidates
+from pipelines.learning.fitting.selection import Recipe, Tried, fit_parts, mixed_margins, try_candidates
 from pipelines.learning.fitting.splitting import Split, split_rows
 from pipelines.learning.fitting.training import TooLittleData, Training, enough_rows, fingerprint, prepare
 from pipelines.learning.judging.drift import make_baseline
@@ -33,6 +34,7 @@ __all__ = ["FitResult", "FittedPrediction", "TooLittleData", "fit_prediction", "
 
 SURE = 2.33
 """Standard errors by which a model must beat the base rate (loss) or chance (AUC): one-sided 99 %."""
+DEFAULT_CONTEXT = Context()
 TOO_GOOD = 0.97
 """An AUC that is more often a leak than a success."""
 
@@ -56,7 +58,7 @@ class FitResult:
     """Figures on the test rows; `deciles`, `segments` and `drivers` are lists of rows."""
     candidates: list[dict]
     """name, log_loss_validation, log_loss and auc (test; for the chosen one), chosen."""
-    dropped: list[tuple[str, str]]
+    dropped: list[Dropped]
     findings: list[Finding]
     """Columns that are leaky (dropped, unless the spec keeps them) or suspect (kept)."""
     notes: list[str]
@@ -72,9 +74,7 @@ def fit_prediction(
     spec: PredictionSpec,
     descriptions: Mapping[str, str] | None = None,
     champion: FittedPrediction | None = None,
-    seed: int = 0,
-    progress: Callable[[str], None] | None = None,
-    num_threads: int = 2,
+    context: Context = DEFAULT_CONTEXT,
 ) -> FitResult:
     """Fit, judge and decide whether to keep.
 
@@ -88,114 +88,24 @@ def fit_prediction(
     """
     from threadpoolctl import threadpool_limits
 
-    say = progress or (lambda message: None)
     with threadpool_limits(1):
-        training, copies = _without_copies(prepare(frame, spec, seed), spec)
-        split = split_rows(
-            training.days,
-            training.clusters,
-            training.target,
-            spec.horizon_days or 0,
-            spec.min_rows,
-            spec.min_positives,
-            seed,
-        )
-        columns, dropped, findings = choose_columns(
-            training.frame[split.train],
-            training.target[split.train],
-            training.clusters[split.train],
-            None if training.days is None else training.days[split.train],
-            spec,
-            seed,
-            training.classes,
-        )
-        findings = [each for each in findings if each.column != ROWS] + copies
-        say(f"{spec.name}: {len(split.train):,} rows to learn from, {len(split.test):,} to judge on")
-        tried = try_candidates(training, split, columns, spec, seed, num_threads, say)
-        return _fit(
-            training, split, tried, dropped, findings, spec, descriptions or {}, champion, seed, num_threads, say
-        )
-
-
-def _fit(
-    training: Training,
-    split: Split,
-    tried: Tried,
-    dropped: list[tuple[str, str]],
-    findings: list[Finding],
-    spec: PredictionSpec,
-    descriptions: Mapping[str, str],
-    champion: FittedPrediction | None,
-    seed: int,
-    num_threads: int,
-    say: Callable[[str], None],
-) -> FitResult:
-    recipe = tried.recipes[tried.best]
-    say(f"{spec.name}: {recipe.name} is best of {len(tried.recipes)}; fitting it on all {len(training.target):,} rows")
-    everything = np.arange(len(training.target))
-
-    def fit(rows: np.ndarray) -> tuple[tuple[Encoding, list[tuple[float, dict]]], float]:
-        started = time.perf_counter()
-        return fit_parts(training, rows, recipe, spec, seed, max(1, num_threads // 2)), time.perf_counter() - started
-
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        ((encoding, learners), seconds), ((final_encoding, final), _) = pool.map(fit, (split.train, everything))
-    test, said, answers = split.test, tried.margins[recipe.name], training.target[tried.rows]
-    margin = mixed_margins(learners, encode_for(encoding, training.frame[test]), num_threads)
-    probability = calibrated(fit_calibration(said, answers), margin)
-    figures = on_test(training, split, probability, spec)
-    figures |= judged(training, split, tried, probability)
-    figures["n_fitted"] = len(enough_rows(training.target, everything, seed)[0])
-    model = FittedPrediction(
-        spec=spec,
-        encoding=final_encoding,
-        learners=final,
-        calibration=fit_calibration(np.concatenate([said, margin]), np.concatenate([answers, training.target[test]])),
-        method=recipe.name,
-        classes=training.classes,
-        metrics=figures,
-        dropped=dropped,
-        descriptions={name: descriptions[name] for name in final_encoding.names if name in descriptions},
-        trained_until_day=None if training.days is None else int(training.days.max()),
-        fingerprint=fingerprint(training.frame, [*final_encoding.names, spec.target]),
-        code_version=code_version(),
-        baseline=make_baseline(
-            training.frame,
-            final_encoding.columns,
-            final_encoding.as_of,
-            spec.entity_key,
-            probability.max(axis=1) if training.classes else probability,
-        )
-        | {
-            "ranges": learnt_ranges(
-                training.frame, final_encoding.columns, final_encoding.as_of, _features(training.frame, spec)
+        material = _material(frame, spec, context)
+        fitted = _fit_chosen(material, spec, context)
+        model, figures = _judge(material, fitted, spec, descriptions or {}, context)
+        verdict, kept, reason = _gates(figures, spec)
+        if kept and champion is not None:
+            kept, reason = against_champion(
+                champion,
+                fitted.recipe,
+                material.dropped,
+                material.training,
+                material.split,
+                fitted.probability,
+                spec,
+                context,
+                figures,
             )
-        },
-    )
-    figures["drivers"] = drivers(model, training.frame[test], training.target[test])
-    suspects = [finding for finding in findings if finding.grade == "suspect"]
-    with ThreadPoolExecutor(max_workers=num_threads) as pool:
-        worth = pool.map(lambda each: without(each.column, training, split, tried, spec, seed), suspects)
-        figures["suspects"] = [
-            {"column": finding.column, "reason": finding.reason, **figure}
-            for finding, figure in zip(suspects, worth, strict=True)
-        ]
-    verdict, kept, reason = _gates(figures, spec)
-    if kept and champion is not None:
-        kept, reason = against_champion(
-            champion, recipe, dropped, training, split, probability, spec, seed, num_threads, figures
-        )
-    candidates = [
-        {
-            "name": name,
-            "log_loss_validation": loss,
-            "log_loss": figures["log_loss"] if name == recipe.name else None,
-            "auc": figures["auc"] if name == recipe.name else None,
-            "chosen": name == recipe.name,
-        }
-        for name, loss in sorted(tried.losses.items(), key=lambda item: (item[1], item[0]))
-    ]
-    notes = [*training.notes, *split.notes, *_too_good(figures)]
+    notes = [*material.training.notes, *material.split.notes, *_too_good(figures)]
     if verdict == "ok" and not figures["gain_over_base_rate"] > SURE * figures["gain_error"]:
         notes.append(RANKS_ONLY)
     return FitResult(
@@ -204,13 +114,148 @@ def _fit(
         reason=reason,
         verdict=verdict,
         metrics=figures,
-        candidates=candidates,
-        dropped=dropped,
-        findings=findings,
+        candidates=_candidates(material.tried, fitted.recipe.name, figures),
+        dropped=material.dropped,
+        findings=material.findings,
         notes=notes,
-        calibrated_on=split.inner_kind,
-        fit_seconds=round(seconds, 3),
+        calibrated_on=material.split.inner_kind,
+        fit_seconds=round(fitted.seconds, 3),
     )
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What is learnt from, and how every candidate did on it."""
+
+    training: Training
+    split: Split
+    tried: Tried
+    dropped: list[Dropped]
+    findings: list[Finding]
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """The chosen recipe, fitted twice: on the training rows, to be judged, and on all rows, to score."""
+
+    recipe: Recipe
+    encoding: Encoding
+    learners: list[tuple[float, dict]]
+    """Of all rows, each with its weight."""
+    margin: np.ndarray
+    """On the test, of the fit on the training rows; test rows (× classes), log-odds."""
+    probability: np.ndarray
+    """The same, calibrated."""
+    seconds: float
+
+
+def _material(frame: pl.DataFrame, spec: PredictionSpec, context: Context) -> _Material:
+    """Prepare and split the rows, choose the columns, try the candidates."""
+    training, copies = _without_copies(prepare(frame, spec, context.seed), spec)
+    split = split_rows(
+        training.days,
+        training.clusters,
+        training.target,
+        spec.horizon_days or 0,
+        spec.min_rows,
+        spec.min_positives,
+        context.seed,
+    )
+    columns, dropped, findings = choose_columns(
+        training.frame[split.train],
+        training.target[split.train],
+        training.clusters[split.train],
+        None if training.days is None else training.days[split.train],
+        spec,
+        context.seed,
+        training.classes,
+    )
+    findings = [each for each in findings if each.column != ROWS] + copies
+    context.say(f"{spec.name}: {len(split.train):,} rows to learn from, {len(split.test):,} to judge on")
+    return _Material(training, split, try_candidates(training, split, columns, spec, context), dropped, findings)
+
+
+def _fit_chosen(material: _Material, spec: PredictionSpec, context: Context) -> _Fitted:
+    """Fit the best recipe on the training rows and on all rows, at once."""
+    training, split, tried = material.training, material.split, material.tried
+    recipe = tried.recipes[tried.best]
+    context.say(
+        f"{spec.name}: {recipe.name} is best of {len(tried.recipes)}; fitting it on all {len(training.target):,} rows"
+    )
+    half = replace(context, threads=max(1, context.threads // 2))
+
+    def fit(rows: np.ndarray) -> tuple[tuple[Encoding, list[tuple[float, dict]]], float]:
+        started = time.perf_counter()
+        return fit_parts(training, rows, recipe, spec, half), time.perf_counter() - started
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        judged, everything = pool.map(fit, (split.train, np.arange(len(training.target))))
+    ((encoding, learners), seconds), ((final_encoding, final), _) = judged, everything
+    margin = mixed_margins(learners, encode_for(encoding, training.frame[split.test]), context)
+    calibration = fit_calibration(tried.margins[recipe.name], training.target[tried.rows])
+    return _Fitted(recipe, final_encoding, final, margin, calibrated(calibration, margin), seconds)
+
+
+def _judge(
+    material: _Material, fitted: _Fitted, spec: PredictionSpec, descriptions: Mapping[str, str], context: Context
+) -> tuple[FittedPrediction, dict]:
+    """The model that scores, and the figures of the test."""
+    training, split, tried = material.training, material.split, material.tried
+    figures = on_test(training, split, fitted.probability, spec)
+    figures |= judged(training, split, tried, fitted.probability)
+    figures["n_fitted"] = len(enough_rows(training.target, np.arange(len(training.target)), context.seed)[0])
+    model = _model(material, fitted, spec, descriptions, figures)
+    figures["drivers"] = drivers(model, training.frame[split.test], training.target[split.test])
+    suspects = [finding for finding in material.findings if finding.grade == "suspect"]
+    with ThreadPoolExecutor(max_workers=context.threads) as pool:
+        worth = pool.map(lambda each: without(each.column, training, split, tried, spec, context), suspects)
+        figures["suspects"] = [
+            {"column": finding.column, "reason": finding.reason, **figure}
+            for finding, figure in zip(suspects, worth, strict=True)
+        ]
+    return model, figures
+
+
+def _model(
+    material: _Material, fitted: _Fitted, spec: PredictionSpec, descriptions: Mapping[str, str], figures: dict
+) -> FittedPrediction:
+    """What is stored and scores: fitted on all rows, calibrated on what was said of rows that were not learnt from."""
+    training, tried, test = material.training, material.tried, material.split.test
+    unseen = np.concatenate([tried.margins[fitted.recipe.name], fitted.margin])
+    answers = np.concatenate([training.target[tried.rows], training.target[test]])
+    encoding, probability = fitted.encoding, fitted.probability
+    scores = probability.max(axis=1) if training.classes else probability
+    baseline = make_baseline(training.frame, encoding.columns, encoding.as_of, spec.entity_key, scores)
+    ranges = learnt_ranges(training.frame, encoding.columns, encoding.as_of, _features(training.frame, spec))
+    return FittedPrediction(
+        spec=spec,
+        encoding=encoding,
+        learners=fitted.learners,
+        calibration=fit_calibration(unseen, answers),
+        method=fitted.recipe.name,
+        classes=training.classes,
+        metrics=figures,
+        dropped=material.dropped,
+        descriptions={name: descriptions[name] for name in encoding.names if name in descriptions},
+        trained_until_day=None if training.days is None else int(training.days.max()),
+        fingerprint=fingerprint(training.frame, [*encoding.names, spec.target]),
+        code_version=code_version(),
+        baseline=baseline | {"ranges": ranges},
+    )
+
+
+def _candidates(tried: Tried, chosen: str, figures: dict) -> list[dict]:
+    """What was tried, the best first."""
+    return [
+        {
+            "name": name,
+            "log_loss_validation": loss,
+            "log_loss": figures["log_loss"] if name == chosen else None,
+            "auc": figures["auc"] if name == chosen else None,
+            "chosen": name == chosen,
+        }
+        for name, loss in sorted(tried.losses.items(), key=lambda item: (item[1], item[0]))
+    ]
 
 
 def _features(frame: pl.DataFrame, spec: PredictionSpec) -> list[str]:

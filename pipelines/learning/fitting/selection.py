@@ -1,6 +1,6 @@
 """Which learner answers best: every candidate on rows that it has not seen, and the best mix of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipelines.learning.columns.kinds import Column
+from pipelines.learning.context import Context
 from pipelines.learning.fitting.splitting import Split
 from pipelines.learning.fitting.training import Training, enough_rows
 from pipelines.learning.learners.calibration import calibrated_loss
@@ -75,17 +76,17 @@ def try_candidates(
     split: Split,
     columns: Sequence[Column],
     spec: PredictionSpec,
-    seed: int,
-    num_threads: int,
-    say: Callable[[str], None],
+    context: Context,
 ) -> Tried:
     """Fit every candidate on each inner part of the split, several at a time."""
-    inner = [(_some(fit, 1.0, training, seed), _some(held_out, 0.5, training, seed)) for fit, held_out in split.inner]
-    say(f"{spec.name}: comparing candidates on {sum(len(held_out) for _, held_out in inner):,} rows")
-    with ThreadPoolExecutor(max_workers=num_threads) as pool:
-        parts = list(pool.map(lambda part: _Part.of(training, part, columns, spec, seed), inner))
+    inner = [
+        (_some(fit, 1.0, training, context), _some(held_out, 0.5, training, context)) for fit, held_out in split.inner
+    ]
+    context.say(f"{spec.name}: comparing candidates on {sum(len(held_out) for _, held_out in inner):,} rows")
+    with ThreadPoolExecutor(max_workers=context.threads) as pool:
+        parts = list(pool.map(lambda part: _Part.of(training, part, columns, spec, context), inner))
         boosters = [
-            [pool.submit(part.fit_boosting, setting, seed) for setting in BOOSTING if part.has_columns]
+            [pool.submit(part.fit_boosting, setting, context) for setting in BOOSTING if part.has_columns]
             for part in parts
         ]
         logistic = [pool.submit(part.fit_logistic) for part in parts]
@@ -106,12 +107,12 @@ def try_candidates(
 
 
 def fit_parts(
-    training: Training, rows: np.ndarray, recipe: Recipe, spec: PredictionSpec, seed: int, num_threads: int
+    training: Training, rows: np.ndarray, recipe: Recipe, spec: PredictionSpec, context: Context
 ) -> tuple[Encoding, list[tuple[float, dict]]]:
     """Fit a recipe on these rows: the encoding, and each learner with its weight."""
     # By the table's rows, not these: fits that run at once must agree on it (see boosting_data).
-    num_threads = num_threads if len(training.target) >= THREADED_ROWS else 1
-    chosen, weights = enough_rows(training.target, rows, seed)
+    threads = context.threads if len(training.target) >= THREADED_ROWS else 1
+    chosen, weights = enough_rows(training.target, rows, context.seed)
     encoding, encoded = encoded_part(training, chosen, recipe.columns, spec, weights)
     target = training.target[chosen]
     shared: list = []
@@ -119,16 +120,16 @@ def fit_parts(
     def binned(answers: np.ndarray) -> "lightgbm.Dataset":
         """The rows with these answers; binned once for all boosters of a yes-or-no question."""
         if answers is not target:
-            return boosting_data(encoded, answers, weights, num_threads=num_threads)
+            return boosting_data(encoded, answers, weights, num_threads=threads)
         if not shared:
-            shared.append(boosting_data(encoded, answers, weights, num_threads=num_threads))
+            shared.append(boosting_data(encoded, answers, weights, num_threads=threads))
         return shared[0]
 
     def fit(settings: dict) -> dict:
         if settings["kind"] == "boosting" and encoded.matrix.shape[1]:
             trees = settings["trees"]
             return per_class(
-                lambda answers: fit_boosting(binned(answers), settings["setting"], seed, num_threads, trees=trees),
+                lambda answers: fit_boosting(binned(answers), settings["setting"], context.seed, threads, trees=trees),
                 len(training.classes),
                 target,
             )
@@ -142,9 +143,9 @@ def fit_parts(
     return encoding, [(weight, fit(settings)) for weight, settings in recipe.parts]
 
 
-def mixed_margins(learners: Sequence[tuple[float, dict]], rows: Rows, num_threads: int = 2) -> np.ndarray:
+def mixed_margins(learners: Sequence[tuple[float, dict]], rows: Rows, context: Context) -> np.ndarray:
     """The weighted sum of the learners' margins."""
-    return sum(weight * margins(learner, rows, num_threads) for weight, learner in learners)
+    return sum(weight * margins(learner, rows, context.threads) for weight, learner in learners)
 
 
 def encoded_part(
@@ -177,10 +178,10 @@ class _Part:
         part: tuple[np.ndarray, np.ndarray],
         columns: Sequence[Column],
         spec: PredictionSpec,
-        seed: int,
+        context: Context,
     ) -> "_Part":
         fit, held_out = part
-        chosen, weights = enough_rows(training.target, fit, seed)
+        chosen, weights = enough_rows(training.target, fit, context.seed)
         encoding, rows = encoded_part(training, chosen, columns, spec, weights)
         frame = training.frame[held_out]
         unseen = encoded_rows(encoding, encode(encoding, frame), frame)
@@ -198,13 +199,13 @@ class _Part:
     def has_columns(self) -> bool:
         return self.rows.matrix.shape[1] > 0
 
-    def fit_boosting(self, setting: str, seed: int) -> dict[str, tuple[dict, np.ndarray]]:
+    def fit_boosting(self, setting: str, context: Context) -> dict[str, tuple[dict, np.ndarray]]:
         """Settings with the number of trees that was best here, and margins of the rows held out."""
 
         def fit(target: np.ndarray, answers: np.ndarray) -> dict:
             data = boosting_data(self.rows, target, self.weights, num_threads=1)
             validation = boosting_data(self.unseen, answers, reference=data, num_threads=1)
-            return fit_boosting(data, setting, seed, 1, validation)
+            return fit_boosting(data, setting, context.seed, 1, validation)
 
         learner = per_class(fit, self.classes, self.target, self.answers)
         trees = learner.get("trees") or round(float(np.mean([each["trees"] for each in learner["learners"]])))
@@ -265,11 +266,11 @@ def _with_mix(
     return Tried(recipes, said, rows, folds, losses)
 
 
-def _some(rows: np.ndarray, share: float, training: Training, seed: int) -> np.ndarray:
+def _some(rows: np.ndarray, share: float, training: Training, context: Context) -> np.ndarray:
     """At most `share` × SELECTION_ROWS of these rows, whole entities, drawn at random."""
     most = int(share * SELECTION_ROWS)
     if len(rows) <= most:
         return rows
     clusters = training.clusters[rows]
-    entities = np.random.default_rng(seed).permutation(int(training.clusters.max()) + 1)
+    entities = np.random.default_rng(context.seed).permutation(int(training.clusters.max()) + 1)
     return rows[np.argsort(entities[clusters], kind="stable")[:most]]

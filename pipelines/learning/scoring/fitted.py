@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
-from pipelines.learning.columns.kinds import tidy
+from pipelines.learning.columns.kinds import Dropped, tidy
 from pipelines.learning.learners.calibration import calibrated, sigmoid
 from pipelines.learning.learners.candidates import Rows, contributions, encoded_rows, margins
 from pipelines.learning.learners.encoding import Encoding, encode, scoring_notes
@@ -39,7 +39,7 @@ class FittedPrediction:
     classes: tuple[str, ...] = ()
     """Names of the classes by number; none for a yes-or-no question."""
     metrics: dict = field(default_factory=dict)
-    dropped: list[tuple[str, str]] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
     descriptions: dict[str, str] = field(default_factory=dict)
     trained_until_day: int | None = None
     """Day number (since 1970) of the newest snapshot learnt from; None for a table without time."""

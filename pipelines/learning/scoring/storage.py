@@ -8,6 +8,7 @@ somebody else is not even opened.
 from dataclasses import asdict
 from pathlib import Path
 
+from pipelines.learning.columns.kinds import Dropped
 from pipelines.learning.learners.encoding import Encoding
 from pipelines.learning.scoring.files import ADVICE, ModelRefused, checksum_path, read_checked, write_checked
 from pipelines.learning.scoring.fitted import FittedPrediction
@@ -26,10 +27,11 @@ def save_model(model: FittedPrediction, path: Path) -> str:
     Returns the SHA-256 of the file, as 64 hexadecimal digits.
     """
     state = {
-        **{name: value for name, value in vars(model).items() if name not in ("spec", "encoding")},
+        **{name: value for name, value in vars(model).items() if name not in ("spec", "encoding", "dropped")},
         "format": FORMAT,
         "spec": model.spec.to_state(),
         "encoding": asdict(model.encoding),
+        "dropped": [asdict(each) for each in model.dropped],
     }
     return write_checked(Path(path), to_bytes(state))
 
@@ -53,6 +55,7 @@ def load_model(path: Path, checksum: str | None = None) -> FittedPrediction:
         raise ModelRefused(f"{path} has model format {version}, this version reads {FORMAT}. Fit the model again.")
     try:
         spec, encoding = PredictionSpec.from_state(state.pop("spec")), Encoding(**state.pop("encoding"))
-        return FittedPrediction(spec=spec, encoding=encoding, **state)
+        dropped = [Dropped(**each) for each in state.pop("dropped")]
+        return FittedPrediction(spec=spec, encoding=encoding, dropped=dropped, **state)
     except (KeyError, TypeError, ValueError) as problem:
         raise ModelRefused(f"{path} does not fit this version ({problem}). Fit the model again.") from problem

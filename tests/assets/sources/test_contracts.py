@@ -6,7 +6,7 @@ import pytest
 from assets.sources import all_sources
 from pipelines.extraction.checking import rule_columns
 from pipelines.extraction.configuration import known_sources
-from pipelines.extraction.loading.load import prepare_schema
+from pipelines.extraction.loading.schema_changes import prepare_schema
 
 ENTITIES = [(source, entity) for source in all_sources() for entity in source.entities]
 

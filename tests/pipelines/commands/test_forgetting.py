@@ -10,7 +10,8 @@ from typer.testing import CliRunner, Result
 from assets.sources import all_sources
 from pipelines.commands.main import app
 from pipelines.extraction.configuration import read_configuration
-from pipelines.extraction.loading.load import LoadReport, load_source
+from pipelines.extraction.loading.load import load_source
+from pipelines.extraction.loading.state import LoadReport
 from pipelines.locking import run_lock
 from pipelines.quality.raw import check_raw
 from pipelines.transformation.building import FULL_REFRESH, target_dir

@@ -4,8 +4,9 @@ import pytest
 
 from pipelines.extraction.configuration import Limits
 from pipelines.extraction.files import find_files
-from pipelines.extraction.loading import load as loading
-from pipelines.extraction.loading.load import load_entity, load_source, prepare_schema
+from pipelines.extraction.loading import reading
+from pipelines.extraction.loading.load import load_entity, load_source
+from pipelines.extraction.loading.schema_changes import prepare_schema
 
 LATIN = "iconv -f LATIN1 -t UTF-8"
 
@@ -366,7 +367,7 @@ def test_what_fails_for_want_of_disk_or_memory_is_held_against_no_file(landing, 
         raise problem
 
     with monkeypatch.context() as patched, pytest.raises(Exception, match=r".*"):
-        patched.setattr(loading, "csv_header", fail)
+        patched.setattr(reading, "csv_header", fail)
         landing.load()
     assert landing.rows("select * from raw_crm._manifest") == []
     assert landing.load().new_rows == 1

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pipelines.extraction.loading import load as loading
+from pipelines.extraction.loading import reading
 from pipelines.extraction.scratch import scratch_folder
 
 BROKEN = "Id,SystemModstamp\na1,2025-01-01\nbroken\n"
@@ -16,14 +16,14 @@ BROKEN = "Id,SystemModstamp\na1,2025-01-01\nbroken\n"
 
 def test_copies_are_beside_the_warehouse_and_go_whatever_happens(landing, tmp_path, monkeypatch):
     landing.write("account/1.csv", BROKEN)
-    clean, seen = loading._Loader._clean, []
+    clean, seen = reading._clean, []
 
-    def fail(self, item, staged, copy, also_broken):
-        clean(self, item, staged, copy, also_broken)
+    def fail(load, item, staged, copy, also_broken):
+        clean(load, item, staged, copy, also_broken)
         seen.append(copy)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(loading._Loader, "_clean", fail)
+    monkeypatch.setattr(reading, "_clean", fail)
     with pytest.raises(Exception, match="No space left on device"):
         landing.load()
     assert all(copy.startswith(f"{tmp_path}/scratch/") for copy in seen)

@@ -18,9 +18,11 @@ import pytest
 from pipelines.extraction.as_of import write_as_of
 from pipelines.extraction.configuration import Configuration
 from pipelines.extraction.files import UnreadableFileError
+from pipelines.extraction.loading import due, reading
 from pipelines.extraction.loading import load as loading
-from pipelines.extraction.loading.load import CannotLoad, load_all, load_source, rejected_files
+from pipelines.extraction.loading.load import load_all, load_source, rejected_files
 from pipelines.extraction.loading.manifest import ClockSetBack
+from pipelines.extraction.loading.state import CannotLoad, Load
 from pipelines.track_record.scored_before import SCORED_DAYS, write_scored
 
 
@@ -296,17 +298,18 @@ def test_a_killed_load_leaves_the_old_state_and_the_next_one_heals(landing, acco
     landing.accounts("2.csv", *(account(f"b{number}") for number in range(20_000)))
     program = (
         "import duckdb, os, signal, pathlib\n"
-        "from pipelines.extraction import loading\n"
+        "from pipelines.extraction.loading.load import load_source\n"
+        "from pipelines.extraction.loading.state import Load\n"
         "from tests_conftest import CRM, NOW\n"
-        "append = loading._Loader._append\n"
+        "append = Load.append\n"
         "def die(self, table, columns):\n"
         "    append(self, table, columns)\n"
         "    if table == '_manifest': os.kill(os.getpid(), signal.SIGKILL)\n"
-        "loading._Loader._append = die\n"
+        "Load.append = die\n"
         f"with duckdb.connect({str(tmp_path / 'warehouse.duckdb')!r}) as connection:\n"
-        f"    loading.load_source(connection, CRM, pathlib.Path({str(landing.folder)!r}), NOW)\n"
+        f"    load_source(connection, CRM, pathlib.Path({str(landing.folder)!r}), NOW)\n"
     )
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     (tmp_path / "tests_conftest.py").write_text((here / "conftest.py").read_text())
     killed = subprocess.run(
         [sys.executable, "-c", program],
@@ -386,11 +389,11 @@ def test_a_rejected_file_is_tried_again_when_the_program_changes(landing, accoun
         raise UnreadableFileError(f"{path}: this reader is too old")
 
     with monkeypatch.context() as older:
-        older.setattr(loading, "csv_header", cannot)
+        older.setattr(reading, "csv_header", cannot)
         assert len(landing.load().rejected) == 1
         assert landing.load().status == "unchanged"
     assert landing.load().status == "unchanged"
-    monkeypatch.setattr(loading, "program_fingerprint", lambda: "the next version")
+    monkeypatch.setattr(due, "program_fingerprint", lambda: "the next version")
     report = landing.load()
     assert (report.status, report.new_files, landing.ids()) == ("loaded", 1, ["a1"])
     assert landing.quarantine() == []
@@ -411,11 +414,11 @@ def test_memory_and_disks_that_fail_stop_the_load_and_are_held_against_no_file(l
     landing.accounts("1.csv", account("a1"))
     landing.accounts("2.csv", account("a2"))
 
-    def fail(self, staged, scratch):
+    def fail(load, staged, scratch):
         raise problem
 
     with monkeypatch.context() as short:
-        short.setattr(loading._Loader, "_read_csv", fail)
+        short.setattr(reading, "_read_csv", fail)
         with pytest.raises(CannotLoad, match=r"^crm\.account: .*\. Nothing of it was loaded or recorded") as stopped:
             landing.load()
     assert "\n" not in str(stopped.value)
@@ -427,14 +430,14 @@ def test_memory_and_disks_that_fail_stop_the_load_and_are_held_against_no_file(l
 def test_files_that_fit_into_memory_only_one_by_one_are_read_one_by_one(landing, account, monkeypatch):
     landing.accounts("1.csv", account("a1"))
     landing.accounts("2.csv", account("a2"))
-    read = loading._Loader._read_csv
+    read = reading._read_csv
 
-    def at_most_one(self, staged, scratch):
+    def at_most_one(load, staged, scratch):
         if len(staged.files) > 1:
             raise duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate data of size 32.0 MiB")
-        read(self, staged, scratch)
+        read(load, staged, scratch)
 
-    monkeypatch.setattr(loading._Loader, "_read_csv", at_most_one)
+    monkeypatch.setattr(reading, "_read_csv", at_most_one)
     assert landing.load().status == "loaded"
     assert landing.ids() == ["a1", "a2"]
 
@@ -443,14 +446,14 @@ def test_a_json_file_that_cannot_be_read_does_not_drag_others_down(landing, monk
     landing.write("event/1.jsonl", '{"id": "e1", "kind": "a"}\n')
     landing.write("event/2.jsonl", '{"id": "e2", "": 1}\n')
     landing.write("event/3.jsonl", '{"id": "e3", "kind": "c"}\n')
-    rows = loading._Loader.rows
+    rows = Load.rows
 
     def unable(self, query):
         if "json_keys" in query and "3.jsonl" in query:
             raise duckdb.InvalidInputException("Invalid Input Error: no such depth")
         return rows(self, query)
 
-    monkeypatch.setattr(loading._Loader, "rows", unable)
+    monkeypatch.setattr(Load, "rows", unable)
     report = landing.load("event")
     assert landing.ids("event") == ["e1", "e2"]
     (message,) = report.rejected
@@ -529,14 +532,14 @@ def test_rows_that_are_not_accounted_for_stop_the_load(landing, account, monkeyp
     landing.accounts("1.csv", account("a1"))
     landing.load()
     landing.accounts("2.csv", account("a2"), account("a3", seats="-1"))
-    insert = loading._Loader._insert
+    insert = loading.insert_rows
 
-    def lose_one(self, part, put_aside):
-        insert(self, part, put_aside)
-        self.connection.execute(f"delete from {self.table} where Id = 'a2'")
+    def lose_one(load, part, put_aside):
+        insert(load, part, put_aside)
+        load.connection.execute(f"delete from {load.table} where Id = 'a2'")
 
     with monkeypatch.context() as faulty:
-        faulty.setattr(loading._Loader, "_insert", lose_one)
+        faulty.setattr(loading, "insert_rows", lose_one)
         with pytest.raises(CannotLoad, match=r"crm\.account: 1 rows too few of account/2\.csv"):
             landing.load()
     assert landing.ids() == ["a1"]
@@ -547,14 +550,14 @@ def test_rows_that_are_not_accounted_for_stop_the_load(landing, account, monkeyp
 def test_a_reader_that_finds_other_rows_than_the_file_has_is_not_believed(landing, account, monkeypatch):
     landing.accounts("1.csv", account("a1"), account("a2"))
     landing.accounts("2.csv", account("a3"))
-    query = loading._Loader._csv_query
+    query = reading._csv_query
 
-    def drop_one(self, staged, paths):
-        broken = query(self, staged, paths)
-        self.connection.execute(f"delete from {staged.table} where c0 = 'a2'")
+    def drop_one(load, staged, paths):
+        broken = query(load, staged, paths)
+        load.connection.execute(f"delete from {staged.table} where c0 = 'a2'")
         return broken
 
-    monkeypatch.setattr(loading._Loader, "_csv_query", drop_one)
+    monkeypatch.setattr(reading, "_csv_query", drop_one)
     report = landing.load()
     assert landing.ids() == ["a3"]
     assert "1.csv cannot be read as CSV (it has 2 rows, but 1 of them could be read)" in report.rejected[0]

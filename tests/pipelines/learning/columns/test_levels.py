@@ -153,7 +153,7 @@ def chosen(frame: pl.DataFrame, clusters: np.ndarray | None = None, classes: tup
     target = frame["is_won"].to_numpy().astype(np.float64)
     clusters = np.arange(frame.height) if clusters is None else clusters
     columns, dropped, _ = choose_columns(frame, target, clusters, None, SPEC, 0, classes)
-    return {column.name: column for column in columns}, dict(dropped)
+    return {column.name: column for column in columns}, {each.column: f"{each.kind}: {each.reason}" for each in dropped}
 
 
 def test_a_category_is_wide_where_many_levels_are_shared_by_different_entities():
@@ -170,7 +170,7 @@ def test_a_category_is_wide_where_many_levels_are_shared_by_different_entities()
     )
     assert columns["company"] == Column("company", "category", is_wide=True)
     assert columns["few"] == Column("few", "category")
-    assert dropped["own"].startswith("id-like")
+    assert dropped["own"].startswith("id_like: ")
     assert "namesakes" in dropped or not columns["namesakes"].is_wide
     # The same rows, but of so few entities that hardly a level is shared.
     snapshots_of = frame["company"].rank("dense").fill_null(0).to_numpy().astype(np.int64)

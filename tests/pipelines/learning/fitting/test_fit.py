@@ -21,7 +21,7 @@ def fit(frame: pl.DataFrame, **changes: object):
 
 
 def reasons_of(result) -> dict[str, str]:
-    return dict(result.dropped)
+    return {each.column: f"{each.kind}: {each.reason}" for each in result.dropped}
 
 
 def test_it_ranks_and_calibrates_almost_as_well_as_the_truth(fitted, known):
@@ -132,16 +132,16 @@ def test_a_leak_a_constant_an_id_and_an_excluded_column_are_dropped_with_the_rea
         exclude=("arr",),
     )
     why = reasons_of(result)
-    assert why["leak_number"].startswith("leak: alone it predicts the outcome with AUC")
-    assert why["leak_word"].startswith("leak: ")
-    assert why["left_date"].startswith("leak: filled in")
-    assert why["nothing"] == why["no_number"] == "no value in the training period"
+    assert why["leak_number"].startswith("leaky: alone it predicts the outcome with AUC")
+    assert why["leak_word"].startswith("leaky: ")
+    assert why["left_date"].startswith("leaky: filled in")
+    assert why["nothing"] == why["no_number"] == "constant: no value in the training period"
     assert why["always_five"] == "constant: always 5"
-    assert why["Gone 90D"] == "has the target's name (is_gone_90d)"
-    assert why["domain"].startswith("id-like")
-    assert why["crm_id"].startswith("id-like")
-    assert why["tags"].startswith("values of type List")
-    assert why["arr"] == "excluded by the spec"
+    assert why["Gone 90D"] == "target: has the target's name (is_gone_90d)"
+    assert why["domain"].startswith("id_like: ")
+    assert why["crm_id"].startswith("id_like: ")
+    assert why["tags"].startswith("unusable: values of type List")
+    assert why["arr"] == "excluded: excluded by the spec"
     assert not set(why) & set(result.model.encoding.names)
     assert set(result.model.encoding.names) >= {"usage_logins_sum_7d", "segment", "has_late_invoice", "started_date"}
     assert all(name in card_of_fit(result, {}) for name in why)

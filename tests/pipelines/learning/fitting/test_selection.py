@@ -4,6 +4,7 @@ from collections import defaultdict
 import lightgbm
 import pytest
 
+from pipelines.learning.context import Context
 from pipelines.learning.fitting.fit import fit_prediction
 from tests.pipelines.learning.synthetic import panel, question
 
@@ -33,5 +34,5 @@ def test_lightgbm_at_work_in_several_threads_is_told_one_number_of_threads(monke
     monkeypatch.setattr(lightgbm.Dataset, "construct", spy_construct)
     monkeypatch.setattr(lightgbm, "train", spy_train)
     monkeypatch.setattr(lightgbm.Booster, "predict", spy_predict)
-    fit_prediction(panel().drop("true_log_odds"), question(), num_threads=num_threads)
+    fit_prediction(panel().drop("true_log_odds"), question(), context=Context(threads=num_threads))
     assert told == {"construct": {1}, "train": {1}, "predict": {1}}

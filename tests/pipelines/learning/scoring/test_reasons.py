@@ -98,7 +98,7 @@ def test_every_row_says_what_it_would_say_alone(rows):
         sizes = [abs(sums[stem(name)]) for name in names[:leading]]
         assert sizes == sorted(map(abs, sums.values()), reverse=True)[:leading]
         assert len({stem(name) for name in names[:leading]}) == leading
-        assert all(mine[name] * sums[stem(name)] > 0 for name in names[:leading])
+        assert all((mine[name] > 0) == (sums[stem(name)] > 0) for name in names[:leading])
         left = sorted((abs(part) for name, part in mine.items() if name not in names[:leading]), reverse=True)
         assert [abs(mine[name]) for name in names[leading:]] == [x for x in left if x][: TOP_REASONS - leading]
         assert told[:leading] == [each["text"] for each in entries[:leading]]
