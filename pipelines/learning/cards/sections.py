@@ -362,7 +362,6 @@ def drivers_section(facts: dict, likelihood: str) -> Markup | None:
         return None
     drivers.sort(key=lambda row: -row["strength"])
     most, total = drivers[0]["strength"], sum(row["strength"] for row in drivers)
-    base = base_rate(facts)
 
     def line(row: dict) -> tuple:
         share = finite(row.get("share"))
@@ -374,46 +373,45 @@ def drivers_section(facts: dict, likelihood: str) -> Markup | None:
 
     header = ("What is known", "how much it moves the estimate", "Share")
     shown, rest = drivers[:MOST_DRIVERS], drivers[MOST_DRIVERS:]
-    told = [row for row in drivers if effects_of(row)]
     words = join(
         _strongest(drivers, total, finite(facts.get("n_columns"))),
         " This is what the model goes by, not what causes the outcome: changing it need not change what happens.",
     )
-    return join(
-        section(
-            "What drives the estimate",
-            words,
-            strips(header, [line(row) for row in shown], "drivers"),
-            details(f"{len(rest)} weaker ones", strips(header, [line(row) for row in rest])) if rest else None,
-        ),
-        section(
-            f"What raises and what lowers the {likelihood}",
-            _how_to_read(base),
-            tag("div", [_effect(row, base) for row in told[:MOST_EFFECTS]], class_="effects"),
-            details(
-                f"{len(told) - MOST_EFFECTS} more",
-                tag("div", [_effect(row, base) for row in told[MOST_EFFECTS:]], class_="effects"),
-            )
-            if len(told) > MOST_EFFECTS
-            else None,
-            behind(
-                ("What is known", "Value", "Rows", "Strength", "Happened"),
-                [
-                    (
-                        driver_words(row),
-                        each["label"],
-                        count_words(each.get("rows")),
-                        signed(each["contribution"]),
-                        maybe_percent(each.get("observed_rate")),
-                    )
-                    for row in told
-                    for each in effects_of(row)
-                ],
-                words=2,
-            ),
+    strongest = section(
+        "What drives the estimate",
+        words,
+        strips(header, [line(row) for row in shown], "drivers"),
+        details(f"{len(rest)} weaker ones", strips(header, [line(row) for row in rest])) if rest else None,
+    )
+    return join(strongest, _effects_section(drivers, base_rate(facts), likelihood))
+
+
+def _effects_section(drivers: list[dict], base: float | None, likelihood: str) -> Markup | None:
+    """Which values of the strongest columns raise the estimate, and which lower it."""
+    described = [row for row in drivers if effects_of(row)]
+    if not described:
+        return None
+    shown, rest = (
+        tag("div", [_effect(row, base) for row in rows], class_="effects")
+        for rows in (described[:MOST_EFFECTS], described[MOST_EFFECTS:])
+    )
+    figures = [
+        (
+            driver_words(row),
+            each["label"],
+            count_words(each.get("rows")),
+            signed(each["contribution"]),
+            maybe_percent(each.get("observed_rate")),
         )
-        if told
-        else None,
+        for row in described
+        for each in effects_of(row)
+    ]
+    return section(
+        f"What raises and what lowers the {likelihood}",
+        _how_to_read(base),
+        shown,
+        details(f"{len(described) - MOST_EFFECTS} more", rest) if len(described) > MOST_EFFECTS else None,
+        behind(("What is known", "Value", "Rows", "Strength", "Happened"), figures, words=2),
     )
 
 
@@ -493,77 +491,82 @@ def _driver_name(row: dict) -> Markup:
 
 def segments_section(facts: dict) -> Markup | None:
     """Ranking within groups, with what chance allows, and the warnings."""
-    from pipelines.learning.judging.evaluation import auc_error
-
     segments = [row for row in dicts(facts, "segments") if "value" in row]
     if not segments:
         return None
     warned = [row for row in segments if row.get("warning")]
-    overall = finite(facts.get("auc"))
     aucs = [auc for row in segments if (auc := finite(row.get("auc"))) is not None]
     floor = max(0.0, min([0.5, *(auc - 0.05 for auc in aucs)]))
-
-    def at(value: float) -> float:
-        return (value - floor) / (1 - floor)
-
-    def line(row: dict) -> tuple:
-        auc, strip = finite(row.get("auc")), None
-        rows, yes = (finite(row.get(key)) for key in ("rows", "positives"))
-        if auc is not None:
-            error = auc_error(auc, round(yes), round(rows - yes)) if rows and yes else math.nan
-            reach = 1.96 * error if math.isfinite(error) else 0.0
-            reference = None if overall is None else at(overall)
-            strip = svg.interval(
-                at(auc), at(auc - reach), at(auc + reach), reference, "warm" if row.get("warning") else "model"
-            )
-        return (
-            join(
-                tag("span", "▲ ", class_="warned", title="warning") if row.get("warning") else None,
-                tag("bdi", row["value"]),
-            ),
-            strip,
-            fixed(auc, 2),
-            maybe_percent(row.get("predicted_rate")),
-            maybe_percent(row.get("observed_rate")),
-            count_words(rows),
-        )
-
-    header = ("", "how well it ranks", "0.5 is chance", "Said", "Happened", "Rows")
+    overall = finite(facts.get("auc"))
+    header = ("how well it ranks", "0.5 is chance", "Said", "Happened", "Rows")
     tables = []
     for name in dict.fromkeys(row.get("segment") for row in segments):
-        mine = [row for row in segments if row.get("segment") == name]
-        tables.append(strips((tag("b", _segment_words(mine[0])), *header[1:]), [line(row) for row in mine], "segments"))
+        group = [row for row in segments if row.get("segment") == name]
+        lines = [_segment_line(row, overall, floor) for row in group]
+        tables.append(strips((tag("b", _segment_words(group[0])), *header), lines, "segments"))
     words = (
         f"{some(len(warned), 'group')} to be careful with."
         if warned
         else "No group stands out: where it does worse, it may be chance."
     )
+    legend = (
+        " The dot is how well it ranks within the group, the line through it what chance allows, the upright line "
+        "all rows together."
+    )
     return section(
         "Who it works less well for",
-        join(
-            words,
-            " The dot is how well it ranks within the group, the line through it what chance allows, the upright line "
-            "all rows together."
-            if aucs
-            else None,
-        ),
+        join(words, legend if aucs else None),
         [tag("p", tag("b", _segment_name(row)), ". ", _warning(row), class_="note") for row in warned],
         tables,
-        behind(
-            ("By", "Value", "Rows", "Yes", "Said", "Happened", "AUC", "Log loss"),
-            [
-                (
-                    _segment_words(row),
-                    row["value"],
-                    count_words(row.get("rows")),
-                    count_words(row.get("positives")),
-                    *(maybe_percent(row.get(key)) for key in ("predicted_rate", "observed_rate")),
-                    *(fixed(row.get(key), 3) for key in ("auc", "log_loss")),
-                )
-                for row in segments
-            ],
-            words=2,
+        _segment_figures(segments),
+    )
+
+
+def _segment_line(row: dict, overall: float | None, floor: float) -> tuple:
+    """One group of a table: name, strip, figures. `overall`: AUC of all rows; `floor`: where the strip begins."""
+    auc = finite(row.get("auc"))
+    return (
+        join(
+            tag("span", "▲ ", class_="warned", title="warning") if row.get("warning") else None,
+            tag("bdi", row["value"]),
         ),
+        None if auc is None else _segment_strip(row, auc, overall, floor),
+        fixed(auc, 2),
+        maybe_percent(row.get("predicted_rate")),
+        maybe_percent(row.get("observed_rate")),
+        count_words(finite(row.get("rows"))),
+    )
+
+
+def _segment_strip(row: dict, auc: float, overall: float | None, floor: float) -> Markup:
+    from pipelines.learning.judging.evaluation import auc_error
+
+    def at(value: float) -> float:
+        return (value - floor) / (1 - floor)
+
+    rows, yes = (finite(row.get(key)) for key in ("rows", "positives"))
+    error = auc_error(auc, round(yes), round(rows - yes)) if rows and yes else math.nan
+    reach = 1.96 * error if math.isfinite(error) else 0.0
+    reference = None if overall is None else at(overall)
+    return svg.interval(at(auc), at(auc - reach), at(auc + reach), reference, "warm" if row.get("warning") else "model")
+
+
+def _segment_figures(segments: list[dict]) -> Markup:
+    """The table behind the pictures."""
+    return behind(
+        ("By", "Value", "Rows", "Yes", "Said", "Happened", "AUC", "Log loss"),
+        [
+            (
+                _segment_words(row),
+                row["value"],
+                count_words(row.get("rows")),
+                count_words(row.get("positives")),
+                *(maybe_percent(row.get(key)) for key in ("predicted_rate", "observed_rate")),
+                *(fixed(row.get(key), 3) for key in ("auc", "log_loss")),
+            )
+            for row in segments
+        ],
+        words=2,
     )
 
 

@@ -8,7 +8,7 @@ Kaufman, Rosset and Perlich (2012), "Leakage in data mining: formulation, detect
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import TYPE_CHECKING
@@ -75,6 +75,7 @@ FEWEST_REPEATED = 0.01
 SAME_ANSWER = 0.98
 
 
+FILLED_IN = "filled in"
 FEWEST_WAITING, MOST_FILLED = 20, 0.95
 """Rows without an answer that can tell which columns come with it, and the share that counts as nearly all."""
 
@@ -293,26 +294,14 @@ def duplicate_clusters(frame: pl.DataFrame, columns: "Sequence[Column]", cluster
 def _find(bins: list[_Bins], frame: pl.DataFrame, question: _Question) -> list[Finding]:
     """Column by column first; then, without what is leaky by itself, each against the others."""
     figures = {column.name: _judge(column, question) for column in bins if column.kind != "text"}
-    leaky: dict[str, Finding] = {}
-    suspect: dict[str, Finding] = {}
-    for column in bins:
-        found = _by_presence(column, question, SURE + math.log(len(bins)))
-        if found is None or found.grade == "suspect":
-            alone = _by_itself(column, figures[column.name], question) if column.name in figures else None
-            if alone is not None and (found is None or alone.grade == "leaky"):
-                found = alone
-        if (found is None or found.grade == "suspect") and _is_row_number(column, frame, question):
-            found = key_leak(frame[column.name], question.target, question.clusters) or found
-        if found is not None:
-            (leaky if found.grade == "leaky" else suspect)[column.name] = found
+    evidence = SURE + math.log(len(bins))
+    alone = [_alone(column, figures.get(column.name), frame, question, evidence) for column in bins]
+    leaky = {found.column: found for found in alone if found is not None and found.grade == "leaky"}
+    suspect = {found.column: found for found in alone if found is not None and found.grade == "suspect"}
     judged = sorted((c for c in bins if c.name in figures), key=lambda c: (-figures[c.name].strength, c.name))
+    cleared = _cleared(leaky, judged, figures, question)
+    leaky = {name: found for name, found in leaky.items() if name not in cleared}
     rest = [column for column in judged if column.name not in leaky]
-    doubtful = [name for name, found in leaky.items() if "purity" in found.figures and figures[name].auc < EXACT]
-    if doubtful and rest:
-        all_honest = [column for column in judged if column.name in doubtful or column.name not in leaky]
-        if _model_explains(rest, question) >= AS_GOOD_WITHOUT * _model_explains(all_honest, question):
-            leaky = {name: found for name, found in leaky.items() if name not in doubtful}
-            rest = all_honest
     for found in _against_others(rest, figures, question):
         if found.grade == "leaky":
             suspect.pop(found.column, None)
@@ -324,6 +313,33 @@ def _find(bins: list[_Bins], frame: pl.DataFrame, question: _Question) -> list[F
         return -found.figures.get("explained", 0.0), found.column
 
     return sorted(leaky.values(), key=order) + sorted(suspect.values(), key=order)
+
+
+def _alone(
+    column: _Bins, figures: _Figures | None, frame: pl.DataFrame, question: _Question, evidence: float
+) -> Finding | None:
+    """What a column says of itself: when it is filled in, what its groups give away, in which order it counts."""
+    found = _by_presence(column, question, evidence)
+    if (found is None or found.grade == "suspect") and figures is not None:
+        by_groups = _by_itself(column, figures, question)
+        if by_groups is not None and (found is None or by_groups.grade == "leaky"):
+            found = by_groups
+    if (found is None or found.grade == "suspect") and _is_row_number(column, frame, question):
+        found = key_leak(frame[column.name], question.target, question.clusters) or found
+    return found
+
+
+def _cleared(
+    leaky: dict[str, Finding], judged: list[_Bins], figures: dict[str, _Figures], question: _Question
+) -> set[str]:
+    """Columns with pure groups that the others explain as well: the outcome is easy to tell, and they are honest."""
+    doubtful = {name for name, found in leaky.items() if "purity" in found.figures and figures[name].auc < EXACT}
+    rest = [column for column in judged if column.name not in leaky]
+    if not doubtful or not rest:
+        return set()
+    all_honest = [column for column in judged if column.name in doubtful or column.name not in leaky]
+    as_good = _model_explains(rest, question) >= AS_GOOD_WITHOUT * _model_explains(all_honest, question)
+    return doubtful if as_good else set()
 
 
 def _over_classes(by_class: list[tuple[float, list[Finding]]]) -> list[Finding]:
@@ -479,91 +495,124 @@ def _by_itself(column: _Bins, figures: _Figures, question: _Question) -> Finding
 
 def _by_presence(column: _Bins, question: _Question, sure: float) -> Finding | None:
     """Filled in (or not the usual number) only once the answer is known. `sure`: the evidence needed, in nats."""
-    missing = column.codes == 0
-    groups = [(~missing, "filled in", missing)]
-    if column.usual is not None:
-        usual = column.codes == column.usual
-        groups.append((~usual & ~missing, f"other than {column.labels[column.usual]}", usual | missing))
-    if column.later:
-        later = (column.codes >= 1) & (column.codes <= column.later)
-        groups.append((later, "later than the day of the row", ~later))
     suspect = None
-    for group, words, others in groups:
-        is_empty = words == "filled in"
+    for group, words, others in _presences(column):
         if not group.any() or group.all():
             continue
-        for mine, verb, is_rest in ((group, words, False), (others, f"not {words}", True)):
-            answer = int(question.target[mine].mean() > question.base)
-            impurity, covered, evidence = _purity(mine, answer, question)
-            frequency = question.base if answer else 1 - question.base
-            if evidence < sure or frequency > 0.9:
-                continue
-            told = {"rows": float(mine.sum()), "rate": float(question.target[mine].mean()), "covered": covered}
-            told |= {"explained": _judge(_Bins(column.name, "boolean", mine.astype(np.int64), []), question).explained}
-            reason = (
-                f"{verb} in {int(mine.sum()):,} rows, and the outcome is {question.words[1 - answer]} "
-                f"in {_percent(1 - impurity * (1 - frequency))} of them ({_percent(frequency)} overall): "
-                f"{_percent(covered)} of all {question.words[1 - answer]}"
-            )
-            if is_rest:
-                decides = impurity == 0 and covered >= 0.5
-            else:
-                # A number may honestly be unusual only where the outcome is the ordinary one.
-                least = FEWEST_PRESENT if is_empty or frequency <= 0.5 else MUCH_COVERED
-                decides = impurity <= 0.1 and covered >= least
-            if decides:
-                return Finding(column.name, "leaky", reason, told)
-            telling = told["explained"] >= TELLING or (not is_rest and impurity <= 0.1)
-            if telling and suspect is None:
-                suspect = Finding(column.name, "suspect", reason, told)
+        for rows, verb, is_rest in ((group, words, False), (others, f"not {words}", True)):
+            found = _present_where(rows, verb, is_rest, words == FILLED_IN, column, question, sure)
+            if found is not None and found.grade == "leaky":
+                return found
+            suspect = suspect or found
     return suspect
+
+
+def _presences(column: _Bins) -> Iterator[tuple[np.ndarray, str, np.ndarray]]:
+    """Ways of being there: the rows, what they are called in a sentence, and the other rows."""
+    missing = column.codes == 0
+    yield ~missing, FILLED_IN, missing
+    if column.usual is not None:
+        usual = column.codes == column.usual
+        yield ~usual & ~missing, f"other than {column.labels[column.usual]}", usual | missing
+    if column.later:
+        later = (column.codes >= 1) & (column.codes <= column.later)
+        yield later, "later than the day of the row", ~later
+
+
+def _present_where(
+    rows: np.ndarray, verb: str, is_rest: bool, is_empty: bool, column: _Bins, question: _Question, sure: float
+) -> Finding | None:
+    """Whether the outcome is all but settled in these rows. `is_rest`: they are what the others are not."""
+    answer = int(question.target[rows].mean() > question.base)
+    impurity, covered, evidence = _purity(rows, answer, question)
+    frequency = question.base if answer else 1 - question.base
+    if evidence < sure or frequency > 0.9:
+        return None
+    figures = {"rows": float(rows.sum()), "rate": float(question.target[rows].mean()), "covered": covered}
+    figures |= {"explained": _judge(_Bins(column.name, "boolean", rows.astype(np.int64), []), question).explained}
+    reason = (
+        f"{verb} in {int(rows.sum()):,} rows, and the outcome is {question.words[1 - answer]} "
+        f"in {_percent(1 - impurity * (1 - frequency))} of them ({_percent(frequency)} overall): "
+        f"{_percent(covered)} of all {question.words[1 - answer]}"
+    )
+    if is_rest:
+        decides = impurity == 0 and covered >= 0.5
+    else:
+        # A number may honestly be unusual only where the outcome is the ordinary one.
+        least = FEWEST_PRESENT if is_empty or frequency <= 0.5 else MUCH_COVERED
+        decides = impurity <= 0.1 and covered >= least
+    if decides:
+        return Finding(column.name, "leaky", reason, figures)
+    is_telling = figures["explained"] >= TELLING or (not is_rest and impurity <= 0.1)
+    return Finding(column.name, "suspect", reason, figures) if is_telling else None
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """The columns that are left, the strongest first, and what they explain together."""
+
+    ranked: list[_Bins]
+    figures: dict[str, _Figures]
+    question: _Question
+    certain: dict[str, float]
+    """Of the strong ones: the share of rows that they are nearly certain about."""
+    certain_ones: list[_Bins]
+    """Few that are nearly certain about many rows; none where there are many of them."""
+    whole: float
+    """Share of log loss that a model on all columns explains."""
+    hinges: float
+    """Share of it that is left without the certain ones."""
+
+    @classmethod
+    def of(cls, rest: list[_Bins], figures: dict[str, _Figures], question: _Question) -> "_Standing":
+        ranked = sorted(rest, key=lambda column: (-figures[column.name].strength, column.name))
+        strong = [column for column in ranked if figures[column.name].strength >= STRONG + question.error]
+        certain = {column.name: sum(_coverage(figures[column.name], question, 0.1)) / 2 for column in strong}
+        certain_ones = [column for column in strong if certain[column.name] >= NEAR_CERTAIN]
+        if len(_unlike(certain_ones)) > FEW:
+            certain_ones = []  # where many are strong, the outcome is easy to tell
+        whole = _model_explains(ranked, question) if strong else 0.0
+        left = _model_explains(_without(ranked, certain_ones), question) if certain_ones else whole
+        hinges = left / max(whole, 1e-9) if certain_ones else 1.0
+        return cls(ranked, figures, question, certain, certain_ones, whole, hinges)
 
 
 def _against_others(rest: list[_Bins], figures: dict[str, _Figures], question: _Question) -> list[Finding]:
     """Columns that stand out among those that do not give the answer away by themselves."""
+    standing = _Standing.of(rest, figures, question)
+    strong = [column for column in standing.ranked if column.name in standing.certain]
+    found = [_against(column, standing) for column in strong]
+    return [each for each in found if each is not None]
 
-    def strength(column: _Bins) -> float:
-        return figures[column.name].strength
 
-    error = question.error
-    ranked = sorted(rest, key=lambda column: (-strength(column), column.name))
-    strong = [column for column in ranked if strength(column) >= STRONG + error]
-    if not strong:
-        return []
-    certain = {column.name: sum(_coverage(figures[column.name], question, 0.1)) / 2 for column in strong}
-    certain_ones = [column for column in strong if certain[column.name] >= NEAR_CERTAIN]
-    if len(_unlike(certain_ones)) > FEW:
-        certain_ones = []  # where many are strong, the outcome is easy to tell
-    whole = _model_explains(ranked, question)
-    hinges = 1.0
-    if certain_ones:
-        hinges = _model_explains(_without(ranked, certain_ones), question) / max(whole, 1e-9)
-    result = []
-    for column in strong:
-        others = _without(ranked, [column])
-        mine, second = strength(column), max(0.0, strength(others[0])) if others else 0.0
-        far = mine >= FAR * second and certain[column.name] >= NEAR_CERTAIN
-        farther = mine >= FARTHER * second and mine >= STRONGER + error
-        is_hinge = column in certain_ones and hinges <= 1 - MOST_OF_IT
-        is_answer = mine >= ANSWER + error
-        if not (far or farther or is_hinge or is_answer):
-            continue
-        without = hinges * whole if certain_ones == [column] else _model_explains(others, question)
-        loses_most = without <= (1 - MOST_OF_IT) * whole
-        too_good = is_hinge and whole >= TOO_GOOD and hinges <= HINGES
-        explained, auc = figures[column.name].explained, figures[column.name].auc
-        next_best = max(0.0, figures[others[0].name].explained) if others else 0.0
-        told = {"auc": auc, "explained": explained, "next": next_best, "whole": whole, "without": without}
-        compared = f"explains {explained:.0%} of the log loss by itself (AUC {auc:.3f}), the next {next_best:.0%}"
-        modelled = f"a model on all columns explains {whole:.0%}, without this one {without:.0%}"
-        if is_hinge and len(certain_ones) > 1:
-            modelled += f", without all that are as strong {hinges * whole:.0%}"
-        reason = f"{compared}; {modelled}{_examples(column, question)}"
-        if (is_answer and loses_most) or too_good:
-            result.append(Finding(column.name, "leaky", reason, told))
-        elif far or is_hinge or (farther and loses_most):
-            result.append(Finding(column.name, "suspect", reason, told))
-    return result
+def _against(column: _Bins, standing: _Standing) -> Finding | None:
+    """Whether a strong column is too far ahead of the others, or a model of all rests on it alone."""
+    figures, error, whole, hinges = standing.figures, standing.question.error, standing.whole, standing.hinges
+    others = _without(standing.ranked, [column])
+    strength = figures[column.name].strength
+    second = max(0.0, figures[others[0].name].strength) if others else 0.0
+    is_far = strength >= FAR * second and standing.certain[column.name] >= NEAR_CERTAIN
+    is_farther = strength >= FARTHER * second and strength >= STRONGER + error
+    is_hinge = column in standing.certain_ones and hinges <= 1 - MOST_OF_IT
+    is_answer = strength >= ANSWER + error
+    if not (is_far or is_farther or is_hinge or is_answer):
+        return None
+    without = hinges * whole if standing.certain_ones == [column] else _model_explains(others, standing.question)
+    loses_most = without <= (1 - MOST_OF_IT) * whole
+    too_good = is_hinge and whole >= TOO_GOOD and hinges <= HINGES
+    explained, auc = figures[column.name].explained, figures[column.name].auc
+    next_best = max(0.0, figures[others[0].name].explained) if others else 0.0
+    compared = f"explains {explained:.0%} of the log loss by itself (AUC {auc:.3f}), the next {next_best:.0%}"
+    modelled = f"a model on all columns explains {whole:.0%}, without this one {without:.0%}"
+    if is_hinge and len(standing.certain_ones) > 1:
+        modelled += f", without all that are as strong {hinges * whole:.0%}"
+    reason = f"{compared}; {modelled}{_examples(column, standing.question)}"
+    shown = {"auc": auc, "explained": explained, "next": next_best, "whole": whole, "without": without}
+    if (is_answer and loses_most) or too_good:
+        return Finding(column.name, "leaky", reason, shown)
+    if is_far or is_hinge or (is_farther and loses_most):
+        return Finding(column.name, "suspect", reason, shown)
+    return None
 
 
 def _unlike(columns: list[_Bins]) -> list[_Bins]:

@@ -9,6 +9,7 @@ looking up. The weights of the Shapley sum are an integral over [0, 1] of a poly
 TreeShap"), for which Gauss-Legendre quadrature is exact.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -288,6 +289,39 @@ class _Part:
     is_deep: bool
 
 
+@dataclass(frozen=True)
+class _Tree:
+    """One tree of the text that LightGBM writes. Inner nodes count from 0; a leaf is the complement of its number."""
+
+    column: list[int]
+    """By inner node: the column that it asks."""
+    children: list[tuple[int, int]]
+    values: list[float]
+    """By leaf."""
+    counts: list[float]
+    """By inner node: training rows."""
+    leaf_counts: list[float]
+    number: list[int]
+    """By inner node: its decision row."""
+
+    @classmethod
+    def of(cls, tree: dict[str, str], numbers: np.ndarray) -> "_Tree":
+        column, left, right = (list(map(int, tree[k].split())) for k in ("split_feature", "left_child", "right_child"))
+        values, counts, leaves = (
+            list(map(float, tree[k].split())) for k in ("leaf_value", "internal_count", "leaf_count")
+        )
+        return cls(column, list(zip(left, right, strict=True)), values, counts, leaves, numbers.tolist())
+
+    def share(self, child: int, parent: int) -> float:
+        """Of the parent's training rows, those that go to the child."""
+        count = self.counts[child] if child >= 0 else self.leaf_counts[~child]
+        return max(count / max(self.counts[parent], 1.0), SMALLEST_SHARE)
+
+    def size(self, node: int) -> int:
+        """Inner nodes of a subtree."""
+        return 0 if node < 0 else 1 + self.size(self.children[node][0]) + self.size(self.children[node][1])
+
+
 def _add_parts(
     tree: dict[str, str],
     numbers: np.ndarray,
@@ -299,66 +333,66 @@ def _add_parts(
 
     New conditions of several nodes are added to `joined`, numbered in their order.
     """
-    column, left, right = (tree[name].split() for name in ("split_feature", "left_child", "right_child"))
-    column, children = list(map(int, column)), list(zip(map(int, left), map(int, right), strict=True))
-    values = list(map(float, tree["leaf_value"].split()))
-    counts = list(map(float, tree["internal_count"].split()))
-    leaf_counts = list(map(float, tree["leaf_count"].split()))
-    number = numbers.tolist()
-    base = 0.0
-
-    def share(child: int, parent: int) -> float:
-        count = counts[child] if child >= 0 else leaf_counts[~child]
-        return max(count / max(counts[parent], 1.0), SMALLEST_SHARE)
-
-    def size(node: int) -> int:
-        return 0 if node < 0 else 1 + size(children[node][0]) + size(children[node][1])
-
-    def leaves_below(node: int, conditions: dict, bits: list[int]) -> Iterator[tuple[float, dict]]:
-        """Walk the part; every node on the way is a bit."""
-        nonlocal base
-        if node < 0:
-            product = values[~node]
-            for _, _, own in conditions.values():
-                product *= own
-            base += product
-            yield values[~node], conditions
-            return
-        bit = 1 << len(bits)
-        bits.append(number[node])
-        mask, wanted, own = conditions.get(column[node], (0, 0, 1.0))
-        for side, child in enumerate(children[node]):
-            met = (mask | bit, wanted | (0 if side else bit), own * share(child, node))
-            yield from leaves_below(child, {**conditions, column[node]: met}, bits)
+    own = _Tree.of(tree, numbers)
+    before = len(parts)
 
     def cut(node: int, path: list[tuple[int, int, float]]) -> None:
         """`path`: node, whether left, share."""
         above: dict[int, list[tuple[int, int, float]]] = {}
         for step in path:
-            above.setdefault(column[step[0]], []).append(step)
-        is_small = len(above) + size(node) <= MOST_BITS
+            above.setdefault(own.column[step[0]], []).append(step)
+        is_small = len(above) + own.size(node) <= MOST_BITS
         if not is_small and node >= 0:
-            for side, child in enumerate(children[node]):
-                cut(child, [*path, (node, 1 - side, share(child, node))])
+            for side, child in enumerate(own.children[node]):
+                cut(child, [*path, (node, 1 - side, own.share(child, node))])
             return
-        bits: list[int] = []
-        conditions = {}
-        for each, steps in above.items():
-            bit, wanted, product = 1 << len(bits), steps[0][1], 1.0
-            for _, _, own in steps:
-                product *= own
-            if len(steps) == 1:
-                bits.append(number[steps[0][0]])
-            else:
-                steps_at = tuple((number[step[0]], step[1]) for step in steps)
-                bits.append(first_joined + joined.setdefault(steps_at, len(joined)))
-                wanted = 1
-            conditions[each] = (bit, bit * wanted, product)
-        leaves = list(leaves_below(node, conditions, bits))
+        bits, conditions = _path_conditions(own, above, first_joined, joined)
+        leaves = list(_leaves_below(own, node, conditions, bits))
         parts.append(_Part(bits, leaves, not is_small))
 
     cut(0, [])
-    return base
+    return sum(
+        value * math.prod(share for _, _, share in conditions.values())
+        for part in parts[before:]
+        for value, conditions in part.leaves
+    )
+
+
+def _path_conditions(
+    tree: _Tree,
+    above: dict[int, list[tuple[int, int, float]]],
+    first_joined: int,
+    joined: dict[tuple[tuple[int, int], ...], int],
+) -> tuple[list[int], dict[int, tuple[int, int, float]]]:
+    """The way to a part: one bit a column, several nodes of one column joined into one condition."""
+    bits: list[int] = []
+    conditions = {}
+    for column, steps in above.items():
+        bit, wanted = 1 << len(bits), steps[0][1]
+        if len(steps) == 1:
+            bits.append(tree.number[steps[0][0]])
+        else:
+            steps_at = tuple((tree.number[step[0]], step[1]) for step in steps)
+            bits.append(first_joined + joined.setdefault(steps_at, len(joined)))
+            wanted = 1
+        conditions[column] = (bit, bit * wanted, math.prod(share for _, _, share in steps))
+    return bits, conditions
+
+
+def _leaves_below(
+    tree: _Tree, node: int, conditions: dict[int, tuple[int, int, float]], bits: list[int]
+) -> Iterator[tuple[float, dict[int, tuple[int, int, float]]]]:
+    """Walk a part; every node on the way is a bit more."""
+    if node < 0:
+        yield tree.values[~node], conditions
+        return
+    bit = 1 << len(bits)
+    bits.append(tree.number[node])
+    column = tree.column[node]
+    mask, wanted, share = conditions.get(column, (0, 0, 1.0))
+    for side, child in enumerate(tree.children[node]):
+        met = (mask | bit, wanted | (0 if side else bit), share * tree.share(child, node))
+        yield from _leaves_below(tree, child, {**conditions, column: met}, bits)
 
 
 def _batches(parts: list[_Part]) -> Iterator[list[_Part]]:
