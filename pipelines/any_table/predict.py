@@ -161,18 +161,7 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
             "date as of which it was known. Mend them, or leave --as-of out."
         )
     frame = frame.with_columns(target.alias(request.target))
-    if request.key is None:
-        features = frame.select(sorted(set(frame.columns) - {request.target}))
-        frame = frame.with_columns(features.hash_rows(seed=0).cast(pl.String).alias(CONTENT))
-    elif frame[request.key].null_count():
-        raise CannotPredict(
-            f"{request.train}: the key {request.key!r} is empty in {frame[request.key].null_count():,} rows."
-        )
-    elif request.as_of is None and (repeated := frame.height - frame[request.key].n_unique()):
-        notes.append(
-            f"{request.train}: {repeated:,} rows repeat a {request.key} that was there before. Rows of one "
-            f"{request.key} are taken as the same entity at different times; every row is scored."
-        )
+    frame = _with_key(frame, request, notes)
     if request.value and plan.kinds.get(request.value) != "number":
         raise CannotPredict(
             f"{request.train}: {request.value!r} (--value) must be an amount, but it is read as "
@@ -198,6 +187,23 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
         max_calibration_error=1.0,
     )
     return _Question(frame, plan, spec, positive, notes, late)
+
+
+def _with_key(frame: "pl.DataFrame", request: Request, notes: list[str]) -> "pl.DataFrame":
+    """The key is there in every row; without one, equal rows are one entity."""
+    import polars as pl
+
+    if request.key is None:
+        features = frame.select(sorted(set(frame.columns) - {request.target}))
+        return frame.with_columns(features.hash_rows(seed=0).cast(pl.String).alias(CONTENT))
+    if empty := frame[request.key].null_count():
+        raise CannotPredict(f"{request.train}: the key {request.key!r} is empty in {empty:,} rows.")
+    if request.as_of is None and (repeated := frame.height - frame[request.key].n_unique()):
+        notes.append(
+            f"{request.train}: {repeated:,} rows repeat a {request.key} that was there before. Rows of one "
+            f"{request.key} are taken as the same entity at different times; every row is scored."
+        )
+    return frame
 
 
 def _with_late_columns(result: "FitResult", question: _Question) -> "FitResult":

@@ -1,5 +1,7 @@
 """Zendesk: organisations, users, tickets, comments, satisfaction. Poor health asks more, waits worse, rates worse."""
 
+from typing import NamedTuple
+
 import numpy as np
 import polars as pl
 
@@ -84,13 +86,60 @@ def users(world: World, population: Population, billing: Subscriptions) -> pl.Da
     )
 
 
+class _Raised(NamedTuple):
+    """The tickets that there are, one element a ticket: who, when, what about and in which mood."""
+
+    item: np.ndarray
+    """Subscription."""
+    keys: tuple[np.ndarray, np.ndarray, np.ndarray]
+    """What each draw about a ticket is made from: account, week, number in the week."""
+    created: np.ndarray
+    mood: np.ndarray
+    topic: np.ndarray
+    sentiment: np.ndarray
+    urgency: np.ndarray
+    priority: np.ndarray
+    feature: pl.Series
+    number: pl.Series
+    """As ids end."""
+
+
 def tickets(world: World, population: Population, billing: Subscriptions) -> dict[str, pl.DataFrame]:
     """Ticket versions, comments, satisfaction ratings, and (for tests) what each ticket is about and its mood."""
     draws, uid = world.draws, billing.uid
-    week = np.array(world.event_weeks)
-    health = population.health.total
+    raised = _raised(world, population, billing)
+    keys, mood = raised.keys, raised.mood
     count = population.people.filter(pl.col("lead") < 0).group_by("account").len().sort("account")["len"].to_numpy()
     people = np.minimum(count[population.customers], USERS_PER_ORGANISATION)
+    person = uid[raised.item] * 10 + draws.integer("requester", people[raised.item], *keys)
+    answered = raised.created + (3600 * (0.5 + 9 * draws.exponential("answer", *keys))).astype(np.int64)
+    hours = 10 + 30 * draws.exponential("solve", *keys) * np.exp(-0.2 * mood - 0.25 * (raised.priority - 1))
+    solved = answered + (3600 * np.minimum(hours, 500)).astype(np.int64)
+    base = _as_written(world, raised, uid, person)
+    return {
+        "ticket": versions(pl.concat(_states(world, raised, base, answered, solved)), "id", "updated_at"),
+        "ticket_comment": _comments(
+            world, population, keys, person, raised.number, raised.feature, mood, answered, solved
+        ),
+        "satisfaction_rating": _ratings(world, raised, base, solved),
+        "truth": pl.DataFrame(
+            {
+                "ticket_id": base["id"],
+                "account_id": account_ids(world, uid[raised.item]),
+                "topic": pick(content.TOPICS, raised.topic),
+                "sentiment": pick(content.SENTIMENTS, raised.sentiment),
+                "urgency": raised.urgency,
+                "created_at": raised.created,
+            }
+        ),
+    }
+
+
+def _raised(world: World, population: Population, billing: Subscriptions) -> _Raised:
+    """Customers raise tickets by their size, how they fare and what the week is like."""
+    draws, uid = world.draws, billing.uid
+    week = np.array(world.event_weeks)
+    health = population.health.total
     item, at = np.nonzero(weeks_as_customer(world, billing))
     at = week[at]
     rate = 0.15 * np.sqrt(billing.seats[item, at] / 12) * np.exp(-0.48 * health[item, at]) * world.week_activity[at]
@@ -104,94 +153,87 @@ def tickets(world: World, population: Population, billing: Subscriptions) -> dic
     weights[:, 6] = 0.03 * np.exp(-0.9 * mood.clip(-3, 3))
     edges = np.cumsum(weights, axis=1)
     topic = (draws.uniform("topic", *keys)[:, None] > edges / edges[:, -1:]).sum(axis=1)
-    sentiment = content.sentiment_of(mood + 0.25)
     urgency = 0.7 * np.isin(topic, (0, 3, 6)) - 0.45 * mood + draws.normal("urgency", *keys)
-    priority = 0 + (urgency > -0.9).astype(np.int64) + (urgency > 0.9) + (urgency > 2.0)
-    feature = pick(content.FEATURES, draws.integer("feature", len(content.FEATURES), *keys))
+    return _Raised(
+        item=item,
+        keys=keys,
+        created=created,
+        mood=mood,
+        topic=topic,
+        sentiment=content.sentiment_of(mood + 0.25),
+        urgency=urgency,
+        priority=0 + (urgency > -0.9).astype(np.int64) + (urgency > 0.9) + (urgency > 2.0),
+        feature=pick(content.FEATURES, draws.integer("feature", len(content.FEATURES), *keys)),
+        number=event_numbers(world, *keys),
+    )
+
+
+def _as_written(world: World, raised: _Raised, uid: np.ndarray, person: np.ndarray) -> pl.DataFrame:
+    """What never changes of a ticket: who wrote what, and where."""
+    draws, keys, topic, feature = world.draws, raised.keys, raised.topic, raised.feature
     subject = content.fill(content.by_class(content.TICKET_SUBJECTS, topic, draws, "subject", *keys), feature=feature)
     problem = content.fill(content.by_class(content.TICKET_PROBLEMS, topic, draws, "problem", *keys), feature=feature)
-    opening = content.by_class({k: content.OPENINGS[k] for k in content.SENTIMENTS}, sentiment, draws, "opening", *keys)
-    closing = content.by_class({k: content.CLOSINGS[k] for k in content.SENTIMENTS}, sentiment, draws, "closing", *keys)
+    opening, closing = (
+        content.by_class({k: texts[k] for k in content.SENTIMENTS}, raised.sentiment, draws, name, *keys)
+        for name, texts in (("opening", content.OPENINGS), ("closing", content.CLOSINGS))
+    )
     capital = problem.str.slice(0, 1).str.to_uppercase() + problem.str.slice(1)
-    person = uid[item] * 10 + draws.integer("requester", people[item], *keys)
-    number_text = event_numbers(world, *keys)
-    answered = created + (3600 * (0.5 + 9 * draws.exponential("answer", *keys))).astype(np.int64)
-    hours = 10 + 30 * draws.exponential("solve", *keys) * np.exp(-0.2 * mood - 0.25 * (priority - 1))
-    solved = answered + (3600 * np.minimum(hours, 500)).astype(np.int64)
-    assignee = ids("8", 0, draws.integer("agent", AGENTS, *keys), 13)
-    base = pl.DataFrame(
+    organisation = ids("36", world.chunk, uid[raised.item], 12)
+    return pl.DataFrame(
         {
-            "id": "1" + number_text,
+            "id": "1" + raised.number,
             "requester_id": user_ids(world, person),
-            "organization_id": keep(
-                draws.chance("ticket organisation", 0.95, *keys), ids("36", world.chunk, uid[item], 12)
-            ),
+            "organization_id": keep(draws.chance("ticket organisation", 0.95, *keys), organisation),
             "subject": subject.str.slice(0, 1).str.to_uppercase() + subject.str.slice(1),
             "description": opening + " " + capital + ". " + closing,
             "type": pick(content.TICKET_TYPES, topic),
             "via_channel": pick(CHANNELS, draws.choice("channel", (0.45, 0.3, 0.15, 0.1), *keys)),
-            "created_at": created,
+            "created_at": raised.created,
         }
     )
-    raised = priority + (draws.chance("raised", 0.12, *keys) & (priority < 3))
-    tags = pick([topic_name if topic_name != "how_to" else "" for topic_name in content.TOPICS], topic)
-    none = pl.Series([None] * len(item), dtype=pl.Int64)
-    states = [
+
+
+def _states(
+    world: World, raised: _Raised, base: pl.DataFrame, answered: np.ndarray, solved: np.ndarray
+) -> list[pl.DataFrame]:
+    """The versions of each ticket: as it comes in, as it is answered, as it is solved."""
+    draws, keys = world.draws, raised.keys
+    assignee = ids("8", 0, draws.integer("agent", AGENTS, *keys), 13)
+    urgent = raised.priority + (draws.chance("raised", 0.12, *keys) & (raised.priority < 3))
+    tags = pick([name if name != "how_to" else "" for name in content.TOPICS], raised.topic)
+    none = pl.Series([None] * len(raised.item), dtype=pl.Int64)
+    handled = {"priority": pick(PRIORITIES, urgent), "tags": tags, "assignee_id": assignee}
+    return [
         base.with_columns(
             status=pl.lit("new"),
-            priority=pick(PRIORITIES, priority),
+            priority=pick(PRIORITIES, raised.priority),
             tags=pl.lit(""),
             assignee_id=pl.lit(None, dtype=pl.String),
-            updated_at=pl.Series(created),
+            updated_at=pl.Series(raised.created),
             solved_at=none,
         ),
+        base.with_columns(status=pl.lit("open"), **handled, updated_at=pl.Series(answered), solved_at=none),
         base.with_columns(
-            status=pl.lit("open"),
-            priority=pick(PRIORITIES, raised),
-            tags=tags,
-            assignee_id=assignee,
-            updated_at=pl.Series(answered),
-            solved_at=none,
-        ),
-        base.with_columns(
-            status=pl.lit("solved"),
-            priority=pick(PRIORITIES, raised),
-            tags=tags,
-            assignee_id=assignee,
-            updated_at=pl.Series(solved),
-            solved_at=pl.Series(solved),
+            status=pl.lit("solved"), **handled, updated_at=pl.Series(solved), solved_at=pl.Series(solved)
         ),
     ]
-    comments = _comments(world, population, keys, person, number_text, feature, mood, answered, solved)
-    rated = draws.chance("rated", 0.4, *keys)
-    good_rating = draws.chance("good rating", 1 / (1 + np.exp(-1.3 - 0.9 * mood)), *keys)
-    words = content.by_class(content.RATING_COMMENTS, good_rating.astype(np.int64), draws, "rating text", *keys)
-    ratings = pl.DataFrame(
+
+
+def _ratings(world: World, raised: _Raised, base: pl.DataFrame, solved: np.ndarray) -> pl.DataFrame:
+    """Of some, how content the customer is with the answer."""
+    draws, keys = world.draws, raised.keys
+    is_good = draws.chance("good rating", 1 / (1 + np.exp(-1.3 - 0.9 * raised.mood)), *keys)
+    words = content.by_class(content.RATING_COMMENTS, is_good.astype(np.int64), draws, "rating text", *keys)
+    return pl.DataFrame(
         {
-            "id": "5" + number_text,
+            "id": "5" + raised.number,
             "ticket_id": base["id"],
             "requester_id": base["requester_id"],
-            "score": either(good_rating, "good", "bad"),
+            "score": either(is_good, "good", "bad"),
             "comment": keep(draws.chance("rating comment", 0.5, *keys), words),
             "created_at": solved + (3600 * (1 + 30 * draws.exponential("rated at", *keys))).astype(np.int64),
         }
-    ).filter(pl.Series(rated))
-    truth = pl.DataFrame(
-        {
-            "ticket_id": base["id"],
-            "account_id": account_ids(world, uid[item]),
-            "topic": pick(content.TOPICS, topic),
-            "sentiment": pick(content.SENTIMENTS, sentiment),
-            "urgency": urgency,
-            "created_at": created,
-        }
-    )
-    return {
-        "ticket": versions(pl.concat(states), "id", "updated_at"),
-        "ticket_comment": comments,
-        "satisfaction_rating": ratings,
-        "truth": truth,
-    }
+    ).filter(pl.Series(draws.chance("rated", 0.4, *keys)))
 
 
 def _comments(
