@@ -189,7 +189,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
                 **({"smape_of_totals": error} if error is not None else {}),
                 "accuracy": table_metadata(totals),
                 "notes": markdown_metadata("\n".join(f"- {note}" for note in notes) or "none"),
-                **{name: image_metadata(picture) for name, picture in result.plots.items()},
+                **{name: image_metadata(picture) for name, picture in result.pictures.items()},
             }
         )
 
@@ -228,7 +228,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
                 "status": "forecast",
                 **shape,
                 "model_version": version,
-                **{name: image_metadata(picture) for name, picture in result.plots.items()},
+                **{name: image_metadata(picture) for name, picture in result.pictures.items()},
             }
         )
 

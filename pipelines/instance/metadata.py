@@ -24,9 +24,9 @@ def report_link(*path: str) -> dg.UrlMetadataValue:
     return dg.MetadataValue.url(quote("/".join(["/reports", *path])))
 
 
-def image_metadata(png: bytes) -> dg.MarkdownMetadataValue:
-    """A PNG as markdown that the UI shows as a picture."""
-    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")
+def image_metadata(svg: str) -> dg.MarkdownMetadataValue:
+    """An SVG as markdown that the UI shows as a picture."""
+    return dg.MetadataValue.md(f"![picture](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")
 
 
 def markdown_metadata(text: str) -> dg.MarkdownMetadataValue:

@@ -10,8 +10,6 @@ LEARNERS = (
     "lightgbm",
     "statsforecast.models",
     "prophet",
-    "matplotlib.figure",
-    "matplotlib.backends.backend_agg",
 )
 """What the models' steps import, seconds each."""
 

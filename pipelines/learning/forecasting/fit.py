@@ -16,7 +16,7 @@ from pipelines.learning.forecasting.candidates import (
     Forecaster,
     usable_methods,
 )
-from pipelines.learning.forecasting.plots import plot_metric
+from pipelines.learning.forecasting.picture import picture_of
 from pipelines.learning.forecasting.reconciliation import reconcile
 from pipelines.learning.forecasting.series import TOTAL, Findings, WeeklyMetric, last_complete_week, weekly_metrics
 
@@ -95,13 +95,13 @@ class ForecastSpec:
 class ForecastResult:
     """
     `forecasts`: the last 52 weeks (actual, and what the method said of them in the backtest) and the next ones.
-    `accuracy`: every method on every series, from the backtest. `plots`: metric to PNG. `skipped`: series without
+    `accuracy`: every method on every series, from the backtest. `pictures`: metric to SVG. `skipped`: series without
     a forecast, and why. `notes`: methods that were dropped, rows not used and other findings, and why.
     """
 
     forecasts: pl.DataFrame
     accuracy: pl.DataFrame
-    plots: dict[str, bytes]
+    pictures: dict[str, str]
     skipped: pl.DataFrame
     notes: pl.DataFrame
 
@@ -169,7 +169,7 @@ def _forecast(
     findings = Findings()
     forecasts: list[tuple] = []
     accuracy: list[tuple] = []
-    plots = {}
+    pictures = {}
     metrics = weekly_metrics(series, as_of, spec.metrics, spec.max_history, findings)
     for number, weekly in enumerate(metrics, 1):
         if progress:
@@ -186,11 +186,11 @@ def _forecast(
         if TOTAL in results:
             total = pl.DataFrame([row for row in rows if row[1] == TOTAL], schema=FORECAST_SCHEMA, orient="row")
             history = list(zip(weekly.weeks, weekly.values[:, 0].tolist(), strict=True))[-PLOTTED_WEEKS:]
-            plots[weekly.metric] = plot_metric(weekly.metric, history, total)
+            pictures[weekly.metric] = picture_of(weekly.metric, history, total)
     return ForecastResult(
         forecasts=pl.DataFrame(forecasts, schema=FORECAST_SCHEMA, orient="row"),
         accuracy=pl.DataFrame(accuracy, schema=ACCURACY_SCHEMA, orient="row"),
-        plots=plots,
+        pictures=pictures,
         skipped=pl.DataFrame(findings.skipped, schema=SKIPPED_SCHEMA, orient="row"),
         notes=pl.DataFrame(findings.notes, schema=NOTES_SCHEMA, orient="row"),
     )

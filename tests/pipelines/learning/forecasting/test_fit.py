@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import logging
 from datetime import date, timedelta
+from xml.etree import ElementTree
 
 import numpy as np
 import polars as pl
@@ -135,8 +136,18 @@ def test_the_result_has_the_columns_of_the_contract(company_result: ForecastResu
 
 
 def test_every_metric_has_a_picture(company_result: ForecastResult):
-    assert set(company_result.plots) == {"bookings", "recurring_revenue"}
-    assert all(picture.startswith(b"\x89PNG") and len(picture) < 100_000 for picture in company_result.plots.values())
+    assert set(company_result.pictures) == {"bookings", "recurring_revenue"}
+    for name, picture in company_result.pictures.items():
+        drawn = ElementTree.fromstring(picture)
+        texts = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
+        assert texts[0] == f"{name.replace('_', ' ')}, total by week"
+        lines = [element.get("points").split() for element in drawn.iter("{http://www.w3.org/2000/svg}polyline")]
+        future = company_result.forecasts.filter(
+            (pl.col("metric") == name) & (pl.col("segment") == "total") & pl.col("actual").is_null()
+        )
+        assert len(lines[-1]) == future.height
+        places = [tuple(map(float, point.split(","))) for points in lines for point in points]
+        assert all(0 <= x <= 700 and 0 <= y <= 280 for x, y in places)
 
 
 def test_accuracy_is_that_of_the_backtest_shown_beside_the_actuals(company_result: ForecastResult):
@@ -304,7 +315,7 @@ def test_no_complete_week_and_no_rows_are_skipped_with_a_reason():
     result = fit_forecasts(pl.concat([young, late]), SUNDAY, spec)
     assert result.forecasts.is_empty()
     assert result.accuracy.is_empty()
-    assert result.plots == {}
+    assert result.pictures == {}
     reasons = {metric: reason for metric, _, reason in result.skipped.iter_rows()}
     assert "no complete week" in reasons["bookings"]
     assert "no values on or before" in reasons["tickets"]
@@ -347,7 +358,7 @@ def test_no_series_brings_it_down():
     spec = ForecastSpec("awkward", {name: "last" for name in cases}, prophet="totals")
     result = fit_forecasts(pl.concat([weekly(values, metric=name) for name, values in cases.items()]), SUNDAY, spec)
     assert_sound(result, spec)
-    assert set(result.plots) == set(cases)
+    assert set(result.pictures) == set(cases)
     for name, values in cases.items():
         if values.min() >= 0:
             assert future(result, name)["p10"].min() >= 0, name
