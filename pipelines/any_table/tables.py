@@ -1,7 +1,8 @@
 """One table from one place, without Dagster: a CSV, Parquet or JSONL file, or a table of a DuckDB database.
 
-Landed exports go another way (`loading.py`: contracts, quarantine); here a broken file is refused with its line, not
-loaded in part. What both share (delimiters, taking a broken CSV apart) is in `files.py`.
+Landed exports go another way (`pipelines/extraction/loading/`: contracts, quarantine). Here a broken file is refused
+with its line, never loaded in part. What both share (delimiters, splitting a broken CSV into records) is in
+`pipelines/extraction/files.py`.
 """
 
 import csv

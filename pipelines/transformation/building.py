@@ -17,7 +17,7 @@ from pathlib import Path
 from pipelines.settings import data_dir, dbt_project_dir, project_root, warehouse_path
 
 PARSED = json.dumps({"parsed": True})
-"""What a `dbt_worker` prints when it has parsed the project."""
+"""What the worker process prints when it has parsed the project."""
 MANIFEST = "parsed_manifest.json"
 """Our copy of dbt's manifest: dbt writes its own anew in every command, while others may be reading it."""
 STAMP = "parsed_manifest.fingerprint"
