@@ -9,7 +9,7 @@ UPSTREAM = ["predictions", "forecasts", "track_record.py", "warehouse.py"]
 
 @dg.definitions
 def defs(context: dg.ComponentLoadContext) -> dg.Definitions:
-    """One release of all published tables, whichever YAML or dbt model makes them."""
+    """One release of all published tables, from components and from dbt."""
     assets = [asset for path in UPSTREAM for asset in context.build_defs(path).assets or []]
     tables = [spec for asset in assets for spec in asset.specs if spec.key.path[0] == "published"]
     return dg.Definitions(assets=[release_asset(tables)])

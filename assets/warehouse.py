@@ -18,7 +18,7 @@ SECONDS_BETWEEN_MESSAGES = 2.0
 
 
 class Rooms(DagsterDbtTranslator):
-    """Keys are tables and groups the rooms of the house (staging, core, features, published), not dbt's own names."""
+    """Asset keys are schema and table; groups are the schemas (staging, core, features, published)."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """Schema and table as users query them: `published/accounts`, though dbt's model is `published_accounts`."""
@@ -41,10 +41,10 @@ ROOMS = Rooms()
 @dbt_assets(manifest=MANIFEST, dagster_dbt_translator=ROOMS, name="warehouse", pool="warehouse")
 def warehouse_models(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator:
     """
-    Build the selected models and their tests in one dbt process; dbt opens the warehouse, so nobody else may.
+    Build the selected models and their tests in one dbt process; dbt holds the warehouse, so nothing else opens it.
 
-    dbt is called directly, not through dagster-dbt's resource: so it can be parsing before it is needed. What dbt has
-    built is reported while it builds the next, for Dagster takes 20 to 40 ms for each event.
+    dbt is called directly, not through dagster-dbt's resource, because it can then parse before it is needed. A result
+    is reported while dbt builds the next model: an event costs Dagster 20 to 40 ms.
     """
     nodes = {
         ROOMS.get_asset_key(node): name for name, node in MANIFEST["nodes"].items() if node["resource_type"] == "model"
@@ -88,16 +88,16 @@ def warehouse_models(context: dg.AssetExecutionContext, warehouse: Warehouse) ->
         tables = ", ".join(sorted(".".join(keys[unique_id].path) for unique_id in not_built))
         raise dg.Failure(f"dbt says that nothing failed, but did not build {tables}.", allow_retries=False)
     if everything:
-        start_checker()  # the gate before the release is not far, and dbt has given its memory back
+        start_checker()  # the release gate comes soon, and dbt no longer holds its memory
 
 
 def without_macros(message: str) -> str:
-    """What dbt says of a failure without the macros that led there."""
+    """The message of a dbt failure, without the stack of macros."""
     return "\n".join(line for line in message.splitlines() if not line.lstrip().startswith("> ")).rstrip()
 
 
 def test_check(key: dg.AssetCheckKey, result: NodeResult) -> dg.AssetCheckResult:
-    """A dbt test's outcome as Dagster shows it: a warning of dbt is a warning, a failure is an error."""
+    """A dbt test's result as an asset check: a dbt warning is a warning, a failure is an error."""
     return dg.AssetCheckResult(
         asset_key=key.asset_key,
         check_name=key.name,

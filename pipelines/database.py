@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 CONNECTION_SETTINGS = {"python_enable_replacements": "false", "memory_limit": "1200MB", "threads": "2"}
-"""Python variables are never read as tables; a laptop keeps room for its user."""
+"""Python variables are never read as tables; memory and threads are left for other programs."""
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def connect(path: Path, read_only: bool = False, **settings: str) -> "Iterator[d
 
 
 def quoted(*names: str) -> str:
-    """A column, or a table with its schema, as SQL takes it whatever characters it has."""
+    """A column, or a table with its schema, as a quoted SQL identifier."""
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
 
 
@@ -48,7 +48,7 @@ def columns_of(connection: "duckdb.DuckDBPyConnection", schema: str, table: str)
     """
     The columns of one table or view and their types, in order; empty where there is no such table.
 
-    DuckDB's own lists of columns look through every view of the file for it, which takes up to half a second.
+    `duckdb_columns()` binds every view of the file first, which takes up to half a second.
     """
     if not table_exists(connection, schema, table):
         return {}

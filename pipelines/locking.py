@@ -13,7 +13,7 @@ POLL_SECONDS = 0.2
 
 
 class LockTimeoutError(TimeoutError):
-    """Another run held the lock for longer than this one was ready to wait."""
+    """Another run held the lock for longer than the timeout."""
 
 
 @contextmanager
@@ -21,9 +21,9 @@ def run_lock(
     path: Path, owner: str, timeout: float = 3600.0, on_wait: Callable[[str], None] = lambda holder: None
 ) -> Iterator[None]:
     """
-    Hold `path` exclusively; wait up to `timeout` seconds, saying once through `on_wait` who holds it.
+    Hold a lock on the file `path`; wait up to `timeout` seconds, and call `on_wait` once with the holder.
 
-    The lock is the kernel's (`flock`), so a killed process leaves none behind; the file's text is only for people.
+    The lock is the kernel's (`flock`), so the lock of a killed process is freed; the file's text only informs people.
     Raises `LockTimeoutError` with the holder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)

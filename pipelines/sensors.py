@@ -1,4 +1,4 @@
-"""What starts or reports a run besides the clock: new files, models that no longer hold, failed runs."""
+"""Sensors: new files start a run, models that became worse are refitted, failed runs are posted."""
 
 import hashlib
 import http.client
@@ -22,7 +22,7 @@ POSTED_TAG = "scorecast/failure_posted"
 
 
 class WebhookError(RuntimeError):
-    """A failed run could not be posted; the message has no part of the webhook's URL, which is a secret."""
+    """A failed run could not be posted; the message does not contain the webhook's URL, which is a secret."""
 
 
 def landed_files(folders: Iterator[Path] | list[Path]) -> str:
@@ -37,7 +37,7 @@ def landed_files(folders: Iterator[Path] | list[Path]) -> str:
 
 @dg.sensor(job=daily, minimum_interval_seconds=60, description="Starts `daily` when exports were added or changed.")
 def new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Wait until two looks a minute apart agree, so that a file that is still being written starts nothing."""
+    """Start a run once two looks a minute apart agree, so that a file that is still being written starts none."""
     seen = json.loads(context.cursor) if context.cursor else {}
     now = landed_files(list(read_configuration().folders.values()))
     if not seen:
@@ -58,10 +58,9 @@ def new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipR
 
 def requested_refits(published: Path) -> list[tuple[str, str, str]]:
     """
-    Models whose newest `model_health` asks for a refit: (model, version, table of its scores), by name.
+    Models whose newest `model_health` requests a refit: (model, version, table of its scores), by name.
 
-    A version that no longer scores asks for nothing, nor does a model that was removed: it has no health of the newest
-    day.
+    Versions that no longer score are left out, and so are removed models, which have no row of the newest day.
     """
     import duckdb
 
@@ -92,7 +91,7 @@ def requested_refits(published: Path) -> list[tuple[str, str, str]]:
     ),
 )
 def worsened_models(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """One run a model; its run key names the version: a refit that keeps the champion is not asked for again."""
+    """One run per model; its run key names the version, so that each version is refitted once."""
     requested = requested_refits(published_path())
     if not requested:
         return dg.SkipReason("No model is worse than it promised.")
@@ -112,7 +111,7 @@ def worsened_models(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A webhook that moved is told, not followed: wherever it points would get the message."""
+    """A redirect is reported, not followed: the message would go to another host."""
 
     def redirect_request(self, *_: object) -> None:
         return None
@@ -120,9 +119,9 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 def post_failure(webhook: str, run_id: str, job_name: str, message: str) -> None:
     """
-    POST a failed run as JSON (`text`, `run_id`, `job`, `error`), the shape that chat tools take.
+    POST a failed run as JSON (`text`, `run_id`, `job`, `error`), the format of chat tools.
 
-    Raises `WebhookError` where it is refused or is not answered within `WEBHOOK_TIMEOUT_SECONDS`, all in all.
+    Raises `WebhookError` if it is refused or not answered within `WEBHOOK_TIMEOUT_SECONDS` in total.
     """
     body = {"text": f"Scorecast: {job_name} failed. {message}", "run_id": run_id, "job": job_name, "error": message}
     outcome = ["no answer"]
@@ -144,7 +143,7 @@ def post_failure(webhook: str, run_id: str, job_name: str, message: str) -> None
             reason = getattr(problem, "reason", problem)
             outcome[0] = getattr(reason, "strerror", None) or type(reason).__name__
 
-    # urllib's own timeout begins anew with every byte that comes; a thread that is left behind ends with its server.
+    # urllib's own timeout starts anew with every received byte. A thread that is left behind ends with the connection.
     poster = threading.Thread(target=post, daemon=True)
     poster.start()
     poster.join(WEBHOOK_TIMEOUT_SECONDS)
@@ -158,14 +157,14 @@ def post_failure(webhook: str, run_id: str, job_name: str, message: str) -> None
     description="Posts failed runs to `failure_webhook` of sources.yaml.", default_status=dg.DefaultSensorStatus.RUNNING
 )
 def failed_run(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
-    """Say that a run failed where people look; without a webhook the run's page is the only place."""
+    """Post a failed run to the webhook, once; without a webhook only the run's page shows it."""
     webhook = read_configuration().failure_webhook
     if not webhook:
         return dg.SkipReason("No failure_webhook in sources.yaml.")
     run = context.instance.get_run_by_id(context.dagster_run.run_id)
     if run is None or POSTED_TAG in run.tags:
         return dg.SkipReason(f"Run {context.dagster_run.run_id} has been posted, or is gone.")
-    # Before it is posted: a tick that is cut off is evaluated again.
+    # Tagged before posting, because Dagster evaluates an interrupted tick again.
     context.instance.add_run_tags(run.run_id, {POSTED_TAG: "yes"})
     post_failure(webhook, run.run_id, run.job_name, context.failure_event.message or "no message")
     return None

@@ -5,11 +5,11 @@ import re
 from pathlib import Path
 
 SPOILS_A_PATH = re.compile(r"[#?\x00-\x1f]|%[0-9A-Fa-f]{2}")
-"""What dbt, DuckDB or Dagster's SQLite addresses read as something else than a part of a file's name."""
+"""Characters of a path that dbt, DuckDB or Dagster's SQLite URLs do not take literally."""
 
 
 class UnusableFolder(ValueError):
-    """The data folder cannot be worked in because of its name; the message says what to do."""
+    """The data folder's name cannot be used; the message says what to do."""
 
 
 def project_root() -> Path:
@@ -21,7 +21,7 @@ def data_dir() -> Path:
     """
     Where runs write; `SCORECAST_DATA`, or `data/` in the project.
 
-    Raises `UnusableFolder` where a character of its path would make others look for their files elsewhere.
+    Raises `UnusableFolder` if its path has a character that other tools do not take literally.
     """
     path = Path(os.environ.get("SCORECAST_DATA") or project_root() / "data").resolve()
     found = SPOILS_A_PATH.search(str(path))

@@ -1,4 +1,4 @@
-"""Forget what was loaded: a file, a source, or all that was loaded since a moment, as if it had never been there."""
+"""Take back what was loaded: a file, a source, or everything since a time, as if it had never been there."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -23,14 +23,14 @@ WAIT_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Loaded:
-    """A file that is on record, in whatever state."""
+    """A file in the manifest, of any status."""
 
     source: str
     entity: str
     file: str
     """Path below the source's folder."""
     rows: int
-    """Rows of the raw table that are of it."""
+    """Rows of the raw table that come from it."""
     loaded_at: datetime
 
     @property
@@ -45,11 +45,12 @@ def forget(
     say: Callable[[str], None] = lambda line: None,
 ) -> list[str]:
     """
-    Forget files and sources by name, and everything loaded at or after `since` (UTC); returns in words what is gone.
+    Forget files and sources by name, and everything loaded at or after `since` (UTC); returns lines about it.
 
-    Rows, quarantine, manifest and repeats go; files that stood back for them are read again by the next run, and tables
-    that grow are built anew. `say` hears whom it waits for. Raises `LookupError` for a name that nothing on record has,
-    and `LockTimeoutError` while a run is going on.
+    Deletes their rows and their entries in quarantine, manifest and repeats. Files whose rows were skipped as repeats
+    of the forgotten ones are read again by the next run, and incremental tables are built anew. `say` is called with
+    the lock's holder while waiting. Raises `LookupError` for an unknown name, and `LockTimeoutError` while a run is
+    going on.
     """
     from assets.sources import all_sources
     from pipelines.extraction.configuration import read_configuration
@@ -86,7 +87,7 @@ def forget(
 
 
 def loaded_files(connection: "duckdb.DuckDBPyConnection") -> list[Loaded]:
-    """Every file on record, by source and name."""
+    """Every file in the manifests, by source and name."""
     found = []
     for schema in raw_schemas(connection):
         for entity, file, rows, loaded_at in connection.execute(
@@ -98,9 +99,9 @@ def loaded_files(connection: "duckdb.DuckDBPyConnection") -> list[Loaded]:
 
 def named(name: str, loaded: Sequence[Loaded], sources: set[str], folders: Mapping[str, Path]) -> list[Loaded]:
     """
-    The file that a name means: `<source>/<file>`, its path, or the path below a folder where only one source has it.
+    The file of that name: `<source>/<file>`, its path, or its path below the source's folder if that is unambiguous.
 
-    Raises `LookupError` where none or several are meant.
+    Raises `LookupError` if there is none, or several.
     """
     path = Path(name).expanduser().resolve()
     found = [file for file in loaded if name == file.name or path == _path(file, folders)]
@@ -124,7 +125,7 @@ def _forget(
     whole: set[str],
     contracts: "Mapping[tuple[str, str], Entity]",
 ) -> list[Loaded]:
-    """Take files and whole sources out, inside the caller's transaction; returns the files to read again."""
+    """Delete files and whole sources within the caller's transaction; returns the files to read again."""
     for source in whole:
         connection.execute(f"drop schema {quoted(f'raw_{source}')} cascade")
     by_entity: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -148,7 +149,7 @@ def _forget(
 
 
 def _path(file: Loaded, folders: Mapping[str, Path]) -> Path | None:
-    """Where a file was found; None when its source is no longer configured."""
+    """Where a file lies; None when its source is no longer configured."""
     return folders[file.source] / file.file if file.source in folders else None
 
 

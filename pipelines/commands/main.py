@@ -18,10 +18,10 @@ Job = Literal["daily", "weekly_refit"]
 
 
 class Commands(TyperGroup):
-    """The commands; what is wrong with the disk or a file ends any of them in one line."""
+    """The commands; errors of the disk or a file end any of them with one line."""
 
     def invoke(self, ctx: typer.Context) -> object:
-        """Run a command; errors that the user cannot mend keep their traceback."""
+        """Run a command; other errors keep their traceback."""
         try:
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort):
@@ -55,7 +55,7 @@ def main() -> None:
             typer.echo(str(problem), err=True)
             raise SystemExit(2) from None
     except SystemExit as end:
-        # Everything is written; taking dozens of libraries down in order would cost a run two seconds.
+        # All output is written; an orderly shutdown of all libraries would take two seconds.
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         try:
             sys.stdout.flush()
@@ -71,7 +71,7 @@ def main() -> None:
 
 @app.callback()
 def keep_private(context: typer.Context) -> None:
-    """What a command and its processes write is their user's alone; a YAML of `new` is the project's."""
+    """Only the user may read what a command and its processes write; a YAML of `new` keeps the usual rights."""
     if context.invoked_subcommand != "new":
         context.call_on_close(partial(os.umask, os.umask(0o077)))
 
@@ -80,7 +80,7 @@ def prepare_instance() -> Path:
     """The Dagster instance's folder, `data/dagster`, with the project's dagster.yaml in it."""
     home = data_dir() / "dagster"
     home.mkdir(parents=True, exist_ok=True)
-    quoted = str(home).replace("'", "''")  # as YAML wants it within single quotes
+    quoted = str(home).replace("'", "''")  # YAML's escape within single quotes
     settings = (project_root() / "dagster.yaml").read_text().replace("${DAGSTER_HOME}", quoted)
     (home / "dagster.yaml").write_text(settings)
     os.environ["DAGSTER_HOME"] = str(home)
@@ -89,7 +89,7 @@ def prepare_instance() -> Path:
 
 @contextmanager
 def told_in_words(*mistakes: type[Exception], code: int = 1) -> Iterator[None]:
-    """A mistake that the user can mend ends the command with its message alone."""
+    """End the command with these errors' message alone: the user can correct them."""
     try:
         yield
     except mistakes as problem:
@@ -101,7 +101,7 @@ def told_in_words(*mistakes: type[Exception], code: int = 1) -> Iterator[None]:
 def run(
     job: Annotated[Job, typer.Argument(help="which job")] = "daily",
 ) -> None:
-    """Run a job from exports to published tables, and say what came out."""
+    """Run a job from exports to published tables, and print the result."""
     from pipelines.commands.running import NoSample, prepare_run, print_summary, run_job
     from pipelines.components.validation import YamlMistakes
     from pipelines.extraction.configuration import ConfigurationError
@@ -173,7 +173,7 @@ def backfill(
     last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="last day")],
     model: Annotated[str | None, typer.Option(help="one prediction; without it all")] = None,
 ) -> None:
-    """Score past Sundays as they would have been then, and say how they came out; today's scores stay as they are."""
+    """Score past Sundays as they would have been scored then, and compare with outcomes; today's scores stay."""
     from pipelines.commands.running import print_summary, run_backfill
     from pipelines.extraction.configuration import ConfigurationError
 
@@ -234,7 +234,7 @@ def status() -> None:
     from pipelines.extraction.configuration import ConfigurationError, read_configuration
 
     with told_in_words(ConfigurationError):
-        read_configuration()  # before half of the summary is printed
+        read_configuration()  # raises before half of the summary is printed
     if not print_summary():
         raise typer.Exit(1)
 

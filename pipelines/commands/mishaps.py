@@ -1,4 +1,4 @@
-"""A full disk, a folder that nobody may write, a file that cannot be read or is damaged: one line, and what to do."""
+"""Errors of the disk or of a file (full, forbidden, locked, damaged) as one line with what to do."""
 
 import errno
 import os
@@ -22,17 +22,17 @@ DAMAGED = re.compile(
 )
 DAGSTER = re.compile(r"sqlite3?\.|sqlalchemy|disk image is malformed|file is not a database")
 LITTLE = 32 * 2**20
-"""Bytes free at which SQLite's input/output error is that of a full disk; it does not say which."""
+"""With fewer bytes free, SQLite's unspecific "disk I/O error" is taken as a full disk."""
 PLENTY = 2**30
-"""Bytes free with which it is hardly this disk that is full."""
+"""With more bytes free, the full disk is probably another one, or a quota."""
 PATH = re.compile(r"[\"'](/[^\"'\n]+)[\"']")
 
 
 def in_words(problem: BaseException) -> str | None:
     """
-    What happened and what to do, in one line; None for an error that only a traceback explains.
+    What happened and what to do, in one line; None for an error that needs its traceback.
 
-    Looks at the error and at those it came from.
+    Looks at the error and at its causes.
     """
     seen: set[int] = set()
     each: BaseException | None = problem
@@ -52,9 +52,9 @@ def in_words(problem: BaseException) -> str | None:
 
 def explained(said: str, file: Path | None = None) -> str | None:
     """
-    What an error's words mean where they are of the disk or of a file; None where they are not.
+    The explanation of an error message about the disk or a file; None for any other message.
 
-    `file`: which DuckDB file it is about if the words name none; without it the warehouse.
+    `file`: the DuckDB file it is about if the message names none; default: the warehouse.
     """
     named = PATH.search(said)
     path = Path(named[1]) if named else None
@@ -83,7 +83,7 @@ def explained(said: str, file: Path | None = None) -> str | None:
 
 
 def full() -> str:
-    """That the disk is full, and how full; with much room there, it is a quota, a limit or another disk."""
+    """The message that a disk is full; with much space free, that it is a quota, a limit or another disk."""
     free, folder = _free()
     what = f"The disk of {folder} is full" if free < PLENTY else "A disk is full, or a quota or file limit is reached"
     return (
@@ -93,16 +93,16 @@ def full() -> str:
 
 
 def _free() -> tuple[int, Path]:
-    """Bytes free where there are fewest, of the folders that a run writes to."""
+    """The least bytes free among the folders that a run writes to, and that folder."""
     data = next(each for each in (data_dir(), *data_dir().parents) if each.exists())
-    folders = [data, Path(os.environ.get("TMPDIR", "/tmp"))]  # tempfile asks by writing, which fails where it is full
+    folders = [data, Path(os.environ.get("TMPDIR", "/tmp"))]  # tempfile.gettempdir() writes, which a full disk refuses
     return min(
         ((shutil.disk_usage(folder).free, folder) for folder in folders if folder.exists()), key=lambda each: each[0]
     )
 
 
 def damaged(path: Path, said: str) -> str:
-    """That a DuckDB file is damaged, and the way back."""
+    """The message that a DuckDB file is damaged, and how to get back."""
     if path == warehouse_path():
         return (
             f"{path} is damaged. Move it away and run again: it is made anew from the exports, and all history comes"

@@ -1,4 +1,4 @@
-"""A run from the command line: make the sample where nothing is configured, run the job, say what came out."""
+"""A run from the command line: write the sample company if it is configured, run the job, print a summary."""
 
 import importlib
 import os
@@ -41,7 +41,7 @@ def terminal() -> "Console":
 
 @contextmanager
 def progress_bar(console: "Console", title: str) -> "Iterator":
-    """A bar on a terminal; when piped, nothing moves and `update` prints one plain line per step."""
+    """A progress bar on a terminal; nothing when piped."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
@@ -58,10 +58,10 @@ def progress_bar(console: "Console", title: str) -> "Iterator":
 
 def prepare_run() -> None:
     """
-    Write the sample company if nothing is configured; meanwhile dbt parses and Dagster and the definitions are loaded.
+    Write the sample company if it is configured; meanwhile dbt parses, and Dagster and the definitions are loaded.
 
-    Raises `YamlMistakes` before anything is written where the YAML of a model is not in shape, and `NoSample` when the
-    sample could not be written; the process that was to write it has said why.
+    Raises `YamlMistakes`, before anything is written, if the YAML of a model is wrong, and `NoSample` if the sample
+    could not be written; the process that writes it has printed why.
     """
     from pipelines.components.validation import read_components
     from pipelines.quality.checker import start_checker
@@ -72,7 +72,7 @@ def prepare_run() -> None:
     sample = start_sample_if_none()
     try:
         open_instance()
-        importlib.import_module("dagster_dbt")  # a second that dbt parses in
+        importlib.import_module("dagster_dbt")  # takes a second, while dbt parses
         ensure_manifest()
         importlib.import_module("pipelines.definitions")
         start_checker()
@@ -83,7 +83,7 @@ def prepare_run() -> None:
 
 
 def open_instance() -> None:
-    """Let Dagster make its databases, which takes seconds the first time, and end the runs that were killed."""
+    """Have Dagster create its databases, which takes seconds the first time, and end runs that were killed."""
     import dagster as dg
 
     from pipelines.instance.killed_runs import end_killed_runs
@@ -94,9 +94,9 @@ def open_instance() -> None:
 
 def start_sample_if_none() -> subprocess.Popen | None:
     """
-    Have the sample company's exports written by a process of its own, which does not slow this one's imports.
+    Start a process that writes the sample company's exports, so that this one can import meanwhile.
 
-    Only if `sources.yaml` asks for the sample and the landing folder is empty; None otherwise.
+    Only if `sources.yaml` has a sample and the landing folder is empty; None otherwise.
     """
     from pipelines.extraction.configuration import read_configuration
 
@@ -108,7 +108,7 @@ def start_sample_if_none() -> subprocess.Popen | None:
 
 
 def write_sample_company(accounts: int | None = None, months: int | None = None, seed: int | None = None) -> None:
-    """Write the whole sample company; what is not given comes from `sources.yaml`, then from the defaults."""
+    """Write the whole sample company; missing options come from `sources.yaml`, then from the defaults."""
     from pipelines.extraction.configuration import read_configuration
     from pipelines.sample.company import write_sample
 
@@ -138,7 +138,7 @@ def run_job(name: str, tags: Mapping[str, str] | None = None, assets: Sequence[S
     """
     Run a job, or these of its assets, in this process, recorded in the Dagster instance like any other run.
 
-    Returns whether it succeeded; what failed is printed with the way to its page in the UI.
+    Returns whether it succeeded; failures are printed, with the run's id for the UI.
     """
     console = terminal()
     with console.status("Loading the definitions") if console.is_terminal else _quiet():
@@ -152,13 +152,13 @@ def run_job(name: str, tags: Mapping[str, str] | None = None, assets: Sequence[S
     with dg.DagsterInstance.get() as instance:
         if assets is not None:
             job = job.get_subset(asset_selection={dg.AssetKey(key) for key in assets})
-        # By this tag a job's page in the UI knows its runs.
+        # A job's page in the UI finds its runs by this tag.
         known_as = {REPOSITORY_LABEL_TAG: f"{defs.get_repository_def().name}@{CODE_LOCATION}"}
         return _run(console, instance, job, {**(tags or {}), **known_as, **process_tag()})
 
 
 def report_rollback(release: "Release") -> None:
-    """Have the UI show a release that a rollback published as the latest of `published/release`."""
+    """Report a rolled-back release to Dagster, so that the UI shows it as the latest of `published/release`."""
     import dagster as dg
 
     with dg.DagsterInstance.get() as instance:
@@ -178,9 +178,9 @@ def report_rollback(release: "Release") -> None:
 
 def run_backfill(first: date, last: date, model: str | None = None) -> bool:
     """
-    Score every Sunday of a time as it would have been then, for one model or all, and publish how it came out.
+    Backfill the scores of every Sunday of a period, for one model or all, and publish their outcomes.
 
-    Returns whether it succeeded. Raises `ValueError` for a time without a Sunday, a model that is none, or a warehouse
+    Returns whether it succeeded. Raises `ValueError` for a period without a Sunday, an unknown model, or a warehouse
     that has not been built.
     """
     from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
@@ -270,7 +270,7 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
 
 
 def notices(events: "Sequence[DagsterEvent]") -> list[str]:
-    """What a user has to know: what stops a run, every warning about exports, and what an asset warns of."""
+    """Lines for the user: blocking checks that failed, warnings about exports and assets, rows in quarantine."""
     from pipelines.instance.metadata import WARNING
 
     told: dict[str, None] = {}
@@ -299,7 +299,7 @@ def notices(events: "Sequence[DagsterEvent]") -> list[str]:
 
 @contextmanager
 def output_to(path: Path) -> Iterator[None]:
-    """Let everything that is printed, by this process or those it starts, go to a file instead of the terminal."""
+    """Redirect everything that this process and its children print to a file."""
     sys.stdout.flush()
     sys.stderr.flush()
     kept = {number: os.dup(number) for number in (1, 2)}
@@ -317,7 +317,7 @@ def output_to(path: Path) -> Iterator[None]:
 
 
 def failures(events: "Sequence[DagsterEvent]") -> list[str]:
-    """Why steps failed; what is wrong with the disk or a file is said once, however many steps it stopped."""
+    """One line per reason why steps failed, with the steps; an error of the disk or a file stands once."""
     steps: dict[str, list[str]] = {}
     for event in events:
         if event.is_step_failure:
@@ -327,7 +327,7 @@ def failures(events: "Sequence[DagsterEvent]") -> list[str]:
 
 
 def failure_reason(event) -> str:
-    """The innermost error of a failed step, in its own words."""
+    """The message of a failed step's innermost error."""
     error = event.step_failure_data.error
     while error is not None and error.cause is not None:
         error = error.cause
@@ -340,7 +340,7 @@ def _quiet() -> Iterator[None]:
 
 
 def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str]]:
-    """The release in a file, its tables with their rows, and for each model's table how good the model is, in words."""
+    """The release in a file, its tables with their rows, and a sentence on the quality of each model's table."""
     import json
 
     from pipelines.database import connect, table_exists
@@ -386,7 +386,7 @@ def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str
 
 def what_came_true(connection: "duckdb.DuckDBPyConnection", releases: Sequence[str]) -> list[str]:
     """
-    Of each model one line on what came of its grade A: of the newest release that is known, else the newest backfill.
+    One line per model on the outcomes of its grade A: of the newest release with outcomes, else the newest backfill.
 
     `releases`: tables of the current release.
     """
@@ -432,9 +432,9 @@ def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
 
 def print_summary() -> bool:
     """
-    A short table of what is published: rows, how good, how old, and where to query it.
+    Print what is published: rows, model quality, the release's day, and how to query it.
 
-    Returns False when nothing is published yet, or the published file cannot be read: then it says so, and what the
+    Returns False when nothing is published yet, or the published file cannot be read; then it prints that, and what the
     newest kept release has.
     """
     from rich.console import Console
@@ -476,7 +476,7 @@ def print_summary() -> bool:
 
 
 def next_step() -> str:
-    """What to try next, for those who look at the sample company."""
+    """What to try next with the sample company."""
     from pipelines.extraction.configuration import read_configuration
 
     is_sample = read_configuration().sample is not None

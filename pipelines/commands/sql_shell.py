@@ -1,4 +1,4 @@
-"""An SQL shell that reads one DuckDB file, the published or the pipeline's own, and touches nothing else."""
+"""A read-only SQL shell on one DuckDB file; queries can open no other file."""
 
 import sys
 from pathlib import Path
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     import duckdb
 
 SEALED = {"enable_external_access": "false", "lock_configuration": "true"}
-"""No other file is read or written, no extension is loaded, and no query can change that."""
+"""DuckDB opens no other file, loads no extension, and accepts no change of these settings."""
 READING = {"SELECT", "EXPLAIN", "CREATE"}
 """
-Kinds of statements that are run. `describe`, `show`, `summarize` and pragmas that only tell are selects to DuckDB, and
-a `pivot` begins by creating a temporary type; in a file that was opened read-only nothing else can be created.
+Kinds of statements that are run. DuckDB parses `describe`, `show`, `summarize` and reading pragmas as selects, and runs
+a `pivot` by creating a temporary type; nothing else can be created in a file that was opened read-only.
 """
 HELP = "End a query with ; — .tables lists what there is, .quit leaves."
 MAX_ROWS = 40
 
 
 def run_query(path: Path, query: str, as_csv: bool = False) -> int:
-    """Print one query's result, or in one line that it is refused, or what is wrong; returns a process exit code."""
+    """Print a query's result, or one line about why there is none; returns a process exit code."""
     import duckdb
 
     try:
@@ -72,7 +72,7 @@ def _kinds(connection: "duckdb.DuckDBPyConnection", query: str) -> list[str]:
 
 
 def _answer(connection: "duckdb.DuckDBPyConnection", query: str, as_csv: bool) -> None:
-    """The query runs only when its result is printed, so that both can raise."""
+    """Print the result; DuckDB runs the query only now, so its errors are raised here."""
     result = connection.sql(query)
     if result is None:
         return

@@ -1,10 +1,10 @@
 """
 The UI, for this machine alone: Dagster's web app behind a guard, the reports beside it, and the daemon.
 
-Dagster's web server has no notion of who asks: it answers under any host name, takes mutations over GET, and opens
-websockets for any page. So any page in a browser on this machine could start runs, by a form or by a name of its own
-that it points at 127.0.0.1. The guard answers only under the server's own two names, and changes something only by a
-POST of JSON that a page of the server itself sends.
+Dagster's web server does not check who asks: it answers under any host name, takes mutations over GET, and opens
+websockets for any page. So any web page in a browser on this machine could start runs, by a form or by DNS rebinding.
+The guard answers only to the server's own two host names, and accepts a change only as a POST of JSON with the server's
+own origin.
 """
 
 import os
@@ -27,15 +27,15 @@ HOST = "127.0.0.1"
 NAMES = (HOST, "localhost")
 REPORTS = "/reports"
 LOOKED_AT = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; sandbox"
-"""What a report may do: be looked at."""
+"""Content security policy of a report: no script, no form, nothing fetched."""
 
 
 class PortTaken(OSError):
-    """Nothing can be served on this port; the message says what to do."""
+    """The port cannot be used; the message says what to do."""
 
 
 def take_port(port: int) -> socket.socket:
-    """A socket that listens on 127.0.0.1; port 0 takes any that is free. Raises `PortTaken`."""
+    """A socket that listens on 127.0.0.1; port 0 takes any free port. Raises `PortTaken`."""
     door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -60,7 +60,7 @@ def serve(door: socket.socket) -> None:
     from dagster_webserver.app import create_app_from_workspace_process_context
 
     os.environ["DAGSTER_IS_DEV_CLI"] = "1"
-    # When it has stopped, uvicorn raises the signal again: as an exception, the other processes are ended, too.
+    # uvicorn raises the signal again after its shutdown; as an exception it also ends the other processes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     written = WorkspaceFileTarget(paths=[str(project_root() / "workspace.yaml")])
     with DagsterInstance.get() as instance, ProxyServerManager(instance, written, "warning") as definitions:
@@ -76,7 +76,7 @@ def serve(door: socket.socket) -> None:
 
 
 def write_workspace(path: Path, specs: object) -> None:
-    """The one process that has loaded the definitions, for the web server and the daemon."""
+    """Write a workspace file that points the web server and the daemon at the one process with the definitions."""
     import yaml
 
     path.write_text(yaml.safe_dump({"load_from": specs}))
@@ -84,7 +84,7 @@ def write_workspace(path: Path, specs: object) -> None:
 
 @contextmanager
 def daemon(workspace: Path, server: object) -> Iterator[None]:
-    """Dagster's daemon in a process of its own; when it ends, the server does."""
+    """Dagster's daemon in a process of its own; the server stops when it ends."""
     process = subprocess.Popen([sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)])
 
     def watch() -> None:
@@ -104,9 +104,9 @@ def daemon(workspace: Path, server: object) -> Iterator[None]:
 
 def guard(app: "ASGIApp", port: int, reports: Path) -> "ASGIApp":
     """
-    `app` for pages of this server only, and the folder `reports` under /reports/, to be read.
+    `app` for pages of this server only, and the folder `reports` under /reports/, read-only.
 
-    Refused, each with a sentence: another Host than 127.0.0.1 or localhost with the port (403), a websocket or a change
+    Refused, each with a sentence: a Host other than 127.0.0.1 or localhost with the port (403), a websocket or a change
     without this server's Origin (403), a change that is no POST of JSON (405, 415), GraphQL over GET (405).
     """
     from starlette.applications import Starlette
@@ -115,7 +115,7 @@ def guard(app: "ASGIApp", port: int, reports: Path) -> "ASGIApp":
     from starlette.staticfiles import StaticFiles
 
     hosts = [f"{name}:{port}" for name in NAMES]
-    # Beside the policy that Dagster sends itself: no picture that a value names is fetched, no page frames this one.
+    # In addition to Dagster's own policy: no picture from elsewhere is fetched, and no page may frame this one.
     pages = f"img-src 'self' data: blob:; connect-src 'self' {' '.join(f'ws://{host}' for host in hosts)}; "
     pages += "form-action 'self'; frame-ancestors 'none'"
     files = StaticFiles(directory=reports, html=True, check_dir=False)
@@ -124,13 +124,13 @@ def guard(app: "ASGIApp", port: int, reports: Path) -> "ASGIApp":
 
 
 class Guard:
-    """ASGI middleware that passes on what `refused` has nothing against."""
+    """ASGI middleware that passes on every request that `refused` allows."""
 
     def __init__(self, app: "ASGIApp", hosts: Sequence[str]):
         self.app, self.hosts = app, hosts
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        """Answer a request that is refused, pass on any other."""
+        """Answer a refused request, pass on any other."""
         from starlette.responses import PlainTextResponse
         from starlette.websockets import WebSocketClose
 
@@ -145,7 +145,7 @@ class Guard:
 
 
 def refused(scope: "Scope", hosts: Sequence[str]) -> tuple[int, str] | None:
-    """Why a request is not answered, as status and sentence; None where nothing is against it."""
+    """Status and sentence with which a request is refused; None if it is allowed."""
 
     def said(name: bytes) -> list[str]:
         return [value.decode("latin-1").strip().lower() for key, value in scope["headers"] if key == name]
@@ -168,7 +168,7 @@ def refused(scope: "Scope", hosts: Sequence[str]) -> tuple[int, str] | None:
 
 
 def with_policy(app: "ASGIApp", policy: str) -> "ASGIApp":
-    """`app` whose answers say besides what their page may do, and that no other site may have them."""
+    """`app` with a content security policy on its answers, which other sites may not embed."""
     from starlette.datastructures import MutableHeaders
 
     async def answered(scope: "Scope", receive: "Receive", send: "Send") -> None:

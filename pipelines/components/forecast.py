@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 
 _just_made: "dict[tuple[str, str], ForecastResult]" = {}
-"""What a fit of this process has forecast on its way, by run and model version: the same run need not do it again."""
+"""Forecasts that a fit of this process has made, by run and model version, so that the same run reuses them."""
 
 
 class PublishedForecast(dg.Model, dg.Resolvable):
-    """Which table users get."""
+    """The published table."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -50,7 +50,7 @@ class PublishedForecast(dg.Model, dg.Resolvable):
 
 
 class Forecast(dg.Component, dg.Model, dg.Resolvable):
-    """Where each metric goes next, by segment and in total, by the method that did best in a backtest."""
+    """Forecasts of metrics, by segment and in total, each by the method that did best in a backtest."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -76,7 +76,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
     """Countries (ISO codes) whose holidays Prophet knows."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The three assets of this forecast; every one can be materialised alone."""
+        """The three assets of this forecast; each can be materialised on its own."""
         shared = {"group_name": f"{self.name}_forecast", "owners": [self.owner], "pool": "warehouse"}
 
         @dg.asset(
@@ -113,7 +113,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         return dg.Definitions(assets=[model, scores, published])
 
     def learning_spec(self) -> "ForecastSpec":
-        """The same in the words of `pipelines.learning`, which knows no Dagster."""
+        """The spec that `pipelines.learning` takes."""
         from pipelines.learning.forecasting.fit import ForecastSpec
 
         return ForecastSpec(
@@ -127,11 +127,11 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
 
     @property
     def model_name(self) -> str:
-        """How the fitted choice is called among the models."""
+        """The name of the chosen methods among the models."""
         return f"{self.name}_forecast"
 
     def choose(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
-        """Backtest every candidate on every series and write down which one forecasts it from now on."""
+        """Backtest every candidate on every series and store the best method of each series."""
         from pipelines.learning.forecasting.fit import fit_forecasts
 
         with warehouse.connect() as connection:
@@ -194,7 +194,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         )
 
     def forecast(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
-        """Forecast every series with its chosen method; without a choice that can be read the last forecast stays."""
+        """Forecast every series with its chosen method; the last forecast stays if no choice can be read."""
         from pipelines.learning.forecasting.fit import refresh_forecasts
 
         version, problem = read_champion(self.model_name, suffix=".json")
@@ -233,7 +233,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         )
 
     def publish_forecast(self, warehouse: Warehouse) -> dg.MaterializeResult:
-        """Bring the forecast into the shape that users query."""
+        """Write the published table from the scores."""
         with warehouse.connect() as connection:
             if not table_exists(connection, "scores", self.model_name):
                 return dg.MaterializeResult(metadata={"status": "no forecast yet"})

@@ -1,4 +1,4 @@
-"""The tables and columns that a YAML names: whether they are there, and of a type that can be meant."""
+"""Checks of the tables and columns that a YAML names: whether they exist, and have a usable type."""
 
 import difflib
 import re
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from pipelines.components.prediction.spec import DeclaredPrediction
 
 CUSTOM = "custom_"
-"""Prefix of a company's own fields, which come and go with its exports."""
+"""Prefix of a company's custom fields, which come and go with its exports."""
 
 NUMBER = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|REAL|DECIMAL\b.*)")
 
 MOST_NAMED = 12
-"""Names listed where none is close to the wrong one."""
+"""How many names are listed when none is close to the wrong one."""
 
 Where = tuple[str | int, ...]
 """Keys and list positions that lead to a value in the YAML."""
@@ -24,9 +24,10 @@ Where = tuple[str | int, ...]
 
 def column_problems(prediction: "DeclaredPrediction", tables: Mapping[str, Table]) -> Iterator[tuple[Where, str]]:
     """
-    Tables and columns that a prediction names and that are not there, or are of a type that cannot be meant.
+    Tables and columns that a prediction names and that do not exist, or have a type that it cannot use.
 
-    Yields the path of the attribute and the problem in words. A table whose columns are not all known is no problem.
+    Yields the path of the attribute and the problem in words. Columns of a table whose columns are not all known are
+    not reported.
     """
     features, outcomes = ".".join(prediction.features_table), ".".join(prediction.outcomes_table)
     placed = {("features",): features}
@@ -35,7 +36,7 @@ def column_problems(prediction: "DeclaredPrediction", tables: Mapping[str, Table
     if prediction.described_by_table:
         placed[("publish", "described_by")] = ".".join(prediction.described_by_table)
     for path, name in placed.items():
-        if name not in tables and not name.startswith("raw_"):  # a raw table is known once an export was loaded
+        if name not in tables and not name.startswith("raw_"):  # a raw table exists once an export was loaded
             yield path, no_table(path[-1], name, tables)
 
     def look(path: Where, role: str, column: str, table: str) -> Iterator[tuple[Where, str]]:
@@ -109,7 +110,7 @@ def columns_of(condition: str) -> list[str]:
 
     if condition == "true":
         return []
-    # Written into the query: with parameters DuckDB imports numpy and pandas, half a second.
+    # Written into the query: for parameters DuckDB imports numpy and pandas, which takes half a second.
     query = f"select 1 from snapshots where (\n{condition}\n)".replace("'", "''")
     with duckdb.connect(config={"python_enable_replacements": "false", "threads": "1"}) as connection:
         parsed = json.loads(connection.execute(f"select json_serialize_sql('{query}')").fetchone()[0])
@@ -141,7 +142,7 @@ def columns_of(condition: str) -> list[str]:
 
 
 def no_table(role: str, name: str, tables: Mapping[str, Table]) -> str:
-    """That a table is not there, and which one may have been meant."""
+    """The message that a table does not exist, with a suggestion."""
     schema, _, table = name.partition(".")
     siblings = [each.partition(".")[2] for each in tables if each.startswith(f"{schema}.")]
     if siblings:
@@ -151,7 +152,7 @@ def no_table(role: str, name: str, tables: Mapping[str, Table]) -> str:
 
 
 def did_you_mean(wrong: str, names: Collection[str]) -> str:
-    """What may have been meant, or what there is."""
+    """A suggestion of the closest name, or else the list of names."""
     meant = closest(wrong, names)
     if meant:
         return meant
@@ -161,6 +162,6 @@ def did_you_mean(wrong: str, names: Collection[str]) -> str:
 
 
 def closest(wrong: object, names: Collection[str]) -> str:
-    """What may have been meant; nothing where no name is close."""
+    """A suggestion of the closest name; empty if none is close."""
     close = difflib.get_close_matches(str(wrong).lower(), names, n=1, cutoff=0.6)
     return f"; did you mean '{close[0]}'?" if close else ""

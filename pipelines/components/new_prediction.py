@@ -1,4 +1,4 @@
-"""`scorecast new prediction`: the answers to a few questions, as the YAML of `docs/add_a_model.md`."""
+"""`scorecast new prediction`: a few questions, whose answers make the YAML that `docs/add_a_model.md` describes."""
 
 import os
 import re
@@ -36,7 +36,7 @@ COMMENTS = {
 
 @dataclass(frozen=True)
 class Answers:
-    """What a new prediction is to be; None: not said yet."""
+    """The attributes of the new prediction; None: not answered yet."""
 
     name: str | None = None
     description: str | None = None
@@ -59,25 +59,25 @@ class Answers:
 
 @dataclass(frozen=True)
 class Question:
-    """One question, with what can be answered and what is likely meant."""
+    """One question, with possible answers and a default."""
 
     key: str
     words: str
     choices: list[str] = field(default_factory=list)
     default: str | None = None
-    """None: there is no likely answer; the empty text: none is needed."""
+    """None: there is no default; the empty text: no answer is needed."""
     valid: frozenset[str] = frozenset()
-    """All that can be answered, where that is known."""
+    """All valid answers; empty if they are not known."""
 
     def problem(self, answer: str) -> str | None:
-        """Why this is no answer, or None."""
+        """Why an answer is not valid, or None."""
         if not self.valid or answer in self.valid or (answer == "" and self.default == ""):
             return None
         return f"there is no '{answer}'{did_you_mean(answer, sorted(self.valid))}"
 
 
 def existing_predictions(root: Path) -> "list[Prediction]":
-    """The predictions that there are under `root/assets`. Raises `YamlMistakes` where one cannot be read."""
+    """The predictions under `root/assets`. Raises `YamlMistakes` if one cannot be read."""
     return [component for document, component in read_components(root) if document.type == PREDICTION]
 
 
@@ -85,9 +85,9 @@ def next_question(
     answers: Answers, tables: Mapping[str, Table], existing: "Sequence[Prediction]" = ()
 ) -> Question | None:
     """
-    The first that is not answered yet; None when the YAML can be written. The choices follow from the answers.
+    The first open question; None when the YAML can be written. The choices depend on the answers so far.
 
-    `existing`: the predictions that there are; who they are asked of is proposed again.
+    `existing`: the existing predictions; the population of a similar one is proposed.
     """
     for key, ask in _QUESTIONS.items():
         if getattr(answers, key) is None:
@@ -104,8 +104,8 @@ def prediction_alike(
     answers: Answers, tables: Mapping[str, Table], existing: "Sequence[Prediction]"
 ) -> "Prediction | None":
     """
-    The existing prediction that is most like this one: of the same target, else of the same features. None if there is
-    no such, or if its population is told by columns that these features do not have.
+    The most similar existing prediction: of the same target, else of the same features. None if there is none, or if
+    its population uses columns that these features do not have.
     """
     features = ".".join(placed(answers.features, "features"))
     there = set(_columns(answers, tables, "features"))
@@ -126,9 +126,9 @@ def complete(
     existing: "Sequence[Prediction]" = (),
 ) -> Answers:
     """
-    Put the open questions to `asked` until all are answered; None as an answer takes the default.
+    Ask the open questions by `asked` until all are answered; None as an answer takes the default.
 
-    Raises LookupError, naming what can be answered, where there is neither an answer nor a default.
+    Raises LookupError with the possible answers if there is neither an answer nor a default.
     """
     while (question := next_question(answers, tables, existing)) is not None:
         said = asked(question)
@@ -142,7 +142,7 @@ def complete(
 
 
 def written(answers: Answers) -> str:
-    """The YAML, with short comments where a reader may wonder."""
+    """The YAML, with short comments."""
     import yaml
 
     def scalar(value: object) -> str:
@@ -179,7 +179,7 @@ def written(answers: Answers) -> str:
 
 
 def require_new(root: Path, name: str) -> Path:
-    """Where the YAML of a prediction belongs. Raises FileExistsError when there is one."""
+    """The path of a prediction's YAML. Raises FileExistsError when it exists."""
     path = root / "assets" / "predictions" / name / "defs.yaml"
     if path.exists():
         raise FileExistsError(f"{path.relative_to(root)} is there already. Edit it, or choose another --name.")
@@ -188,9 +188,9 @@ def require_new(root: Path, name: str) -> Path:
 
 def write_prediction(root: Path, answers: Answers, tables: Mapping[str, Table]) -> Path:
     """
-    Check the YAML as if it were there, then write it.
+    Check the YAML together with the existing ones, then write it.
 
-    Raises FileExistsError where there is one, ValueError where it would not load; nothing is written then.
+    Raises FileExistsError when it exists and ValueError when it would not load; nothing is written then.
     """
     path = require_new(root, answers.name)
     text = written(answers)
@@ -201,7 +201,7 @@ def write_prediction(root: Path, answers: Answers, tables: Mapping[str, Table]) 
         told = [each.text if each.file == file else str(each) for each in problem.mistakes]
         raise ValueError("\n".join(told)) from None
     path.parent.mkdir(parents=True, exist_ok=True)
-    # In one move: Dagster may be loading the folder at this moment.
+    # Atomically, because Dagster may be loading the folder.
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     draft.write_text(text)
     os.replace(draft, path)
@@ -219,7 +219,7 @@ def _as_typed(key: str, answer: str) -> object:
 
 
 def _chosen(answers: Answers, tables: Mapping[str, Table], which: str) -> Table:
-    """The features, the outcomes or the describing model that were chosen; an empty one where it is not known."""
+    """The chosen features, outcomes or describing model; an empty table if it is not known."""
     name, schema = getattr(answers, which) or answers.features or "", "core" if which == "described_by" else "features"
     return tables.get(".".join(placed(name, schema)), Table({}))
 
@@ -229,7 +229,7 @@ def _columns(answers: Answers, tables: Mapping[str, Table], which: str) -> dict[
 
 
 def _valid(answers: Answers, tables: Mapping[str, Table], which: str) -> frozenset[str]:
-    """The columns that can be answered; none where not all are known."""
+    """The columns that are valid answers; empty if not all are known."""
     table = _chosen(answers, tables, which)
     return frozenset(table.columns) if table.is_complete and not table.words else frozenset()
 
@@ -239,7 +239,7 @@ def _of_schema(tables: Mapping[str, Table], schema: str) -> list[str]:
 
 
 def _tables(tables: Mapping[str, Table]) -> frozenset[str]:
-    """Tables by every name that the YAML takes."""
+    """Tables by every name that the YAML accepts."""
     short = (name.partition(".")[2] for name in tables if name.startswith(("features.", "core.")))
     return frozenset([*tables, *short])
 

@@ -1,7 +1,7 @@
 """
 Every mistake in the YAML under `assets/`, with file and line, before anything is loaded.
 
-Dagster would report the first one inside of a traceback, and a wrong column only when a run reaches it.
+Dagster alone would report the first mistake within a traceback, and a wrong column only when a run reaches it.
 """
 
 import difflib
@@ -30,7 +30,7 @@ SERIES = {
     "metric_date": ("DATE|TIMESTAMP", "the day, a date"),
     "value": (NUMBER.pattern, "a number"),
 }
-"""What a forecast reads: column to the types it may be of, and what it is."""
+"""The columns that a forecast reads: name → allowed types, and a description."""
 
 
 class YamlMistakes(ValueError):
@@ -43,14 +43,14 @@ class YamlMistakes(ValueError):
 
 @dataclass(frozen=True, order=True)
 class Mistake:
-    """What is wrong, and where."""
+    """A mistake in a file, with its line."""
 
     file: str
     line: int
     text: str
 
     def __str__(self) -> str:
-        """As compilers say it, so that an editor can jump there."""
+        """`file:line: text`, as compilers write it, so that editors can jump there."""
         return f"{self.file}:{self.line}: {self.text}"
 
 
@@ -62,10 +62,10 @@ class Document:
     type: str
     attributes: Any
     lines: Mapping[Where, int] = field(default_factory=dict)
-    """Where each key and list item is."""
+    """Line of each key and list item, by path."""
 
     def mistake(self, path: Where, text: str) -> Mistake:
-        """A mistake at the deepest part of a path that is in the file."""
+        """A mistake at the line of a path, or of its deepest part that the file has."""
         while path and path not in self.lines:
             path = path[:-1]
         return Mistake(self.file, self.lines.get(path, 1), text)
@@ -77,9 +77,9 @@ def require_valid_yaml(
     """
     Check every `defs.yaml` under `root/assets`, with the tables and columns that it names.
 
-    `tables`: what is known of the warehouse's tables by `schema.table`; it is asked only when the YAML is in shape,
-    since that may take dbt's parse. `extra`: file (relative to root) to text that is not written yet. Raises
-    `YamlMistakes` with all of them.
+    `tables`: returns the known tables by `schema.table`; called only when all YAML is well-formed, because it may have
+    to wait for dbt's parse. `extra`: file (relative to root) → text that is not written yet. Raises `YamlMistakes` with
+    all mistakes.
     """
     components = read_components(root, extra)
     if not components:
@@ -94,7 +94,7 @@ def require_valid_yaml(
 
 
 def read_components(root: Path, extra: Mapping[str, str] | None = None) -> "list[tuple[Document, BaseModel]]":
-    """The components under `root/assets` as their YAML says. Raises `YamlMistakes` where it is not in shape."""
+    """The components under `root/assets`. Raises `YamlMistakes` if a YAML is malformed."""
     documents, mistakes = read_documents(root, extra or {})
     components = []
     for document in documents:
@@ -109,7 +109,7 @@ def read_components(root: Path, extra: Mapping[str, str] | None = None) -> "list
 
 
 def read_documents(root: Path, extra: Mapping[str, str]) -> tuple[list[Document], list[Mistake]]:
-    """The YAML documents of components under `assets/`, and what keeps others from being read."""
+    """The YAML documents of components under `assets/`, and mistakes for those that cannot be read."""
     import yaml
 
     files = {str(path.relative_to(root)): path.read_text() for path in sorted((root / "assets").rglob("defs.y*ml"))}
@@ -144,7 +144,7 @@ def read_documents(root: Path, extra: Mapping[str, str]) -> tuple[list[Document]
 
 
 def shaped(document: Document) -> "tuple[BaseModel | None, list[Mistake]]":
-    """The component as its YAML describes it, or what is wrong with keys, types and values."""
+    """The component of a document, or its mistakes in keys, types and values."""
     from pipelines.components.forecast import Forecast
     from pipelines.components.prediction import Prediction
 
@@ -175,9 +175,10 @@ def shaped(document: Document) -> "tuple[BaseModel | None, list[Mistake]]":
 
 def series_problems(forecast: "Forecast", tables: Mapping[str, Table]) -> Iterator[tuple[Where, str]]:
     """
-    A series that is not there, or lacks a column that a forecast reads, or has one of another type.
+    A series that does not exist, lacks a column that a forecast reads, or has one of another type.
 
-    Yields the path of the attribute and the problem in words. A table whose columns are not all known is no problem.
+    Yields the path of the attribute and the problem in words. Columns of a table whose columns are not all known are
+    not reported.
     """
     name = f"features.{forecast.series}"
     if name not in tables:
@@ -193,7 +194,7 @@ def series_problems(forecast: "Forecast", tables: Mapping[str, Table]) -> Iterat
 
 
 def _unknown_countries(forecast: "Forecast") -> Iterator[tuple[Where, str]]:
-    """Countries that nobody knows the holidays of."""
+    """Countries whose holidays are not known."""
     if not forecast.holidays:
         return
     from holidays.registry import EntityLoader
@@ -208,7 +209,7 @@ def _unknown_countries(forecast: "Forecast") -> Iterator[tuple[Where, str]]:
 
 
 def _contradictions(prediction: "Prediction") -> Iterator[tuple[Where, str]]:
-    """What each attribute allows and all together do not."""
+    """Attributes that are valid alone and contradict each other."""
     if prediction.as_of and prediction.horizon_days is None:
         yield (
             ("horizon_days",),
@@ -234,7 +235,7 @@ def _contradictions(prediction: "Prediction") -> Iterator[tuple[Where, str]]:
 
 
 def _names_twice(components: "list[tuple[Document, BaseModel]]") -> Iterator[Mistake]:
-    """A model or a published table that two YAMLs make."""
+    """Models and published tables that two YAMLs define."""
     seen: dict[tuple[str, str], Document] = {}
     for document, component in components:
         model = component.name if document.type == PREDICTION else component.model_name
@@ -249,7 +250,7 @@ def _names_twice(components: "list[tuple[Document, BaseModel]]") -> Iterator[Mis
 
 
 def _taken_names(components: "list[tuple[Document, BaseModel]]", tables: Mapping[str, Table]) -> Iterator[Mistake]:
-    """Published tables by the name of one that dbt or the pipeline itself makes."""
+    """Published tables with the name of one that dbt or the pipeline itself makes."""
     from pipelines.publishing.release import HISTORY_KEYS, OWN_TABLES
 
     own = {*OWN_TABLES, *HISTORY_KEYS, "release"}
@@ -266,7 +267,7 @@ def _taken_names(components: "list[tuple[Document, BaseModel]]", tables: Mapping
 
 
 def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
-    """What pydantic found, as one would say it to a colleague."""
+    """A pydantic error as a sentence."""
     where, model = [part for part in error["loc"] if isinstance(part, str)], kind
     for part in where[:-1]:
         inner = model.model_fields[part].annotation if part in model.model_fields else None
@@ -308,7 +309,7 @@ def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
 
 
 def _walk(node: Any, path: Where, lines: dict[Where, int]) -> Iterator[tuple[int, str]]:
-    """Note the line of every key and item; yields keys that are given twice, of which YAML takes the last."""
+    """Record the line of every key and item; yields keys that are given twice, of which YAML takes the last."""
     import yaml
 
     lines.setdefault(path, node.start_mark.line + 1)
@@ -325,7 +326,7 @@ def _walk(node: Any, path: Where, lines: dict[Where, int]) -> Iterator[tuple[int
 
 
 def _loader() -> type:
-    """PyYAML's own C loader where it is there: ten times as fast."""
+    """PyYAML's C loader where it is installed: ten times as fast."""
     import yaml
 
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -1,4 +1,4 @@
-"""The run's date: the day up to which everything downstream knows."""
+"""The run's date: everything downstream uses what was known by the end of that day."""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime

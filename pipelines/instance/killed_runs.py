@@ -1,4 +1,4 @@
-"""Runs of the command line whose process was killed: Dagster takes them for running, and lets no other run begin."""
+"""Command-line runs whose process was killed: Dagster thinks that they still run, and queues others behind them."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 TAG = "scorecast/process"
-"""Which process a run is in: its number, and when it was started, for numbers are used again."""
+"""A run's process: its id and start time, because process ids are reused."""
 
 
 def process_tag() -> dict[str, str]:
@@ -18,9 +18,9 @@ def process_tag() -> dict[str, str]:
 
 def end_killed_runs(instance: "DagsterInstance") -> list[str]:
     """
-    Mark as failed every run of the command line whose process is gone, and free its place in the pools.
+    Mark every command-line run whose process is gone as failed, and free its slots in the pools.
 
-    Runs that Dagster launched have no tag and are watched by its own daemon. Returns the ids of the runs.
+    Runs that Dagster launched have no such tag; its daemon monitors them. Returns the ids of the ended runs.
     """
     import dagster as dg
 
@@ -36,11 +36,11 @@ def end_killed_runs(instance: "DagsterInstance") -> list[str]:
 
 
 def _mark(process: int) -> str:
-    """`<number> <start>`: the kernel's tick (field 22 of /proc/<number>/stat), or nothing where there is no /proc."""
+    """`<id> <start>`: the start in kernel ticks (field 22 of /proc/<id>/stat), empty on systems without /proc."""
     try:
         os.kill(process, 0)
         stat = Path(f"/proc/{process}/stat")
         started = stat.read_text().rsplit(")", 1)[1].split()[19] if Path("/proc/self").exists() else ""
-    except OSError:  # Nobody has that number, or somebody else's process has.
+    except OSError:  # no process has that id, or another user's has
         return "gone"
     return f"{process} {started}"

@@ -1,4 +1,4 @@
-"""What the Dagster UI shows beside an asset: pictures and small tables."""
+"""Asset metadata for the Dagster UI: pictures, small tables, columns, warnings, links to reports."""
 
 import base64
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ import dagster as dg
 from pipelines.database import comments
 
 WARNING = "warning"
-"""Metadata of a materialisation: what somebody has to know of it though it went well; told at the end of a run, too."""
+"""Metadata of a materialisation: a warning though it succeeded; also printed at the end of a run."""
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def report_link(*path: str) -> dg.UrlMetadataValue:
-    """A page of the folder `data/reports`, by the path under which `scorecast ui` serves it."""
+    """A link to a page in `data/reports`, by the path under which `scorecast ui` serves it."""
     return dg.MetadataValue.url(quote("/".join(["/reports", *path])))
 
 
@@ -30,7 +30,7 @@ def image_metadata(svg: str) -> dg.MarkdownMetadataValue:
 
 
 def markdown_metadata(text: str) -> dg.MarkdownMetadataValue:
-    """Markdown with words from the data in it, which can make no link, no picture and no HTML."""
+    """Markdown that contains text from the data, escaped so that it makes no link, picture or HTML."""
     return dg.MetadataValue.md(text.replace("[", "&#91;").replace("<", "&lt;"))
 
 
@@ -48,7 +48,7 @@ def table_metadata(frame: "pl.DataFrame", longest: int = 60) -> dg.MarkdownMetad
 
 
 def table_shape(connection: "duckdb.DuckDBPyConnection", schema: str, table: str) -> dict[str, object]:
-    """Rows and columns of a table of the warehouse, as metadata that the UI shows on tabs of their own."""
+    """Row count and columns of a warehouse table, as Dagster's own metadata."""
     (rows,) = connection.execute(f'select count(*) from "{schema}"."{table}"').fetchone()
     columns = connection.execute(f'describe "{schema}"."{table}"').fetchall()
     types = {name: type_.lower() for name, type_, *_ in columns}
@@ -56,7 +56,7 @@ def table_shape(connection: "duckdb.DuckDBPyConnection", schema: str, table: str
 
 
 def column_schema(types: "Mapping[str, str]", described: "Mapping[str, str]") -> dict[str, object]:
-    """Columns with type and description, as metadata that the UI shows on a tab of its own."""
+    """Columns with type and description, as Dagster's own metadata."""
     columns = [dg.TableColumn(name, type_, description=described.get(name)) for name, type_ in types.items()]
     return {"dagster/column_schema": dg.TableSchema(columns)}
 
@@ -69,6 +69,6 @@ def literal(value: "str | int | date") -> "pl.Expr":
 
 
 def warn(context: dg.AssetExecutionContext, text: str) -> None:
-    """Tell what somebody has to know: in the run's log, beside the asset, and at the end of a run from the terminal."""
+    """Warn in the run's log, beside the asset in the UI, and at the end of a command-line run."""
     context.log.warning(text)
     context.add_asset_metadata({WARNING: text})

@@ -16,7 +16,7 @@ from pipelines.warehouse import Warehouse
 KEY_METADATA = "scorecast/key"
 """Metadata of a published asset: its key columns, comma-separated; without it the table's first column."""
 GROWS_METADATA = "scorecast/grows"
-"""Metadata of a published asset that keeps what was: it may have many more rows than in the last release, not fewer."""
+"""Metadata of an append-only published asset: its row count may grow without limit, never shrink."""
 
 
 def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
@@ -68,7 +68,7 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
                 declared=declared,
             )
         except AuditFailedError:
-            # The refused draft had them; from the warehouse the next release takes them into its history.
+            # The draft with its findings is deleted. Written to the warehouse, they are in the next release's history.
             with warehouse.connect() as connection:
                 connection.execute("create schema if not exists published")
                 record_findings(connection, "published.data_quality", findings, context.run_id, now)

@@ -1,15 +1,11 @@
 """
-What every published column is, for those who query it: the one place for tables that Python makes.
+Descriptions of published tables and columns that Python makes; those of dbt's tables are in dbt's YAML.
 
-dbt's tables have theirs in dbt's YAML. All of them end up as comments in the DuckDB files, where `duckdb_columns()` and
-the trees of clients show them, and in the Dagster UI.
+All of them become comments in the DuckDB files, where `duckdb_columns()` and SQL clients show them, and are shown in
+the Dagster UI.
 """
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 GRADES = (
     "Grade A is the fifth of those scored that day who are most likely, E the fifth who are least; it is an order, not "
@@ -179,7 +175,7 @@ PATTERNS = (
 
 
 def description_of(table: str, column: str) -> str | None:
-    """What a column is, by its table or by its name; None where nobody has said it."""
+    """The description of a column, by its table, then by its name; None where there is none."""
     for known in (COLUMNS.get(table, {}), EVERYWHERE, SCORES):
         if column in known:
             return known[column]

@@ -1,9 +1,9 @@
 """
-Where the last release is: `published.duckdb`, or, where that file cannot be read, the newest copy that is kept of one.
+Where the last release is: `published.duckdb` or, if that file cannot be read, the newest readable copy.
 
 Every release is kept as a copy in `releases/`, with its SHA-256 beside it (`<release>.duckdb.sha256`, as `sha256sum -c`
-reads it). The published file is the same bytes as a kept one, so the same checksum vouches for both, and no second file
-has to be swapped in with it.
+reads it). The published file has the same bytes as its copy, so one checksum file covers both and only one file has to
+be swapped in.
 """
 
 import errno
@@ -18,28 +18,28 @@ from pathlib import Path
 from pipelines.database import connect, quoted
 
 FICLONE = 0x40049409
-"""The call that shares a file's blocks with a copy until one of the two is written, on file systems that can."""
+"""The ioctl that makes a copy-on-write clone, on file systems that support it."""
 CHECKSUM = ".sha256"
 PART = ".part"
-"""Ends the name of a copy whose release is not published yet."""
+"""Suffix of a copy whose release is not published yet."""
 
 
 class ReleaseUnusable(Exception):
-    """What is wrong with a release's file, as the rest of a sentence that begins with its name."""
+    """A release's file cannot be used; the message completes a sentence that begins with the file's name."""
 
 
 @dataclass(frozen=True)
 class LastRelease:
-    """The file to read for what was published last."""
+    """The file of the last release, and what is wrong with newer ones."""
 
     path: Path | None
-    """The published file or a kept one; None where there is neither, or none can be read."""
+    """The published file or a kept copy; None if none exists or none can be read."""
     problem: str = ""
-    """What is wrong with the published file, and with kept ones that are newer than `path`; empty where nothing is."""
+    """What is wrong with the published file and with copies newer than `path`; empty if nothing is."""
 
     @property
     def note(self) -> str:
-        """What that means, in one line without a full stop; empty where nothing is wrong."""
+        """The consequence in one line without a full stop; empty if nothing is wrong."""
         if not self.problem:
             return ""
         if self.path is None:
@@ -49,10 +49,10 @@ class LastRelease:
 
 def last_release(published: Path, releases_dir: Path | None = None) -> LastRelease:
     """
-    The file of the last release: `published`, or the newest kept release where that is damaged, gone or older.
+    The file of the last release: `published`, or the newest kept copy if `published` is damaged, gone or older.
 
-    `releases_dir`: where releases are kept; without it the folder `releases` beside `published`. Raises `OSError` for
-    what is no damage (no permission, too many open files) and `duckdb.Error` while another process writes a file.
+    `releases_dir`: the folder of copies; default: `releases` beside `published`. Raises `OSError` for errors other than
+    damage (no permission, too many open files) and `duckdb.Error` while another process writes a file.
     """
     releases_dir = releases_dir or published.with_name("releases")
     kept, problems, current = kept_releases(releases_dir), [], None
@@ -70,7 +70,7 @@ def last_release(published: Path, releases_dir: Path | None = None) -> LastRelea
             continue
         if current is not None and release_id <= current:
             continue
-        if current is not None:  # Somebody put it there by hand: its history ends too early.
+        if current is not None:  # an older release was put there by hand: its history ends too early
             problems.insert(0, f"{published.name} is the older release {current}")
         return LastRelease(path, "; ".join(problems))
     if current is not None:
@@ -85,10 +85,10 @@ def kept_releases(releases_dir: Path) -> list[Path]:
 
 def check_release(path: Path, releases_dir: Path) -> str:
     """
-    The id of the release in a file that is whole; raises `ReleaseUnusable` for any other.
+    The id of the release in an undamaged file; raises `ReleaseUnusable` for any other.
 
-    It is whole when its checksum is on record. Where none is on record of its release (older versions wrote none),
-    every table is read: DuckDB has a checksum of each block. Other errors are raised as `last_release` does.
+    A file is undamaged if its checksum is on record. If none is on record for its release (older versions wrote none),
+    every table is read, because DuckDB keeps a checksum of each block. Other errors are raised as in `last_release`.
     """
     if not path.exists():
         raise ReleaseUnusable("is not there")
@@ -114,7 +114,7 @@ def check_release(path: Path, releases_dir: Path) -> str:
 
 
 def _read_whole(path: Path) -> str:
-    """Read every value of a release's file; returns the id of the release."""
+    """Read every value of a release's file; returns the release's id."""
     import duckdb
 
     try:
@@ -138,9 +138,9 @@ def _read_whole(path: Path) -> str:
 
 def keep_copy(release: Path, releases_dir: Path, release_id: str) -> Path:
     """
-    Copy a finished release before it is published, with its checksum; both are on the disk when this returns.
+    Copy a finished release and write its checksum before it is published; both are synced to disk on return.
 
-    Returns the copy. It is called a part until the release is published: rename it then, without its last suffix.
+    Returns the copy, which has the suffix `.part`; the caller removes the suffix once the release is published.
     """
     part = releases_dir / f"{release_id}.duckdb{PART}"
     checksum = part.with_suffix(CHECKSUM)
@@ -160,7 +160,7 @@ def keep_copy(release: Path, releases_dir: Path, release_id: str) -> Path:
 
 
 def finish_copies(published: Path, releases_dir: Path) -> None:
-    """After a publish that was killed: a copy of what is published is kept, any other part is removed."""
+    """Clean up after a killed publish: keep the part that equals the published file, remove all others."""
     for part in _files(releases_dir, PART):
         checksum = part.with_suffix(CHECKSUM)
         if published.is_file() and checksum.exists() and _recorded(checksum) == _digest(published):
@@ -180,7 +180,7 @@ def remove_outdated(releases_dir: Path, keep: int) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have the disk hold a file's bytes, or a folder's names."""
+    """Flush a file's bytes, or a folder's entries, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -189,12 +189,12 @@ def sync(path: Path) -> None:
 
 
 def _files(folder: Path, suffix: str) -> list[Path]:
-    """By name; none where the folder is not there."""
+    """Files with this suffix by name; empty if the folder does not exist."""
     return sorted(path for path in folder.iterdir() if path.suffix == suffix) if folder.exists() else []
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Without copying bytes where the file system can share them until either file is written."""
+    """Copy a file, as a copy-on-write clone where the file system supports it."""
     with source.open("rb") as read, target.open("wb") as written:
         try:
             fcntl.ioctl(written, FICLONE, read.fileno())
@@ -203,7 +203,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _recorded(checksum: Path) -> str | None:
-    """The checksum in a file of one; None where the file is not there or has none."""
+    """The checksum in a checksum file; None if the file does not exist or holds none."""
     if not checksum.exists():
         return None
     found = re.match(r"[0-9a-f]{64}\b", checksum.read_text(errors="replace"))

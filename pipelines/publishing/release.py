@@ -1,13 +1,14 @@
 """
-published.duckdb: built beside the old release, audited, swapped in whole; the last ones kept for a rollback.
+published.duckdb: built beside the old release, audited, swapped in as a whole; the last releases are kept for rollback.
 
-Users read one file that nobody writes. A release is a new file with all published tables; `os.replace` puts it in the
-old one's place, so a reader sees the old release or the new one, never half, and is never locked out.
+Users read one file that is never written. A release is a new file with all published tables; `os.replace` puts it in
+the old file's place. A reader sees the old release or the new one, never a mix, and is never locked out.
 
-The tables lie in the file's default schema. DuckDB names an opened file after itself, so both `churn_scores` and
-`published.churn_scores` find them in `published.duckdb`. The file is marked read-only: a tool that opened it for
-writing would lock every reader out. It is its owner's alone: who else may read a company's scores is for them to say.
-Where it is damaged or gone, the history comes from the newest kept release (`kept_releases`), and the release says so.
+The tables are in the file's default schema. DuckDB names an opened database after its file, so both `churn_scores` and
+`published.churn_scores` work in `published.duckdb`. The file is write-protected, because a tool that opened it for
+writing would lock out every reader. Only its owner can read it; the owner decides who else may.
+If the published file is damaged or gone, the history comes from the newest kept release (`kept_releases`), and the new
+release's note says so.
 """
 
 import errno
@@ -45,20 +46,20 @@ KEPT_RELEASES = 10
 WEEK = (5, 10)
 """Days between a score and the earlier one that `probability_change_7d` compares it with."""
 BACKFILL = "backfill-"
-"""What the release_id of a score begins with that was computed later, as it would have been on its day."""
+"""Prefix of the release_id of backfilled scores."""
 USUAL_AND_EFFECT = r"(, (usually [^()]*|as usual))?( \((raises|lowers) the [^()]*\))?$"
-"""What a reason says after its value: the usual value, and which way it pulls."""
+"""The part of a reason after the value: the usual value and the direction."""
 DAYS_WITH_REASONS = 14
-"""How long the history keeps the reasons of a score; the probability stays for good."""
+"""How long the history keeps the reasons of a score; the probability is kept for good."""
 HISTORY_KEYS = {
     "model_runs": ("run_id", "model", "started_at"),
     "forecast_accuracy": ("model_version", "metric", "segment", "method"),
     "data_quality": ("run_id", "gate", "suite", "expectation", "checked_at"),
 }
-"""Append-only tables that the pipeline writes, and what makes a row of them one row."""
+"""Append-only tables that the pipeline writes, and their keys."""
 OWN_TABLES = {"score_history", "releases"}
 OF_MANY_DAYS = {"model_health", "score_outcomes", "uplift"}
-"""Tables that say what was, a row a day: none of their days is the one that the table is as of."""
+"""Tables with rows of many days: their newest day is not the day that the table is as of."""
 SCORE_HISTORY = {
     "table_name": "varchar",
     "entity_id": "varchar",
@@ -75,17 +76,17 @@ SCORE_HISTORY = {
     "is_holdback": "boolean",
     "is_backfill": "boolean",
 }
-"""Columns of `score_history` and their types; those from `grade` on are null where an older version wrote the row."""
+"""Columns of `score_history` and their types; those from `grade` on are null in rows of older versions."""
 RELEASE_ID_FORMAT = "%Y-%m-%dT%H%M%S.%fZ"
 SCORE_COLUMNS = {"probability", "score", "reasons", "as_of_date", "model_version"}
 
 
 class AuditFailedError(RuntimeError):
-    """A release was refused; the old one stays. The message names table, rule and what was seen."""
+    """A release was refused; the old one stays published. The message names table, rule and what was found."""
 
 
 class NothingToPublishError(RuntimeError):
-    """The warehouse has no run's date yet; the message says what to run."""
+    """The warehouse has no run date yet; the message says what to run."""
 
 
 class NoSpaceLeftError(RuntimeError):
@@ -102,11 +103,11 @@ class Release:
     """`published` or `rollback`."""
     note: str
     tables: dict[str, dict]
-    """Table to rows, rows by part, columns, types, own as_of_date and, if not made anew, where it comes from."""
+    """Table to rows, rows by part, columns, types, as_of_date and, if carried over, the release it comes from."""
     fallback: str = ""
-    """Why the history is not that of the published file, in one line; empty where it is. `note` says it, too."""
+    """Why the history does not come from the published file, in one line; empty if it does. Also part of `note`."""
     removed: tuple[str, ...] = ()
-    """Tables of the release before that nothing makes any more; what the histories have of them stays."""
+    """Tables of the last release that nothing makes any more; their rows in the histories stay."""
 
 
 @dataclass(frozen=True)
@@ -129,13 +130,13 @@ def build_release(
     declared: Collection[str] | None = None,
 ) -> Release:
     """
-    Publish everything in the warehouse's schema `published`, or the tables of it that are still `declared`.
+    Publish all tables of the warehouse's schema `published`, or those that are `declared`.
 
-    `audit` looks at the finished draft through a connection and returns its findings; one that is blocking and failed
-    refuses the release. A table of the last release that the warehouse no longer has is carried over. The last release
-    is a kept one where the published file cannot be read; where none can, a new history begins. Raises
-    `NothingToPublishError`, `AuditFailedError` or `NoSpaceLeftError`; in each case the old release is untouched and
-    nothing is left behind.
+    `audit` checks the finished draft through a connection and returns its findings; a blocking finding that failed
+    refuses the release. A declared table that the warehouse does not have is carried over from the last release. If the
+    published file cannot be read, the newest readable copy is the last release; without one a new history begins.
+    Raises `NothingToPublishError`, `AuditFailedError` or `NoSpaceLeftError`; in each case the old release is untouched
+    and no draft is left.
     """
     with _draft(published, releases_dir, owner=f"run {run_id}") as place:
         last = last_release(published, releases_dir)
@@ -166,12 +167,11 @@ def build_release(
 
 def rollback(published: Path, releases_dir: Path, to: str | None, now: datetime) -> Release:
     """
-    Publish the tables of an older release again, as a new release; the history keeps everything that was.
+    Publish the tables of an older release again, as a new release; the history keeps all rows.
 
-    Without `to`: the release before the one whose tables are published now, or, where the published file cannot be
-    read, the newest that can. A kept release that is damaged is passed over, and the note says so. Raises
-    `LookupError`, naming the releases that are kept, when there is none to go back to, or `to` is none of them or
-    damaged.
+    Default of `to`: the release before the one whose tables are published now or, if the published file cannot be read,
+    the newest readable copy. A damaged copy is skipped, and the note says so. Raises `LookupError` with the kept
+    releases when there is none to go back to, or `to` is not kept or damaged.
     """
     if not published.exists() and not kept_releases(releases_dir):
         raise LookupError(f"Nothing is published yet: {published} is not there.")
@@ -214,9 +214,9 @@ def _target(
     rows: Sequence[tuple[str, str, date]], releases_dir: Path, to: str | None, is_damaged: bool
 ) -> tuple[str, Path, list[str]]:
     """
-    The release to go back to, its file, and what is wrong with newer ones that were passed over.
+    The release to go back to, its file, and what is wrong with newer ones that were skipped.
 
-    `is_damaged`: the published file is, so that the current release may be published again, too.
+    `is_damaged`: the published file is damaged, so the current release's copy may be published again.
     """
     current, tables_now, _ = rows[-1]
     origins = {release_id: tables_of for release_id, tables_of, _ in rows}
@@ -244,9 +244,9 @@ def _target(
 @contextmanager
 def _draft(published: Path, releases_dir: Path, owner: str) -> Iterator[_Place]:
     """
-    A draft file beside the published one; whatever happens, no draft is left, also none of a killed run.
+    A draft file beside the published one; it is removed in any case, and so are drafts of killed runs.
 
-    One publish or rollback at a time, so that no row of history is lost between two.
+    Holds a lock: of two publishes at once, one would lose the other's rows of history.
     """
     import duckdb
 
@@ -280,7 +280,7 @@ def _mib(size: int) -> str:
 
 
 def _drafts(published: Path) -> list[Path]:
-    """Drafts and what DuckDB keeps beside one: its log, and a folder of what did not fit into memory."""
+    """Drafts, with DuckDB's log and spill folder beside them."""
     return list(published.parent.glob(f"{published.stem}.*.draft.duckdb*"))
 
 
@@ -303,7 +303,7 @@ def _connection(path: Path, read_only: bool = False) -> "Iterator[duckdb.DuckDBP
     with connect(path, read_only=read_only, memory_limit="1GB") as connection:
         yield connection
         if not read_only:
-            # Closing would write the log into the file too, but says nothing if the disk is full.
+            # Closing also writes the log into the file, but raises nothing if the disk is full.
             connection.execute("force checkpoint")
 
 
@@ -312,7 +312,7 @@ def _escaped(path: Path) -> str:
 
 
 def _attach_warehouse(connection: "duckdb.DuckDBPyConnection", warehouse: Path) -> date:
-    """Attach it as `warehouse`; returns the run's date."""
+    """Attach the warehouse as `warehouse`; returns the run's date."""
     if not warehouse.exists():
         raise NothingToPublishError(f"There is no warehouse to publish from: {warehouse} is not there. Run `make run`.")
     connection.execute(f"attach '{_escaped(warehouse)}' as warehouse (read_only)")
@@ -333,13 +333,13 @@ def _attach_previous(connection: "duckdb.DuckDBPyConnection", last: LastRelease)
 
 
 def _fallback(place: _Place, last: LastRelease, release_id: str) -> str:
-    """Why the history is not that of the published file, and where that file will be."""
+    """Why the history does not come from the published file, and where that file is moved to."""
     aside = _aside(place, last, release_id)
     return f"{last.note}; what was there is kept as {aside.name}" if aside else last.note
 
 
 def _aside(place: _Place, last: LastRelease, release_id: str) -> Path | None:
-    """Where what cannot be read goes when it is all there is, or no file that another could replace."""
+    """Where an unreadable published file is moved: if there is no copy of it, or it is a folder."""
     published = place.published
     if last.problem and published.exists() and (last.path is None or published.is_dir()):
         return published.with_name(f"{published.stem}.unreadable-{release_id}{published.suffix}")
@@ -347,7 +347,7 @@ def _aside(place: _Place, last: LastRelease, release_id: str) -> Path | None:
 
 
 def _new_release_id(connection: "duckdb.DuckDBPyConnection", previous: bool, now: datetime) -> str:
-    """Readable, the moment in UTC to the millisecond; later than every other, also when a clock was set back."""
+    """The time in UTC to the millisecond; always later than the last release's, even if the clock was set back."""
     moment = now.astimezone(UTC).replace(tzinfo=None)
     if previous:
         (last,) = connection.execute("select max(release_id) from previous.releases").fetchone()
@@ -356,7 +356,7 @@ def _new_release_id(connection: "duckdb.DuckDBPyConnection", previous: bool, now
 
 
 def _tables(connection: "duckdb.DuckDBPyConnection", database: str, schema: str) -> list[str]:
-    """Tables and views; a view is published as the rows that it has now."""
+    """Tables and views of a schema; a view is published as a table of its current rows."""
     rows = connection.execute(
         """
         select table_name from duckdb_tables() where database_name = $1 and schema_name = $2
@@ -393,7 +393,7 @@ def _described(connection: "duckdb.DuckDBPyConnection", table: str) -> dict:
 def _copy_tables(
     connection: "duckdb.DuckDBPyConnection", previous: bool, release_id: str, declared: Collection[str] | None
 ) -> tuple[dict[str, dict], tuple[str, ...]]:
-    """The release's tables, made anew or carried over; and those of the last one that are not declared any more."""
+    """The release's tables, copied or carried over, and the last release's tables that are no longer declared."""
     special = OWN_TABLES | set(HISTORY_KEYS)
     made = [table for table in _tables(connection, "warehouse", "published") if table not in special]
     kept = [table for table in _tables(connection, "previous", "main") if table not in special] if previous else []
@@ -423,7 +423,7 @@ def _copy_tables(
 
 
 def _describe_tables(connection: "duckdb.DuckDBPyConnection") -> None:
-    """Say of every table and column what it is: what its maker wrote on it, in whichever file it comes from."""
+    """Write comments on every table and column: ours, then those of the file that the table was copied from."""
     sources = "(database_name, schema_name) in (('previous', 'main'), ('target', 'main'), ('warehouse', 'published'))"
     rows = connection.execute(
         f"""
@@ -449,7 +449,7 @@ def _describe_tables(connection: "duckdb.DuckDBPyConnection") -> None:
 def _carry_over(
     connection: "duckdb.DuckDBPyConnection", database: str, table: str, release_id: str, origin: str
 ) -> dict:
-    """Copy a table of an earlier release; `origin` is the release that it was made for."""
+    """Copy a table of an earlier release; `origin` is the release in which it was made."""
     connection.execute(
         f"create table {quoted(table)} as"
         f" select * replace ('{release_id}' as release_id) from {database}.main.{quoted(table)}"
@@ -458,17 +458,17 @@ def _carry_over(
 
 
 def _key_column(connection: "duckdb.DuckDBPyConnection", relation: str) -> str:
-    """Keys come first in a published table."""
+    """The first column, which is the key of a published table."""
     return quoted(_columns(connection, relation)[0])
 
 
 def _with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous: bool) -> str:
     """
-    Scores with what changed within a week: against the score closest to seven days before (five to ten days).
+    Scores with their change within a week: against the score closest to seven days before (five to ten days).
 
     The change's reason is the feature whose contribution to the log-odds moved most in the direction of the change,
-    with its value now and then. Scores of releases that a rollback took back do not count, nor do those that a backfill
-    made later: nobody saw them then.
+    with its value now and then. Scores of rolled-back releases and backfilled scores are left out: users did not see
+    them, or no longer do.
     """
     source = f"warehouse.published.{quoted(table)}"
     if not previous:
@@ -578,7 +578,7 @@ def _with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous:
 
 
 def _append_history(connection: "duckdb.DuckDBPyConnection", previous: bool) -> None:
-    """Rows of the last release stay; rows that the warehouse has besides are added."""
+    """The last release's rows of the append-only tables, and the warehouse's new ones."""
     attached = {"warehouse": "published"} if _has_database(connection, "warehouse") else {}
     for table, keys in HISTORY_KEYS.items():
         parts = []
@@ -607,13 +607,13 @@ def _has_database(connection: "duckdb.DuckDBPyConnection", name: str) -> bool:
 def _append_score_history(
     connection: "duckdb.DuckDBPyConnection", previous: bool, tables: list[str], release_id: str, as_of: date
 ) -> None:
-    """Every score of the last release's history, those of this release, and those that a backfill has made since."""
+    """The last release's score history, this release's scores, and scores backfilled since."""
     connection.execute(f"create table score_history ({', '.join(f'{n} {t}' for n, t in SCORE_HISTORY.items())})")
     backfilled = "backfilled" in _tables(connection, "warehouse", "scores")
     if previous:
         replaced = "from previous.score_history"
         if backfilled:
-            # A backfill of the same day again takes the place of the one before; what was published stays for good.
+            # A newer backfill of a day replaces the older one; published scores are never replaced.
             replaced += f"""
                 where not (
                     starts_with(release_id, '{BACKFILL}')
@@ -652,7 +652,7 @@ def _append_score_history(
 
 
 def _note(tables: dict[str, dict], as_of: date, removed: Sequence[str]) -> str:
-    """What is not fresh in a release and what has left it, in words."""
+    """Which tables are not fresh and which were removed, in words."""
     notes = [removed_in_words(table) for table in removed]
     notes += [
         f"{table} was not made in this run and is carried over from {described['carried_over_from']}"
@@ -665,7 +665,7 @@ def _note(tables: dict[str, dict], as_of: date, removed: Sequence[str]) -> str:
 
 
 def removed_in_words(table: str) -> str:
-    """That a table has left the release, and why."""
+    """The message that a table is no longer in the release."""
     return f"{table} has left the release: nothing in assets/ makes it any more. What score_history has of it stays"
 
 
@@ -706,8 +706,8 @@ def _swap_in(place: _Place, release: Release, last: LastRelease, keep: int) -> N
     """
     Put the draft in the published file's place, and keep a copy of it.
 
-    Before the swap the copy and its checksum are on the disk, under the name of a part: killed at any moment, the
-    published file is one whose checksum is on record, and every kept release is one that was published.
+    The copy (named `.part`) and its checksum are on disk before the swap. So after a kill at any moment the published
+    file has a checksum on record, and every kept release was published.
     """
     if place.draft.with_name(f"{place.draft.name}.wal").exists():
         raise OSError(errno.ENOSPC, "No space left: the draft's log could not be written into it", str(place.draft))

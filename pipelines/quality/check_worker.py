@@ -1,10 +1,10 @@
 """
-The process behind `checker`: it imports Great Expectations, then checks what it is asked until stdin is closed.
+The process behind `checker`: it imports Great Expectations, then answers requests until stdin is closed.
 
     python -m pipelines.quality.check_worker
 
-A request is a line of JSON on stdin: `gate`, `suites` (as `Suite.as_json`), `docs`. So is the answer on stdout:
-`findings`, or the `error` for which nothing could be checked. The Data Docs are written after the answer.
+A request is a line of JSON on stdin: `gate`, `suites` (as `Suite.as_json`), `docs`. The answer is a line of JSON on
+stdout: `findings`, or the `error` that prevented the check. The Data Docs are written after the answer.
 """
 
 import json
@@ -18,7 +18,7 @@ from pipelines.quality.docs import write_docs
 
 
 def answer_requests(requests: TextIO, answers: TextIO) -> None:
-    """Check what is asked and write the docs of it, until there are no more requests."""
+    """Check each request's suites, answer, and write their docs."""
     from pipelines.quality.suites import Suite, validate
 
     for line in requests:
@@ -36,7 +36,7 @@ def answer_requests(requests: TextIO, answers: TextIO) -> None:
 
 
 def main() -> None:
-    """Import first, then answer; what libraries print goes to stderr, for stdout is the answers' way."""
+    """Import first, then answer; what libraries print goes to stderr, because stdout carries the answers."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     os.environ["GX_ANALYTICS_ENABLED"] = "false"

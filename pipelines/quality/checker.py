@@ -1,4 +1,7 @@
-"""Great Expectations in a process of its own (`check_worker`): its import takes seconds, and 0.2 GB that dbt needs."""
+"""Great Expectations in a process of its own (`check_worker`): its import takes seconds, and 0.2 GB that dbt needs.
+
+The process is started before it is needed and ended before dbt builds.
+"""
 
 import contextlib
 import json
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Checker(NamedTuple):
-    """The process, and what it prints: for when it ends before its time."""
+    """The process, and a file with its output, which is shown if it ends too early."""
 
     process: subprocess.Popen
     said: TextIO
@@ -28,7 +31,7 @@ _ending: list[Checker] = []
 
 
 def start_checker() -> Checker:
-    """Have the process import Great Expectations in the background; the next `check` uses it."""
+    """Start the process, which imports Great Expectations in the background; the next `check` uses it."""
     global _waiting
     if _waiting is None:
         said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
@@ -46,9 +49,9 @@ def start_checker() -> Checker:
 
 def check(gate: str, suites: "Sequence[Suite]", docs: Path) -> list[Finding]:
     """
-    Check every suite; the Data Docs come to `docs` (`index.html` there) a moment later.
+    Check every suite; the Data Docs are written to `docs` (`index.html`) a moment later.
 
-    Raises `RuntimeError` where it could not be checked, with the reason.
+    Raises `RuntimeError` with the reason if the suites could not be checked.
     """
     checker = start_checker()
     asked = {"gate": gate, "suites": [suite.as_json() for suite in suites], "docs": str(docs.absolute())}
@@ -69,9 +72,9 @@ def check(gate: str, suites: "Sequence[Suite]", docs: Path) -> list[Finding]:
 
 def stop_checker(wait: bool = False) -> list[str]:
     """
-    Let the process end when its Data Docs are written; with `wait`, return when this and those before have ended.
+    Let the process end once its Data Docs are written; with `wait`, wait for it and for earlier ones.
 
-    Returns why Data Docs could not be written, one text a process that failed.
+    Returns the last output of each process that failed to write Data Docs; only with `wait`.
     """
     global _waiting
     if _waiting is not None:

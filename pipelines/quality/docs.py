@@ -1,8 +1,8 @@
 """
-Data Docs: what a gate expected and what it found, as one page that needs nothing besides itself.
+Data Docs: what a gate expected and found, as one self-contained page.
 
-Not Great Expectations' own: those load style and scripts from a dozen hosts, so they are bare offline, and put values
-into the page as they are. Here Jinja2 escapes every text, no value of the data is quoted, and the page may run nothing.
+Great Expectations' own pages load styles and scripts from a dozen hosts and do not escape values. Here Jinja2 escapes
+every text, no value of the data is quoted, and the page has no script.
 """
 
 import os
@@ -16,11 +16,11 @@ from pipelines.quality.findings import Finding
 
 TITLES = {"raw": "What was loaded", "publish": "What is about to be published"}
 OF_GREAT_EXPECTATIONS = ("expectations", "static", "validations")
-"""Folders of pages that versions before this page wrote, with values as they are."""
+"""Folders with Great Expectations' pages of former versions, which hold unescaped values; they are removed."""
 
 
 def write_docs(gate: str, findings: Sequence[Finding], docs: Path) -> None:
-    """Write `index.html` into the folder, in place of the last one."""
+    """Write `index.html` into the folder, replacing the last one atomically."""
     from jinja2 import Environment, FileSystemLoader
 
     docs.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The gate before a release: may users see this?"""
+"""The gate before publishing: checks on a drafted release."""
 
 import json
 import math
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 MIN_ROWS_TO_COMPARE = 20
 SYSTEM_COLUMNS = ("source_system", "known_from")
-"""Columns with the systems that know a row, with commas between."""
+"""Columns with the systems that have a record of a row, comma-separated."""
 PART_COLUMNS = (("metric", "segment"), *((name,) for name in SYSTEM_COLUMNS))
-"""Columns by whose values a table's rows are counted, each group on its own; those that a table has."""
+"""Groups of columns by whose values a table's rows are counted; a table need not have them."""
 
 
 def audit_release(
@@ -32,14 +32,14 @@ def audit_release(
     growing: Collection[str] = (),
 ) -> list[Finding]:
     """
-    Check every table of a drafted release; the rules follow from a table's columns, so a new model needs none.
+    Check every table of a drafted release; the rules follow from its columns, so a new model needs none of its own.
 
     `keys`: table to its key columns (default: the first column). Blocking: keys null or not unique, probabilities
     outside 0 to 1, scores outside 1 to 99, a score without a reason, quantiles out of order, a column of the last
-    release gone, a column of another type than its name promises, a row count outside `row_count_range` times the last
-    release's; a table of `growing` keeps what was and may have any number of rows more. Where a table says of which
-    metric or from which systems a row is, the rows of each are compared: new metrics and systems are welcome, with any
-    number of rows, and lost ones are not. Warned of: a table that is older than the release.
+    release missing, a type that the column's name excludes, a row count outside `row_count_range` times the last
+    release's. Tables in `growing` are append-only: their row counts have no upper limit. If a table's rows belong to
+    metrics or systems, the rows of each are compared: new ones may have any number, lost ones block. Warning: a table
+    that is older than the release.
     """
     tables, as_of = _release(connection)
     earlier = _last_release(connection)
@@ -69,7 +69,7 @@ CHECKED_COLUMNS = ("probability", "score", "reason_1", "p10", "p50", "p90", "as_
 
 
 CUSTOM = "custom_"
-"""Columns of the company's own come, go and change type as its systems like."""
+"""Prefix of a company's custom fields, which may come, go and change type."""
 NUMBER = r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*"
 PROMISED_TYPES = {
     r"probability|probability_change_7d|p10|p50|p90|forecast|score|expected_\w+|horizon_days": NUMBER,
@@ -78,7 +78,7 @@ PROMISED_TYPES = {
     r"is_\w+": "BOOLEAN",
     r"reason_\d|change_reason|model_version|release_id": "VARCHAR",
 }
-"""A pattern of column names to the pattern of DuckDB types that such a name promises."""
+"""Pattern of column names → pattern of the DuckDB types that such columns must have."""
 
 
 def contract(
@@ -89,9 +89,9 @@ def contract(
     row_count_range: tuple[float, float] = DEFAULT_ROW_COUNT_RANGE,
 ) -> list[Rule]:
     """
-    The rules that a published table's columns ask for.
+    The rules for a published table, by its columns.
 
-    `last`: what the last release says of the table (`rows`); None for the first time.
+    `last`: the table's entry in the last release (`rows`); None for a new table.
     """
     rules = [_not_null(column) for column in key]
     if len(key) > 1:
@@ -164,9 +164,9 @@ def _columns_suite(connection: "duckdb.DuckDBPyConnection", table: str, columns:
 
 def rows_by_part(connection: "duckdb.DuckDBPyConnection", table: str, columns: Collection[str]) -> dict[str, int]:
     """
-    Rows of a published table by what they are about or where they come from: `metric bookings, segment total` to 65.
+    Rows of a published table by metric and segment, or by source system: `metric bookings, segment total` → 65.
 
-    A row that several systems know counts for each of them. Empty for a table that says neither.
+    A row that several systems know counts for each of them. Empty for a table without such columns.
     """
     counted: dict[str, int] = {}
     for names in PART_COLUMNS:
@@ -185,7 +185,7 @@ def rows_by_part(connection: "duckdb.DuckDBPyConnection", table: str, columns: C
 def _parts_suite(
     table: str, before: Mapping[str, int], now: Mapping[str, int], row_count_range: tuple[float, float], grows: bool
 ) -> Suite:
-    """Every part of the last release is still there, with about as many rows; others may come."""
+    """Every part of the last release is still there with about as many rows; new parts may be added."""
     import polars as pl
 
     compared = {part: rows for part, rows in before.items() if rows >= MIN_ROWS_TO_COMPARE}
@@ -210,7 +210,7 @@ def _parts_suite(
 
 
 def _types_suite(table: str, types: Mapping[str, str]) -> Suite:
-    """Columns are of the type that their name promises."""
+    """Columns have the type that their name requires."""
     import polars as pl
 
     promised = {name: promise for name in types if (promise := _promise(name)) is not None}
@@ -231,14 +231,14 @@ def _types_suite(table: str, types: Mapping[str, str]) -> Suite:
 
 
 def _promise(column: str) -> str | None:
-    """The pattern of the types that a column of this name may have; None: any."""
+    """The pattern of types that a column of this name may have; None for any."""
     if column.startswith(CUSTOM):
         return None
     return next((types for names, types in PROMISED_TYPES.items() if re.fullmatch(names, column)), None)
 
 
 def _release(connection: "duckdb.DuckDBPyConnection") -> tuple[dict[str, dict], date]:
-    """What the draft says of its tables, and its day."""
+    """The draft's description of its tables, and its day."""
     tables, as_of = connection.execute(
         "select tables, as_of_date from releases order by release_id desc limit 1"
     ).fetchone()
@@ -246,6 +246,6 @@ def _release(connection: "duckdb.DuckDBPyConnection") -> tuple[dict[str, dict], 
 
 
 def _last_release(connection: "duckdb.DuckDBPyConnection") -> dict[str, dict]:
-    """Table to rows and columns of the release before the draft; empty for the first one."""
+    """Tables of the release before the draft, with rows and columns; empty for the first release."""
     row = connection.execute("select tables from releases order by release_id desc limit 1 offset 1").fetchone()
     return json.loads(row[0]) if row else {}

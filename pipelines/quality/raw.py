@@ -1,4 +1,4 @@
-"""The gate on raw input: may what was loaded go on into the warehouse?"""
+"""The gate on raw input: checks on what was loaded, before dbt builds from it."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -29,11 +29,11 @@ def check_raw(
     docs: Path,
 ) -> list[Finding]:
     """
-    Check what each source's last load brought, one suite a source.
+    Check each source's last load, one suite a source.
 
-    The tables are profiled in DuckDB (a first load may have millions of rows), the profile, one row a table, is what
-    Great Expectations checks. Blocking: keys null or not unique, rows lost, too many rows in quarantine, rows from the
-    future. Warned of: nothing new for a week, a table without rows.
+    DuckDB profiles the tables, because a first load may have millions of rows; Great Expectations checks the profile,
+    which has one row a table. Blocking: keys null or not unique, rows lost, too many rows in quarantine, rows from the
+    future. Warnings: nothing new for a week, a table without rows.
     """
     suites = []
     for source in sources:
@@ -44,7 +44,7 @@ def check_raw(
 
 
 def rules(quarantine_limit: float) -> list[Rule]:
-    """What must hold for every table of a source."""
+    """The rules for every table of a source."""
 
     def at_most(column: str, most: float, says: str, is_blocking: bool = True, shows: tuple[str, ...] = ()) -> Rule:
         arguments = {"column": column, "min_value": 0, "max_value": most}
@@ -75,12 +75,12 @@ def rules(quarantine_limit: float) -> list[Rule]:
 
 def profile(connection: "duckdb.DuckDBPyConnection", source: "Source", as_of: date) -> "pl.DataFrame":
     """
-    One row per table of the source that is there.
+    One row per existing table of the source.
 
     Columns: table (String), rows, null_keys, duplicate_keys, lost_rows (Int64), quarantined_share (Float64, of the
-    last load that brought rows), quarantined_rows, new_rows (Int64, what the share is made of), reasons (String, the
-    most frequent ones of the quarantined rows), days_since_newest, days_in_future (Int64, null where the contract names
-    no time).
+    last load with rows), quarantined_rows, new_rows (Int64, the share's numerator and denominator), reasons (String,
+    the most frequent ones of the quarantined rows), days_since_newest, days_in_future (Int64, null if the contract
+    names no time).
     """
     import polars as pl
 
@@ -134,7 +134,7 @@ def _profile_table(
     ).fetchall()
     reasons = "; ".join(f"{kind} ({times} times)" for kind, times in by_reason[:SHOWN_REASONS])
     age = max((as_of - newest).days, 0) if newest else None
-    # A day's tolerance: somewhere it is tomorrow already.
+    # A day's tolerance for time zones.
     ahead = max((newest - max(as_of, today)).days - 1, 0) if newest else None
     lost = max(int(accounted) - total, 0)
     last_read, last_aside = sum(rows for _, rows, _ in files), sum(aside for *_, aside in files)

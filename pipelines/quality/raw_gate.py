@@ -1,4 +1,4 @@
-"""Asset checks from the suites on raw input: one a raw table, all evaluated in one step."""
+"""Asset checks on raw input: one for each raw table, all evaluated in one step."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -17,10 +17,10 @@ CHECK = "contract"
 
 def raw_gate_definitions(sources: Sequence[Source]) -> dg.Definitions:
     """
-    A blocking check `contract` on `raw_scorecast/as_of` and a visible one on every raw table.
+    A blocking check `raw_gate` on `raw_scorecast/as_of`, and a check `contract` on every raw table.
 
-    `raw_scorecast/as_of` comes after every raw table and before every dbt model, so a failure there stops the run
-    before anything is built from bad input.
+    `raw_scorecast/as_of` is downstream of every raw table and upstream of every dbt model, so a failure there stops the
+    run before anything is built from bad input.
     """
     folders = read_configuration().folders
     present = [source for source in sources if source.name in folders]

@@ -1,4 +1,4 @@
-"""Great Expectations in small: named expectations on a frame of just the columns they look at, findings in words."""
+"""A small interface to Great Expectations: rules on a frame with only the columns they need, findings in words."""
 
 import base64
 import io
@@ -17,7 +17,7 @@ MAX_EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Rule:
-    """One expectation: Great Expectations' class and arguments, and what it means to people."""
+    """One expectation: Great Expectations' class and arguments, and its meaning in words."""
 
     kind: str
     """Class in `great_expectations.expectations`, e.g. `ExpectColumnValuesToNotBeNull`."""
@@ -26,20 +26,20 @@ class Rule:
     """What must hold, in words."""
     is_blocking: bool = True
     shows: tuple[str, ...] = ()
-    """Columns of the suite's frame that say more about an offending row, where the suite has `shown_by`."""
+    """Columns of the suite's frame to quote for a failing row, if the suite has `shown_by`."""
 
 
 @dataclass(frozen=True)
 class Suite:
-    """The rules of one table or source, and the frame they look at."""
+    """The rules of one table or source, and the frame that they check."""
 
     name: str
     frame: "pl.DataFrame"
     rules: Sequence[Rule]
     shown_by: tuple[str, ...] = field(default=())
-    """Columns that name an offending row in messages: every such row is told, by name and figures."""
+    """Columns that name a row in messages: every failing row is quoted, by name and figures."""
     key: tuple[str, ...] = ()
-    """Columns that identify a row of a long frame: a few offending rows are told, by value and key."""
+    """Columns that identify a row of a long frame: a few failing rows are quoted, by value and key."""
 
     def as_json(self) -> dict[str, Any]:
         """The suite as plain values, for another process; the frame in Arrow's format."""
@@ -55,7 +55,7 @@ class Suite:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Suite":
-        """What `as_json` was made of."""
+        """The suite from the values of `as_json`."""
         import polars as pl
 
         return cls(
@@ -71,7 +71,7 @@ def validate(gate: str, suites: Sequence[Suite]) -> list[Finding]:
     """
     Check every suite.
 
-    Great Expectations gets pandas batches: its SQL engine reads DuckDB results after the connection is closed.
+    Great Expectations gets pandas batches, because its SQL engine reads DuckDB results after the connection is closed.
     """
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     import great_expectations as gx
@@ -123,7 +123,7 @@ def _validate_one(context: Any, source: Any, gate: str, suite: Suite) -> list[Fi
 
 
 def _seen(result: Any, suite: Suite, rule: Rule) -> tuple[str, str]:
-    """What was seen instead: the observed figure, or how many rows; and apart from it what quotes the data."""
+    """What was found instead (a figure, or how many rows), and separately the part that quotes the data."""
     seen = result.result or {}
     # One exception, or one for each metric that was computed.
     told = result.exception_info or {}
@@ -148,7 +148,7 @@ def _examples_of(seen: Mapping[str, Any]) -> list[int]:
 
 
 def _example(row: Mapping[str, Any], suite: Suite, rule: Rule) -> str:
-    """An offending row by what is wrong and its key: `1.2 (account_id a7)`."""
+    """A failing row by its wrong value and its key: `1.2 (account_id a7)`."""
     arguments = rule.arguments
     wrong = [arguments[name] for name in ("column", "column_B", "column_A") if name in arguments]
     wrong = wrong or list(arguments["column_list"])
@@ -165,7 +165,7 @@ def _written(value: object) -> str:
 
 
 def _told(row: Mapping[str, Any], suite: Suite, rule: Rule) -> str:
-    """An offending row by its name, and the figures that the rule shows: `account (bad_rows 50, new_rows 200)`."""
+    """A failing row by its name, and the figures that the rule shows: `account (bad_rows 50, new_rows 200)`."""
     name = ", ".join(str(row[column]) for column in suite.shown_by)
     wanted = rule.shows or (rule.arguments["column"],)
     figures = [f"{column} {_written(row[column])}" for column in wanted if column in row]

@@ -1,4 +1,4 @@
-"""`published.model_runs`: every fit with its metrics, kept or refused or skipped, and why. Append-only."""
+"""`published.model_runs`: every fit with its metrics, whether it was kept, and why. Append-only."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -46,11 +46,11 @@ def record_fit(
     model_sha256: str | None = None,
 ) -> None:
     """
-    Append one row; `metrics` and `candidates` are stored as JSON, the figures people compare as columns.
+    Append one row; `metrics` and `candidates` are stored as JSON, the main metrics also as columns.
 
     `status`: `kept`, `refused` (the challenger, or the champion's file), `skipped` (too little data) or `rolled_back`.
-    `model_version`: the champion from then on; it is promoted after this, so that what scores is always on record.
-    `model_sha256`: of its file, where this row is about one.
+    `model_version`: the champion after this row. Promote it afterwards, so that the version that scores is always on
+    record. `model_sha256`: checksum of its file, if the row is about one.
     """
     metrics = metrics or {}
     connection.execute("create schema if not exists published")
@@ -82,7 +82,7 @@ def record_fit(
 
 
 def recorded_checksum(connection: "duckdb.DuckDBPyConnection", model: str, version: str) -> str | None:
-    """The SHA-256 that was recorded when this version was saved; None where there is no record of it."""
+    """The SHA-256 that was recorded when this version was saved; None if there is no record."""
     if "model_sha256" not in columns_of(connection, "published", "model_runs"):
         return None
     found = connection.execute(
@@ -94,7 +94,7 @@ def recorded_checksum(connection: "duckdb.DuckDBPyConnection", model: str, versi
 
 
 def decided_versions(connection: "duckdb.DuckDBPyConnection", model: str) -> list[str]:
-    """Versions that a fit or a rollback has made the champion, in the order in which that was recorded."""
+    """Versions that a fit or a rollback made the champion, in the order of the record."""
     if not table_exists(connection, "published", "model_runs"):
         return []
     rows = connection.execute(

@@ -1,4 +1,4 @@
-"""Which version of a model is the champion, where it lies, and whether this run fits a new one."""
+"""Stored versions of models: their files, which one is the champion, and whether a run fits a new one."""
 
 import json
 import os
@@ -23,13 +23,13 @@ REFIT_TAG = "scorecast/refit"
 """Run tag: `missing` fits only where there is no champion (daily); anything else, or no tag, fits."""
 LARGEST_POINTER = 4096
 PREDICTION, FORECAST = ".zip", ".json"
-"""How the file of a version ends."""
+"""Suffix of a version's file."""
 UNREAD = ".skops"
-"""The same of a prediction until November 2026."""
+"""Suffix of a prediction's file until November 2026; such a file is not read."""
 
 
 def model_folder(name: str) -> Path:
-    """Where the versions of a model lie."""
+    """The folder with the versions of a model."""
     return data_dir() / "models" / name
 
 
@@ -40,9 +40,10 @@ def model_path(name: str, version: str, suffix: str = PREDICTION) -> Path:
 
 def read_champion(name: str, suffix: str = PREDICTION) -> tuple[str | None, str]:
     """
-    The version that scores, or None; and where `champion.json` counts as none, why, in one line.
+    The version that scores, or None; and why `champion.json` is ignored, in one line, if it is.
 
-    It counts as none where it cannot be read, names no version of this model, or one whose file is gone.
+    It is ignored if it cannot be read, names no version of this model, or names one whose file is gone or of a former
+    format.
     """
     pointer = model_folder(name) / "champion.json"
     try:
@@ -74,11 +75,11 @@ def settled_champion(
     connection: "duckdb.DuckDBPyConnection", name: str, suffix: str = PREDICTION
 ) -> tuple[str | None, str]:
     """
-    The version that scores, or None, after an interrupted decision was carried out; and what there is to tell of that.
+    The version that scores, or None, after completing an interrupted promotion; and a message about that, or "".
 
-    A fit or a rollback first puts its version on record and then makes it the champion. Where a run was killed in
-    between, or `champion.json` cannot be read, the version of the newest record becomes the champion now, if its file
-    is the one that was saved. A champion that no record tells of (the warehouse is another one) stays.
+    A fit or a rollback first records its version and then makes it the champion. If a run was killed in between, or
+    `champion.json` cannot be read, the newest recorded version is made the champion now, provided that its file has the
+    recorded checksum. A champion without a record (the warehouse is a new one) stays.
     """
     champion, problem = read_champion(name, suffix)
     decided = decided_versions(connection, name)
@@ -94,8 +95,8 @@ def settled_champion(
 
 
 def stored_bytes(connection: "duckdb.DuckDBPyConnection", name: str, version: str, suffix: str) -> bytes:
-    """The file of a version, if it has the checksums that it should have; raises as `read_checked`."""
-    # The choice of a forecast is plain JSON, and was once written without a checksum beside it.
+    """The bytes of a version's file, after its checksums were compared; raises as `read_checked`."""
+    # A forecast's choice of methods is plain JSON; former versions wrote it without a checksum beside it.
     checksum = recorded_checksum(connection, name, version)
     return read_checked(model_path(name, version, suffix), checksum, needs_one_beside=suffix == PREDICTION)
 
@@ -103,7 +104,7 @@ def stored_bytes(connection: "duckdb.DuckDBPyConnection", name: str, version: st
 def load_version(
     connection: "duckdb.DuckDBPyConnection", name: str, version: str
 ) -> "tuple[FittedPrediction, None] | tuple[None, ModelRefused]":
-    """The model of a stored version, or why its file is refused. The only way in which a run loads one."""
+    """The model of a stored version, or why its file is refused. Runs load models only through this function."""
     from pipelines.learning.scoring.storage import load_model
 
     try:
@@ -120,7 +121,7 @@ def load_version(
 def load_choice(
     connection: "duckdb.DuckDBPyConnection", name: str, version: str
 ) -> tuple[dict[tuple[str, str], str], None] | tuple[None, ModelRefused]:
-    """A forecast's method by metric and segment, or why its file is refused."""
+    """A forecast's methods by metric and segment, or why their file is refused."""
     path = model_path(name, version, suffix=FORECAST)
     try:
         rows = json.loads(stored_bytes(connection, name, version, FORECAST))
@@ -141,12 +142,12 @@ def stored_versions(name: str) -> list[Path]:
 
 
 def without_folder(problem: Exception) -> str:
-    """What an error says, with paths from the data folder on: what is published names no machine's folders."""
+    """An error's message with paths relative to the data folder, so that published tables name no local folders."""
     return str(problem).replace(f"{data_dir()}{os.sep}", "")
 
 
 def refused_in_words(name: str, problem: Exception) -> str:
-    """Why the champion's file does not score, and what to type."""
+    """The message that the champion's file is refused, with the commands that help."""
     return (
         f"{without_folder(problem)} The last scores stay. To fit it again: `scorecast run weekly_refit`; "
         f"to go back to an earlier version: `scorecast rollback --model {name}`."
@@ -154,24 +155,24 @@ def refused_in_words(name: str, problem: Exception) -> str:
 
 
 def new_version(name: str, at: datetime, suffix: str = PREDICTION) -> str:
-    """A version's name from its time; a second one within the same second gets a number."""
+    """A version's name from its time; a second version within the same second gets a number."""
     first = f"{name}-{at:%Y%m%dT%H%M%S}"
     names = (first, *(f"{first}-{number}" for number in range(2, 1_000)))
     return next(version for version in names if not model_path(name, version, suffix).exists())
 
 
 def promote(name: str, version: str) -> None:
-    """Make a stored version the champion, atomically; it is on the disk when this returns."""
+    """Make a stored version the champion, atomically and synced to disk."""
     write_whole({model_folder(name) / "champion.json": json.dumps({"version": version}).encode()})
 
 
 def should_fit(context: dg.AssetExecutionContext, champion: str | None) -> bool:
-    """Daily runs keep the champion; the weekly refit, and a person in the UI, fit anew."""
+    """Whether this run fits: daily runs do only without a champion, the weekly refit and runs from the UI always."""
     return champion is None or context.run.tags.get(REFIT_TAG) != "missing"
 
 
 def kept_metadata(context: dg.AssetExecutionContext, version: str | None) -> dict:
-    """What the UI shows of a model that is not fitted anew: the figures and pictures of its fit."""
+    """Metadata of a model that is not fitted anew: that of its fit."""
     event = context.instance.get_latest_materialization_event(context.asset_key)
     before = dict(event.asset_materialization.metadata) if event and event.asset_materialization else {}
     before.pop(WARNING, None)

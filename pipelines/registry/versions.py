@@ -1,4 +1,4 @@
-"""`scorecast models` and `scorecast rollback --model`: which versions there are, how good, and which one scores."""
+"""`scorecast models` and `scorecast rollback --model`: versions, their metrics, and which one scores."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,11 +35,11 @@ WIDTH = 160
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a model's history: a fit, kept or not, a rollback, or a stored version that no record tells of."""
+    """One line of a model's history: a fit, kept or not, a rollback, or a stored version without a record."""
 
     model: str
     version: str | None
-    """The version that was made; None where none was kept."""
+    """The version that was stored; None if none was."""
     at: datetime | None
     status: str
     """`kept`, `refused`, `skipped`, `rolled_back` or `unrecorded`."""
@@ -53,9 +53,9 @@ class Entry:
 
 def history(name: str | None = None) -> list[Entry]:
     """
-    Everything that happened to the models, by model, the newest first.
+    Fits, rollbacks and unrecorded versions by model, the newest first.
 
-    Raises LookupError, naming the models there are, when `name` is none of them.
+    Raises LookupError with the known models when `name` is none of them.
     """
     runs = _runs()
     stored = {path.stem: path for model in _models(runs) for path in stored_versions(model)}
@@ -71,9 +71,9 @@ def history(name: str | None = None) -> list[Entry]:
 
 def print_versions(name: str | None = None) -> None:
     """
-    A table of `history`; with a name, the reasons in full.
+    Print a table of `history`; with a name, the reasons in full.
 
-    Raises LookupError as `history` does, or when there is no model at all.
+    Raises LookupError as `history` does, and when there is no model at all.
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -113,12 +113,12 @@ def print_versions(name: str | None = None) -> None:
 
 def roll_back_model(name: str, to: str | None, now: datetime) -> str:
     """
-    Make an earlier stored version of a model the champion, and write that into `model_runs`; returns what was done.
+    Make an earlier stored version of a model the champion and record it in `model_runs`; returns a sentence about it.
 
     `to`: a version, with or without the model's name before it; None: the newest that is older than the champion and
-    whose fit is on record (a file that none tells of is what a killed run left).
-    Raises LookupError, naming the versions, when there is no such version; ValueError (`ModelRefused`) when its file is
-    refused; `LockTimeoutError` when a run holds the warehouse for longer than a minute. The champion stays then.
+    whose fit is on record (a file without a record was left by a killed run).
+    Raises LookupError with the stored versions when there is no such version, ValueError (`ModelRefused`) when its file
+    is refused, and `LockTimeoutError` when a run holds the warehouse for longer than a minute. The champion stays then.
     """
     versions = {path.stem: path for path in stored_versions(name)}
     if not versions:
@@ -160,7 +160,7 @@ _DIGITS = (("auc", 3), ("log_loss", 4), ("calibration_error", 3), ("error", 1))
 
 
 def _checked(connection: "duckdb.DuckDBPyConnection", name: str, path: Path) -> tuple[dict[str, Any], str | None]:
-    """Metrics and checksum of a version that can score; a prediction's file is opened as scoring would open it."""
+    """Metrics and checksum of a version, after its file was loaded as for scoring; raises why it is refused."""
     load = load_version if path.suffix == PREDICTION else load_choice
     model, refusal = load(connection, name, path.stem)
     if model is None:
@@ -174,7 +174,7 @@ def _champion(name: str) -> str | None:
 
 
 def _models(runs: list[dict]) -> list[str]:
-    """Models that there is a record or a file of."""
+    """Models with a record or a file."""
     folder = data_dir() / "models"
     files = [path.name for path in folder.iterdir() if path.is_dir()] if folder.exists() else []
     return sorted({*files, *(run["model"] for run in runs)})
@@ -208,7 +208,7 @@ def _entries(runs: list[dict], stored: dict[str, Path], champions: dict[str, str
 
 
 def _runs() -> list[dict]:
-    """`model_runs`, of the warehouse and of the last release: a run that holds the warehouse keeps nobody waiting."""
+    """`model_runs` of the last release and of the warehouse; the warehouse is left out while a run holds it."""
     import duckdb
 
     rows: dict[tuple, dict] = {}

@@ -1,4 +1,4 @@
-"""What became of past scores: `published.model_health`, `score_outcomes` and `uplift`, and checks on the scores."""
+"""Past scores and their outcomes: `published.model_health`, `score_outcomes` and `uplift`, and checks on scores."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -54,7 +54,7 @@ CHECKS = {
 
 
 def track_record_definitions(predictions: Sequence["ScoredPrediction"]) -> dg.Definitions:
-    """One step that makes the three tables, and one that turns the newest health into warnings on the scores."""
+    """One step that makes the three tables, and one that shows the newest health as warnings on the scores."""
     if not predictions:
         return dg.Definitions()
     compared = [prediction for prediction in predictions if prediction.why_not_compared is None]

@@ -1,10 +1,10 @@
 """
 Scores for past days as they would have been then: `backfills/<name>`, one partition a Sunday.
 
-As they would have been: by a model that was fitted only on answers known by then, on that day's snapshots. Such a
-model is made for every fourth Sunday (one in between would hardly know more), the same one whichever days are asked
-for. A backfill leaves the champion and today's scores alone; what it makes goes into `score_history` with the next
-release, marked `is_backfill`. Two things are of today: the YAML and this code.
+Each day's snapshots are scored by a model that was fitted only on answers known by then. Such a model is fitted for
+every fourth Sunday, whichever days are asked for; one in between would hardly differ. A backfill changes neither the
+champion nor today's scores: its rows go into `score_history` with the next release, marked `is_backfill`. The YAML and
+the code are today's, not those of the day.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 FIRST_SUNDAY = date(1970, 1, 4)
 DAYS_BETWEEN_FITS = 28
 EARLIEST_SUNDAY = date(2015, 1, 4)
-"""Where nothing is published yet, and so nobody knows which days there are."""
+"""The first partition while nothing is published and the days with snapshots are unknown."""
 
 
 @dataclass(frozen=True)
 class Backfilled:
-    """What became of one day: how many were scored, or why nobody was."""
+    """The result of one day: how many were scored, or why none were."""
 
     as_of: date
     rows: int
@@ -45,7 +45,7 @@ class Backfilled:
 
 
 def backfill_asset(prediction: "ScoredPrediction") -> dg.AssetsDefinition:
-    """The partitioned asset; a range of partitions is one run, so that days share their models."""
+    """The partitioned asset; a range of partitions is one run, so that its days share models."""
 
     @dg.asset(
         key=["backfills", prediction.name],
@@ -81,7 +81,7 @@ def backfill_asset(prediction: "ScoredPrediction") -> dg.AssetsDefinition:
 
 
 def days_with_snapshots(published: Path) -> tuple[date, date] | None:
-    """The first and the last Sunday of which the newest run kept snapshots; None before the first release."""
+    """The first and the last Sunday that the newest run has snapshots of; None before the first release."""
     import duckdb
     import yaml
 
@@ -90,7 +90,7 @@ def days_with_snapshots(published: Path) -> tuple[date, date] | None:
     try:
         with connect(published, read_only=True) as connection:
             (as_of,) = connection.execute("select max(as_of_date) from releases").fetchone()
-    except duckdb.Error:  # a damaged release is told by who needs it
+    except duckdb.Error:  # a damaged release is reported by the commands that read it
         return None
     settings = yaml.safe_load((dbt_project_dir() / "dbt_project.yml").read_text())
     kept = sundays_between(as_of - timedelta(days=settings["vars"]["snapshot_days"] - 1), as_of)
@@ -99,7 +99,7 @@ def days_with_snapshots(published: Path) -> tuple[date, date] | None:
 
 @lru_cache(maxsize=1)
 def sundays(published: Path) -> dg.WeeklyPartitionsDefinition:
-    """The days that can be backfilled, as they are when the definitions are loaded."""
+    """The days that can be backfilled, as known when the definitions are loaded."""
     first, last = days_with_snapshots(published) or (EARLIEST_SUNDAY, None)
     return dg.WeeklyPartitionsDefinition(
         start_date=str(first), end_date=str(last + timedelta(days=7)) if last else None, day_offset=0, end_offset=1
@@ -114,7 +114,7 @@ def fitted_on(as_of: date) -> date:
 def backfill_scores(
     connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPrediction", days: Iterable[date]
 ) -> Iterator[Backfilled]:
-    """Score past days into `scores.backfilled`, in place of what an earlier backfill of a day left there."""
+    """Score past days into `scores.backfilled`, replacing what an earlier backfill wrote for a day."""
     columns = ", ".join(f"{name} {kind}" for name, kind in SCORE_HISTORY.items())
     connection.execute("create schema if not exists scores")
     connection.execute(f"create table if not exists scores.backfilled ({columns})")
@@ -134,7 +134,7 @@ def backfill_scores(
 def _model_of(
     connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPrediction", day: date
 ) -> "tuple[FittedPrediction | None, str]":
-    """The model that a fit on this day would have kept, or None, and why."""
+    """The model that a fit on this day would have kept, or None, and the reason."""
     from pipelines.learning.fitting.fit import TooLittleData, fit_prediction
 
     try:
@@ -149,7 +149,7 @@ def _model_of(
 def _scored(
     model: "FittedPrediction", prediction: "ScoredPrediction", frame: "pl.DataFrame", fitted: date
 ) -> "pl.DataFrame":
-    """Rows of the score history, without reasons: the history keeps them for two weeks only."""
+    """Rows for the score history, without reasons: the history keeps reasons for two weeks only."""
     import polars as pl
 
     from pipelines.learning.scoring.fitted import grade, percentile_scores, predict

@@ -1,4 +1,4 @@
-"""What the track record has to know of a prediction; the component of that name has it all."""
+"""What the track record needs of a prediction, as protocols; `components.prediction` implements them."""
 
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,7 +19,7 @@ class Published(Protocol):
 
 
 class ScoredPrediction(Protocol):
-    """A prediction whose past scores are kept and, where that can be, compared with what came of them."""
+    """A prediction whose past scores are kept and, where possible, compared with outcomes."""
 
     name: str
     description: str
@@ -35,7 +35,7 @@ class ScoredPrediction(Protocol):
     outcomes_table: tuple[str, str]
 
     def learning_spec(self) -> "PredictionSpec":
-        """The question in the words of `learning`."""
+        """The spec that `learning` takes."""
 
     def training_frame(self, connection: "duckdb.DuckDBPyConnection", known_by: "date | None" = None) -> "pl.DataFrame":
         """Rows to learn from whose answer was known by a day (default: the run's date)."""
@@ -44,4 +44,4 @@ class ScoredPrediction(Protocol):
         """The population's snapshots of a day (default: the run's date)."""
 
     def scoring_frame(self, connection: "duckdb.DuckDBPyConnection") -> "Sequence":
-        """Rows to score, who that is in words, and whether their answers were learnt from."""
+        """The rows to score, a description of them, and whether the model learnt from their answers."""

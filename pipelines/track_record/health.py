@@ -1,4 +1,4 @@
-"""`published.model_health`: does each model still see what it learnt from, and do its scores come true as promised?"""
+"""`published.model_health`: drift of each model's columns and scores, and its metrics on outcomes that have come."""
 
 import json
 import math
@@ -43,16 +43,16 @@ MODEL_HEALTH = {
 }
 MODEL_HEALTH_KEY = ("model", "model_version", "as_of_date")
 WORST = 10
-"""Columns that `worst_columns` lists."""
+"""How many columns `worst_columns` lists."""
 
 
 def write_model_health(
     connection: "duckdb.DuckDBPyConnection", predictions: Sequence["ScoredPrediction"], as_of: "date"
 ) -> list[dict]:
     """
-    Add today's row of every model that scores to `published.model_health`, within `past_scores`; returns those rows.
+    Add today's row of every model that scores to `published.model_health` and return those rows.
 
-    A row of the same model, version and day is replaced.
+    Needs the view of `past_scores`. A row of the same model, version and day is replaced.
     """
     rows = [row for prediction in predictions if (row := model_health(connection, prediction, as_of)) is not None]
     columns = ", ".join(f"{name} {kind}" for name, kind in MODEL_HEALTH.items())
@@ -68,9 +68,9 @@ def write_model_health(
 
 def model_health(connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPrediction", as_of: "date") -> dict | None:
     """
-    The health of the version that scores, as of a day; None without a version or without anybody to score.
+    The health of the version that scores, as of a day; None without a version or without rows to score.
 
-    Of a version whose file is refused only the reason.
+    If the version's file is refused, the row has the reason and no figures.
     """
     from pipelines.learning.judging.drift import column_shifts, has_worsened, judge_outcomes, score_shift
 
@@ -98,7 +98,7 @@ def model_health(connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPre
         row |= {"worst_columns": json.dumps(_worst(shifts))}
         if shifts:
             row |= {"max_psi": shifts[0]["psi"], "max_psi_column": shifts[0]["column"]}
-        # What a model says of rows that it learnt from is surer than what it said in the test.
+        # On rows that it learnt from, a model is more certain than it was on the test rows of its baseline.
         scores = [] if was_learnt_from else _probabilities(connection, prediction, version, as_of)
         if len(scores):
             row["score_psi"], row["score_psi_noise"] = score_shift(model.baseline, scores)
@@ -118,7 +118,7 @@ def model_health(connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPre
 
 
 def _worst(shifts: Sequence[Mapping]) -> list[dict]:
-    """The columns that moved most, and those of the strongest that moved beyond noise."""
+    """The columns that moved most, and important ones further down that moved beyond noise."""
     strong = [shift for shift in shifts[WORST:] if shift["is_strong"] and shift["is_major"]]
     return [dict(shift) for shift in [*shifts[:WORST], *strong]]
 
@@ -126,7 +126,7 @@ def _worst(shifts: Sequence[Mapping]) -> list[dict]:
 def _probabilities(
     connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPrediction", version: str, as_of: "date"
 ):
-    """Today's probabilities (float64) of this version, of classes the highest; empty where it has not scored today."""
+    """Today's probabilities (float64) of this version; of classes the highest; empty if it has not scored today."""
     columns = columns_of(connection, "scores", prediction.name)
     probabilities = [quoted(name) for name in columns if name == "probability" or name.startswith("probability_")]
     if not probabilities:
@@ -144,7 +144,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def health_checks(row: Mapping) -> dict[str, tuple[bool, str]]:
-    """The asset checks of a row of `model_health`: name to whether it passed, and what was seen, in words."""
+    """The asset checks of a row of `model_health`: name → whether it passed, and a sentence."""
     from pipelines.learning.judging.drift import MAJOR_SHIFT
 
     if row["rows_scored"] is None:

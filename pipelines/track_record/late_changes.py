@@ -1,4 +1,4 @@
-"""Attributes that are written at the outcome: where history is known, a leak is found from it, not guessed."""
+"""Attributes that are written at the outcome: leaks found in the versions of a record."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import duckdb
 
 WITHIN_DAYS = 14
-"""Two weeks of the grid of snapshots: the outcome falls into the first, what is tidied up after it into the second."""
+"""Two weeks of the snapshot grid: the outcome falls into the first, edits that follow it into the second."""
 FEWEST_CHANGED = 0.2
 FAR_MORE_OFTEN = 3.0
 SURE = math.log(1e9)
@@ -21,10 +21,10 @@ TIME_COLUMNS = {"valid_from", "valid_to", "version", "known_at", "recorded_at", 
 class LateChange:
     """An attribute that changes when the outcome comes.
 
-    `changed_with`, `changed_without`: share of the entities with and without the outcome that had another value soon
-    after (or the value `became`, where only that is telling); `example`: the most frequent change ("status: Working ->
-    Converted"). `is_feature`: the snapshots have a column of this name; `unversioned`: and it holds what was written
-    later, not what was known at as_of.
+    `changed_with`, `changed_without`: share of the entities with and without the outcome whose value changed within
+    `WITHIN_DAYS` (or changed to `became`, if only that value shows a difference). `example`: the most frequent change
+    ("status: Working -> Converted"). `is_feature`: the snapshots have a column of this name. `unversioned`: that column
+    holds the later value, not the one known at as_of.
     """
 
     attribute: str
@@ -60,10 +60,10 @@ def late_changes(
 ) -> list[LateChange]:
     """Attributes of `core.<entity>_versions` whose value changes at the outcome far more often than without it.
 
-    `entity`: key column, as `lead_id`; `features`, `outcomes`: models in the schema `features`, or `schema.table`;
-    `target`: boolean column of `outcomes`; `as_of`: column of both. With the outcome: from an entity's last snapshot
-    before it; without: from one snapshot chosen by hash. The most often changed first; empty where the entity has no
-    table of versions (`valid_from`, `valid_to`).
+    `entity`: key column, such as `lead_id`; `features`, `outcomes`: models in the schema `features`, or `schema.table`;
+    `target`: boolean column of `outcomes`; `as_of`: column of both. An entity with the outcome is compared from its
+    last snapshot before it, one without from a snapshot chosen by hash. Sorted by how often they change; empty if the
+    entity has no table of versions (`valid_from`, `valid_to`).
     """
     table = f"{entity.removesuffix('_id')}_versions"
     if not table_exists(connection, "core", table):
@@ -108,7 +108,7 @@ def _compare(
 
 
 def _moments(entity: str, table: str, outcomes: str, target: str, as_of: str) -> str:
-    """One row per entity: the version known at as_of (`before`) and the one known soon after (`after`), as structs."""
+    """One row per entity: the versions known at as_of (`before`) and `WITHIN_DAYS` later (`after`), as structs."""
     return f"""
         create or replace temp table late_moments as
         with history as (
@@ -162,7 +162,7 @@ def _moments(entity: str, table: str, outcomes: str, target: str, as_of: str) ->
 
 
 def _changes(connection: "duckdb.DuckDBPyConnection", name: str) -> dict[tuple[str, str], tuple[int, int]]:
-    """(before, after) in words: how many with the outcome, and without it. The most frequent first, ties by words."""
+    """(before, after) as text → entities with and without the outcome; the most frequent first, ties by text."""
     rows = connection.execute(
         f"""
         select
@@ -201,6 +201,6 @@ def _holds_later_value(
 
 
 def _divergence(rate: float, base: float) -> float:
-    """Kullback-Leibler divergence of two coins: what one throw tells, in nats."""
+    """Kullback-Leibler divergence of two Bernoulli distributions, in nats."""
     first = rate * math.log(rate / base) if rate > 0 else 0.0
     return first + ((1 - rate) * math.log((1 - rate) / (1 - base)) if rate < 1 else 0.0)

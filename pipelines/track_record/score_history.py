@@ -1,8 +1,8 @@
 """
-Did the scores come true? Every past score beside what came of it: `published.score_outcomes` and `published.uplift`.
+Did the scores come true? Past scores with their outcomes: `published.score_outcomes` and `published.uplift`.
 
-Scores are those that releases had (`score_history` of the last one) and those that a backfill has made; outcomes are
-the warehouse's. A score counts once its horizon has passed, never before.
+Scores come from releases (`score_history` of the last one) and from backfills, outcomes from the warehouse. A score
+counts once its horizon has passed.
 """
 
 import re
@@ -64,10 +64,10 @@ ALL_GRADES = "all"
 @contextmanager
 def past_scores(connection: "duckdb.DuckDBPyConnection", published: Path) -> Iterator[None]:
     """
-    While open, `past_scores` is a view of every past score, with the columns of `score_history`.
+    Within this context the view `past_scores` has every past score, with the columns of `score_history`.
 
-    The last release is attached as `last_release` if there is one: a kept one where the published file cannot be read.
-    What a backfill made again since counts in place of what the release has of it.
+    The last release, if there is one, is attached as `last_release`; if the published file cannot be read, a kept copy
+    is. Newly backfilled days replace the release's backfilled rows of the same days.
     """
     columns = ", ".join(SCORE_HISTORY)
     nothing = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in SCORE_HISTORY.items())
@@ -93,10 +93,10 @@ def past_scores(connection: "duckdb.DuckDBPyConnection", published: Path) -> Ite
 
 def matured(prediction: "ScoredPrediction") -> str:
     """
-    A query for the past scores of a model whose horizon has passed, within `past_scores`.
+    A query over `past_scores` for the scores of a model whose horizon has passed.
 
-    Columns of the history, and `outcome`: null where what came of it cannot be told (a merged lead, a day that the
-    outcomes do not have). Grades of rows from before they were kept follow from the score.
+    Columns of the history, and `outcome`: null if it is unknown (a merged lead, a day that the outcomes do not have).
+    Rows of old releases, which had no grade, get it from the score.
     """
     return f"""
         select
@@ -124,9 +124,9 @@ def matured(prediction: "ScoredPrediction") -> str:
 
 def write_score_outcomes(connection: "duckdb.DuckDBPyConnection", predictions: Sequence["ScoredPrediction"]) -> int:
     """
-    Make `published.score_outcomes`, within `past_scores`; returns its rows.
+    Make `published.score_outcomes` from `past_scores`; returns its number of rows.
 
-    What was known once and cannot be told again (the warehouse was rebuilt, snapshots are out of reach) stays.
+    Earlier rows that cannot be computed any more (the warehouse was rebuilt, the snapshots are too old) are kept.
     """
     parts = [_score_outcomes_query(prediction) for prediction in predictions if _can_be_judged(connection, prediction)]
     replace_keeping(connection, "score_outcomes", SCORE_OUTCOMES, ("model", "scores_release_id"), parts)
@@ -198,10 +198,10 @@ def _score_outcomes_query(prediction: "ScoredPrediction") -> str:
 
 def write_uplift(connection: "duckdb.DuckDBPyConnection", predictions: Sequence["ScoredPrediction"]) -> int:
     """
-    Make `published.uplift`, within `past_scores`: outcomes of those held back and of the others, by grade and in all.
+    Make `published.uplift` from `past_scores`: outcome rates of held-back and other entities, by grade and overall.
 
-    Looks at releases at least one horizon apart, so that an entity counts once for what came of it, and only at those
-    that held somebody back. `difference` is the rate of those who could be acted on minus that of the held back.
+    Uses releases that held entities back and are at least one horizon apart, so that an outcome counts once.
+    `difference` is the rate of those who could be acted on minus that of the held back. Returns the number of rows.
     """
     rows = [
         row
@@ -285,7 +285,7 @@ def _uplift_rows(connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPre
 def matured_scores(
     connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPrediction", model_version: str
 ) -> "pl.DataFrame":
-    """Scores that a version of the model has published and whose outcome is known: entity_id, probability, outcome."""
+    """Published scores of a model version whose outcome is known: entity_id, probability, outcome."""
     if not _can_be_judged(connection, prediction):
         return read_frame(connection, "select '' as entity_id, 0.5 as probability, true as outcome where false")
     return read_frame(
@@ -300,7 +300,7 @@ def matured_scores(
 
 
 def score_outcomes_of(connection: "duckdb.DuckDBPyConnection", model: str) -> "list[ScoreOutcome]":
-    """What came of a model's past scores, the oldest first; none before there are any."""
+    """The outcomes of a model's past scores by release and grade, the oldest first; empty if there are none yet."""
     from pipelines.learning.cards.facts import ScoreOutcome
 
     if not table_exists(connection, "published", "score_outcomes"):
@@ -321,7 +321,7 @@ def score_outcomes_of(connection: "duckdb.DuckDBPyConnection", model: str) -> "l
 
 def words_of(entity_key: str, target: str) -> tuple[str, str]:
     """
-    Entities in the plural and what happened to them, from the names of the key and the target.
+    The entity in the plural and the target as a past participle, from the names of their columns.
 
     >>> words_of("account_id", "is_churned_90d"), words_of("opportunity_id", "is_won_90d")
     (('accounts', 'churned'), ('opportunities', 'won'))
@@ -334,7 +334,7 @@ def words_of(entity_key: str, target: str) -> tuple[str, str]:
 
 def happens_of(target: str) -> str:
     """
-    What those with a yes do, from the target's name.
+    The target as a verb phrase, from its column's name.
 
     >>> happens_of("is_won_90d"), happens_of("has_renewed"), happens_of("upgrades_30d")
     ('are won', 'have renewed', 'are a yes (upgrades)')
@@ -357,9 +357,9 @@ def replace_keeping(
     parts: Sequence[str],
 ) -> None:
     """
-    Make `published.<table>` from queries, within `past_scores`.
+    Make `published.<table>` from queries over `past_scores`.
 
-    Of what it and the last release had, the rows stay whose `same` columns no query gives anew.
+    Rows that the table or the last release had are kept, unless a query returns a row with the same values in `same`.
     """
     listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     connection.execute("create schema if not exists published")

@@ -1,4 +1,4 @@
-"""What past releases scored: outcomes for days between snapshots, and the record of fits for a warehouse made anew."""
+"""What the last release knows and a warehouse needs: whom past releases scored, and the record of fits."""
 
 from datetime import date
 from pathlib import Path
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def restore_model_runs(connection: "duckdb.DuckDBPyConnection", published: Path) -> int:
     """
-    Give a warehouse without `published.model_runs` the record that the last release has; returns its rows.
+    Copy `published.model_runs` from the last release into a warehouse that has none; returns its number of rows.
 
-    A warehouse that was lost is made anew from the exports, but which fits there were, which version was chosen and
-    what checksum its file has is recorded there alone. Does nothing where it has a record.
+    A lost warehouse is rebuilt from the exports, but the fits, the chosen versions and the checksums of their files are
+    recorded in this table alone. Does nothing if the warehouse has the table.
     """
     has_record = connection.execute(
         "select 1 from information_schema.tables where table_schema = 'published' and table_name = 'model_runs'"
@@ -43,16 +43,16 @@ def restore_model_runs(connection: "duckdb.DuckDBPyConnection", published: Path)
 
 
 SCORED_DAYS = 400
-"""How far back what was scored is told: a year, and the month until the last of it has an outcome by."""
+"""How many days back scored rows are kept: a year, plus time for the outcome of the oldest day to come."""
 
 
 def write_scored(connection: "duckdb.DuckDBPyConnection", published: Path, as_of: date) -> int:
     """
     Write `raw_scorecast.scored` (entity_key, entity_id, as_of_date): whom past releases scored; returns its rows.
 
-    Snapshots keep only Sundays and the run's own day, but a score of any day has an outcome: the outcomes models take
-    the days between from here. `published` is the file with the last release, which may not be there yet; where it
-    cannot be read, the newest kept release counts.
+    Snapshots exist for Sundays and the run's own day only. The outcomes models read the other days that were scored
+    from this table. `published` is the published file, which need not exist; if it cannot be read, the newest kept
+    release is used.
     """
     connection.execute("create schema if not exists raw_scorecast")
     connection.execute(
@@ -102,7 +102,7 @@ def write_scored(connection: "duckdb.DuckDBPyConnection", published: Path, as_of
     pool="warehouse",
 )
 def scored_before(warehouse: Warehouse) -> dg.MaterializeResult:
-    """What is in the last release already goes into the warehouse, which may be a new one."""
+    """Copy what the last release knows into the warehouse, which may be new."""
     with warehouse.connect() as connection:
         (as_of,) = connection.execute("select max(as_of_date) from raw_scorecast.as_of").fetchone()
         rows = write_scored(connection, published_path(), as_of)

@@ -1,4 +1,4 @@
-"""The dbt project from Python: what the tree declares, a manifest that is never stale, and the way to call dbt."""
+"""The dbt project from Python: variables from the folder tree, a manifest that is never stale, and calls of dbt."""
 
 import hashlib
 import json
@@ -19,31 +19,30 @@ from pipelines.settings import data_dir, dbt_project_dir, project_root, warehous
 PARSED = json.dumps({"parsed": True})
 """What the worker process prints when it has parsed the project."""
 MANIFEST = "parsed_manifest.json"
-"""Our copy of dbt's manifest: dbt writes its own anew in every command, while others may be reading it."""
+"""Our copy of dbt's manifest: dbt rewrites its own in every command, also while other processes read it."""
 STAMP = "parsed_manifest.fingerprint"
-"""Of which project the manifest is, and the checksum of its content."""
+"""The fingerprint of the project that the manifest belongs to, and the manifest's checksum."""
 BUILT = "built.fingerprint"
-"""The fingerprint of the project that the whole warehouse was last built from."""
+"""The fingerprint of the project from which the whole warehouse was last built."""
 FULL_REFRESH = "full_refresh"
-"""This file is there while tables that grow may hold rows that were forgotten."""
+"""This file exists while incremental tables may still hold forgotten rows."""
 LEAST_MEMORY = 1000 * 2**20
 MEMORY_PER_BYTE = 15
-"""Of DuckDB per byte of the warehouse's file before the first build; measured at 2,000 and 8,000 accounts."""
+"""Bytes of memory for DuckDB per byte of the warehouse's file; measured at 2,000 and 8,000 accounts."""
 ROWS_MESSAGE = re.compile(r"rows of (\S+): (\d+)$")
-"""What the macro `log_rows` says after a table is built."""
+"""The line that the macro `log_rows` prints after a table is built."""
 
 
 class ProjectMistake(RuntimeError):
-    """The dbt project does not parse; the message has dbt's own words."""
+    """The dbt project does not parse; the message is dbt's."""
 
 
 def project_variables(project_dir: Path | None = None) -> dict:
     """
-    What dbt cannot see of its own tree while it parses: which models feed which.
+    Which models feed which: dbt must resolve every `ref` before its own graph is available.
 
-    dbt wants every `ref` known before it can look at its graph. The folder tree is the register: a staging model
-    `stg_<source>__<entity>s` feeds the core model that asks for `<entity>s`, and every model in `core/` that a semantic
-    model describes may feed features.
+    The folder tree says it: a staging model `stg_<source>__<entity>s` feeds the core model that asks for `<entity>s`,
+    and every model in `core/` that has a semantic model may feed features.
 
     Returns `{"staging_models": {entity: [model, ...]}, "core_models": [model, ...]}`, sorted.
     """
@@ -62,9 +61,9 @@ def variables_argument(project_dir: Path | None = None) -> str:
 
 def dbt_environment(warehouse: Path | None = None) -> dict[str, str]:
     """
-    Environment of a dbt process: where the warehouse is, and no telemetry.
+    Environment of a dbt process: the warehouse's path, and no telemetry.
 
-    Not how much memory it may take: when a variable that the profile reads has changed, dbt parses everything anew.
+    The memory limit is not part of it: dbt parses everything anew when a variable that the profile reads has changed.
     """
     return {
         **os.environ,
@@ -76,11 +75,11 @@ def dbt_environment(warehouse: Path | None = None) -> dict[str, str]:
 
 def memory_limit(warehouse: Path) -> str:
     """
-    What DuckDB may take while dbt builds, as `SCORECAST_MEMORY` says it.
+    DuckDB's memory limit while dbt builds, as a value of `SCORECAST_MEMORY`.
 
-    By default little for little data, and in proportion to the warehouse's file beyond that, up to half of the machine:
-    snapshots hold hundreds of columns by two years of weeks. Beyond the limit DuckDB spills to disk, but not everything
-    can be spilled.
+    Default: in proportion to the warehouse's file, because snapshots hold hundreds of columns for two years of weeks;
+    at least `LEAST_MEMORY`, at most half of the machine's memory. Beyond the limit DuckDB spills to disk, but not all
+    operators can spill.
     """
     if given := os.environ.get("SCORECAST_MEMORY"):
         return given
@@ -117,14 +116,14 @@ def dbt_command(*arguments: str, project_dir: Path | None = None, target_dir: Pa
 
 
 def dbt_options(project: Path, target: Path | None) -> list[str]:
-    """The options of every dbt command: project, profile, variables and, if given, where dbt writes."""
+    """The options of every dbt command: project, profile, variables and, if given, the target folder."""
     options = ["--project-dir", str(project), "--profiles-dir", str(project), "--vars", variables_argument(project)]
     return [*options, "--target-path", str(target), "--log-path", str(target)] if target else options
 
 
 @dataclass(frozen=True)
 class NodeResult:
-    """How one model or test of a dbt build went."""
+    """The result of one model or test of a dbt build."""
 
     unique_id: str
     status: str
@@ -144,7 +143,7 @@ class DbtWorker:
         project, self.target = project_dir or dbt_project_dir(), target_dir()
         self.target.mkdir(parents=True, exist_ok=True)
         self.fingerprint = fingerprint(project)
-        """Of the project that is parsed."""
+        """Fingerprint of the project that is parsed."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "pipelines.transformation.worker", *dbt_options(project, self.target)],
             env=dbt_environment(),
@@ -157,7 +156,7 @@ class DbtWorker:
         self._is_parsed = False
 
     def wait_until_parsed(self) -> None:
-        """Return when the manifest is written; raises `ProjectMistake` when the project does not parse."""
+        """Return once the manifest is written; raises `ProjectMistake` when the project does not parse."""
         said = []
         while not self._is_parsed:
             line = self._process.stdout.readline()
@@ -168,10 +167,10 @@ class DbtWorker:
         keep_manifest(self.target, self.fingerprint)
 
     def run(self, *arguments: str) -> Iterator[str]:
-        """The lines that dbt prints while it does this; they are taken in at once, however slow the caller is."""
+        """Run a dbt command and yield its output lines; a thread reads them, so that a slow caller blocks nothing."""
         self.wait_until_parsed()
         told = {"arguments": arguments, "environment": {"SCORECAST_MEMORY": memory_limit(warehouse_path())}}
-        with suppress(BrokenPipeError):  # it has gone; what it said before it went is worth reading
+        with suppress(BrokenPipeError):  # the process has ended; its last output says why
             self._process.stdin.write(json.dumps(told) + "\n")
             self._process.stdin.flush()
         lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -199,7 +198,7 @@ _waiting: DbtWorker | None = None
 
 
 def start_worker() -> None:
-    """Have a dbt process parse in the background; the next `build` of this process uses it."""
+    """Start a dbt process that parses in the background; the next `build` of this process uses it."""
     global _waiting
     if _waiting is None:
         _waiting = DbtWorker()
@@ -215,11 +214,11 @@ def build(
     select: Sequence[str] | None = None, on_progress: Callable[[str, int, int], None] = lambda node, done, total: None
 ) -> Iterator[NodeResult]:
     """
-    Build models and run their tests in one dbt process; `select` are names, None is everything.
+    Build models and run their tests in one dbt process; `select`: model names, None for everything.
 
-    Yields what went well as soon as dbt says so, and the rest, with dbt's messages, when it is done. The caller must
-    hold no connection to the warehouse. `on_progress` hears of every finished node: its name, how many are done, how
-    many there are. Raises `RuntimeError` with dbt's own words when dbt did not get as far as running.
+    Yields successes as soon as dbt reports them, and all other results, with dbt's messages, at the end. The caller
+    must hold no connection to the warehouse. `on_progress` is called for every finished node with its name, the number
+    of finished nodes and of all. Raises `RuntimeError` with dbt's output when dbt did not get as far as running.
     """
     worker = _take_worker()
     results, stamp = target_dir() / "run_results.json", target_dir() / BUILT
@@ -273,7 +272,7 @@ def build(
 
 
 def ask_full_refresh() -> None:
-    """Have the next build of everything build the tables that grow anew: rows that they hold were forgotten."""
+    """Request that the next full build rebuilds incremental tables: rows that they hold were forgotten."""
     target_dir().mkdir(parents=True, exist_ok=True)
     (target_dir() / FULL_REFRESH).touch()
 
@@ -300,7 +299,7 @@ def fingerprint(project_dir: Path | None = None) -> str:
 
 
 def target_dir() -> Path:
-    """Where dbt writes what it parsed and did: with the data, so that the project's folder stays as it is."""
+    """The target folder of dbt: in the data folder, so that runs do not write into the project."""
     return data_dir() / "dbt"
 
 
@@ -322,19 +321,19 @@ def ensure_manifest(project_dir: Path | None = None) -> Path:
 
 
 def is_current(target: Path, fingerprint: str) -> bool:
-    """Whether the manifest that is kept is whole and of the project with this fingerprint."""
+    """Whether our copy of the manifest is complete and belongs to the project with this fingerprint."""
     with suppress(OSError):
         return said_by(target / STAMP) == stamp_of(fingerprint, (target / MANIFEST).read_bytes())
     return False
 
 
 def stamp_of(fingerprint: str, manifest: bytes) -> str:
-    """What the stamp beside a manifest says."""
+    """The content of the stamp beside a manifest."""
     return f"{fingerprint} {hashlib.sha256(manifest).hexdigest()}"
 
 
 def said_by(stamp: Path) -> str | None:
-    """The text of a stamp; None where there is none, or none that can be read: then what it stands for is made anew."""
+    """The content of a stamp; None if it does not exist or cannot be read."""
     try:
         return stamp.read_text()
     except (OSError, UnicodeDecodeError):
@@ -342,7 +341,7 @@ def said_by(stamp: Path) -> str | None:
 
 
 def keep_manifest(target: Path, fingerprint: str) -> None:
-    """Keep what dbt has just parsed, in one move; raises `ProjectMistake` when it is not whole."""
+    """Copy the manifest that dbt has just written, atomically; raises `ProjectMistake` when it is incomplete."""
     if is_current(target, fingerprint):
         return
     manifest = (target / "manifest.json").read_bytes()

@@ -1,4 +1,4 @@
-"""What is known of the warehouse's tables without a run: dbt's manifest, and the warehouse if nobody writes it."""
+"""The warehouse's tables and columns without a run: from dbt's manifest, and from the warehouse unless it is locked."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from pipelines.settings import data_dir, warehouse_path
 from pipelines.transformation.building import ensure_manifest, is_built
 
 GENERATES_COLUMNS = "point_in_time("
-"""The macro by which a model has more columns than its YAML and its SQL name."""
+"""The macro that generates columns which neither a model's YAML nor its SQL names."""
 
 
 @dataclass(frozen=True)
@@ -22,19 +22,19 @@ class Table:
     columns: Mapping[str, str | None]
     """Column to its type in DuckDB, or None where only the name is known."""
     is_complete: bool = False
-    """Whether a column that is not listed is a mistake."""
+    """Whether `columns` has all columns, so that any other name is a mistake."""
     words: frozenset[str] = frozenset()
-    """Words of SQL that is not built yet: a column that is named there, and nowhere else, is no mistake."""
+    """Words of a model's SQL that is not built yet; each may be a column."""
     is_model: bool = False
-    """Whether dbt makes it."""
+    """Whether it is a dbt model."""
 
 
 def known_tables() -> dict[str, Table]:
     """
     Every dbt model, and every other table of the warehouse, as `schema.table`.
 
-    Columns and types are the warehouse's where it was built from the project as it is now; a project that has changed
-    since may bring others.
+    Columns and types come from the warehouse if it was built from the project as it is now; a project that has changed
+    since may have others.
     """
     manifest = json.loads(ensure_manifest().read_text())
     built = built_columns()
@@ -56,10 +56,10 @@ def known_tables() -> dict[str, Table]:
 
 def built_columns() -> dict[str, dict[str, str]]:
     """
-    The warehouse's tables with their columns and types; nothing where there is no warehouse or somebody is writing it.
+    The warehouse's tables with their columns and types; empty without a warehouse, or while a run holds it.
 
-    A reader keeps DuckDB's writers out while it has the file open, so the run lock is held meanwhile: a run that starts
-    in that tenth of a second waits instead of failing.
+    An open reader makes DuckDB refuse writers, so the run lock is held meanwhile: a run that starts in that tenth of a
+    second waits instead of failing.
     """
     import duckdb
 

@@ -1,10 +1,10 @@
-"""A dbt process that is ready before it is needed: it imports and parses, then waits to be told what to do.
+"""A dbt process that starts before it is needed: it imports and parses, then waits for one command.
 
     python -m pipelines.transformation.worker <options of every dbt command>
 
-Its first line on stdout says that the project is parsed. It then reads one line of JSON from stdin, the `arguments` of
-a dbt command and what to change in the `environment`, does that and ends. It also ends when stdin is closed: whoever
-started it has gone.
+Its first line on stdout says that the project is parsed. It then reads one line of JSON from stdin (the `arguments` of
+a dbt command, and changes of the `environment`), runs that command and ends. It also ends when stdin is closed, because
+its parent process is gone then.
 """
 
 import gc
@@ -15,7 +15,7 @@ import threading
 
 
 def main(options: list[str]) -> int:
-    """Parse, wait, do; the exit code is dbt's: 0 success, 1 something failed, 2 dbt did not get as far as running."""
+    """Parse, wait, run; the exit code is dbt's: 0 success, 1 something failed, 2 dbt did not get as far as running."""
     from dbt.cli.main import dbtRunner
 
     parsed = dbtRunner().invoke(["parse", "--quiet", *options])
@@ -40,7 +40,7 @@ def main(options: list[str]) -> int:
 
 
 def end_with_the_caller() -> None:
-    """Stop when stdin is closed: a run that was killed must not leave a dbt behind that writes the warehouse."""
+    """Exit when stdin is closed: after a killed run no dbt process may go on writing the warehouse."""
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os._exit(2)

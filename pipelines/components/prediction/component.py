@@ -61,10 +61,10 @@ if TYPE_CHECKING:
 
 
 class Prediction(dg.Component, DeclaredPrediction):
-    """A question about an entity, asked at every `as_of_date`; the answer is a probability with reasons."""
+    """A question about an entity, asked for every `as_of_date`; the answer is a probability with reasons."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The assets of this prediction; every one can be materialised alone."""
+        """The assets of this prediction; each can be materialised on its own."""
         assets = [self._model_asset(), self._scores_asset(), self._published_asset()]
         if self.why_not_compared is None:
             assets.append(backfill_asset(self))
@@ -121,7 +121,7 @@ class Prediction(dg.Component, DeclaredPrediction):
         return published
 
     def fit(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
-        """Fit a challenger, keep it if it is good enough, and write down what happened either way."""
+        """Fit a challenger, keep it if it is good enough, and record the fit in either case."""
         from pipelines.learning.fitting.fit import TooLittleData, fit_prediction
         from pipelines.learning.scoring.storage import save_model
 
@@ -144,7 +144,7 @@ class Prediction(dg.Component, DeclaredPrediction):
         if refusal:
             context.log.warning(not_compared.strip())
         spec = self.learning_spec()
-        # What the snapshots hold as it was known at the time is honest; what was written later is not.
+        # Columns that hold values written after as_of are leaks; values known at the time are kept.
         spec = replace(spec, exclude=(*spec.exclude, *(change.attribute for change in late if change.unversioned)))
         started = datetime.now(UTC)
         run = {"model": self.name, "run_id": context.run_id, "started_at": started, "rows": frame.height}
@@ -162,7 +162,8 @@ class Prediction(dg.Component, DeclaredPrediction):
         if result.kept:
             checksum = save_model(result.model, model_path(self.name, version))
         with warehouse.connect() as connection:
-            # In this order: a run that is killed leaves a file that counts as not there, or a record to carry out.
+            # In this order: a killed run leaves a file without a record, which is ignored, or a record whose promotion
+            # the next run completes.
             self._write_card(result, version, score_outcomes_of(connection, self.name))
             record_fit(
                 connection,
@@ -180,7 +181,7 @@ class Prediction(dg.Component, DeclaredPrediction):
         return dg.MaterializeResult(metadata=fit_metadata(result, version))
 
     def score(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
-        """Score the population as of the run's date; without a model that can be read the last scores stay."""
+        """Score the population as of the run's date; the last scores stay if no model can be read."""
         from pipelines.learning.fitting.fit import score_prediction
         from pipelines.learning.judging.holdback import held_back
         from pipelines.learning.scoring.unseen import unseen_rows
@@ -202,7 +203,7 @@ class Prediction(dg.Component, DeclaredPrediction):
             frame, who, _ = scoring_frame(connection, self)
             if frame.is_empty():
                 return dg.MaterializeResult(metadata={"status": f"nobody to score, the last scores stay: {who}"})
-            # How a score is told does not change it, so that no refit is needed for other words or groups.
+            # Templates and groups do not change a score, so the YAML's apply without a refit.
             model = replace(model, spec=replace(model.spec, templates=self.templates, groups=self.groups))
             scores = score_prediction(model, frame, descriptions=self._descriptions(connection))
             if self.value and self.value not in scores.columns:
@@ -226,7 +227,7 @@ class Prediction(dg.Component, DeclaredPrediction):
         return dg.MaterializeResult(metadata={**metadata, "sample": table_metadata(scores.head(5))})
 
     def publish_scores(self, warehouse: Warehouse) -> dg.MaterializeResult:
-        """Join the scores with the words that users know the entity by."""
+        """Join the scores with the columns that describe the entity to users."""
         with warehouse.connect() as connection:
             if not table_exists(connection, "scores", self.name):
                 return dg.MaterializeResult(metadata={"status": "no scores yet"})
@@ -240,7 +241,7 @@ class Prediction(dg.Component, DeclaredPrediction):
         return dg.MaterializeResult(metadata={**shape, "sample": table_metadata(sample)})
 
     def _describe(self, connection: "duckdb.DuckDBPyConnection") -> None:
-        """Say of the published table and each of its columns what it is, in the words of where it comes from."""
+        """Write comments on the published table and its columns, from the tables that they come from."""
         known = self._descriptions(connection)
         for source in (self.features_table, self.described_by_table):
             known |= comments(connection, *source) if source else {}
@@ -250,7 +251,7 @@ class Prediction(dg.Component, DeclaredPrediction):
             column: description_of(table, column) or known.get(column) or f"{humanise(column)}."
             for column in columns_of(connection, "published", table)
         }
-        # What the entity's own model says of a column comes first where the column is shown from there.
+        # A column that is shown from the entity's own model has that model's description.
         described |= {column: known[column] for column in [self.entity, *self.publish.columns] if column in known}
         comment_on(connection, f"published.{table}", f"{self.description} {GRADES}", described)
 
@@ -267,7 +268,7 @@ class Prediction(dg.Component, DeclaredPrediction):
         return scoring_frame(connection, self)
 
     def _late_changes(self, connection: "duckdb.DuckDBPyConnection") -> list[LateChange]:
-        """Attributes of the entity that were written at the outcome or later, where its history is known."""
+        """Attributes of the entity that were written at the outcome or later; empty without a history."""
         if self.why_not_compared is not None:
             return []
         return late_changes(connection, self.entity, self.features, self.outcomes, self.target, self.as_of)
@@ -287,7 +288,7 @@ class Prediction(dg.Component, DeclaredPrediction):
         return dict(rows)
 
     def _write_card(self, result: "FitResult", version: str, outcomes: "list[ScoreOutcome]") -> None:
-        """The model card as a page that anyone can open."""
+        """Write the model card, an HTML page, to `data/reports/models`."""
         from pipelines.learning.cards.of_fit import card_of_fit
 
         path = data_dir() / "reports" / "models" / f"{version}.html"
@@ -305,14 +306,14 @@ class Prediction(dg.Component, DeclaredPrediction):
 
 
 def integer(value: int | None) -> "pl.Expr":
-    """A constant column of whole numbers, which may be empty."""
+    """A constant column of type Int32."""
     import polars as pl
 
     return pl.lit(value, dtype=pl.Int32)
 
 
 def fit_metadata(result: "FitResult", version: str) -> dict:
-    """What the Dagster UI shows of a fit: figures, the way to its card, rates by tenth of the score."""
+    """Metadata of a fit for the Dagster UI: metrics, a link to its card, rates by decile of the score."""
     import polars as pl
 
     figures = {name: value for name, value in result.metrics.items() if isinstance(value, int | float)}

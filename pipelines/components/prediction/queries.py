@@ -1,4 +1,4 @@
-"""What a prediction reads and publishes, as SQL: the rows to learn from, those to score, and the table for users."""
+"""A prediction's SQL: the rows to learn from, the rows to score, and the published table."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,13 +23,13 @@ class ToScore(NamedTuple):
 
     frame: "pl.DataFrame"
     who: str
-    """Who that is, in words."""
+    """A description of these rows."""
     was_learnt_from: bool
-    """Whether the answers of these very rows are known, so that a fit learns from them."""
+    """Whether the answers of these rows are known, so that a fit learns from them."""
 
 
 def run_date(connection: "duckdb.DuckDBPyConnection") -> "date":
-    """The day up to which everything downstream knows."""
+    """The run's date."""
     return connection.execute(f"select {RUN_DATE}").fetchone()[0]
 
 
@@ -39,8 +39,8 @@ def training_frame(
     """
     Rows whose answer is known.
 
-    Of snapshots those every `step_days` back from the newest; closer ones tell ever less. `known_by`: as if it was
-    this day (default: the run's date), with only those answers whose horizon had passed by then.
+    Of snapshots only one every `step_days`, counted back from the newest: neighbouring ones add little. `known_by`:
+    the day as of which to learn (default: the run's date); only answers whose horizon had passed by then are used.
     """
     key, target = quoted(declared.entity), quoted(declared.target)
     keys = f"{key}, {quoted(declared.as_of)}" if declared.as_of else key
@@ -97,10 +97,10 @@ def rows_to_score(
 
 def scoring_frame(connection: "duckdb.DuckDBPyConnection", declared: DeclaredPrediction) -> "ToScore":
     """
-    One row for each that is scored.
+    One row per entity to score.
 
-    Of a table with several rows per entity those of the run's date; else those whose answer is not known yet, or
-    everyone where every answer is known. Raises `dg.Failure` when an entity has two such rows.
+    Of a table with several rows per entity, the rows of the run's date; of any other table, the rows whose answer is
+    not known yet, or all rows if every answer is known. Raises `dg.Failure` when an entity has two such rows.
     """
     features, day = quoted(*declared.features_table), quoted(declared.as_of or "")
     key, target = f"snapshots.{quoted(declared.entity)}", quoted(declared.target)
@@ -143,9 +143,10 @@ def scoring_frame(connection: "duckdb.DuckDBPyConnection", declared: DeclaredPre
 
 def published_query(declared: DeclaredPrediction, columns: "Collection[str]", described_by: "Collection[str]") -> str:
     """
-    What users query; `columns` are those of the scores, which tell whether there are two classes or more.
+    The query of the published table.
 
-    `described_by`: columns of the model that names the entity; which systems know it comes along, for the audit.
+    `columns`: those of the scores, by which two classes and more are told apart. `described_by`: columns of the model
+    that describes the entity; its columns of source systems are published, too, for the audit.
     """
     key = quoted(declared.entity)
     answers = [name for name in columns if name in ("probability", "predicted") or name.startswith("probability_")]

@@ -1,4 +1,4 @@
-"""What the YAML of a prediction may say: the question, who is asked about, and the table that users get."""
+"""The attributes of a prediction's YAML: the question, the population, and the published table."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from pipelines.learning.specs import PredictionSpec
 
 NAME = r"^[a-z][a-z0-9_]*$"
-"""Names of models and published tables: they are part of file names, asset keys and queries."""
+"""Names of models and published tables; they are part of file names, asset keys and queries."""
 
 
 class PublishedScores(dg.Model, dg.Resolvable):
-    """Which table users get, and how its rows are described to them."""
+    """The published table, and the columns that describe its rows."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -30,7 +30,7 @@ class PublishedScores(dg.Model, dg.Resolvable):
 
 
 class DeclaredPrediction(dg.Model, dg.Resolvable):
-    """What the YAML of a prediction says."""
+    """The attributes of a prediction's YAML."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -87,7 +87,7 @@ class DeclaredPrediction(dg.Model, dg.Resolvable):
     """Share of the entities that are flagged `is_holdback`, for nobody to act on, so that acting can be measured."""
 
     def learning_spec(self) -> "PredictionSpec":
-        """The same in the words of `pipelines.learning`, which knows no Dagster."""
+        """The spec that `pipelines.learning` takes."""
         from pipelines.learning.specs import PredictionSpec
 
         return PredictionSpec(
@@ -121,17 +121,17 @@ class DeclaredPrediction(dg.Model, dg.Resolvable):
 
     @property
     def described_by_table(self) -> tuple[str, str] | None:
-        """Schema and table that says in words who an entity is."""
+        """Schema and table that describes an entity to users."""
         return placed(self.publish.described_by, "core") if self.publish.described_by else None
 
     @property
     def is_snapshot(self) -> bool:
-        """Whether the features are asked of everyone at every date, and the answers come from another table."""
+        """Whether the features have one row per entity and date, and the answers come from another table."""
         return self.as_of is not None and self.outcomes is not None
 
     @property
     def why_not_compared(self) -> str | None:
-        """Why past scores cannot be compared with what came of them, in words; None where they can."""
+        """Why past scores cannot be compared with outcomes, in words; None if they can."""
         if self.task == "classes":
             return (
                 "It tells several classes apart: its scores are neither kept in score_history nor compared with what "
