@@ -78,11 +78,15 @@ def warehouse_models(context: dg.AssetExecutionContext, warehouse: Warehouse) ->
         if result.status in ("error", "fail"):
             failed.append(result)
     if failed:
-        told = "\n".join(f"- {result.unique_id.split('.')[2]}: {without_macros(result.message)}" for result in failed)
-        if "Out of Memory Error" in told:
-            told += "\nGive DuckDB more memory for this with the environment variable SCORECAST_MEMORY, such as 8GB."
+        messages = "\n".join(
+            f"- {result.unique_id.split('.')[2]}: {without_macros(result.message)}" for result in failed
+        )
+        if "Out of Memory Error" in messages:
+            messages += (
+                "\nGive DuckDB more memory for this with the environment variable SCORECAST_MEMORY, such as 8GB."
+            )
         raise dg.Failure(
-            f"dbt could not build everything; what depends on it was not built:\n{told}", allow_retries=False
+            f"dbt could not build everything; what depends on it was not built:\n{messages}", allow_retries=False
         )
     if not_built:
         tables = ", ".join(sorted(".".join(keys[unique_id].path) for unique_id in not_built))

@@ -135,8 +135,8 @@ def comment_on(
     connection: "duckdb.DuckDBPyConnection", relation: str, about: str | None, columns: Mapping[str, str]
 ) -> None:
     """Write comments on a table (quoted, as SQL takes it) and its columns into the file, in one transaction."""
-    said = [f"comment on table {relation} is {literal(about)}"] if about else []
+    statements = [f"comment on table {relation} is {literal(about)}"] if about else []
     for column, words in columns.items():
-        said.append(f"comment on column {relation}.{quoted(column)} is {literal(words)}")
-    if said:
-        connection.execute("; ".join(["begin", *said, "commit"]))
+        statements.append(f"comment on column {relation}.{quoted(column)} is {literal(words)}")
+    if statements:
+        connection.execute("; ".join(["begin", *statements, "commit"]))

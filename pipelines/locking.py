@@ -28,25 +28,25 @@ def run_lock(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab", buffering=0) as file:
-        deadline, told = time.monotonic() + timeout, False
+        deadline, is_reported = time.monotonic() + timeout, False
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 holder = _holder(path)
-                if not told:
+                if not is_reported:
                     on_wait(holder)
-                    told = True
+                    is_reported = True
                 if time.monotonic() > deadline:
                     raise LockTimeoutError(
                         f"{holder} has held {path} for more than {timeout:.0f} s. Wait for it, or stop that process."
                     ) from None
                 time.sleep(POLL_SECONDS)
         file.truncate(0)
-        said = {"owner": owner, "pid": os.getpid(), "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"}
+        record = {"owner": owner, "pid": os.getpid(), "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"}
         with suppress(OSError):  # a full disk: the lock holds without its text
-            file.write(json.dumps(said).encode())
+            file.write(json.dumps(record).encode())
         try:
             yield
         finally:
@@ -56,7 +56,7 @@ def run_lock(
 
 def _holder(path: Path) -> str:
     try:
-        said = json.loads(path.read_text())
-        return f"{said['owner']} (process {said['pid']}, since {said['since']} UTC)"
+        record = json.loads(path.read_text())
+        return f"{record['owner']} (process {record['pid']}, since {record['since']} UTC)"
     except (OSError, ValueError, KeyError, TypeError):
         return "another run"

@@ -34,42 +34,43 @@ def print_outcome(outcome: Outcome, request: Request) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
-    told, asked = outcome.evaluation, f"{request.target}"
-    if told["positive"] is not None:
-        asked += f" = {told['positive']}"
+    figures, asked = outcome.evaluation, f"{request.target}"
+    if figures["positive"] is not None:
+        asked += f" = {figures['positive']}"
     console.print(
-        f"[bold]{asked}[/bold]: {told['n_train']:,} rows to learn from, {told['n_holdout']:,} held out "
-        f"({'newest in time' if told['split'] == 'time' else 'a random part, stratified'})"
+        f"[bold]{asked}[/bold]: {figures['n_train']:,} rows to learn from, {figures['n_holdout']:,} held out "
+        f"({'newest in time' if figures['split'] == 'time' else 'a random part, stratified'})"
     )
-    if told["verdict"] == "no_signal":
+    if figures["verdict"] == "no_signal":
         console.print(
-            f"[red]No signal[/red]: no better than the base rate by more than noise (AUC {told['auc'] or 0.5:.3f}, "
-            f"log loss {told['log_loss']:.4f} against {told['baseline_log_loss']:.4f})."
+            f"[red]No signal[/red]: no better than the base rate by more than noise (AUC {figures['auc'] or 0.5:.3f}, "
+            f"log loss {figures['log_loss']:.4f} against {figures['baseline_log_loss']:.4f})."
             + ("" if outcome.scored else " No scores were written; --force writes them.")
         )
     else:
-        accuracy = f", accuracy {told['accuracy']:.3f}" if "accuracy" in told else ""
+        accuracy = f", accuracy {figures['accuracy']:.3f}" if "accuracy" in figures else ""
         console.print(
-            f"AUC {told['auc']:.3f}{accuracy}, log loss {told['log_loss']:.4f} (base rate alone "
-            f"{told['baseline_log_loss']:.4f}), calibration error {told['calibration_error']:.3f}, by {told['method']}"
+            f"AUC {figures['auc']:.3f}{accuracy}, log loss {figures['log_loss']:.4f} (base rate alone "
+            f"{figures['baseline_log_loss']:.4f}), calibration error {figures['calibration_error']:.3f}, "
+            f"by {figures['method']}"
         )
-    for finding in told["leaky"]:
+    for finding in figures["leaky"]:
         what = "[red]kept though leaky[/red]" if request.keep_leaky else "[yellow]left out as leaky[/yellow]"
         console.print(f"{what} {finding['column']}: {finding['reason']}")
-    for finding in told["suspect"]:
+    for finding in figures["suspect"]:
         worth = f" (AUC without it {finding['auc_without']:.3f})" if "auc_without" in finding else ""
         console.print(f"[yellow]to be asked[/yellow] {finding['column']}: {finding['reason']}{worth}")
-    notes = told["notes"]
+    notes = figures["notes"]
     for note in notes[:MOST_NOTES]:
         console.print(f"[dim]note[/dim] {note}")
     if len(notes) > MOST_NOTES:
         console.print(f"[dim]note[/dim] {len(notes) - MOST_NOTES} more in evaluation.json")
     hints = {
-        "--positive chooses another answer as yes": request.positive is None and told["positive"] is not None,
+        "--positive chooses another answer as yes": request.positive is None and figures["positive"] is not None,
         "--score takes new rows": request.score is None and outcome.scored,
     }
     for hint in (words for words, is_of_use in hints.items() if is_of_use):
         console.print(f"[dim]{hint}[/dim]")
     console.print(
-        f"{outcome.scored:,} rows scored in {told['seconds']:.1f} s. Look at: {', '.join(map(str, outcome.files))}"
+        f"{outcome.scored:,} rows scored in {figures['seconds']:.1f} s. Look at: {', '.join(map(str, outcome.files))}"
     )

@@ -29,9 +29,9 @@ class Commands(TyperGroup):
         except Exception as problem:
             from pipelines.commands.mishaps import in_words
 
-            if (said := in_words(problem)) is None:
+            if (message := in_words(problem)) is None:
                 raise
-            typer.echo(said, err=True)
+            typer.echo(message, err=True)
             raise typer.Exit(1) from None
 
 
@@ -275,14 +275,14 @@ def new_prediction(
             more = " ..." if len(question.choices) > 12 else ""
             typer.echo(f"\n  {', '.join(question.choices[:12])}{more}")
         while True:
-            said = typer.prompt(f"{question.key}: {question.words}", default=question.default)
-            problem = question.problem(said)
+            answer = typer.prompt(f"{question.key}: {question.words}", default=question.default)
+            problem = question.problem(answer)
             if problem is None:
                 break
             typer.echo(f"  {problem}")
         if question.key == "name":
-            require_new(project_root(), said)
-        return said
+            require_new(project_root(), answer)
+        return answer
 
     shown = tuple(part.strip() for part in columns.split(",") if part.strip()) if columns is not None else None
     answers = Answers(
@@ -372,8 +372,8 @@ def forget(
     if not names and since is None:
         raise typer.BadParameter("name a file or a source, or give --since")
     with told_in_words(ConfigurationError, LookupError, TimeoutError):
-        told = forget_loaded(names or [], since, lambda line: typer.echo(line, err=True))
-    typer.echo("\n".join([*told, "Next: make run"]))
+        lines = forget_loaded(names or [], since, lambda line: typer.echo(line, err=True))
+    typer.echo("\n".join([*lines, "Next: make run"]))
 
 
 @app.command()

@@ -41,44 +41,44 @@ def in_words(problem: BaseException) -> str | None:
         is_of_system = isinstance(each, OSError) and each.errno is not None and each.errno != errno.EPIPE
         module = type(each).__module__.split(".")[0]
         if is_of_system or module in ("duckdb", "_duckdb", "sqlite3", "sqlalchemy"):
-            said = explained(f"{module}.{type(each).__name__}: {each}")
-            if said is not None:
-                return said
+            message = explained(f"{module}.{type(each).__name__}: {each}")
+            if message is not None:
+                return message
             if is_of_system:
                 return f"{each.filename or data_dir()}: {each.strerror}."
         each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
     return None
 
 
-def explained(said: str, file: Path | None = None) -> str | None:
+def explained(message: str, file: Path | None = None) -> str | None:
     """
     The explanation of an error message about the disk or a file; None for any other message.
 
     `file`: the DuckDB file it is about if the message names none; default: the warehouse.
     """
-    named = PATH.search(said)
+    named = PATH.search(message)
     path = Path(named[1]) if named else None
-    if FULL.search(said) or ("disk I/O error" in said and _free()[0] < LITTLE):
+    if FULL.search(message) or ("disk I/O error" in message and _free()[0] < LITTLE):
         return full()
-    if "disk I/O error" in said or "Input/output error" in said:
+    if "disk I/O error" in message or "Input/output error" in message:
         return f"{path or data_dir()} could not be read or written (input/output error). Check the disk, and run again."
-    if LOCKED.search(said):
+    if LOCKED.search(message):
         return (
             f"{path or file or warehouse_path()} is in use by a run or another program. Wait for it, or close it there,"
             " and run again."
         )
-    if forbidden := FORBIDDEN.search(said):
+    if forbidden := FORBIDDEN.search(message):
         return (
             f"{path or data_dir()} cannot be read or written by this user ({forbidden[0].lower()})."
             " Give the user the right to it, and run again."
         )
-    if DAMAGED.search(said):
-        if DAGSTER.search(said):
+    if DAMAGED.search(message):
+        if DAGSTER.search(message):
             return (
                 f"{data_dir() / 'dagster'}, where Dagster writes what ran, is damaged. Move it away and run again;"
                 " no table and no model is in it."
             )
-        return damaged(path or file or warehouse_path(), said)
+        return damaged(path or file or warehouse_path(), message)
     return None
 
 
@@ -101,7 +101,7 @@ def _free() -> tuple[int, Path]:
     )
 
 
-def damaged(path: Path, said: str) -> str:
+def damaged(path: Path, message: str) -> str:
     """The message that a DuckDB file is damaged, and how to get back."""
     if path == warehouse_path():
         return (
@@ -113,4 +113,4 @@ def damaged(path: Path, said: str) -> str:
             f"{path} is damaged. `scorecast run` publishes a good file again, `scorecast rollback` the newest kept"
             " release at once."
         )
-    return f"{path} is damaged: {said.splitlines()[0]}"
+    return f"{path} is damaged: {message.splitlines()[0]}"

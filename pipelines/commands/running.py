@@ -273,13 +273,13 @@ def notices(events: "Sequence[DagsterEvent]") -> list[str]:
     """Lines for the user: blocking checks that failed, warnings about exports and assets, rows in quarantine."""
     from pipelines.instance.metadata import WARNING
 
-    told: dict[str, None] = {}
+    lines: dict[str, None] = {}
     put_aside: dict[str, int] = {}
     for event in events:
         if event.is_step_materialization:
             asset = event.step_materialization_data.materialization
             if WARNING in asset.metadata:
-                told.update(dict.fromkeys(f"  ! {line}" for line in str(asset.metadata[WARNING].value).splitlines()))
+                lines.update(dict.fromkeys(f"  ! {line}" for line in str(asset.metadata[WARNING].value).splitlines()))
             aside = asset.metadata.get("quarantined")
             if aside is not None and aside.value:
                 source = asset.asset_key.path[0].removeprefix("raw_")
@@ -288,13 +288,13 @@ def notices(events: "Sequence[DagsterEvent]") -> list[str]:
             check = event.asset_check_evaluation_data
             is_of_exports = check.asset_key.path[0].startswith("raw_")
             if not check.passed and (check.blocking or is_of_exports) and check.description:
-                told.update(dict.fromkeys(f"  ! {line}" for line in check.description.splitlines()))
+                lines.update(dict.fromkeys(f"  ! {line}" for line in check.description.splitlines()))
     if put_aside:
         sources = ", ".join(f"{source} {rows:,}" for source, rows in sorted(put_aside.items()))
         query = f"select * from raw_{max(put_aside, key=put_aside.get)}._quarantine limit 5"
-        told[f"  Rows put aside because they break the contract: {sources}."] = None
-        told[f'  See them:  .venv/bin/scorecast sql --warehouse "{query}"'] = None
-    return list(told)
+        lines[f"  Rows put aside because they break the contract: {sources}."] = None
+        lines[f'  See them:  .venv/bin/scorecast sql --warehouse "{query}"'] = None
+    return list(lines)
 
 
 @contextmanager
@@ -426,8 +426,8 @@ def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
         " where model_version = ? and segment = 'total' and chosen order by metric",
         [version],
     ).fetchall()
-    told = ", ".join(f"{metric} {smape:.0f} %" for metric, smape in errors if smape is not None)
-    return f"backtested error (sMAPE): {told}" if told else ""
+    errors_by_metric = ", ".join(f"{metric} {smape:.0f} %" for metric, smape in errors if smape is not None)
+    return f"backtested error (sMAPE): {errors_by_metric}" if errors_by_metric else ""
 
 
 def print_summary() -> bool:

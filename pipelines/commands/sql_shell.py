@@ -36,8 +36,8 @@ def run_query(path: Path, query: str, as_csv: bool = False) -> int:
     except duckdb.Error as mistake:
         print(explained(str(mistake), path) or mistake, file=sys.stderr)
         return 1
-    said = f"This shell is read-only: it takes queries of the tables in {path} and opens nothing else."
-    print(f"Refused: {forbidden}. {said}", file=sys.stderr)
+    scope = f"This shell is read-only: it takes queries of the tables in {path} and opens nothing else."
+    print(f"Refused: {forbidden}. {scope}", file=sys.stderr)
     return 1
 
 

@@ -147,14 +147,14 @@ class Guard:
 def refused(scope: "Scope", hosts: Sequence[str]) -> tuple[int, str] | None:
     """Status and sentence with which a request is refused; None if it is allowed."""
 
-    def said(name: bytes) -> list[str]:
+    def header(name: bytes) -> list[str]:
         return [value.decode("latin-1").strip().lower() for key, value in scope["headers"] if key == name]
 
-    host = said(b"host")
+    host = header(b"host")
     if len(host) != 1 or host[0] not in hosts:
         return 403, f"Scorecast's UI answers as {' and '.join(hosts)} only."
     is_read = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
-    if not is_read and said(b"origin") != [f"http://{host[0]}"]:
+    if not is_read and header(b"origin") != [f"http://{host[0]}"]:
         return 403, f"Only a page of http://{host[0]} itself may do this (header Origin)."
     if scope["type"] == "websocket":
         return None
@@ -163,7 +163,7 @@ def refused(scope: "Scope", hosts: Sequence[str]) -> tuple[int, str] | None:
         return (405, "GraphQL is asked by POST.") if asks else None
     if scope["method"] != "POST":
         return 405, "What changes something is a POST."
-    kinds = [kind.partition(";")[0].strip() for kind in said(b"content-type")]
+    kinds = [kind.partition(";")[0].strip() for kind in header(b"content-type")]
     return None if kinds == ["application/json"] else (415, "What changes something is a POST of application/json.")
 
 

@@ -135,9 +135,9 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         from pipelines.learning.forecasting.fit import fit_forecasts
 
         with warehouse.connect() as connection:
-            champion, told = settled_champion(connection, self.model_name, suffix=".json")
-        if told:
-            warn(context, told)
+            champion, message = settled_champion(connection, self.model_name, suffix=".json")
+        if message:
+            warn(context, message)
         if not should_fit(context, champion):
             return dg.MaterializeResult(metadata=kept_metadata(context, champion))
         with warehouse.connect() as connection:
@@ -205,11 +205,11 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         with warehouse.connect() as connection:
             chosen, refusal = load_choice(connection, self.model_name, version)
             if chosen is None:
-                told = refused_in_words(self.model_name, refusal)
+                message = refused_in_words(self.model_name, refusal)
                 run = {"model": self.model_name, "run_id": context.run_id, "started_at": started, "rows": 0}
-                record_fit(connection, **run, status="refused", reason=told, model_version=version)
-                context.log.warning(told)
-                return dg.MaterializeResult(metadata={"status": f"not forecast: {told}", "model_version": version})
+                record_fit(connection, **run, status="refused", reason=message, model_version=version)
+                context.log.warning(message)
+                return dg.MaterializeResult(metadata={"status": f"not forecast: {message}", "model_version": version})
             result = _just_made.pop((context.run_id, version), None)
             if result is None:
                 series, as_of = self._series(connection)

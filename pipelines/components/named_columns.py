@@ -115,8 +115,8 @@ def columns_of(condition: str) -> list[str]:
     with duckdb.connect(config={"python_enable_replacements": "false", "threads": "1"}) as connection:
         parsed = json.loads(connection.execute(f"select json_serialize_sql('{query}')").fetchone()[0])
     if parsed["error"] or len(parsed["statements"]) != 1:
-        told = str(parsed.get("error_message", "more than one statement")).splitlines()[0]
-        raise ValueError(f"population is no SQL condition: {told}")
+        reason = str(parsed.get("error_message", "more than one statement")).splitlines()[0]
+        raise ValueError(f"population is no SQL condition: {reason}")
     node = parsed["statements"][0]["node"]
     if node["type"] != "SELECT_NODE" or any(
         node[part] for part in ("group_expressions", "having", "qualify", "modifiers")

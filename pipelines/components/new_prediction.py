@@ -131,8 +131,8 @@ def complete(
     Raises LookupError with the possible answers if there is neither an answer nor a default.
     """
     while (question := next_question(answers, tables, existing)) is not None:
-        said = asked(question)
-        answer = question.default if said is None else said
+        given = asked(question)
+        answer = question.default if given is None else given
         if answer is None:
             flag = f"--{question.key.replace('_', '-')}"
             there = f" There are: {', '.join(question.choices[:20])}." if question.choices else ""
@@ -154,10 +154,10 @@ def written(answers: Answers) -> str:
         comment = "one row per entity" if key == "features" and not answers.as_of else COMMENTS.get(key)
         return f"{text:<34}# {comment}" if comment and len(text) < 34 else text
 
-    said = {each.name: getattr(answers, each.name) for each in fields(answers)}
+    values = {each.name: getattr(answers, each.name) for each in fields(answers)}
     order = ["name", "description", "owner", "entity", "features", "outcomes", "target"]
     lines = [f"type: {PREDICTION}", "attributes:"]
-    lines += [line(key, said[key]) for key in order if said[key]]
+    lines += [line(key, values[key]) for key in order if values[key]]
     if answers.task != "yes_no":
         lines.append(line("task", answers.task))
     if answers.as_of == "":
@@ -198,8 +198,8 @@ def write_prediction(root: Path, answers: Answers, tables: Mapping[str, Table]) 
     try:
         require_valid_yaml(root, lambda: tables, {file: text})
     except YamlMistakes as problem:
-        told = [each.text if each.file == file else str(each) for each in problem.mistakes]
-        raise ValueError("\n".join(told)) from None
+        problems = [each.text if each.file == file else str(each) for each in problem.mistakes]
+        raise ValueError("\n".join(problems)) from None
     path.parent.mkdir(parents=True, exist_ok=True)
     # Atomically, because Dagster may be loading the folder.
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -104,13 +104,13 @@ def read_configuration(path: Path | None = None) -> Configuration:
     except UnicodeDecodeError as problem:
         raise ConfigurationError(f"{path} is not UTF-8 text (byte {problem.start}). Save it as UTF-8.") from None
     try:
-        said = yaml.safe_load(text) or {}
+        settings = yaml.safe_load(text) or {}
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         what = getattr(problem, "problem", None) or "not YAML"
         raise ConfigurationError(f"{path}{where}: {what}. Check the indentation and the colons there.") from None
-    return _Reader(path, text).configuration(said)
+    return _Reader(path, text).configuration(settings)
 
 
 class _Reader:
@@ -139,19 +139,19 @@ class _Reader:
         hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(allowed)}."
         raise self.problem(str(key), f"there is no {kind} '{key}'. {hint}")
 
-    def configuration(self, said: object) -> Configuration:
-        said = self.mapping(self.path.name, said)
-        for key in said:
+    def configuration(self, settings: object) -> Configuration:
+        settings = self.mapping(self.path.name, settings)
+        for key in settings:
             self.known(key, SETTINGS, "setting")
         return Configuration(
-            folders=self.folders(said.get("sources")),
-            sample=self.sample(said["sample"]) if said.get("sample") is not None else None,
-            as_of=self.as_of(said.get("as_of")),
-            timezone=self.timezone(said.get("timezone")),
-            failure_webhook=self.resolved("failure_webhook", said.get("failure_webhook")),
-            quarantine_limit=self.share(said.get("quarantine_limit")),
-            row_count_range=self.row_count_range(said.get("row_count_range")),
-            limits=self.limits(said.get("limits")),
+            folders=self.folders(settings.get("sources")),
+            sample=self.sample(settings["sample"]) if settings.get("sample") is not None else None,
+            as_of=self.as_of(settings.get("as_of")),
+            timezone=self.timezone(settings.get("timezone")),
+            failure_webhook=self.resolved("failure_webhook", settings.get("failure_webhook")),
+            quarantine_limit=self.share(settings.get("quarantine_limit")),
+            row_count_range=self.row_count_range(settings.get("row_count_range")),
+            limits=self.limits(settings.get("limits")),
         )
 
     def folders(self, value: object) -> dict[str, Path]:

@@ -73,9 +73,12 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
                 connection.execute("create schema if not exists published")
                 record_findings(connection, "published.data_quality", findings, context.run_id, now)
             raise
-        told = [*([f"{made.fallback}."] if made.fallback else []), *(removed_in_words(table) for table in made.removed)]
-        if told:
-            warn(context, "\n".join(told))
+        messages = [
+            *([f"{made.fallback}."] if made.fallback else []),
+            *(removed_in_words(table) for table in made.removed),
+        ]
+        if messages:
+            warn(context, "\n".join(messages))
         warnings = [finding.message for finding in findings if not finding.success]
         return dg.MaterializeResult(
             metadata={

@@ -127,10 +127,10 @@ def _read_whole(path: Path) -> str:
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as problem:
-        said = str(problem).splitlines()[0].replace(f"{path.parent}{os.sep}", "")
-        if "Could not set lock" in said:
+        message = str(problem).splitlines()[0].replace(f"{path.parent}{os.sep}", "")
+        if "Could not set lock" in message:
             raise
-        raise ReleaseUnusable(f"is damaged ({said})") from problem
+        raise ReleaseUnusable(f"is damaged ({message})") from problem
     if release_id is None:
         raise ReleaseUnusable("is not a release: it has no table releases")
     return release_id

@@ -156,8 +156,8 @@ def build_release(
             findings = audit(connection)
         refused = [finding for finding in findings if finding.is_blocking and not finding.success]
         if refused:
-            told = "\n".join(f"- {finding.message}" for finding in refused)
-            raise AuditFailedError(f"The release was refused and the last one stays published:\n{told}")
+            problems = "\n".join(f"- {finding.message}" for finding in refused)
+            raise AuditFailedError(f"The release was refused and the last one stays published:\n{problems}")
         with _connection(place.draft) as connection:
             record_findings(connection, "data_quality", findings, run_id, now)
             comment_on(connection, "data_quality", TABLES["data_quality"], COLUMNS["data_quality"])
@@ -434,15 +434,15 @@ def _describe_tables(connection: "duckdb.DuckDBPyConnection") -> None:
         order by database_name
         """
     ).fetchall()
-    told = {(table, column): words for table, column, words, _ in rows}  # the warehouse's come last
+    comments = {(table, column): words for table, column, words, _ in rows}  # the warehouse's come last
     (draft,) = connection.execute("select current_database()").fetchone()
     for table in _tables(connection, draft, "main"):
         own = COLUMNS.get(table, {})
         columns = {
-            column: own.get(column) or told.get((table, column)) or description_of(table, column)
+            column: own.get(column) or comments.get((table, column)) or description_of(table, column)
             for column in _columns(connection, quoted(table))
         }
-        about = TABLES.get(table) or told.get((table, ""))
+        about = TABLES.get(table) or comments.get((table, ""))
         comment_on(connection, quoted(table), about, {column: words for column, words in columns.items() if words})
 
 
@@ -547,15 +547,15 @@ def _with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous:
                         coalesce(nullif(regexp_extract(text_now, ' the [^()]*\)$'), ''), ' the probability)')
                     )
                     else text_now
-                end as said
+                end as wording
             from worded
         ),
         strongest as (
             select
                 earlier.entity_id,
-                arg_max(moved.said, moved.moved_by * sign(now.probability - earlier.probability)) filter (
+                arg_max(moved.wording, moved.moved_by * sign(now.probability - earlier.probability)) filter (
                     where moved.moved_by * sign(now.probability - earlier.probability) > 0
-                ) as said
+                ) as wording
             from earlier
             inner join {source} as now on cast(now.{key} as varchar) = earlier.entity_id
             inner join moved on earlier.entity_id = moved.entity_id
@@ -567,8 +567,8 @@ def _with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous:
             case
                 when now.probability = earlier.probability then null
                 when earlier.is_other_model
-                then concat_ws('; ', 'The model is another one than on ' || earlier.as_of_date, strongest.said)
-                else strongest.said
+                then concat_ws('; ', 'The model is another one than on ' || earlier.as_of_date, strongest.wording)
+                else strongest.wording
             end as change_reason,
             now.model_version
         from {source} as now

@@ -23,7 +23,7 @@ class Checker(NamedTuple):
     """The process, and a file with its output, which is shown if it ends too early."""
 
     process: subprocess.Popen
-    said: TextIO
+    output: TextIO
 
 
 _waiting: Checker | None = None
@@ -34,16 +34,16 @@ def start_checker() -> Checker:
     """Start the process, which imports Great Expectations in the background; the next `check` uses it."""
     global _waiting
     if _waiting is None:
-        said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
+        output = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         process = subprocess.Popen(
             [sys.executable, "-m", "pipelines.quality.check_worker"],
             cwd=project_root(),
             text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=output,
         )
-        _waiting = Checker(process, said)
+        _waiting = Checker(process, output)
     return _waiting
 
 
@@ -61,9 +61,9 @@ def check(gate: str, suites: "Sequence[Suite]", docs: Path) -> list[Finding]:
         checker.process.stdin.flush()
         answer = checker.process.stdout.readline()
     if not answer:
-        said = _last_words(checker)
+        output = _last_words(checker)
         stop_checker(wait=True)
-        raise RuntimeError(f"Great Expectations ended before it had checked the gate {gate!r}:\n{said}")
+        raise RuntimeError(f"Great Expectations ended before it had checked the gate {gate!r}:\n{output}")
     answered = json.loads(answer)
     if "error" in answered:
         raise RuntimeError(f"Great Expectations could not check the gate {gate!r}: {answered['error']}")
@@ -88,10 +88,10 @@ def stop_checker(wait: bool = False) -> list[str]:
         checker.process.stdout.close()
         if checker.process.wait():
             failures.append(_last_words(checker))
-        checker.said.close()
+        checker.output.close()
     return failures
 
 
 def _last_words(checker: Checker) -> str:
-    checker.said.seek(0)
-    return checker.said.read()[-2000:].strip() or "its process was killed"
+    checker.output.seek(0)
+    return checker.output.read()[-2000:].strip() or "its process was killed"

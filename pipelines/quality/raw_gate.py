@@ -57,14 +57,14 @@ def raw_gate_definitions(sources: Sequence[Source]) -> dg.Definitions:
         failed = [finding for finding in findings if not finding.success]
         for key in context.selected_asset_check_keys:
             source = None if key == gate.key else tables[key.asset_key][0].name
-            mine = [finding for finding in failed if source in (None, finding.suite)]
-            blocking = [finding for finding in mine if finding.is_blocking]
+            shown = [finding for finding in failed if source in (None, finding.suite)]
+            blocking = [finding for finding in shown if finding.is_blocking]
             yield dg.AssetCheckResult(
                 asset_key=key.asset_key,
                 check_name=key.name,
-                passed=not (blocking if key == gate.key else mine),
+                passed=not (blocking if key == gate.key else shown),
                 severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
-                description="\n".join(finding.message for finding in mine) or "Everything holds.",
+                description="\n".join(finding.message for finding in shown) or "Everything holds.",
                 metadata={
                     "data_docs": report_link("raw", "index.html"),
                     "expectations": len(findings),

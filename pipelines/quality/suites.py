@@ -100,8 +100,8 @@ def _validate_one(context: Any, source: Any, gate: str, suite: Suite) -> list[Fi
     )
     result_format: dict[str, Any] = {"result_format": "SUMMARY", "partial_unexpected_count": MAX_EXAMPLES}
     if suite.shown_by:
-        told = dict.fromkeys([*suite.shown_by, *(column for rule in suite.rules for column in rule.shows)])
-        result_format["unexpected_index_column_names"] = list(told)
+        columns = dict.fromkeys([*suite.shown_by, *(column for rule in suite.rules for column in rule.shows)])
+        result_format["unexpected_index_column_names"] = list(columns)
         result_format["result_format"] = "COMPLETE"
     outcome = validation.run(batch_parameters={"dataframe": suite.frame.to_pandas()}, result_format=result_format)
     findings = []
@@ -126,8 +126,8 @@ def _seen(result: Any, suite: Suite, rule: Rule) -> tuple[str, str]:
     """What was found instead (a figure, or how many rows), and separately the part that quotes the data."""
     seen = result.result or {}
     # One exception, or one for each metric that was computed.
-    told = result.exception_info or {}
-    for raised in (told, *(each for each in told.values() if isinstance(each, dict))):
+    exceptions = result.exception_info or {}
+    for raised in (exceptions, *(each for each in exceptions.values() if isinstance(each, dict))):
         if raised.get("exception_message"):
             return "it could not be checked", f": {raised['exception_message']}"
     missing = ((seen.get("details") or {}).get("mismatched") or {}).get("missing")
@@ -152,9 +152,11 @@ def _example(row: Mapping[str, Any], suite: Suite, rule: Rule) -> str:
     arguments = rule.arguments
     wrong = [arguments[name] for name in ("column", "column_B", "column_A") if name in arguments]
     wrong = wrong or list(arguments["column_list"])
-    told = ", ".join(_written(row[wrong[0]]) if len(wrong) == 1 else f"{name} {_written(row[name])}" for name in wrong)
+    values = ", ".join(
+        _written(row[wrong[0]]) if len(wrong) == 1 else f"{name} {_written(row[name])}" for name in wrong
+    )
     key = ", ".join(f"{name} {_written(row[name])}" for name in suite.key if name not in wrong)
-    return f"{told} ({key})" if key else told
+    return f"{values} ({key})" if key else values
 
 
 def _written(value: object) -> str:

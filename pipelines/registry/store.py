@@ -47,15 +47,15 @@ def read_champion(name: str, suffix: str = PREDICTION) -> tuple[str | None, str]
     """
     pointer = model_folder(name) / "champion.json"
     try:
-        said = json.loads(read_limited(pointer, LARGEST_POINTER))
+        content = json.loads(read_limited(pointer, LARGEST_POINTER))
     except FileNotFoundError:
         return None, ""
     except (ValueError, RecursionError) as problem:
         why = without_folder(problem) if isinstance(problem, ModelRefused) else f"it is no JSON ({problem})"
         return None, f"{name}: champion.json counts as none: {why}"
-    version = said.get("version") if isinstance(said, dict) else None
+    version = content.get("version") if isinstance(content, dict) else None
     if not isinstance(version, str) or not re.fullmatch(rf"{re.escape(name)}-[0-9A-Za-z-]+", version):
-        return None, f"{name}: champion.json counts as none: it names no version of this model ({str(said)[:80]!r})"
+        return None, f"{name}: champion.json counts as none: it names no version of this model ({str(content)[:80]!r})"
     if suffix == PREDICTION and os.path.exists(model_path(name, version, UNREAD)):
         return (
             None,
@@ -131,8 +131,8 @@ def load_choice(
     except FileNotFoundError:
         return None, ModelRefused(f"{path} is gone. Fit the model again.")
     except (ValueError, TypeError, KeyError, RecursionError) as problem:
-        told = f"{type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
-        return None, ModelRefused(f"{path} is no readable choice of methods ({told}). Fit the model again.")
+        reason = f"{type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
+        return None, ModelRefused(f"{path} is no readable choice of methods ({reason}). Fit the model again.")
 
 
 def stored_versions(name: str) -> list[Path]:

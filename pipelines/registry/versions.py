@@ -64,9 +64,9 @@ def history(name: str | None = None) -> list[Entry]:
         there = ", ".join(sorted(champions)) or "none yet; `make run` fits them"
         raise LookupError(f"There is no model '{name}'. There are: {there}.")
     entries = list(_entries(runs, stored, champions))
-    mine = [entry for entry in entries if name in (None, entry.model)]
-    mine.sort(key=lambda entry: entry.at or datetime.min.replace(tzinfo=UTC), reverse=True)
-    return sorted(mine, key=lambda entry: entry.model)
+    chosen = [entry for entry in entries if name in (None, entry.model)]
+    chosen.sort(key=lambda entry: entry.at or datetime.min.replace(tzinfo=UTC), reverse=True)
+    return sorted(chosen, key=lambda entry: entry.model)
 
 
 def print_versions(name: str | None = None) -> None:
@@ -181,12 +181,12 @@ def _models(runs: list[dict]) -> list[str]:
 
 
 def _entries(runs: list[dict], stored: dict[str, Path], champions: dict[str, str | None]) -> Iterator[Entry]:
-    told = set()
+    on_record = set()
     for run in runs:
         model, made = run["model"], run["status"] in ("kept", "rolled_back")
         version = run["model_version"] if made else None
         is_kept = run["status"] == "kept"
-        told |= {version} if is_kept else set()
+        on_record |= {version} if is_kept else set()
         yield Entry(
             model=model,
             version=version,
@@ -200,7 +200,7 @@ def _entries(runs: list[dict], stored: dict[str, Path], champions: dict[str, str
         )
     for version, path in stored.items():
         model = path.parent.name
-        if version not in told:
+        if version not in on_record:
             reason = "its fit is not on record in this warehouse"
             figures = dict.fromkeys(FIGURES)
             is_champion = version == champions[model]

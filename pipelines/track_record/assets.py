@@ -88,12 +88,12 @@ def track_record_definitions(predictions: Sequence["ScoredPrediction"]) -> dg.De
             (as_of,) = connection.execute("select max(as_of_date) from raw_scorecast.as_of").fetchone()
             if "model_health" in chosen:
                 health = write_model_health(connection, predictions, as_of)
-                said = {row["model"]: row["reason"] for row in health}
+                reasons = {row["model"]: row["reason"] for row in health}
                 yield dg.MaterializeResult(
                     asset_key=["published", "model_health"],
                     metadata={
                         "refit_requested": [row["model"] for row in health if row["is_refit_requested"]],
-                        "reasons": markdown_metadata("\n".join(f"- {model}: {why}" for model, why in said.items())),
+                        "reasons": markdown_metadata("\n".join(f"- {model}: {why}" for model, why in reasons.items())),
                     },
                 )
             for table, write in (("score_outcomes", write_score_outcomes), ("uplift", write_uplift)):
@@ -131,13 +131,13 @@ def track_record_definitions(predictions: Sequence["ScoredPrediction"]) -> dg.De
                 newest = {row["model"]: row for row in rows.to_dicts()}
         for key in context.selected_asset_check_keys:
             row = newest.get(key.asset_key.path[-1])
-            passed, said = health_checks(row)[key.name] if row else (True, "There is no model that scores yet.")
+            passed, message = health_checks(row)[key.name] if row else (True, "There is no model that scores yet.")
             yield dg.AssetCheckResult(
                 asset_key=key.asset_key,
                 check_name=key.name,
                 passed=passed,
                 severity=dg.AssetCheckSeverity.WARN,
-                description=said,
+                description=message,
             )
 
     return dg.Definitions(assets=[track_record], asset_checks=[checks])

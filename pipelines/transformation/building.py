@@ -157,21 +157,21 @@ class DbtWorker:
 
     def wait_until_parsed(self) -> None:
         """Return once the manifest is written; raises `ProjectMistake` when the project does not parse."""
-        said = []
+        output = []
         while not self._is_parsed:
             line = self._process.stdout.readline()
             if not line:
-                raise ProjectMistake(f"dbt could not parse the project:\n{''.join(said)}")
-            said.append(line)
+                raise ProjectMistake(f"dbt could not parse the project:\n{''.join(output)}")
+            output.append(line)
             self._is_parsed = line.strip() == PARSED
         keep_manifest(self.target, self.fingerprint)
 
     def run(self, *arguments: str) -> Iterator[str]:
         """Run a dbt command and yield its output lines; a thread reads them, so that a slow caller blocks nothing."""
         self.wait_until_parsed()
-        told = {"arguments": arguments, "environment": {"SCORECAST_MEMORY": memory_limit(warehouse_path())}}
+        command = {"arguments": arguments, "environment": {"SCORECAST_MEMORY": memory_limit(warehouse_path())}}
         with suppress(BrokenPipeError):  # the process has ended; its last output says why
-            self._process.stdin.write(json.dumps(told) + "\n")
+            self._process.stdin.write(json.dumps(command) + "\n")
             self._process.stdin.flush()
         lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
@@ -228,18 +228,18 @@ def build(
     selection = ["--select", *select, "--indirect-selection", "cautious"] if select is not None else []
     if is_full := (target_dir() / FULL_REFRESH).exists():
         selection.append("--full-refresh")
-    said: list[str] = []
+    output: list[str] = []
     rows: dict[str, int] = {}
-    told: set[str] = set()
+    reported: set[str] = set()
     done = 0
     for line in worker.run("build", "--log-format", "json", "--log-level-file", "none", *selection):
         try:
             event = json.loads(line)
             name, data = event["info"]["name"], event["data"]
         except (ValueError, KeyError, TypeError):
-            said.append(line.rstrip())
+            output.append(line.rstrip())
             continue
-        said.append(event["info"]["msg"])
+        output.append(event["info"]["msg"])
         if counted := ROWS_MESSAGE.match(event["info"]["msg"]):
             rows[counted[1]] = int(counted[2])
         if name in ("LogModelResult", "LogTestResult"):
@@ -247,16 +247,16 @@ def build(
             node = data["node_info"]
             on_progress(node["node_name"], done, data["total" if name == "LogModelResult" else "num_models"])
             if node["node_status"] in ("success", "pass"):
-                told.add(node["unique_id"])
+                reported.add(node["unique_id"])
                 count = rows.get(node["unique_id"])
                 yield NodeResult(node["unique_id"], node["node_status"], data["execution_time"], rows=count)
-    print("\n".join(said), flush=True)
+    print("\n".join(output), flush=True)
     try:
         ended = json.loads(results.read_bytes())["results"]
     except (OSError, ValueError, KeyError) as problem:
-        raise RuntimeError("dbt stopped before it could say what it built:\n" + "\n".join(said[-20:])) from problem
+        raise RuntimeError("dbt stopped before it could say what it built:\n" + "\n".join(output[-20:])) from problem
     for result in ended:
-        if result["unique_id"] not in told:
+        if result["unique_id"] not in reported:
             yield NodeResult(
                 unique_id=result["unique_id"],
                 status=result["status"],

@@ -27,12 +27,12 @@ def main(options: list[str]) -> int:
     if not line:
         return 0
     threading.Thread(target=end_with_the_caller, daemon=True).start()
-    told = json.loads(line)
-    os.environ.update(told["environment"])
+    command = json.loads(line)
+    os.environ.update(command["environment"])
     manifest = parsed.result
     del parsed
     gc.collect()
-    result = dbtRunner(manifest=manifest).invoke([*told["arguments"], *options])
+    result = dbtRunner(manifest=manifest).invoke([*command["arguments"], *options])
     if result.exception:
         print(result.exception, flush=True)
         return 2

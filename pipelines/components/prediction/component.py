@@ -126,9 +126,9 @@ class Prediction(dg.Component, DeclaredPrediction):
         from pipelines.learning.scoring.storage import save_model
 
         with warehouse.connect() as connection:
-            champion_id, told = settled_champion(connection, self.name)
-        if told:
-            warn(context, told)
+            champion_id, message = settled_champion(connection, self.name)
+        if message:
+            warn(context, message)
         if not should_fit(context, champion_id):
             return dg.MaterializeResult(metadata=kept_metadata(context, champion_id))
 
@@ -194,11 +194,11 @@ class Prediction(dg.Component, DeclaredPrediction):
         with warehouse.connect() as connection:
             model, refusal = load_version(connection, self.name, version)
             if model is None:
-                told = refused_in_words(self.name, refusal)
+                message = refused_in_words(self.name, refusal)
                 run = {"model": self.name, "run_id": context.run_id, "started_at": started, "rows": 0}
-                record_fit(connection, **run, status="refused", reason=told, model_version=version)
-                context.log.warning(told)
-                return dg.MaterializeResult(metadata={"status": f"not scored: {told}", "model_version": version})
+                record_fit(connection, **run, status="refused", reason=message, model_version=version)
+                context.log.warning(message)
+                return dg.MaterializeResult(metadata={"status": f"not scored: {message}", "model_version": version})
             self._require_columns(connection)
             frame, who, _ = scoring_frame(connection, self)
             if frame.is_empty():

@@ -173,13 +173,13 @@ def test_what_is_right_is_not_refused(tmp_path: Path):
             "Prediction\n",
             "Prediktion\n",
             1,
-            "there is no component pipelines.components.prediction.component.Prediktion; did",
+            "there is no component pipelines.components.prediction.Prediktion; did",
         ),
         (
             "type: pipelines.components.prediction.Prediction\n",
             "",
             1,
-            "`type: pipelines.components.prediction.component.Predic",
+            "`type: pipelines.components.prediction.Predic",
         ),
         (
             "Prediction\n",
