@@ -1,4 +1,4 @@
-"""What `scorecast predict` says on the terminal: what it is doing, and what came out."""
+"""The terminal output of `scorecast predict`: progress, and the result."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ def types_of(options: Sequence[str]) -> dict[str, str]:
 
 @contextmanager
 def doing() -> Iterator[Callable[[str], None]]:
-    """A line on a terminal that says what is being done; nothing when piped."""
+    """A status line on a terminal; nothing when piped."""
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -30,7 +30,7 @@ def doing() -> Iterator[Callable[[str], None]]:
 
 
 def print_outcome(outcome: Outcome, request: Request) -> None:
-    """The verdict, figures, what was left out or is to be asked, and where the files are."""
+    """Print the verdict, the metrics, leaky and suspect columns, notes, and the files' paths."""
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)

@@ -24,11 +24,11 @@ DATABASE = re.compile(r"^(?P<path>.+\.(?:duckdb|ddb|db))(?::(?P<table>.*))?$", r
 ENDINGS = {".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 ENDINGS |= {".parquet": "parquet", ".pq": "parquet"}
 WITHOUT_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
-"""Bytes that stand for nothing in Windows' encoding, but for (control) characters in Latin-1."""
+"""Bytes that Windows-1252 does not define; in Latin-1 they are control characters."""
 
 
 class TableError(ValueError):
-    """A table that cannot be read; one line that says which, where and what to do."""
+    """A table cannot be read; the message says in one line which, where and what to do."""
 
 
 def read_table(location: str, notes: list[str] | None = None) -> pl.DataFrame:
@@ -36,8 +36,8 @@ def read_table(location: str, notes: list[str] | None = None) -> pl.DataFrame:
 
     `location`: a path to a CSV (`,` `;` tab or `|`; UTF-8, UTF-16, or Windows-1252 / Latin-1), Parquet or JSONL file,
     `path.duckdb:schema.table`, or `path.duckdb` if it has one table. Columns of a CSV come as String, an empty field as
-    null; other formats keep their types. Names are never empty and never twice. What was guessed or repaired is added
-    to `notes`. Raises TableError for anything that cannot be read.
+    null; other formats keep their types. Column names are neither empty nor repeated. Guesses and repairs are added to
+    `notes`. Raises TableError for anything that cannot be read.
     """
     notes = notes if notes is not None else []
     database = DATABASE.match(str(location))
@@ -201,9 +201,9 @@ def _delimiter(path: Path, start: bytes) -> tuple[str, list[str]]:
 
 
 def _second_try(path: Path, readable: Path, delimiter: str, columns: int, problem: Exception | None) -> pl.DataFrame:
-    """What to make of a file that the fast reader refused: name the broken line, or read it again the patient way.
+    """Read a file that polars' reader refused: name the broken line, or read it with Python's slower reader.
 
-    The fast reader stumbles over quotes inside of fields (`5" pipe`), which Python's reader takes as they stand.
+    Polars' reader fails on quotes within fields (`5" pipe`), which Python's reader accepts.
     """
     _refuse_broken_lines(path, readable, delimiter, columns)
     with scratch_folder(data_dir()) as folder:
@@ -237,7 +237,7 @@ def _refuse_broken_lines(path: Path, readable: Path, delimiter: str, columns: in
 
 
 def _complete(path: Path, readable: Path, delimiter: str, frame: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
-    """The frame without blank lines, after a check that no line ended early: polars fills up with nulls what is short.
+    """The frame without blank lines, after a check for short lines, which polars fills up with nulls.
 
     A short line leaves its last field null, and then the file has fewer delimiters than its records need.
     """
@@ -363,7 +363,7 @@ def _database_table(path: Path, table: str | None, notes: list[str]) -> pl.DataF
 
 
 def _chosen(path: Path, table: str | None, known: dict[str, tuple[str, str]]) -> str:
-    """The one table that is meant; a name without schema will do where only one schema has it."""
+    """The table of that name; a name without schema is enough if only one schema has it."""
     listed = ", ".join(list(known)[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
     if table is None:
         if len(known) > 1:

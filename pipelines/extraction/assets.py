@@ -94,7 +94,7 @@ def source_definitions(source: Source) -> dg.Definitions:
 
 
 def report_metadata(connection: "duckdb.DuckDBPyConnection", report: "LoadReport") -> dict[str, object]:
-    """What the UI shows of a load: rows, files, what was put aside, the table's columns and how they changed."""
+    """Metadata of a load: rows, files, rows in quarantine, the table's columns and their changes."""
     columns = columns_of(connection, f"raw_{report.source}", report.entity).items()
     metadata = {
         "dagster/row_count": report.total_rows,

@@ -1,4 +1,4 @@
-"""The contract as SQL: cast every column, say in words what is wrong with a row. Strings in, SQL out."""
+"""The contract as SQL: casts of every column, and conditions with messages for bad rows. Strings in, SQL out."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,16 +22,16 @@ FRACTIONS = {"float", "double", "decimal"}
 TIMES = {"date", "timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp with time zone"}
 MAX_VALUE_LENGTH = 80
 TOLERANCE = timedelta(days=1)
-"""Clocks and time zones differ: a time is in the future when it is later than now and this."""
+"""A time is in the future when it is later than now by more than this: clocks and time zones differ."""
 IN_FUTURE = "is in the future"
 FIRST_YEAR, LAST_YEAR, OPEN_END_YEAR = 1900, 2199, 9999
-"""The years in which something may become known; other dates may also say that there is no end."""
+"""Plausible years of a contract's `time`; other dates may be as late as `OPEN_END_YEAR`, which means no end."""
 PER_SECOND = {"epoch_s": 1, "epoch_ms": 1000}
 
 
 @dataclass(frozen=True)
 class StagedColumn:
-    """A column as it was read, and what becomes of it."""
+    """A column as it was read, and as it is loaded."""
 
     source: str
     """Name in the export."""
@@ -45,7 +45,7 @@ class StagedColumn:
     """Type in the raw table."""
     in_contract: bool
     date_format: str | None = None
-    """How the contract says that dates are written, where not as in ISO 8601."""
+    """The contract's date format, if it is not ISO 8601."""
 
 
 def base_type(type_name: str) -> str:
@@ -85,7 +85,7 @@ def blank(column: StagedColumn, value: str) -> str:
 
 
 def wrong_type(column: StagedColumn, value: str, cast: str) -> str | None:
-    """SQL: something is written there that is not of the contract's type; None where every value is."""
+    """SQL: whether a value is not of the contract's type; None if every value is."""
     read, target = base_type(column.read_type), base_type(column.type)
     if not column.in_contract or target == "varchar" or read == target:
         return None
@@ -120,7 +120,7 @@ def moment(entity: Entity) -> str:
 
 
 def implausible(entity: Entity, column: StagedColumn) -> tuple[str, str] | None:
-    """(SQL condition, words) for a date, time or epoch of a year that it cannot be of; None for other columns."""
+    """(SQL condition, words) for a date, time or epoch of an implausible year; None for other columns."""
     type_ = base_type(column.type)
     if column.name == entity.time or column.name in entity.epochs:
         unit, last_year = entity.time_unit, LAST_YEAR
@@ -150,7 +150,7 @@ def future(entity: Entity, now: datetime) -> str | None:
 
 
 def shown_time(entity: Entity) -> str:
-    """SQL: the contract's `time` as people read it."""
+    """SQL: the contract's `time` in a readable form."""
     column = quoted(entity.time or "")
     if entity.time_unit == "epoch_s":
         return f"{column}::varchar || ' (' || strftime(to_timestamp({column}), '%Y-%m-%d %H:%M:%S') || ')'"
@@ -173,7 +173,7 @@ def rule_columns(entity: Entity, condition: str) -> list[str]:
 
 
 def typed_name(column: StagedColumn, position: int) -> str:
-    """A column's name in `typed_select`: rules name the contract's columns; no other may stand in their way."""
+    """A column's name in `typed_select`: the contract's columns keep theirs, because rules use them."""
     return column.name if column.in_contract else f"_typed_{position}"
 
 
@@ -190,7 +190,7 @@ def breaches(entity: Entity, columns: Sequence[StagedColumn], now: datetime) -> 
     """
     (SQL condition, SQL text) for everything that can be wrong with a row of `typed_select`.
 
-    A rule that mentions a column that is null passes, and so does a missing column that is not required.
+    A rule on a null value passes, and so does a missing column that is not required.
     """
     found = []
     present = {column.name: (position, column) for position, column in enumerate(columns) if column.in_contract}
@@ -253,7 +253,7 @@ LOOKS_LIKE = {
 
 def inference_query(staged: str, columns: Sequence[str]) -> str:
     """
-    SQL: for every text column a struct of what all its values could be.
+    SQL: for every text column a struct of the types that fit all its values.
 
     A whole number must look like one (`007` and `+49` are texts) and be no larger than a bigint, so that no identifier
     loses a digit.

@@ -37,7 +37,7 @@ class ConfigurationError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file of an export may be at most; what is larger is refused before it is read."""
+    """Upper limits of an export's file; a larger one is refused before it is read."""
 
     file_size: int = 20 * 10**9
     """Bytes of a file."""
@@ -55,12 +55,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What `sources.yaml` says."""
+    """The settings of `sources.yaml`."""
 
     folders: Mapping[str, Path] = field(default_factory=dict)
-    """System to the absolute path of its exports. A system that is not here is absent."""
+    """System → absolute path of its exports. A system that is not listed is absent."""
     sample: Mapping[str, int] | None = None
-    """Size of the sample company whose exports are made when there are none; None: never make any."""
+    """Size of the sample company, whose exports are written if there are none; None: no sample."""
     as_of: date | None = None
     """The run's date; None: the latest day in the data."""
     timezone: str = DEFAULT_TIMEZONE
@@ -72,7 +72,7 @@ class Configuration:
     row_count_range: tuple[float, float] = DEFAULT_ROW_COUNT_RANGE
     """A release is refused when a table's rows leave this range of the last release's."""
     limits: Limits = field(default_factory=Limits)
-    """What a file of an export may be at most."""
+    """Upper limits of an export's file."""
 
 
 def known_sources() -> list[str]:
@@ -114,7 +114,7 @@ def read_configuration(path: Path | None = None) -> Configuration:
 
 
 class _Reader:
-    """Turns the parsed YAML into a configuration; remembers the text to name lines."""
+    """Turns the parsed YAML into a configuration; keeps the text to name lines in messages."""
 
     def __init__(self, path: Path, text: str):
         self.path, self.lines = path, text.splitlines()
@@ -228,7 +228,7 @@ class _Reader:
         return number
 
     def resolved(self, key: str, value: object) -> str | None:
-        """A text with `${NAME}` replaced; a webhook whose variable is not set is none."""
+        """A text with `${NAME}` replaced; None for a webhook whose variable is not set."""
         if value is None:
             return None
         if not isinstance(value, str):

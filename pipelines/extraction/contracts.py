@@ -22,17 +22,17 @@ class Entity:
     version: str | None = None
     """The column that says when this version of the record was written; None for records that never change."""
     time: str | None = None
-    """When the row became known (freshness, the run's `as_of`, the check for dates in the future)."""
+    """The column that says when the row became known (for freshness, the run's date, and the check of the future)."""
     time_unit: str = "timestamp"
-    """How `time` is written: `timestamp`, `date`, `epoch_s` or `epoch_ms`."""
+    """Type of `time`: `timestamp`, `date`, `epoch_s` or `epoch_ms`."""
     epochs: tuple[str, ...] = ()
-    """Other columns that count as `time` does; a value that is of no plausible year is quarantined."""
+    """Other columns with the same unit as `time`; a value of no plausible year is quarantined."""
     date_format: str | None = None
-    """How dates and times are written in text exports, as in strptime (`%m/%d/%Y`), where it is not ISO 8601."""
+    """Format of dates and times in text exports, as in strptime (`%m/%d/%Y`); None: ISO 8601."""
     required: tuple[str, ...] = ()
     """Columns besides the key that may not be null."""
     rules: Mapping[str, str] = field(default_factory=dict)
-    """Reason to SQL condition over the columns; a row for which it is false is quarantined (null passes)."""
+    """Reason → SQL condition over the columns; a row for which it is false is quarantined (null passes)."""
 
 
 @dataclass(frozen=True)

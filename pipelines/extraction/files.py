@@ -1,4 +1,4 @@
-"""Landed files: find them, fingerprint them, and take a broken CSV apart line by line."""
+"""Landed files: find them, checksum them, and split a broken CSV into records line by line."""
 
 import codecs
 import csv
@@ -24,11 +24,11 @@ DELIMITERS = ",;\t|"
 MAX_HEADER_LINES = 100
 CHUNK_BYTES, TAIL_BYTES = 1 << 20, 1 << 16
 LONG_LINE = 10**6
-"""Bytes from which on a line is long: DuckDB is told of it, and it may be over the limit."""
+"""Bytes from which a line counts as long: DuckDB needs a larger buffer, and the limit may be exceeded."""
 MAX_RECORD_LINES, MAX_RECORD_BYTES = 1000, 2 * 10**6
-"""A quote that is still open after so many lines or bytes was never meant to span them."""
+"""A quote that is still open after so many lines or bytes is taken as a stray one."""
 OF_ONE_FILE = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG}
-"""What the system says about one file; whatever else it says (a full disk, no memory) is about the machine."""
+"""Errors about one file; all others (a full disk, no memory) are about the machine."""
 OF_THE_MACHINE = {
     errno.EIO,
     errno.ENOSPC,
@@ -39,14 +39,14 @@ OF_THE_MACHINE = {
     errno.EROFS,
     errno.ESTALE,
 }
-"""The same as DuckDB passes it on, among what it says about files itself."""
+"""Errors about the machine that DuckDB passes on in its own error about a file."""
 FOREIGN = {
     b"PK\x03\x04": "an Excel workbook or a zip archive. Save the sheet as CSV, or unpack it",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook. Save the sheet as CSV",
     b"\x1f\x8b": "compressed (gzip). Unpack it first",
     b"%PDF": "a PDF. Export the table as CSV",
 }
-"""How files begin that are no tables, and what they are."""
+"""First bytes of files that are no tables → what such a file is."""
 KINDS = {
     stat.S_ISFIFO: "a named pipe",
     stat.S_ISSOCK: "a socket",
@@ -54,7 +54,7 @@ KINDS = {
     stat.S_ISBLK: "a device",
     stat.S_ISDIR: "a folder",
 }
-csv.field_size_limit(2**31 - 1)  # lines have a limit of their own, and a long header must be readable to be told
+csv.field_size_limit(2**31 - 1)  # lines have a limit of their own, and a long header must be read to be reported
 
 
 class UnreadableFileError(Exception):
@@ -62,7 +62,7 @@ class UnreadableFileError(Exception):
 
 
 class NotNowError(UnreadableFileError):
-    """A file is refused for what is not in it (a limit, a permission): it is looked at again in every load."""
+    """A file is refused for a reason outside of it (a limit, a permission): every load tries it again."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,13 @@ class LandedFile:
     size: int
     modified_ns: int
     refusal: str = ""
-    """Why it is not even opened; nothing for an ordinary file."""
+    """Why it is not opened; empty for an ordinary file."""
     limits: Limits = field(default_factory=Limits)
 
 
 @dataclass
 class CsvScan:
-    """A CSV file taken apart: where its whole records start, and the lines that are none."""
+    """A CSV file split into records: the lines where complete records start, and the lines that are no records."""
 
     record_lines: array = field(default_factory=lambda: array("q"))
     broken: list[tuple[int, str, str]] = field(default_factory=list)
@@ -190,7 +190,7 @@ def _why_not_followed(link: Path, entry: Path, root: Path) -> str:
 
 
 def _landed(path: Path, folder: Path, refusal: str, limits: Limits) -> LandedFile:
-    """What is to be known of a file before it is opened."""
+    """A landed file's name, format, size and time, and why it is refused, if it is."""
     name = path.relative_to(folder).as_posix()
     suffix = path.suffix.lower()
     size, modified_ns = 0, 0
@@ -214,7 +214,7 @@ def _why_not_ordinary(mode: int) -> str:
 
 
 def is_about_one_file(problem: Exception) -> bool:
-    """Whether something failed at one file, and not for want of memory, disk or the like."""
+    """Whether an error is about one file, and not about memory, disk or the like."""
     import duckdb
 
     if isinstance(problem, duckdb.IOException):
@@ -226,7 +226,7 @@ def is_about_one_file(problem: Exception) -> bool:
 
 
 def unreadable(problem: OSError) -> str:
-    """What the system says about a file that cannot be opened, and what to do; raises it if it is about the machine."""
+    """Why a file cannot be opened, and what to do; raises the error if it is about the machine."""
     if not is_about_one_file(problem):
         raise problem
     hint = "Let this user read it." if problem.errno in (errno.EACCES, errno.EPERM) else "Export it again."
@@ -234,7 +234,7 @@ def unreadable(problem: OSError) -> str:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open an ordinary file; a pipe or a device is not waited for and raises `UnreadableFileError`."""
+    """Open an ordinary file; a pipe or a device raises `UnreadableFileError` at once."""
     stream = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
     if refusal := _why_not_ordinary(os.fstat(stream.fileno()).st_mode):
         stream.close()
@@ -246,8 +246,8 @@ def checksum_and_lines(file: LandedFile) -> tuple[str, int]:
     """
     BLAKE2 of a file's content, and how many lines it has (an unfinished last line counts).
 
-    A file that `check_readable` refuses by its kind or size is not read: its checksum is another one each time, so that
-    it is looked at again in every load.
+    A file that `check_readable` refuses by its kind or size is not read; it gets a random checksum, so that every load
+    tries it again.
     """
     digest = hashlib.blake2b(digest_size=16)
     lines, last, left = 0, b"", file.limits.file_size
@@ -270,9 +270,9 @@ def checksum_and_lines(file: LandedFile) -> tuple[str, int]:
 
 def check_readable(file: LandedFile) -> int:
     """
-    Raise `UnreadableFileError` for what no reader can or may take: by its kind, size, ending, encoding or lines.
+    Raise `UnreadableFileError` for a file of a kind, size, ending, encoding or line length that cannot be read.
 
-    Returns the bytes of a text file's longest line, 0 where no line is long.
+    Returns the bytes of a text file's longest line, 0 if no line is long.
     """
     where, limits = printable(file.path), file.limits
     if file.refusal:
@@ -297,7 +297,7 @@ def check_readable(file: LandedFile) -> int:
 
 
 def _check_head(file: LandedFile, head: bytes) -> None:
-    """Raise `UnreadableFileError` for a file that begins as something else."""
+    """Raise `UnreadableFileError` for a file whose first bytes are those of another format."""
     where = printable(file.path)
     if file.format == "parquet":
         return
@@ -333,10 +333,10 @@ def in_bytes(number: float) -> str:
 
 def longest_line(file: LandedFile) -> int:
     """
-    Bytes of the longest line, 0 when none is long (`LONG_LINE`). Raises `NotNowError` for one that is over the limit.
+    Bytes of the longest line, 0 if none is long (`LONG_LINE`). Raises `NotNowError` for one that is over the limit.
 
-    Only the end of each stretch of that length is read: a line end there says that the stretch has no long line. The
-    old line end CR is one in a file that has no other.
+    Only the end of each stretch of that length is read: with a line end there, the stretch has no long line. A lone CR
+    is a line end in a file that has no other.
     """
     line_end = b"\r" if has_old_line_ends(file.path) else b"\n"
     longest, start = 0, 0
@@ -398,7 +398,7 @@ def convert_hint(encoding: str) -> str:
 
 def csv_header(path: Path, known: Iterable[str]) -> tuple[str, list[str], int]:
     """
-    A CSV file's delimiter, the names of its columns as they stand there, and how many lines its header has.
+    A CSV file's delimiter, the names of its columns as written, and how many lines its header has.
 
     The delimiter is the one of `, ; tab |` that finds most of the `known` columns. A column without a name is
     `column_<position>`. Raises `UnreadableFileError` when the first line cannot be a header.
@@ -473,11 +473,11 @@ def scan_csv(
     header_lines: int = 1,
 ) -> CsvScan:
     """
-    Take a CSV file apart line by line: the slow way, only for files where the fast reader met something odd.
+    Split a CSV file into records line by line: slow, and only for files in which the fast reader failed.
 
-    Whole records are written to `clean` (with a header line). A line with too few or too many fields, with a quote
-    that nothing closes, that is not UTF-8, or whose number is in `also_broken` is broken alone: the lines after it
-    are read on their own. Empty lines are nothing.
+    Complete records are written to `clean` (with a header line). A line with too few or too many fields, with a quote
+    that is never closed, that is not UTF-8, or whose number is in `also_broken` is broken alone: the lines after it
+    are read independently. Empty lines are skipped.
     """
     scan = CsvScan()
     separator, separators = delimiter.encode(), columns - 1

@@ -1,4 +1,4 @@
-"""Copies that are needed for a moment: in a folder that only this user can read and that nothing stays in."""
+"""Folders for temporary copies, which only this user can read and which are removed after use."""
 
 import fcntl
 import os
@@ -16,8 +16,8 @@ def scratch_folder(beside: Path | None) -> Iterator[Path]:
     """
     A new folder below `beside`/scratch that is removed on leaving; None: below the system's temporary folder.
 
-    Each is locked for as long as its process lives (the kernel's `flock`), so that what a killed one left is known and
-    removed by the next one.
+    The folder is locked while its process lives (the kernel's `flock`). An unlocked one was left by a killed process;
+    the next call removes it.
     """
     if beside is None:
         with tempfile.TemporaryDirectory(prefix="scorecast-") as name:
