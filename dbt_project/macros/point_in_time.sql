@@ -5,7 +5,8 @@
     with the columns in `carried`, the entity's attributes as they were known, a column for every planned feature of every
     table of events that has the entity as a foreign key, and the same for its parents, prefixed `<parent>_`. A parent that
     has a snapshot model of its own is read from there (`parents={'account': ref('account_snapshots')}`), any other is
-    computed in place; one hop, no further. The model calls `read_core_models()` before, so that dbt knows its parents.
+    computed in place; one hop, no further. The model calls `read_core_models()` before, so that dbt knows its parents, and
+    is called `features/<entity>_snapshots`: by this name the catalogue finds it.
 
     How: each table's events are added up per entity and week, an entity gets a row for each week from its first such event
     on, and window functions over those rows give the windows. One grid for all tables would be nearly twice as many rows:
@@ -18,6 +19,12 @@
 -#}
 {% macro point_in_time(entity, spine, carried=[], parents={}, has_parents=true) %}
     {%- if not execute -%} {{ return('select * from ' ~ spine) }} {%- endif -%}
+    {%- if has_parents and not (model.name == entity ~ '_snapshots' and model.name in var('snapshot_models')) -%}
+        {{ exceptions.raise_compiler_error(
+            model.original_file_path ~ " computes features of the entity '" ~ entity ~ "' but features.catalogue does not find it;"
+            ~ " call it models/features/" ~ entity ~ "_snapshots.sql"
+        ) }}
+    {%- endif -%}
     {%- set id = entity ~ '_id' -%}
     {%- set tables = event_tables(entity) -%}
     {%- set versions = attribute_tables(entity, taken=carried) -%}

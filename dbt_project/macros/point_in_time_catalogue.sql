@@ -1,25 +1,28 @@
 {#-
-    What every column of the snapshot tables means, in words. `snapshots` lists {snapshot: relation, entity, parents:
-    {parent: relation}}; what the semantic models do not plan is described by the model's own YAML.
+    What every column of the snapshot tables means, in words. The folder tree says which there are
+    (`var('snapshot_models')`): `<entity>_snapshots`. What the semantic models do not plan is described by the model's own YAML.
 -#}
-{% macro feature_catalogue(snapshots) %}
+{% macro feature_catalogue() %}
+    {%- set snapshots = {} -%}
+    {%- for name in var('snapshot_models') -%}
+        {%- do snapshots.update({name.removesuffix('_snapshots'): ref(name)}) -%}
+    {%- endfor -%}
     {%- set rows = [] -%}
     {%- if execute -%}
-        {%- for item in snapshots -%}
-            {%- set known = described_features(item.entity, item.snapshot.identifier) -%}
-            {%- for table in attribute_tables(item.entity) -%}
+        {%- for entity, snapshot in snapshots.items() -%}
+            {%- set known = described_features(entity, snapshot.identifier) -%}
+            {%- for table in attribute_tables(entity) -%}
                 {%- for parent in table.parents -%}
-                    {%- set snapshot_of_parent = (item.parents or {}).get(parent) -%}
-                    {%- set described = described_features(parent, snapshot_of_parent.identifier if snapshot_of_parent else none) -%}
+                    {%- set described = described_features(parent, snapshots[parent].identifier if parent in snapshots else none) -%}
                     {%- for name, feature in described.items() if prefixed(name, parent) not in known -%}
                         {%- do known.update({prefixed(name, parent): dict(feature, words=parent ~ ': ' ~ feature.words)}) -%}
                     {%- endfor -%}
                 {%- endfor -%}
             {%- endfor -%}
-            {%- for column in columns_of(item.snapshot) if column.name not in [item.entity ~ '_id', 'as_of_date'] -%}
+            {%- for column in columns_of(snapshot) if column.name not in [entity ~ '_id', 'as_of_date'] -%}
                 {%- set feature = known.get(column.name, {'words': column.name | replace('_', ' ')}) -%}
                 {%- do rows.append([
-                    column.name, item.snapshot.identifier, feature.source_table, feature.measure, feature.window_days, feature.words
+                    column.name, snapshot.identifier, feature.source_table, feature.measure, feature.window_days, feature.words
                 ]) -%}
             {%- endfor -%}
         {%- endfor -%}

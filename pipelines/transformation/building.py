@@ -42,16 +42,19 @@ def project_variables(project_dir: Path | None = None) -> dict:
     Which models feed which: dbt must resolve every `ref` before its own graph is available.
 
     The folder tree says it: a staging model `stg_<source>__<entity>s` feeds the core model that asks for `<entity>s`,
-    and every model in `core/` that has a semantic model may feed features.
+    every model in `core/` that has a semantic model may feed features, and every `<entity>_snapshots` in `features/` is
+    in the catalogue.
 
-    Returns `{"staging_models": {entity: [model, ...]}, "core_models": [model, ...]}`, sorted.
+    Returns `{"staging_models": {entity: [model, ...]}, "core_models": [model, ...], "snapshot_models": [model, ...]}`,
+    sorted.
     """
     models = (project_dir or dbt_project_dir()) / "models"
     staging: dict[str, list[str]] = defaultdict(list)
     for path in sorted((models / "staging").glob("*/stg_*__*.sql")):
         staging[path.stem.split("__", 1)[1]].append(path.stem)
     core = sorted(path.stem for path in (models / "core").glob("**/*.sql"))
-    return {"staging_models": dict(sorted(staging.items())), "core_models": core}
+    snapshots = sorted(path.stem for path in (models / "features").glob("**/*_snapshots.sql"))
+    return {"staging_models": dict(sorted(staging.items())), "core_models": core, "snapshot_models": snapshots}
 
 
 def variables_argument(project_dir: Path | None = None) -> str:

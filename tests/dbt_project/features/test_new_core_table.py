@@ -1,4 +1,4 @@
-"""A core table that is added tomorrow gives features, and words for them, with no other edit."""
+"""A core table or a snapshot model that is added tomorrow gives features, and words for them, with no other edit."""
 
 import shutil
 from datetime import date, datetime
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.transformation.building import run_dbt
 from tests.dbt_project.features.project import dbt, features, write_rows
 
 CALLS = """
@@ -26,6 +27,16 @@ semantic_models:
 CALLS_SQL = """
 select 'c1' as call_id, 'a1' as caller_account_id, 12.5 as minutes, timestamp '2025-03-05 10:00' as known_at
 """
+PERSON_SNAPSHOTS = """
+{{ read_core_models() }}
+with spine as (
+    select 'p1' as person_id, as_of_date from ({{ as_of_dates() }}) as as_of_dates
+),
+final as (
+    {{ point_in_time('person', 'spine') }}
+)
+select * from final
+"""
 
 
 def test_an_added_core_model_becomes_features_of_its_entity(project: Path, tmp_path: Path):
@@ -33,6 +44,7 @@ def test_an_added_core_model_becomes_features_of_its_entity(project: Path, tmp_p
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns("target", "logs"))
     (copy / "models" / "core" / "calls.sql").write_text(CALLS_SQL)
     (copy / "models" / "core" / "calls.yml").write_text(CALLS)
+    (copy / "models" / "features" / "person_snapshots.sql").write_text(PERSON_SNAPSHOTS)
     warehouse = tmp_path / "warehouse.duckdb"
     version = {"account_id": "a1", "valid_from": datetime(2025, 3, 1), "plan": "pro", "is_deleted": False}
     with duckdb.connect(str(warehouse)) as connection:
@@ -56,6 +68,14 @@ def test_an_added_core_model_becomes_features_of_its_entity(project: Path, tmp_p
     assert words["arr"] == "Annualised recurring revenue, currency units"
     assert words["custom_tier"] == "custom field tier"
 
+    people = features(warehouse, "catalogue", "feature").filter(snapshot="person_snapshots")
+    assert set(people["feature"]) == set(features(warehouse, "person_snapshots", "1").columns) - {
+        "person_id",
+        "as_of_date",
+    }
+    words = dict(zip(people["feature"], people["description"], strict=True))
+    assert words["visits_minutes_sum_7d"] == "minutes on our site in the last 7 days"
+
     # A day later there is one more core table: its columns are added to the snapshots that are there.
     (copy / "models" / "core" / "chats.sql").write_text(CALLS_SQL.replace("call_id", "chat_id"))
     (copy / "models" / "core" / "chats.yml").write_text(
@@ -68,3 +88,18 @@ def test_an_added_core_model_becomes_features_of_its_entity(project: Path, tmp_p
     assert snapshots["as_of_date"].to_list() == [date(2025, 3, 2), date(2025, 3, 9), date(2025, 3, 13)]
     assert snapshots["chats_minutes_sum_28d"].to_list() == [None, None, 12.5]
     assert snapshots["calls_minutes_sum_28d"].to_list() == [0.0, 12.5, 12.5]
+
+
+def test_a_model_that_the_catalogue_would_not_find_is_told(project: Path, tmp_path: Path):
+    copy = tmp_path / "project"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns("target", "logs"))
+    (copy / "models" / "features" / "weekly_people.sql").write_text(PERSON_SNAPSHOTS)
+    warehouse = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(warehouse)) as connection:
+        write_rows(connection, {}, date(2025, 3, 12))
+    ended = run_dbt(
+        "compile", "--select", "weekly_people", project_dir=copy, warehouse=warehouse, target_dir=tmp_path, capture=True
+    )
+    assert ended.returncode != 0
+    assert "models/features/weekly_people.sql computes features of the entity 'person'" in ended.stdout
+    assert "call it models/features/person_snapshots.sql" in ended.stdout

@@ -167,9 +167,13 @@ def test_what_the_tree_declares(tmp_path: Path):
     (tmp_path / "models" / "core" / "sales").mkdir(parents=True)
     (staging / "stg_crm__deals.sql").touch()
     (tmp_path / "models" / "core" / "sales" / "deals.sql").touch()
+    (tmp_path / "models" / "features").mkdir()
+    for name in ("deal_snapshots", "deal_outcomes"):
+        (tmp_path / "models" / "features" / f"{name}.sql").touch()
     assert transformation.project_variables(tmp_path) == {
         "staging_models": {"deals": ["stg_crm__deals"]},
         "core_models": ["deals"],
+        "snapshot_models": ["deal_snapshots"],
     }
 
 
