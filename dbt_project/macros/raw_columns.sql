@@ -69,9 +69,11 @@
 
     The folder tree says which staging models there are (`var('staging_models')`). A column that a model lacks is null,
     `custom_*` columns pass through (null where a system does not have them; text where systems disagree on the type), and
-    `source_system` says where a row is from: the word after `stg_` in the model's name.
+    `source_system` says where a row is from: the word after `stg_` in the model's name. Any other column that a model has
+    is a mistake, unless the model's YAML says that it stays there: `config: {meta: {stays_in_staging: [name]}}`. A core
+    model that reads some of the columns that another reads in full says `is_part=true`.
 -#}
-{% macro union_staging(entity, columns) %}
+{% macro union_staging(entity, columns, is_part=false) %}
     {%- set models = var('staging_models').get(entity, []) -%}
     {%- set custom_types = {} -%}
     {%- set present = {} -%}
@@ -86,6 +88,7 @@
             {%- endif -%}
         {%- endfor -%}
         {%- do present.update({model: names}) -%}
+        {%- if not is_part -%} {%- do stop_if_unknown(model, names, columns.keys() | list) -%} {%- endif -%}
     {%- endfor -%}
     {%- for model in models %}
     select
@@ -108,6 +111,46 @@
         cast(null as {{ dbt.type_timestamp() }}) as loaded_at
     where false
     {%- endfor %}
+{% endmacro %}
+
+{#- An error, in words, if a staging model has columns that neither core knows nor the model's YAML keeps back. -#}
+{% macro stop_if_unknown(staging_model, names, known) %}
+    {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ staging_model] if execute else {} -%}
+    {%- set unknown = [] -%}
+    {%- for name in names if name not in known + ['loaded_at'] and not name.startswith('custom_') -%}
+        {%- if name not in node.config.meta.get('stays_in_staging', []) -%}
+            {%- set close = closest(name, known) -%}
+            {%- do unknown.append("'" ~ name ~ "'" ~ (" (did you mean '" ~ close ~ "'?)" if close else "")) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if unknown -%}
+        {{ exceptions.raise_compiler_error(
+            node.original_file_path ~ " has columns that " ~ model.original_file_path ~ " does not know: " ~ unknown | join(', ')
+            ~ ". Use core's name, or custom_<name> to pass it on as it is, or say in the model's YAML that it stays there"
+            ~ " (config: {meta: {stays_in_staging: [name]}})."
+        ) }}
+    {%- endif -%}
+{% endmacro %}
+
+{#- The name that is most like this one, none if no name is: twice the letters that both have in this order, of all letters. -#}
+{% macro closest(name, names) %}
+    {%- set best = namespace(name=none, likeness=0.6) -%}
+    {%- for other in names -%}
+        {%- set shared = namespace(so_far=[0] * (other | length + 1)) -%}
+        {%- for letter in name | lower -%}
+            {%- set row = [0] -%}
+            {%- for place in range(other | length) -%}
+                {%- do row.append(shared.so_far[place] + 1 if other[place] == letter else [shared.so_far[place + 1], row[place]] | max) -%}
+            {%- endfor -%}
+            {%- set shared.so_far = row -%}
+        {%- endfor -%}
+        {%- set likeness = 2 * shared.so_far[-1] / (name | length + other | length) -%}
+        {%- if likeness > best.likeness -%}
+            {%- set best.name = other -%}
+            {%- set best.likeness = likeness -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(best.name) }}
 {% endmacro %}
 
 {#- The custom columns that an entity's staging models have, by name; empty while dbt only parses. -#}

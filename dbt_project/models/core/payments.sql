@@ -10,7 +10,7 @@ with records as (
         'due_at': 'timestamp',
         'paid_at': 'timestamp',
         'known_at': 'timestamp',
-    }) }}
+    }, is_part=true) }}
 ),
 account_link_periods as (
     select * from {{ ref('account_link_periods') }}

@@ -20,7 +20,7 @@ with deals as (
         'amount': ['close_value', 'double'],
         'close_date': ['close_date', 'date'],
         'created_at': ['engage_date', 'timestamp'],
-        'not_there': ['no_such_column', 'bigint'],
+        'forecast_category': ['no_such_column', 'string'],
     }) }}
 ),
 opened as (
@@ -29,19 +29,19 @@ opened as (
 closed as (
     select
         opportunity_id, account_key, product, custom_region, created_at, loaded_at, stage, amount, close_date,
-        true as is_closed, stage = 'Won' as is_won, cast(close_date as timestamp) as known_at, not_there
+        true as is_closed, stage = 'Won' as is_won, cast(close_date as timestamp) as known_at, forecast_category
     from deals
     where stage in ('Won', 'Lost')
 ),
 versions as (
     select
         opportunity_id, account_key, product, custom_region, created_at, loaded_at, null as stage, null as amount,
-        cast(null as date) as close_date, false as is_closed, false as is_won, known_at, null as not_there
+        cast(null as date) as close_date, false as is_closed, false as is_won, known_at, null as forecast_category
     from opened
     union all
     select
         opportunity_id, account_key, product, custom_region, created_at, loaded_at, stage, amount, close_date,
-        is_closed, is_won, known_at, not_there
+        is_closed, is_won, known_at, forecast_category
     from closed
 )
 select * from versions
@@ -58,6 +58,13 @@ final as (
     select accounts.*, cast('2017-12-30' as timestamp) as known_at, true as is_register from accounts
 )
 select * from final
+"""
+LEADS = """
+select
+    'L1' as lead_id, 'ann@acme.com' as emial, 'acme' as custom_brand, 7 as row_of_file, 'call' as zzz, now() as known_at
+"""
+LEADS_YAML = """
+models: [{name: stg_tiny_crm__leads, config: {meta: {stays_in_staging: [row_of_file]}}}]
 """
 SOURCES = """
 sources:
@@ -191,3 +198,25 @@ def test_a_deal_is_known_in_its_time_although_its_companys_record_came_later(war
 def test_a_company_that_only_a_deal_mentions_is_a_company(warehouse: Path):
     (account,) = table(warehouse, "select * from core.accounts where account_id = 'tiny_crm:Only a name'")
     assert (account["account_name"], account["is_customer"]) == (None, False)
+
+
+def test_a_column_that_core_does_not_know_is_told_with_the_name_that_is_meant(warehouse: Path):
+    project = warehouse.parent / "dbt_project"
+    staging = project / "models" / "staging" / "tiny_crm"
+    (staging / "stg_tiny_crm__leads.sql").write_text(LEADS)
+    (staging / "_leads.yml").write_text(LEADS_YAML)
+    ended = run_dbt(
+        "run",
+        "--select",
+        "stg_tiny_crm__leads",
+        "lead_records",
+        project_dir=project,
+        warehouse=warehouse,
+        target_dir=warehouse.parent / "target",
+        capture=True,
+    )
+    assert ended.returncode == 1
+    assert (
+        "models/staging/tiny_crm/stg_tiny_crm__leads.sql has columns that models/core/identity/lead_records.sql "
+        "does not know: 'emial' (did you mean 'email'?), 'zzz'."
+    ) in " ".join(ended.stdout.split())

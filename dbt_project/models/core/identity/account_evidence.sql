@@ -6,7 +6,7 @@ contacts as (
     where account_key is not null and email is not null
 ),
 deals as (
-    {{ union_staging('opportunities', {'account_key': 'string', 'known_at': 'timestamp'}) }}
+    {{ union_staging('opportunities', {'account_key': 'string', 'known_at': 'timestamp'}, is_part=true) }}
 ),
 {#- a company exists from its first deal on, even if its own record is known only later (an export without history) -#}
 mentions as (
