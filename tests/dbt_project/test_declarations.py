@@ -53,3 +53,23 @@ def test_a_table_says_what_a_row_is_and_is_tested_for_it(path: Path):
 
 def test_nothing_is_declared_that_is_not_there():
     assert set(DECLARED) - {path.stem for path in WRITTEN} == set()
+
+
+def test_every_entity_that_a_table_names_is_tested_to_be_there():
+    files = [yaml.safe_load(path.read_text()) for path in sorted(MODELS.rglob("*.yml"))]
+    named = {
+        entity["name"]
+        for file in files
+        for semantic_model in file.get("semantic_models", [])
+        for entity in semantic_model["entities"]
+        if entity["type"] == "foreign"
+    }
+    tests = [
+        test["has_every_key"]["arguments"]["entity"]
+        for model in DECLARED.values()
+        for column in model["columns"]
+        for test in column.get("data_tests", [])
+        if "has_every_key" in test
+    ]
+    assert named
+    assert named == set(tests)

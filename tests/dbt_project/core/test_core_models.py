@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from pipelines.settings import dbt_project_dir
+from pipelines.transformation.building import run_dbt
 from tests.dbt_project.core.company import RAW, usage, visit
 from tests.dbt_project.warehouses import build, epoch_ms, source, table, write_raw
 
@@ -147,6 +148,30 @@ def test_the_time_spine_reaches_a_year_ahead(company: Path):
     (days,) = table(company, "select min(date_day) a, max(date_day) b, count(*) n from core.days")
     assert (days["a"], days["b"]) == (date(2025, 1, 1), date(2026, 7, 1))
     assert days["n"] == (days["b"] - days["a"]).days + 1
+
+
+def test_a_key_that_names_no_row_is_told(company: Path, tmp_path: Path):
+    """Keys of tables that are built anew are an error; a table that grows may keep an id that is no more."""
+    warehouse = tmp_path / "warehouse.duckdb"
+    shutil.copy(company, warehouse)
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("delete from core.account_versions where account_id = 'salesforce:A-exact'")
+        connection.execute("delete from core.tickets")
+    ended = run_dbt(
+        "test",
+        "--select",
+        "test_name:has_every_key",
+        warehouse=warehouse,
+        target_dir=company.parent / "target",
+        capture=True,
+    )
+    said = ended.stdout
+    assert ended.returncode == 1
+    assert set(re.findall(r"FAIL \d+ (\w*every_key\w*)", said)) == {"account_versions_has_every_key"}
+    assert set(re.findall(r"WARN \d+ (\w*every_key\w*)", said)) == {
+        "account_versions_has_every_key_of_growing_tables",
+        "tickets_has_every_key",
+    }
 
 
 def known_in(raw: dict[str, list[dict]], cutoff: datetime) -> dict[str, list[dict]]:
