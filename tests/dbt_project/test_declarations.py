@@ -1,5 +1,7 @@
 """What every dbt model says of itself: what a row is, what each column means, and a test that holds it."""
 
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,10 @@ def test_every_entity_that_a_table_names_is_tested_to_be_there():
     ]
     assert named
     assert named == set(tests)
+
+
+def test_a_sentence_that_many_columns_share_stands_once():
+    """It is a block of `macros/descriptions.md`, so that a better wording reaches every table; two words may repeat."""
+    written = "\n".join(path.read_text() for path in MODELS.rglob("*.yml"))
+    sentences = Counter(re.findall(r"description: (?!\"{{ doc\()(.+)", written))
+    assert [words for words, times in sentences.items() if times >= 5 and len(words.split()) >= 3] == []
