@@ -341,8 +341,8 @@ def rollback(
         return
     if to is not None:
         raise typer.BadParameter("--to is the version of a model: give --model, too")
-    from pipelines.publishing.release import NoSpaceLeftError
-    from pipelines.publishing.release import rollback as roll_back
+    from pipelines.publishing.rollback import rollback as roll_back
+    from pipelines.publishing.states import NoSpaceLeftError
 
     with told_in_words(ValueError, FileNotFoundError, LookupError, NoSpaceLeftError):
         release = roll_back(published_path(), data_dir() / "releases", to=release_id, now=datetime.now(UTC))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dagster import DagsterEvent, DagsterInstance, JobDefinition
     from rich.console import Console
 
-    from pipelines.publishing.release import Release
+    from pipelines.publishing.states import Release
 
 POLL_SECONDS = 1.0
 CODE_LOCATION = "scorecast"

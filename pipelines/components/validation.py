@@ -251,7 +251,7 @@ def _names_twice(components: "list[tuple[Document, BaseModel]]") -> Iterator[Mis
 
 def _taken_names(components: "list[tuple[Document, BaseModel]]", tables: Mapping[str, Table]) -> Iterator[Mistake]:
     """Published tables with the name of one that dbt or the pipeline itself makes."""
-    from pipelines.publishing.release import HISTORY_KEYS, OWN_TABLES
+    from pipelines.publishing.states import HISTORY_KEYS, OWN_TABLES
 
     own = {*OWN_TABLES, *HISTORY_KEYS, "release"}
     made_by_dbt = {

@@ -7,7 +7,8 @@ import dagster as dg
 
 from pipelines.extraction.configuration import read_configuration
 from pipelines.instance.metadata import report_link, warn
-from pipelines.publishing.release import AuditFailedError, build_release, removed_in_words
+from pipelines.publishing.release import build_release, removed_in_words
+from pipelines.publishing.states import AuditFailedError
 from pipelines.quality.findings import record_findings
 from pipelines.quality.publish import audit_release
 from pipelines.settings import data_dir, published_path, warehouse_path

@@ -18,7 +18,7 @@ import dagster as dg
 
 from pipelines.database import connect
 from pipelines.instance.metadata import literal, markdown_metadata
-from pipelines.publishing.release import BACKFILL, SCORE_HISTORY
+from pipelines.publishing.states import BACKFILL, SCORE_HISTORY
 from pipelines.settings import dbt_project_dir, published_path
 from pipelines.warehouse import Warehouse
 

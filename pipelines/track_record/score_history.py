@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.database import quoted, read_frame, table_exists
 from pipelines.publishing.kept_releases import last_release
-from pipelines.publishing.release import BACKFILL, SCORE_HISTORY
+from pipelines.publishing.states import BACKFILL, SCORE_HISTORY
 
 if TYPE_CHECKING:
     import duckdb

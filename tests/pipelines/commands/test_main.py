@@ -16,7 +16,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pipelines.commands.main import Job, app, prepare_instance
-from pipelines.publishing.release import Release, build_release
+from pipelines.publishing.release import build_release
+from pipelines.publishing.states import Release
 from pipelines.schedules import SCHEDULES
 from pipelines.settings import project_root
 from pipelines.transformation.building import ProjectMistake

@@ -10,7 +10,7 @@ import polars as pl
 from pipelines.components.prediction import Prediction
 from pipelines.components.prediction.spec import PublishedScores
 from pipelines.database import connect, write_frame
-from pipelines.publishing.release import SCORE_HISTORY
+from pipelines.publishing.states import SCORE_HISTORY
 from pipelines.track_record.score_history import past_scores
 from tests.pipelines.learning.synthetic import FIRST, panel
 

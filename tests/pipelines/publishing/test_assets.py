@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.commands.running import notices
 from pipelines.publishing.assets import release_asset
-from pipelines.publishing.release import AuditFailedError
+from pipelines.publishing.states import AuditFailedError
 from pipelines.warehouse import Warehouse
 
 SUNDAY = date(2026, 6, 28)

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.database import comment_on, comments
 from pipelines.publishing.descriptions import COLUMNS, EVERYWHERE, TABLES, description_of
-from pipelines.publishing.release import SCORE_HISTORY
+from pipelines.publishing.states import SCORE_HISTORY
 from pipelines.track_record.health import MODEL_HEALTH
 from pipelines.track_record.score_history import SCORE_OUTCOMES, UPLIFT
 

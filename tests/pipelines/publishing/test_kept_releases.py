@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from pipelines.publishing.kept_releases import check_release, last_release
-from pipelines.publishing.release import AuditFailedError
+from pipelines.publishing.states import AuditFailedError
 from pipelines.registry.versions import history
 from pipelines.track_record.score_history import past_scores
 from pipelines.track_record.scored_before import restore_model_runs, write_scored

@@ -9,14 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.publishing.release import (
-    SCORE_HISTORY,
-    AuditFailedError,
-    NothingToPublishError,
-    Release,
-    build_release,
-    rollback,
-)
+from pipelines.publishing.release import build_release
+from pipelines.publishing.rollback import rollback
+from pipelines.publishing.states import SCORE_HISTORY, AuditFailedError, NothingToPublishError, Release
 from pipelines.quality.findings import Finding
 
 NOW = datetime(2026, 6, 29, 5, 0, 12, tzinfo=UTC)

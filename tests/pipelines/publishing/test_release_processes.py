@@ -16,8 +16,7 @@ import duckdb
 import pytest
 
 from pipelines.locking import LockTimeoutError, run_lock
-from pipelines.publishing import kept_releases
-from pipelines.publishing import release as publishing
+from pipelines.publishing import kept_releases, release, states
 from pipelines.publishing.kept_releases import check_release, last_release
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
@@ -29,15 +28,14 @@ PUBLISH = """
 import os, random, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from pipelines.publishing import kept_releases
-from pipelines.publishing import release as publishing
+from pipelines.publishing import kept_releases, release, states, swap
 
 folder, runs = Path(sys.argv[1]), int(sys.argv[2])
 
 def publish(run="run", audit=lambda connection: []):
     now = datetime.now(UTC)
     paths = folder / "warehouse.duckdb", folder / "published.duckdb", folder / "releases"
-    return publishing.build_release(*paths, audit, run, now)
+    return release.build_release(*paths, audit, run, now)
 """
 
 READ = """
@@ -82,7 +80,7 @@ def finish(process: subprocess.Popen) -> str:
 
 def publish(folder: Path) -> str:
     paths = folder / "warehouse.duckdb", folder / "published.duckdb", folder / "releases"
-    return publishing.build_release(*paths, lambda _: [], "run", datetime.now(UTC)).release_id
+    return release.build_release(*paths, lambda _: [], "run", datetime.now(UTC)).release_id
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +191,7 @@ def dying(function, before):
     return call
 
 module, name = {place}.split(".")
-module = {{"os": os, "publishing": publishing, "kept_releases": kept_releases}}[module]
+module = {{"os": os, "release": release, "swap": swap, "kept_releases": kept_releases}}[module]
 setattr(module, name, dying(getattr(module, name), {before}))
 publish()
 """
@@ -203,15 +201,15 @@ publish()
 @pytest.mark.parametrize(
     "place",
     [
-        "publishing._copy_tables",
-        "publishing._sync",
+        "release.copy_tables",
+        "swap.sync",
         "kept_releases._copy",
         "kept_releases._digest",
         "kept_releases.sync",
-        "publishing.keep_copy",
+        "swap.keep_copy",
         "os.replace",
         "os.rename",
-        "publishing.remove_outdated",
+        "swap.remove_outdated",
     ],
 )
 def test_killed_at_a_step(folder: Path, place: str, before: bool):
@@ -223,8 +221,8 @@ def test_killed_at_a_step(folder: Path, place: str, before: bool):
         ("os.replace", False),
         ("os.rename", True),
         ("os.rename", False),
-        ("publishing.remove_outdated", True),
-        ("publishing.remove_outdated", False),
+        ("swap.remove_outdated", True),
+        ("swap.remove_outdated", False),
     }
     release_id, count = state(folder)
     assert (release_id != old) == swapped_in
@@ -269,12 +267,12 @@ for limit in range(0, 2_000_000, 60_000):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     try:
         publish()
-    except publishing.NoSpaceLeftError as problem:
+    except states.NoSpaceLeftError as problem:
         print("full", problem)
     else:
         print("published")
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    with publishing._connection(folder / "published.duckdb", read_only=True) as connection:
+    with swap.opened(folder / "published.duckdb", read_only=True) as connection:
         (releases,) = connection.execute("select count(*) from releases").fetchone()
         counts = connection.execute(
             "select (select count(*) from churn_scores), (select count(*) from lead_scores),"
@@ -312,7 +310,7 @@ def test_a_disk_that_fills_up_while_the_copy_to_keep_is_made(folder: Path, monke
     before = state(folder)
     kept = sorted((folder / "releases").iterdir())
     monkeypatch.setattr(kept_releases.fcntl, "ioctl", nothing_is_shared)
-    with monkeypatch.context() as patch, pytest.raises(publishing.NoSpaceLeftError):
+    with monkeypatch.context() as patch, pytest.raises(states.NoSpaceLeftError):
         patch.setattr(kept_releases.shutil, "copyfileobj", full)
         publish(folder)
     assert state(folder) == before

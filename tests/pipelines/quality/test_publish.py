@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from pipelines.extraction.configuration import DEFAULT_ROW_COUNT_RANGE
-from pipelines.publishing.release import AuditFailedError, Release, build_release
+from pipelines.publishing.release import build_release
+from pipelines.publishing.states import AuditFailedError, Release
 from pipelines.quality.checker import stop_checker
 from pipelines.quality.findings import Finding
 from pipelines.quality.publish import audit_release

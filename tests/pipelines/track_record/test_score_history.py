@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.database import connect
 from pipelines.learning.cards.page import card_page
-from pipelines.publishing.release import BACKFILL
+from pipelines.publishing.states import BACKFILL
 from pipelines.track_record.score_history import (
     score_outcomes_of,
     words_of,

@@ -1,0 +1,103 @@
+"""The tables of a release: copied from the warehouse, carried over from the last release, described."""
+
+import json
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from pipelines.database import comment_on, quoted
+from pipelines.publishing.descriptions import COLUMNS, TABLES, description_of
+from pipelines.quality.publish import rows_by_part
+
+if TYPE_CHECKING:
+    import duckdb
+from pipelines.publishing.changes import with_changes
+from pipelines.publishing.states import (
+    HISTORY_KEYS,
+    OF_MANY_DAYS,
+    OWN_TABLES,
+    SCORE_COLUMNS,
+    names_of,
+    tables_in,
+    types_of,
+)
+
+
+def facts_of(connection: "duckdb.DuckDBPyConnection", table: str) -> dict:
+    """What a release says of one of its tables."""
+    (rows,) = connection.execute(f"select count(*) from {quoted(table)}").fetchone()
+    types = types_of(connection, quoted(table))
+    described = {"rows": rows, "columns": list(types), "types": types}
+    parts = rows_by_part(connection, table, types)
+    if parts:
+        described["parts"] = parts
+    if "as_of_date" in types and table not in OF_MANY_DAYS:
+        (as_of,) = connection.execute(f"select max(as_of_date) from {quoted(table)}").fetchone()
+        described["as_of_date"] = str(as_of) if as_of else None
+    return described
+
+
+def copy_tables(
+    connection: "duckdb.DuckDBPyConnection", previous: bool, release_id: str, declared: Collection[str] | None
+) -> tuple[dict[str, dict], tuple[str, ...]]:
+    """The release's tables, copied or carried over, and the last release's tables that are no longer declared."""
+    special = OWN_TABLES | set(HISTORY_KEYS)
+    made = [table for table in tables_in(connection, "warehouse", "published") if table not in special]
+    kept = [table for table in tables_in(connection, "previous", "main") if table not in special] if previous else []
+    removed = () if declared is None else tuple(table for table in kept if table not in declared)
+    if declared is not None:
+        made = [table for table in made if table in declared]
+        kept = [table for table in kept if table in declared]
+    tables = {}
+    for table in made:
+        source = f"warehouse.published.{quoted(table)}"
+        columns = set(names_of(connection, source))
+        query = f"from {source}"
+        if columns >= SCORE_COLUMNS and "change_reason" not in columns:
+            query = with_changes(connection, table, previous)
+        chosen = "* exclude (release_id)" if "release_id" in columns else "*"
+        connection.execute(
+            f"create table {quoted(table)} as select {chosen}, '{release_id}' as release_id from ({query})"
+        )
+        tables[table] = facts_of(connection, table)
+    for table in sorted(set(kept) - set(made)):
+        last, described = connection.execute(
+            "select release_id, tables from previous.releases order by release_id desc limit 1"
+        ).fetchone()
+        origin = json.loads(described).get(table, {}).get("carried_over_from", last)
+        tables[table] = carry_over(connection, "previous", table, release_id, origin)
+    return tables, removed
+
+
+def describe_tables(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Write comments on every table and column: ours, then those of the file that the table was copied from."""
+    sources = "(database_name, schema_name) in (('previous', 'main'), ('target', 'main'), ('warehouse', 'published'))"
+    rows = connection.execute(
+        f"""
+        select table_name, column_name, comment, database_name from duckdb_columns()
+        where comment is not null and {sources}
+        union all
+        select table_name, '', comment, database_name from duckdb_tables() where comment is not null and {sources}
+        order by database_name
+        """
+    ).fetchall()
+    comments = {(table, column): words for table, column, words, _ in rows}  # the warehouse's come last
+    (draft,) = connection.execute("select current_database()").fetchone()
+    for table in tables_in(connection, draft, "main"):
+        own = COLUMNS.get(table, {})
+        columns = {
+            column: own.get(column) or comments.get((table, column)) or description_of(table, column)
+            for column in names_of(connection, quoted(table))
+        }
+        about = TABLES.get(table) or comments.get((table, ""))
+        comment_on(connection, quoted(table), about, {column: words for column, words in columns.items() if words})
+
+
+def carry_over(
+    connection: "duckdb.DuckDBPyConnection", database: str, table: str, release_id: str, origin: str
+) -> dict:
+    """Copy a table of an earlier release; `origin` is the release in which it was made."""
+    connection.execute(
+        f"create table {quoted(table)} as"
+        f" select * replace ('{release_id}' as release_id) from {database}.main.{quoted(table)}"
+    )
+    return {**facts_of(connection, table), "carried_over_from": origin}
