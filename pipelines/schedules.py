@@ -30,7 +30,7 @@ backfill = dg.define_asset_job(
 track_record = dg.define_asset_job(
     "track_record",
     selection=TRACK_RECORD | dg.AssetSelection.keys(["published", "release"]),
-    description="Compare past scores, backfilled ones too, with what came of them, and publish it.",
+    description="Compare past scores, backfilled ones too, with their outcomes, and publish the comparison.",
 )
 JOBS = [daily, weekly_refit, backfill, track_record]
 

@@ -18,8 +18,8 @@ class Warehouse(dg.ConfigurableResource):
     """
     The pipeline's own DuckDB file.
 
-    While a run holds this resource no other run can: a second one waits for its turn, whoever started it (the
-    schedule, the UI, the command line). The kernel frees the lock of a killed process.
+    One run at a time holds this resource; others wait, whether the schedule, the UI or the command line started them.
+    The kernel frees the lock of a killed process.
     """
 
     wait_seconds: float = 3600.0

@@ -57,7 +57,7 @@ class DeclaredPrediction(dg.Model, dg.Resolvable):
     owner: str = "team:data"
     """`team:<name>` or an e-mail address."""
     happens: str | None = None
-    """What those with a yes do, as people say it: "leave", "are won"; none: from the target's name."""
+    """The verb of a yes, for people: "leave", "are won"; none: from the target's name."""
     population: str = "true"
     """SQL condition over the snapshot: who is learnt from and scored."""
     value: str | None = None
@@ -69,7 +69,7 @@ class DeclaredPrediction(dg.Model, dg.Resolvable):
     segments: list[str] = Field(default_factory=list)
     """Snapshot columns by whose values the model card repeats the metrics."""
     templates: dict[str, str] = Field(default_factory=dict)
-    """Snapshot column → how its reason is told: "no login for {value} days" (also {typical})."""
+    """Snapshot column → wording of its reason: "no login for {value} days" (also {typical})."""
     groups: dict[str, list[str]] = Field(default_factory=dict)
     """Name → snapshot columns by prefix or pattern, first match wins; the published table has `points_<name>` of each,
     and `points_other`: log-odds that add up with the reasons' base to the score."""
@@ -84,7 +84,7 @@ class DeclaredPrediction(dg.Model, dg.Resolvable):
     min_positives: int = Field(30, ge=1)
     """Entities with a yes, and entities with a no, that a fit needs."""
     holdback: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the entities that are flagged `is_holdback`, for nobody to act on, so that acting can be measured."""
+    """Share of the entities that are flagged `is_holdback`: nobody acts on them, so that acting can be measured."""
 
     def learning_spec(self) -> "PredictionSpec":
         """The spec that `pipelines.learning` takes."""
