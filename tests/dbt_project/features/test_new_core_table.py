@@ -1,11 +1,14 @@
 """A core table or a snapshot model that is added tomorrow gives features, and words for them, with no other edit."""
 
+import re
 import shutil
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
 
+from pipelines.settings import dbt_project_dir
 from pipelines.transformation.building import run_dbt
 from tests.dbt_project.features.project import dbt, features, write_rows
 
@@ -37,6 +40,20 @@ final as (
 )
 select * from final
 """
+
+
+def squeezed(paths: Iterable[Path]) -> str:
+    """SQL without white space, and without the quotes and the name of the test's database."""
+    (path,) = paths
+    return re.sub(r"\s+", "", path.read_text()).replace('"', "").replace("warehouse.core.", "core.")
+
+
+def shown_in_the_readme() -> list[str]:
+    """The pieces of compiled SQL beside the macros, without white space."""
+    text = (dbt_project_dir() / "macros" / "README.md").read_text()
+    shown = [part for block in re.findall(r"```sql\n(.*?)```", text, re.DOTALL) for part in block.split("-- ...")]
+    assert len(shown) > 5
+    return [re.sub(r"\s+", "", part) for part in shown]
 
 
 def test_an_added_core_model_becomes_features_of_its_entity(project: Path, tmp_path: Path):
@@ -75,6 +92,9 @@ def test_an_added_core_model_becomes_features_of_its_entity(project: Path, tmp_p
     }
     words = dict(zip(people["feature"], people["description"], strict=True))
     assert words["visits_minutes_sum_7d"] == "minutes on our site in the last 7 days"
+
+    compiled = squeezed((copy / "target" / "compiled").glob("**/person_snapshots.sql"))
+    assert [part for part in shown_in_the_readme() if part not in compiled] == []
 
     # A day later there is one more core table: its columns are added to the snapshots that are there.
     (copy / "models" / "core" / "chats.sql").write_text(CALLS_SQL.replace("call_id", "chat_id"))
