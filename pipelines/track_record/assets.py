@@ -23,6 +23,8 @@ from pipelines.track_record.score_history import (
 from pipelines.warehouse import Warehouse
 
 if TYPE_CHECKING:
+    import duckdb
+
     from pipelines.track_record.compared import ScoredPrediction
 
 TABLES = {
@@ -57,14 +59,18 @@ def track_record_definitions(predictions: Sequence["ScoredPrediction"]) -> dg.De
     """One step that makes the three tables, and one that shows the newest health as warnings on the scores."""
     if not predictions:
         return dg.Definitions()
+    return dg.Definitions(assets=[_tables_step(predictions)], asset_checks=[_checks_step(predictions)])
+
+
+def _specs(predictions: Sequence["ScoredPrediction"]) -> list[dg.AssetSpec]:
+    """The three tables, with what they are made from and what their columns mean."""
     compared = [prediction for prediction in predictions if prediction.why_not_compared is None]
     deps = [
         *[dg.AssetKey(["scores", prediction.name]) for prediction in predictions],
         *[dg.AssetKey(table) for table in sorted({prediction.outcomes_table for prediction in compared})],
     ]
     backfills = [dg.AssetKey(["backfills", prediction.name]) for prediction in compared]
-    left_out = [f"- {each.name}: {each.why_not_compared}" for each in predictions if each not in compared]
-    specs = [
+    return [
         dg.AssetSpec(
             ["published", table],
             deps=[*deps, *backfills] if table == "score_outcomes" else deps,
@@ -81,33 +87,38 @@ def track_record_definitions(predictions: Sequence["ScoredPrediction"]) -> dg.De
         for table, (key, types, description) in TABLES.items()
     ]
 
-    @dg.multi_asset(specs=specs, name="compare_past_scores", can_subset=True, pool="warehouse")
+
+def _tables_step(predictions: Sequence["ScoredPrediction"]) -> dg.AssetsDefinition:
+    left_out = [f"- {each.name}: {each.why_not_compared}" for each in predictions if each.why_not_compared is not None]
+    not_compared = dg.MetadataValue.md("\n".join(left_out) or "none")
+
+    @dg.multi_asset(specs=_specs(predictions), name="compare_past_scores", can_subset=True, pool="warehouse")
     def track_record(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:
         chosen = {key.path[-1] for key in context.selected_asset_keys}
         with warehouse.connect() as connection, past_scores(connection, published_path()):
-            (as_of,) = connection.execute("select max(as_of_date) from raw_scorecast.as_of").fetchone()
             if "model_health" in chosen:
-                health = write_model_health(connection, predictions, as_of)
-                reasons = {row["model"]: row["reason"] for row in health}
-                yield dg.MaterializeResult(
-                    asset_key=["published", "model_health"],
-                    metadata={
-                        "refit_requested": [row["model"] for row in health if row["is_refit_requested"]],
-                        "reasons": markdown_metadata("\n".join(f"- {model}: {why}" for model, why in reasons.items())),
-                    },
-                )
+                (as_of,) = connection.execute("select max(as_of_date) from raw_scorecast.as_of").fetchone()
+                metadata = _health_metadata(write_model_health(connection, predictions, as_of))
+                yield dg.MaterializeResult(asset_key=["published", "model_health"], metadata=metadata)
             for table, write in (("score_outcomes", write_score_outcomes), ("uplift", write_uplift)):
                 if table in chosen:
-                    rows = write(connection, predictions)
-                    yield dg.MaterializeResult(
-                        asset_key=["published", table],
-                        metadata={
-                            "dagster/row_count": rows,
-                            "not_compared": dg.MetadataValue.md("\n".join(left_out) or "none"),
-                        },
-                    )
+                    metadata = {"dagster/row_count": write(connection, predictions), "not_compared": not_compared}
+                    yield dg.MaterializeResult(asset_key=["published", table], metadata=metadata)
 
-    check_specs = [
+    return track_record
+
+
+def _health_metadata(health: Sequence[dict]) -> dict[str, object]:
+    """Which models should be fitted anew, and why."""
+    reasons = {row["model"]: row["reason"] for row in health}
+    return {
+        "refit_requested": [row["model"] for row in health if row["is_refit_requested"]],
+        "reasons": markdown_metadata("\n".join(f"- {model}: {why}" for model, why in reasons.items())),
+    }
+
+
+def _checks_step(predictions: Sequence["ScoredPrediction"]) -> dg.AssetChecksDefinition:
+    specs = [
         dg.AssetCheckSpec(
             name,
             asset=["scores", prediction.name],
@@ -118,17 +129,10 @@ def track_record_definitions(predictions: Sequence["ScoredPrediction"]) -> dg.De
         for name, description in CHECKS.items()
     ]
 
-    @dg.multi_asset_check(specs=check_specs, name="model_health_checks", can_subset=True, pool="warehouse")
+    @dg.multi_asset_check(specs=specs, name="model_health_checks", can_subset=True, pool="warehouse")
     def checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
-        newest = {}
         with warehouse.connect() as connection:
-            if table_exists(connection, "published", "model_health"):
-                rows = read_frame(
-                    connection,
-                    "from published.model_health"
-                    " qualify row_number() over (partition by model order by as_of_date desc, model_version desc) = 1",
-                )
-                newest = {row["model"]: row for row in rows.to_dicts()}
+            newest = _newest_health(connection)
         for key in context.selected_asset_check_keys:
             row = newest.get(key.asset_key.path[-1])
             passed, message = health_checks(row)[key.name] if row else (True, "There is no model that scores yet.")
@@ -140,4 +144,16 @@ def track_record_definitions(predictions: Sequence["ScoredPrediction"]) -> dg.De
                 description=message,
             )
 
-    return dg.Definitions(assets=[track_record], asset_checks=[checks])
+    return checks
+
+
+def _newest_health(connection: "duckdb.DuckDBPyConnection") -> dict[str, dict]:
+    """Model to its newest row of `published.model_health`."""
+    if not table_exists(connection, "published", "model_health"):
+        return {}
+    rows = read_frame(
+        connection,
+        "from published.model_health"
+        " qualify row_number() over (partition by model order by as_of_date desc, model_version desc) = 1",
+    )
+    return {row["model"]: row for row in rows.to_dicts()}
