@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.dbt_project.engines import not_portable
 from tests.dbt_project.features.project import dbt, features, write_rows
 
 START = datetime(2025, 1, 1, 9)
@@ -159,3 +160,10 @@ def test_series_are_daily_without_gaps_and_segments_add_up(warehouse: Path):
         if segment == "total":
             parts = [part for (of, name), part in series.items() if of == metric and name != "total"]
             assert all(abs(sum(part.get(one, 0) for part in parts) - value) < 1e-6 for one, value in values.items())
+
+
+def test_every_features_model_can_be_said_to_a_second_engine(project: Path, warehouse: Path):
+    compiled = project / "target" / "compiled"
+    written = {path.name for path in (project / "models" / "features").glob("*.sql")}
+    assert written <= {path.name for path in compiled.glob("**/*.sql")}
+    assert not_portable(compiled) == {}
