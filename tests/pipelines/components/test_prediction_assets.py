@@ -409,9 +409,9 @@ def test_a_first_fit_that_was_killed_leaves_a_daily_run_like_any_other(
     monkeypatch.setenv("SCORECAST_DATA", str(tmp_path / "killed"))
     company = Company(tmp_path / "killed")
     company.write_snapshots(snapshots())
-    owner = {"checksum_path": "learning.files"}
+    owner = {"checksum_path": "learning.scoring.files"}.get(step, "components.prediction.component")
     with monkeypatch.context() as patch:
-        patch.setattr(f"pipelines.{owner.get(step, 'components.prediction')}.{step}", stop)
+        patch.setattr(f"pipelines.{owner}.{step}", stop)
         assert not company.run(prediction(), DAILY, only=["models"]).success
     stopped = company.fits() if step == "promote" else []
     assert champion_version("churn") is None
