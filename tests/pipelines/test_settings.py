@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from pipelines.commands.main import prepare_instance
+from pipelines.commands.common import prepare_instance
 from pipelines.database import connect
 from pipelines.settings import UnusableFolder, data_dir, project_root, warehouse_path
 from pipelines.transformation.building import run_dbt

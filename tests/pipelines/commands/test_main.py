@@ -15,7 +15,9 @@ import duckdb
 import pytest
 from typer.testing import CliRunner, Result
 
-from pipelines.commands.main import Job, app, prepare_instance
+from pipelines.commands.common import prepare_instance
+from pipelines.commands.main import app
+from pipelines.commands.run import Job
 from pipelines.publishing.release import build_release
 from pipelines.publishing.states import Release
 from pipelines.schedules import SCHEDULES

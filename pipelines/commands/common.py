@@ -1,0 +1,31 @@
+"""What commands share: the Dagster instance that they work in, and mistakes of the user in one line."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from pipelines.settings import data_dir, project_root
+
+
+def prepare_instance() -> Path:
+    """The Dagster instance's folder, `data/dagster`, with the project's dagster.yaml in it."""
+    home = data_dir() / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    quoted = str(home).replace("'", "''")  # YAML's escape within single quotes
+    settings = (project_root() / "dagster.yaml").read_text().replace("${DAGSTER_HOME}", quoted)
+    (home / "dagster.yaml").write_text(settings)
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+@contextmanager
+def told_in_words(*mistakes: type[Exception], code: int = 1) -> Iterator[None]:
+    """End the command with these errors' message alone: the user can correct them."""
+    try:
+        yield
+    except mistakes as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(code) from None

@@ -1,0 +1,57 @@
+"""`scorecast predict`: predict a column of any table: a judged, explained model and scored rows, without Dagster."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.common import told_in_words
+
+
+def predict(
+    train: Annotated[str, typer.Argument(help="CSV, Parquet, JSONL, or database.duckdb:schema.table")],
+    target: Annotated[str, typer.Option(help="column to predict")],
+    positive: Annotated[str | None, typer.Option(help="the target's value that counts as yes")] = None,
+    key: Annotated[str | None, typer.Option(help="column that names the rows; without it, their number")] = None,
+    as_of: Annotated[str | None, typer.Option(help="column with the date as of which a row was known")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="column that the model may not see; again for more")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="column of free text; again for more")] = None,
+    type_: Annotated[
+        list[str] | None, typer.Option("--type", help="COLUMN=KIND where the kind is not to be guessed; again for more")
+    ] = None,
+    segment: Annotated[list[str] | None, typer.Option(help="column by which the card repeats its figures")] = None,
+    value: Annotated[str | None, typer.Option(help="column with the money at stake, for expected_value")] = None,
+    score: Annotated[
+        str | None, typer.Option(help="table to score; without it, TRAIN's rows of unknown answer")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="folder for scores, evaluation, model and card")] = Path("prediction"),
+    seed: Annotated[int, typer.Option(help="for the same draws every time")] = 0,
+    keep_leaky: Annotated[bool, typer.Option(help="learn from columns that give the answer away, too")] = False,
+    force: Annotated[bool, typer.Option(help="write scores even of a model without a signal")] = False,
+) -> None:
+    """Predict a column of any table: a judged, explained model and scored rows, without Dagster."""
+    from pipelines.any_table.predict import CannotPredict, Request, predict_table
+    from pipelines.any_table.summary import doing, print_outcome, types_of
+
+    with told_in_words(CannotPredict, code=2):
+        request = Request(
+            train=train,
+            target=target,
+            positive=positive,
+            key=key,
+            as_of=as_of,
+            exclude=tuple(exclude or ()),
+            text=tuple(text or ()),
+            types=types_of(type_ or ()),
+            segments=tuple(segment or ()),
+            value=value,
+            score=score,
+            out=out,
+            seed=seed,
+            keep_leaky=keep_leaky,
+            force=force,
+        )
+        with doing() as say:
+            outcome = predict_table(request, say)
+    print_outcome(outcome, request)
+    raise typer.Exit(0 if outcome.evaluation["verdict"] == "ok" else 3)
