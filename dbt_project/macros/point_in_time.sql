@@ -11,7 +11,8 @@
     How: each table's events are added up per entity and week, an entity gets a row for each week from its first such event
     on, and window functions over those rows give the windows. One grid for all tables would be nearly twice as many rows:
     few entities have events of every kind from the start. Dates off the weekly grid, and the few new dates of a daily run,
-    are plain aggregates. Everything is floats of four bytes: hundreds of columns by two years of weeks stay small.
+    are plain aggregates. A feature has four bytes (counts and days are integers, the rest floats): hundreds of columns by
+    two years of weeks stay small.
 
     Merges: where core has `<entity>_merges`, the events of an entity that was merged count for the survivor from the day on
     on which the merge was known, at the time when they were known themselves. Until then nothing changes: the survivor's

@@ -71,9 +71,9 @@
 {% endmacro %}
 
 {#-
-    After a snapshot model has written its days (in place of what it had for them): what an earlier run wrote for a day that
-    is not a Sunday has had its day, and so has what is later than this run's. Old Sundays never change. Not before: DuckDB
-    cannot delete rows and then add a new feature's column in one transaction.
+    After a snapshot model has written its days, replacing those that it had: deletes the rows of days that are not kept,
+    which are the weekdays of earlier runs and everything later than this run's day. Sundays stay as they are. It runs
+    afterwards because DuckDB cannot delete rows and then add a new feature's column in one transaction.
 -#}
 {% macro drop_passing_snapshots() %}
     delete from {{ this }}
