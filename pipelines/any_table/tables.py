@@ -16,6 +16,7 @@ import polars as pl
 
 from pipelines.extraction.files import DELIMITERS, FOREIGN, did_you_mean, scan_csv, why_not_json
 from pipelines.extraction.scratch import scratch_folder
+from pipelines.learning.columns.types import repaired_names
 from pipelines.settings import data_dir
 
 HEAD_BYTES, CHUNK_BYTES = 1 << 16, 1 << 22
@@ -94,7 +95,8 @@ def _csv_table(path: Path, head: bytes, notes: list[str]) -> pl.DataFrame:
         if frame.height == 0:
             raise TableError(f"{path} has a header ({len(header)} columns) but no rows.")
         frame = _complete(path, readable, delimiter, frame, notes)
-    frame.columns = _names(header, notes)
+    frame.columns, renamed = repaired_names([name.strip() for name in header])
+    notes += renamed
     return frame
 
 
@@ -269,22 +271,6 @@ def _occurrences(path: Path, delimiter: str) -> int:
         while chunk := stream.read(CHUNK_BYTES):
             found += chunk.count(byte)
     return found
-
-
-def _names(header: list[str], notes: list[str]) -> list[str]:
-    """The header's names without blanks around them, none empty and none twice."""
-    names: list[str] = []
-    bare = [name.strip() for name in header]
-    for position, name in enumerate(bare, start=1):
-        new, number = name or f"column_{position}", 2
-        while new in names or (new != name and new in bare):
-            new, number = f"{name or f'column_{position}'}_{number}", number + 1
-        if not name:
-            notes.append(f"column {position} has no name; it is called `{new}`")
-        elif new != name:
-            notes.append(f"column {position} is another `{name}`; it is called `{new}`")
-        names.append(new)
-    return names
 
 
 # Other files

@@ -82,6 +82,8 @@ def late_changes(
 def _compare(
     connection: "duckdb.DuckDBPyConnection", entity: str, features: tuple[str, str], attributes: list[str], as_of: str
 ) -> list[LateChange]:
+    from pipelines.learning.columns.leaks import divergence
+
     entities = dict(connection.execute("select has_outcome, count(*) from late_moments group by 1").fetchall())
     if set(entities) != {True, False}:
         return []
@@ -97,7 +99,7 @@ def _compare(
         for became, counts in ((None, changes.values()), (after, to_value)):
             often, seldom = (sum(count[answer] for count in counts) for answer in (0, 1))
             share, usual = often / with_it, (seldom + 1) / (without + 2)
-            if share >= max(FEWEST_CHANGED, FAR_MORE_OFTEN * usual) and with_it * _divergence(share, usual) >= SURE:
+            if share >= max(FEWEST_CHANGED, FAR_MORE_OFTEN * usual) and with_it * divergence(share, usual) >= SURE:
                 is_feature = name in snapshot
                 late = is_feature and _holds_later_value(connection, entity, quoted(*features), name, as_of)
                 example = f"{name}: {before} -> {after}"
@@ -198,9 +200,3 @@ def _holds_later_value(
         """
     ).fetchone()
     return later > 0.5 * rows
-
-
-def _divergence(rate: float, base: float) -> float:
-    """Kullback-Leibler divergence of two Bernoulli distributions, in nats."""
-    first = rate * math.log(rate / base) if rate > 0 else 0.0
-    return first + ((1 - rate) * math.log((1 - rate) / (1 - base)) if rate < 1 else 0.0)

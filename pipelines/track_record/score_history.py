@@ -98,16 +98,15 @@ def matured(prediction: "ScoredPrediction") -> str:
     Columns of the history, and `outcome`: null if it is unknown (a merged lead, a day that the outcomes do not have).
     Rows of old releases, which had no grade, get it from the score.
     """
+    from pipelines.learning.scoring.fitted import GRADES
+
     return f"""
         select
             history.* replace (
                 coalesce(history.is_backfill, false) as is_backfill,
                 coalesce(
                     history.grade,
-                    case
-                        when score >= 80 then 'A' when score >= 60 then 'B' when score >= 40 then 'C'
-                        when score >= 20 then 'D' else 'E'
-                    end
+                    case {" ".join(f"when score >= {lowest} then '{letter}'" for letter, lowest in GRADES)} end
                 ) as grade
             ),
             cast(outcomes.{quoted(prediction.target)} as boolean) as outcome

@@ -11,12 +11,13 @@ from datetime import date
 from itertools import groupby, pairwise
 
 from pipelines.learning.cards.svg import percent
+from pipelines.learning.judging.holdback import rate_interval
 
 NBSP = "\N{NO-BREAK SPACE}"
 OFF_BY = 0.1
 """A predicted rate that chance does not explain and that is off by more than this share of itself is called off."""
-SURE = 2.807
-"""Standard errors so that of ten tenths none is called off by chance, 95 times in 100 (Bonferroni)."""
+SURE = 0.995
+"""Of each tenth's interval, so that of ten none is called off by chance, 95 times in 100 (Bonferroni)."""
 
 
 @dataclass(frozen=True)
@@ -58,19 +59,12 @@ def past_scorings(outcomes: Iterable[ScoreOutcome]) -> list[PastScoring]:
     return [PastScoring(rows[0].as_of_date, rows[0].release_id, rows[0].is_backfill, rows) for rows in groups]
 
 
-def wilson(rate: float, rows: float, z: float = 1.96) -> tuple[float, float]:
-    """From where to where the true rate may lie, 95 %. Wilson (1927), "Probable inference, the law of succession"."""
-    middle = (rate + z**2 / (2 * rows)) / (1 + z**2 / rows)
-    half = z / (1 + z**2 / rows) * math.sqrt(max(0.0, rate * (1 - rate) / rows + z**2 / (4 * rows**2)))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def off_tenths(deciles: list[dict]) -> list[dict]:
     """Tenths whose predicted rate chance does not explain, and that are off by enough to matter."""
     off = []
     for row in deciles:
         said, happened = row["predicted_rate"], row["observed_rate"]
-        low, high = wilson(happened, row["rows"], SURE)
+        low, high = rate_interval(happened * row["rows"], row["rows"], SURE)
         if not low <= said <= high and abs(said - happened) > OFF_BY * max(said, happened):
             off.append(row)
     return off

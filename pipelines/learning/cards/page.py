@@ -28,7 +28,6 @@ from pipelines.learning.cards.facts import (
     tenths,
     texts,
     what_they_do,
-    wilson,
 )
 from pipelines.learning.cards.markup import Markup, details, inline, join, scroll, section, table, tag
 from pipelines.learning.cards.sections import (
@@ -45,6 +44,7 @@ from pipelines.learning.cards.sections import (
     suspects_section,
 )
 from pipelines.learning.cards.svg import percent
+from pipelines.learning.judging.holdback import rate_interval
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 MOST_LEFT_OUT = 12
@@ -259,7 +259,7 @@ def _dots(facts: dict) -> Markup | None:
     if not deciles or base is None or facts.get("task") == "classes" or scale_for(base) > 1_000:
         return None
     scale, top = scale_for(base), deciles[0]
-    low, high = wilson(top["observed_rate"], top["rows"])
+    low, high = rate_interval(top["observed_rate"] * top["rows"], top["rows"])
     span = f"{round(low * scale)} to {round(high * scale)}, with 95{NBSP}% confidence"
 
     def figure(key: str, rate: float, name: str, style: str, more: str | None) -> Markup:

@@ -31,10 +31,10 @@ from pipelines.learning.cards.facts import (
     some,
     tenths,
     what_they_do,
-    wilson,
 )
 from pipelines.learning.cards.markup import Markup, behind, details, inline, join, scroll, section, strips, table, tag
 from pipelines.learning.cards.svg import Plot, percent
+from pipelines.learning.judging.holdback import rate_interval
 
 FIRST_SHARE = 0.2
 """How much of the list the verdict speaks of working through."""
@@ -98,7 +98,7 @@ def calibration_section(facts: dict) -> Markup | None:
     deciles = tenths(facts)
     if not deciles:
         return None
-    spans = [wilson(row["observed_rate"], row["rows"]) for row in deciles]
+    spans = [rate_interval(row["observed_rate"] * row["rows"], row["rows"]) for row in deciles]
     limit = svg.end(*(high for _, high in spans), *(row["predicted_rate"] for row in deciles))
     plot = Plot("what it said", "what happened", limit, limit)
     plot.line([(0, 0), (limit, limit)], "muted")

@@ -745,11 +745,11 @@ def _purity(mine: np.ndarray, answer: int, question: _Question) -> tuple[float, 
     frequency = question.base if answer else 1 - question.base
     rate = float(target[mine].mean())
     entities = int(mine.sum()) if question.is_flat else len(np.unique(question.clusters[mine]))
-    evidence = entities * _divergence(rate, frequency)
+    evidence = entities * divergence(rate, frequency)
     return (1 - rate) / (1 - frequency), float(target[mine].sum() / target.sum()), evidence
 
 
-def _divergence(rate: float, base: float) -> float:
+def divergence(rate: float, base: float) -> float:
     """Kullback-Leibler divergence of two coins: what one throw tells, in nats."""
     first = rate * math.log(rate / base) if rate > 0 else 0.0
     return first + ((1 - rate) * math.log((1 - rate) / (1 - base)) if rate < 1 else 0.0)
@@ -796,7 +796,7 @@ def _examples(column: _Bins, question: _Question) -> str:
     """The groups that tell most."""
     rows, hits = _counts(column.codes, question)
     told = [
-        (rows[code] * _divergence(hits[code] / rows[code], question.base), code)
+        (rows[code] * divergence(hits[code] / rows[code], question.base), code)
         for code in range(len(rows))
         if rows[code]
     ]

@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import replace
-from datetime import date, timedelta
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +12,7 @@ import polars as pl
 from pipelines.learning.columns.kinds import as_numbers
 from pipelines.learning.context import Context
 from pipelines.learning.fitting.selection import Recipe, Tried, fit_parts, mixed_margins
-from pipelines.learning.fitting.splitting import Split
+from pipelines.learning.fitting.splitting import Split, as_date
 from pipelines.learning.fitting.training import Training
 from pipelines.learning.judging import evaluation
 from pipelines.learning.learners.calibration import calibrated, fit_calibration
@@ -66,8 +65,8 @@ def on_test(training: Training, split: Split, probability: np.ndarray, spec: Pre
     }
     if training.days is not None:
         for name, rows in (("fit", split.train), ("test", split.test)):
-            figures[f"{name}_from"] = _iso(training.days[rows].min())
-            figures[f"{name}_until"] = _iso(training.days[rows].max())
+            figures[f"{name}_from"] = as_date(training.days[rows].min()).isoformat()
+            figures[f"{name}_until"] = as_date(training.days[rows].max()).isoformat()
         figures["gap_days"] = spec.horizon_days or 0
         figures["step_days"] = training.step_days
     figures["segments"] = [
@@ -192,7 +191,7 @@ def _effects(values: pl.Series, kind: str, part: np.ndarray, target: np.ndarray,
 def _range(values: np.ndarray, kind: str) -> str:
     low, high = float(values.min()), float(values.max())
     if kind == "date":
-        return f"{_iso(low)} to {_iso(high)}" if low < high else _iso(low)
+        return f"{as_date(low).isoformat()} to {as_date(high).isoformat()}" if low < high else as_date(low).isoformat()
     words = describe_value(low, "number"), describe_value(high, "number")
     return words[0] if words[0] == words[1] else f"{words[0]} to {words[1]}"
 
@@ -239,7 +238,3 @@ def code_version() -> str:
     except metadata.PackageNotFoundError:
         version = "0"
     return f"{version}+{digest.hexdigest()[:12]}"
-
-
-def _iso(day: float) -> str:
-    return (date(1970, 1, 1) + timedelta(days=int(day))).isoformat()

@@ -70,7 +70,7 @@ def split_rows(
             )
             return Split("time", train, test, _folds(clusters, target, train, seed), "entities", notes)
         notes.append(
-            f"**Not judged out of time**: {_as_date(days.min())} to {_as_date(days.max())} has not enough "
+            f"**Not judged out of time**: {as_date(days.min())} to {as_date(days.max())} has not enough "
             f"known answers on both sides of a gap of {horizon_days} days. It was tested on a random fifth instead; "
             "expect the figures to be too good."
         )
@@ -132,5 +132,6 @@ def _assign(clusters: np.ndarray, target: np.ndarray, rows: np.ndarray, folds: i
     return fold[inverse]
 
 
-def _as_date(day: int) -> date:
+def as_date(day: float) -> date:
+    """The date of a day number, which counts from 1970."""
     return date(1970, 1, 1) + timedelta(days=int(day))

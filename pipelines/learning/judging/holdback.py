@@ -28,12 +28,12 @@ def held_back(name: str, keys: pl.Series, share: float) -> pl.Series:
     return pl.Series("is_holdback", flags, dtype=pl.Boolean)
 
 
-def rate_interval(hits: int, cases: int, sure: float = SURE) -> tuple[float, float]:
+def rate_interval(hits: float, cases: float, sure: float = SURE) -> tuple[float, float]:
     """Interval of a rate. Wilson (1927), "Probable inference, the law of succession, and statistical inference"."""
     z = NormalDist().inv_cdf((1 + sure) / 2)
     rate = hits / cases
     middle = (rate + z**2 / (2 * cases)) / (1 + z**2 / cases)
-    half = z / (1 + z**2 / cases) * math.sqrt(rate * (1 - rate) / cases + z**2 / (4 * cases**2))
+    half = z / (1 + z**2 / cases) * math.sqrt(max(0.0, rate * (1 - rate) / cases + z**2 / (4 * cases**2)))
     return max(0.0, min(rate, middle - half)), min(1.0, max(rate, middle + half))
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.learning.cards.facts import ScoreOutcome, off_tenths, wilson
+from pipelines.learning.cards.facts import ScoreOutcome, off_tenths
 from pipelines.learning.cards.markup import VOID, inline, join, tag
 from pipelines.learning.cards.of_fit import card_of_fit
 from pipelines.learning.cards.page import card_page
@@ -20,6 +20,7 @@ from pipelines.learning.cards.sections import how_to_read
 from pipelines.learning.cards.svg import Plot, end, percent, ticks
 from pipelines.learning.fitting.fit import fit_prediction
 from pipelines.learning.judging.evaluation import decile_table, evaluate
+from pipelines.learning.judging.holdback import rate_interval
 from tests.pipelines.learning.synthetic import panel, question
 
 NASTY = "<script>alert(1)</script>\"'&`**\u202e\x00\ud800"
@@ -460,8 +461,8 @@ def test_it_is_fast():
 
 
 @given(st.floats(0, 1), st.integers(1, 10**9))
-def test_wilson_holds_the_rate(rate: float, rows: int):
-    low, high = wilson(rate, rows)
+def test_the_interval_holds_the_rate(rate: float, rows: int):
+    low, high = rate_interval(rate * rows, rows)
     assert 0 <= low <= rate + 1e-9 and rate - 1e-9 <= high <= 1
 
 
