@@ -36,6 +36,7 @@ FIGURES = (
     "n_rows",
     "n_positive",
     "n_fitted",
+    "is_only_order",
 )
 
 

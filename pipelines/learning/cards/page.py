@@ -38,6 +38,7 @@ from pipelines.learning.cards.sections import (
     drivers_section,
     gain_section,
     how_to_read,
+    is_only_order,
     mixed_up_section,
     money_section,
     segments_section,
@@ -196,7 +197,7 @@ def _words_for_yes_no(facts: dict) -> list[Markup]:
             ]
         sentences.append(join(first))
     if deciles and facts.get("verdict") != "no_signal":
-        sentences.append(join(_said_and_happened(deciles, base, verb), how_to_read(deciles)))
+        sentences.append(join(_said_and_happened(deciles, base, verb), how_to_read(deciles, is_only_order(facts))))
     return sentences
 
 

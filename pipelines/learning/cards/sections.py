@@ -127,17 +127,26 @@ def calibration_section(facts: dict) -> Markup | None:
     text = "Calibration: predicted against observed rate by tenth of the score, with 95 % Wilson intervals."
     return section(
         "Does it keep its word?",
-        words + (how_to_read(deciles) if facts.get("verdict") != "no_signal" else ""),
+        words + (how_to_read(deciles, is_only_order(facts)) if facts.get("verdict") != "no_signal" else ""),
         plot.draw("calibration", "What it said and what happened", text),
         behind(("Tenth", "It said", "Happened", "Chance allows", capital(rows_called(facts)), "Read it"), rows),
     )
 
 
-def how_to_read(deciles: list[dict]) -> str:
-    """Whether its percentages hold, and where they run high or low what to read instead."""
+def is_only_order(facts: dict) -> bool:
+    """Whether the model ranks better than chance, but says no better percentages than the average."""
+    return bool(facts.get("is_only_order"))
+
+
+def how_to_read(deciles: list[dict], is_only_order: bool) -> str:
+    """
+    Whether its percentages hold, and where they run high or low what to read instead.
+
+    `is_only_order`: they are no better than the average, so that chance alone keeps them from being found wrong.
+    """
     off = off_tenths(deciles)
     if not off:
-        return "Its percentages can be taken as they stand."
+        return "" if is_only_order else "Its percentages can be taken as they stand."
     runs_high = {row["predicted_rate"] > row["observed_rate"] for row in off}
     told = [f"{percent(row['predicted_rate'])} as about {percent(row['observed_rate'])}" for row in off[:MOST_READ]]
     where = "" if len(off) == len(deciles) else " in places"

@@ -106,7 +106,8 @@ def fit_prediction(
                 figures,
             )
     notes = [*material.training.notes, *material.split.notes, *_too_good(figures)]
-    if verdict == "ok" and not figures["gain_over_base_rate"] > SURE * figures["gain_error"]:
+    figures["is_only_order"] = verdict == "ok" and not figures["gain_over_base_rate"] > SURE * figures["gain_error"]
+    if figures["is_only_order"]:
         notes.append(RANKS_ONLY)
     return FitResult(
         model=model,
