@@ -21,7 +21,7 @@ from pipelines.registry.store import (
     new_version,
     promote,
     read_champion,
-    refused_in_words,
+    refused,
     settled_champion,
     should_fit,
 )
@@ -201,15 +201,10 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         if version is None:
             why = problem or "no model yet; see published.model_runs for the reason"
             return dg.MaterializeResult(metadata={"status": why})
-        started = datetime.now(UTC)
         with warehouse.connect() as connection:
             chosen, refusal = load_choice(connection, self.model_name, version)
             if chosen is None:
-                message = refused_in_words(self.model_name, refusal)
-                run = {"model": self.model_name, "run_id": context.run_id, "started_at": started, "rows": 0}
-                record_fit(connection, **run, status="refused", reason=message, model_version=version)
-                context.log.warning(message)
-                return dg.MaterializeResult(metadata={"status": f"not forecast: {message}", "model_version": version})
+                return refused(context, connection, self.model_name, version, refusal)
             result = _just_made.pop((context.run_id, version), None)
             if result is None:
                 series, as_of = self._series(connection)

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import dagster as dg
 
 from pipelines.instance.metadata import WARNING
 from pipelines.learning.scoring.files import ModelRefused, read_checked, read_limited, write_whole
-from pipelines.registry.fits import decided_versions, recorded_checksum
+from pipelines.registry.fits import decided_versions, record_fit, recorded_checksum
 from pipelines.settings import data_dir
 
 if TYPE_CHECKING:
@@ -152,6 +152,22 @@ def refused_in_words(name: str, problem: Exception) -> str:
         f"{without_folder(problem)} The last scores stay. To fit it again: `scorecast run weekly_refit`; "
         f"to go back to an earlier version: `scorecast rollback --model {name}`."
     )
+
+
+def refused(
+    context: dg.AssetExecutionContext,
+    connection: "duckdb.DuckDBPyConnection",
+    name: str,
+    version: str,
+    refusal: Exception,
+) -> dg.MaterializeResult:
+    """Put on record, and say, that a champion's file is refused; the last scores stay."""
+    message = refused_in_words(name, refusal)
+    now = datetime.now(UTC)
+    run = {"model": name, "run_id": context.run_id, "started_at": now, "rows": 0, "model_version": version}
+    record_fit(connection, **run, status="refused", reason=message)
+    context.log.warning(message)
+    return dg.MaterializeResult(metadata={"status": f"not scored: {message}", "model_version": version})
 
 
 def new_version(name: str, at: datetime, suffix: str = PREDICTION) -> str:

@@ -38,7 +38,7 @@ from pipelines.registry.store import (
     new_version,
     promote,
     read_champion,
-    refused_in_words,
+    refused,
     settled_champion,
     should_fit,
     without_folder,
@@ -190,15 +190,10 @@ class Prediction(dg.Component, DeclaredPrediction):
         if version is None:
             why = problem or "no model yet; see published.model_runs for the reason"
             return dg.MaterializeResult(metadata={"status": why})
-        started = datetime.now(UTC)
         with warehouse.connect() as connection:
             model, refusal = load_version(connection, self.name, version)
             if model is None:
-                message = refused_in_words(self.name, refusal)
-                run = {"model": self.name, "run_id": context.run_id, "started_at": started, "rows": 0}
-                record_fit(connection, **run, status="refused", reason=message, model_version=version)
-                context.log.warning(message)
-                return dg.MaterializeResult(metadata={"status": f"not scored: {message}", "model_version": version})
+                return refused(context, connection, self.name, version, refusal)
             self._require_columns(connection)
             frame, who, _ = scoring_frame(connection, self)
             if frame.is_empty():

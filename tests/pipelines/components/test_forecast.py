@@ -365,7 +365,7 @@ def test_a_choice_that_is_refused_leaves_the_last_forecast_and_says_why(copied: 
     assert result.success
     assert before.height and copied.published().equals(before)
     status = metadata(result, "scores")["status"]
-    assert status.startswith("not forecast: ") and words in status
+    assert status.startswith("not scored: ") and words in status
     assert f"scorecast rollback --model {MODEL}" in status
     last = copied.fits()[-1]
     assert (last["status"], last["model_version"]) == ("refused", version)
