@@ -28,7 +28,7 @@ refit: .venv/installed ## Fit every model anew (what the Sunday schedule does)
 
 test: .venv/installed ## The whole test suite: the fast core first, then whole pipelines
 	@$(BIN)/python -m pytest -q -n auto -m "not slow and not real_data"
-	@$(BIN)/python -m pytest -q -n auto -m "slow or real_data" --durations=15
+	@$(BIN)/python -m pytest -q -n auto --no-loadscope-reorder -m "slow or real_data" --durations=15
 
 lint: .venv/installed ## Formatting and lint
 	@$(BIN)/ruff format --check .
