@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands.common import prepare_instance, told_in_words
+from pipelines.commands.common import own_temporary_files, prepare_instance, told_in_words
 
 
 def backfill(
@@ -18,7 +18,7 @@ def backfill(
     from pipelines.extraction.configuration import ConfigurationError
 
     prepare_instance()
-    with told_in_words(ConfigurationError, ValueError):
+    with told_in_words(ConfigurationError, ValueError), own_temporary_files():
         ok = run_backfill(first.date(), last.date(), model)
     print_summary()
     raise typer.Exit(0 if ok else 1)

@@ -1,6 +1,7 @@
 """What commands share: the Dagster instance that they work in, and mistakes of the user in one line."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,3 +30,25 @@ def told_in_words(*mistakes: type[Exception], code: int = 1) -> Iterator[None]:
     except mistakes as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(code) from None
+
+
+@contextmanager
+def own_temporary_files() -> Iterator[None]:
+    """
+    Temporary files of this process and those that it starts lie beside the data and go when it ends.
+
+    Libraries leave some (Prophet's optimiser does), and a killed process leaves all: the next one removes them.
+    """
+    from pipelines.extraction.scratch import scratch_folder
+
+    before = os.environ.get("TMPDIR")
+    with scratch_folder(data_dir()) as folder:
+        os.environ["TMPDIR"], tempfile.tempdir = str(folder), str(folder)
+        try:
+            yield
+        finally:
+            tempfile.tempdir = None
+            if before is None:
+                del os.environ["TMPDIR"]
+            else:
+                os.environ["TMPDIR"] = before

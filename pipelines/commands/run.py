@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipelines.commands.common import prepare_instance, told_in_words
+from pipelines.commands.common import own_temporary_files, prepare_instance, told_in_words
 
 Job = Literal["daily", "weekly_refit"]
 
@@ -19,7 +19,11 @@ def run(
     from pipelines.transformation.building import ProjectMistake
 
     prepare_instance()
-    with told_in_words(ConfigurationError, ProjectMistake, NoSample), told_in_words(YamlMistakes, code=2):
+    with (
+        told_in_words(ConfigurationError, ProjectMistake, NoSample),
+        told_in_words(YamlMistakes, code=2),
+        own_temporary_files(),
+    ):
         prepare_run()
         ok = run_job(job)
     if not ok:

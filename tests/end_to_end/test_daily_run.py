@@ -174,7 +174,9 @@ def test_the_run_is_in_the_history_that_the_ui_shows(company: Company, monkeypat
         event = instance.get_latest_materialization_event(dg.AssetKey(["published", "churn_scores"]))
         assert event.asset_materialization.metadata["dagster/row_count"].value > 0
         model = instance.get_latest_materialization_event(dg.AssetKey(["models", "churn"]))
-        assert any("data:image/png" in str(value.value) for value in model.asset_materialization.metadata.values())
+        assert "| 1 |" in model.asset_materialization.metadata["by_tenth"].value
+        forecast = instance.get_latest_materialization_event(dg.AssetKey(["models", "company_forecast"]))
+        assert forecast.asset_materialization.metadata["bookings"].value.startswith("![picture](data:image/svg+xml")
         release = instance.get_latest_materialization_event(dg.AssetKey(["published", "release"]))
         for link in (
             model.asset_materialization.metadata["model_card"].value,
