@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pipelines.database import quoted
+from pipelines.database import literal, quoted
 from pipelines.publishing.states import BACKFILL, key_column
 
 if TYPE_CHECKING:
@@ -30,10 +30,40 @@ def with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous: 
             f" cast(null as varchar) as change_reason, model_version from {source}"
         )
     key = key_column(connection, source)
-    entries = 'from_json(reasons, \'[{"feature":"VARCHAR","value":"JSON","contribution":"DOUBLE","text":"VARCHAR"}]\')'
-    name = table.replace("'", "''")
     return f"""
-        with taken_back as (
+        with {_earlier(source, table, key)},
+        {_moved(source, key)},
+        strongest as (
+            select
+                earlier.entity_id,
+                arg_max(moved.words, moved.moved_by * sign(now.probability - earlier.probability)) filter (
+                    where moved.moved_by * sign(now.probability - earlier.probability) > 0
+                ) as words
+            from earlier
+            inner join {source} as now on cast(now.{key} as varchar) = earlier.entity_id
+            inner join moved on earlier.entity_id = moved.entity_id
+            group by earlier.entity_id
+        )
+        select
+            now.* exclude (model_version),
+            now.probability - earlier.probability as probability_change_7d,
+            case
+                when now.probability = earlier.probability then null
+                when earlier.is_other_model
+                then concat_ws('; ', 'The model is another one than on ' || earlier.as_of_date, strongest.words)
+                else strongest.words
+            end as change_reason,
+            now.model_version
+        from {source} as now
+        left join earlier on cast(now.{key} as varchar) = earlier.entity_id
+        left join strongest on cast(now.{key} as varchar) = strongest.entity_id
+    """
+
+
+def _earlier(source: str, table: str, key: str) -> str:
+    """CTE `earlier`: of each entity the published score closest to a week ago, with its reasons."""
+    return f"""
+        taken_back as (
             select releases.release_id
             from previous.releases as releases
             inner join previous.releases as rollbacks
@@ -47,7 +77,7 @@ def with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous: 
             from previous.score_history as history
             inner join {source} as now on history.entity_id = cast(now.{key} as varchar)
             where
-                history.table_name = '{name}'
+                history.table_name = {literal(table)}
                 and history.release_id not in (select release_id from taken_back)
                 and not starts_with(history.release_id, '{BACKFILL}')
                 and date_diff('day', history.as_of_date, now.as_of_date) between {WEEK[0]} and {WEEK[1]}
@@ -55,7 +85,14 @@ def with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous: 
                 partition by history.entity_id
                 order by abs(date_diff('day', history.as_of_date, now.as_of_date) - 7), history.release_id desc
             ) = 1
-        ),
+        )
+    """
+
+
+def _moved(source: str, key: str) -> str:
+    """CTE `moved`: by how much each reason has moved since, in log-odds, and how that is told."""
+    entries = 'from_json(reasons, \'[{"feature":"VARCHAR","value":"JSON","contribution":"DOUBLE","text":"VARCHAR"}]\')'
+    return f"""
         reasons_now as (
             select cast({key} as varchar) as entity_id, unnest({entries}) as reason from {source}
         ),
@@ -100,31 +137,7 @@ def with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous: 
                         coalesce(nullif(regexp_extract(text_now, ' the [^()]*\)$'), ''), ' the probability)')
                     )
                     else text_now
-                end as wording
+                end as words
             from worded
-        ),
-        strongest as (
-            select
-                earlier.entity_id,
-                arg_max(moved.wording, moved.moved_by * sign(now.probability - earlier.probability)) filter (
-                    where moved.moved_by * sign(now.probability - earlier.probability) > 0
-                ) as wording
-            from earlier
-            inner join {source} as now on cast(now.{key} as varchar) = earlier.entity_id
-            inner join moved on earlier.entity_id = moved.entity_id
-            group by earlier.entity_id
         )
-        select
-            now.* exclude (model_version),
-            now.probability - earlier.probability as probability_change_7d,
-            case
-                when now.probability = earlier.probability then null
-                when earlier.is_other_model
-                then concat_ws('; ', 'The model is another one than on ' || earlier.as_of_date, strongest.wording)
-                else strongest.wording
-            end as change_reason,
-            now.model_version
-        from {source} as now
-        left join earlier on cast(now.{key} as varchar) = earlier.entity_id
-        left join strongest on cast(now.{key} as varchar) = strongest.entity_id
     """

@@ -225,7 +225,7 @@ def test_the_ui_shows_rows_version_and_a_picture_a_metric(fitted: Company):
     assert list(columns) == fitted.published().columns
     assert (columns["period_start_date"], columns["p90"]) == ("date", "double")
     assert {column.name for column in scores["dagster/column_schema"].columns} >= set(columns)
-    pictures = [name for name, value in scores.items() if "data:image/png;base64," in str(value)]
+    pictures = [name for name, value in scores.items() if "data:image/svg+xml;base64," in str(value)]
     assert sorted(pictures) == sorted(FORECAST.metrics)
 
 
