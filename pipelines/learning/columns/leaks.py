@@ -62,7 +62,7 @@ FEW = 3
 FAR = 1.5
 FARTHER = 2.0
 NEAR_CERTAIN = 0.1
-"""Mean share of the answers that groups with a fifth of the usual doubt hold. A smooth score of AUC 0.8 has as many."""
+"""Share of rows in groups whose outcome is nearly certain, from which a column counts as suspiciously certain."""
 TELLING = 0.15
 """Share of log loss that "is filled in" explains beyond which it tells the outcome."""
 SURE = math.log(1e6)

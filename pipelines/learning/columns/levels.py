@@ -3,8 +3,8 @@
 A level's rate of yes is drawn towards the base rate, the more the fewer entities it has (Micci-Barreca, 2001, "A
 preprocessing scheme for high-cardinality categorical attributes in classification and prediction problems"); how much
 is estimated from the levels themselves (empirical Bayes: Bühlmann and Straub, 1970, "Glaubwürdigkeit für
-Schadensätze"). Rows that the effects are learnt from get those of the other folds, or their own answers would be among
-what they are told (cross fitting, as in scikit-learn's TargetEncoder).
+Schadensätze"). A training row gets the effect that was learnt on the other folds, so that its own answer does not leak
+into it (cross fitting, as in scikit-learn's TargetEncoder).
 """
 
 from dataclasses import dataclass

@@ -59,8 +59,9 @@ def fit_encoding(
 ) -> tuple[Encoding, np.ndarray]:
     """Learn from tidied training rows; also returns their tree matrix (rows × columns, float32, nan where missing).
 
-    `target` (0/1) and `weights` (how many rows each stands for) are for wide categories, whose effects in the matrix
-    are out of fold: `encode` gives the same rows others. Without a target they are encoded as any category.
+    `target` (0/1) and `weights` (how many rows each stands for) are for wide categories. Their effects in the returned
+    matrix are out of fold, so they differ from what `encode` gives for the same rows. Without a target a wide category
+    is encoded as any other.
     """
     states: list[dict] = []
     learnt: dict[int, np.ndarray] = {}
