@@ -15,6 +15,7 @@ from pipelines.publishing.assets import KEY_METADATA
 from pipelines.publishing.descriptions import EVERYWHERE, FORECASTS
 from pipelines.registry.fits import record_fit
 from pipelines.registry.store import (
+    FORECAST,
     kept_metadata,
     load_choice,
     model_path,
@@ -135,7 +136,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         from pipelines.learning.forecasting.fit import fit_forecasts
 
         with warehouse.connect() as connection:
-            champion, message = settled_champion(connection, self.model_name, suffix=".json")
+            champion, message = settled_champion(connection, self.model_name, suffix=FORECAST)
         if message:
             warn(context, message)
         if not should_fit(context, champion):
@@ -158,9 +159,9 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             context.log.warning(f"{self.model_name}: {reason}")
             return dg.MaterializeResult(metadata={"status": "skipped", "reason": reason})
 
-        version = new_version(self.model_name, started, suffix=".json")
+        version = new_version(self.model_name, started, suffix=FORECAST)
         choice = json.dumps(chosen.select("metric", "segment", "method").to_dicts(), indent=2)
-        checksum = write_checked(model_path(self.model_name, version, suffix=".json"), choice.encode())
+        checksum = write_checked(model_path(self.model_name, version, suffix=FORECAST), choice.encode())
         totals = chosen.filter(chosen["segment"] == "total")
         error = totals["smape"].mean()
         metrics = {"error": error, "series": chosen.height, "skipped": result.skipped.height}
@@ -197,7 +198,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         """Forecast every series with its chosen method; the last forecast stays if no choice can be read."""
         from pipelines.learning.forecasting.fit import refresh_forecasts
 
-        version, problem = read_champion(self.model_name, suffix=".json")
+        version, problem = read_champion(self.model_name, suffix=FORECAST)
         if version is None:
             why = problem or "no model yet; see published.model_runs for the reason"
             return dg.MaterializeResult(metadata={"status": why})

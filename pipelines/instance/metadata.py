@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import dagster as dg
 
-from pipelines.database import comments
+from pipelines.database import columns_of, comments, quoted
 
 WARNING = "warning"
 """Metadata of a materialisation: a warning though it succeeded; also printed at the end of a run."""
@@ -49,9 +49,8 @@ def table_metadata(frame: "pl.DataFrame", longest: int = 60) -> dg.MarkdownMetad
 
 def table_shape(connection: "duckdb.DuckDBPyConnection", schema: str, table: str) -> dict[str, object]:
     """Row count and columns of a warehouse table, as Dagster's own metadata."""
-    (rows,) = connection.execute(f'select count(*) from "{schema}"."{table}"').fetchone()
-    columns = connection.execute(f'describe "{schema}"."{table}"').fetchall()
-    types = {name: type_.lower() for name, type_, *_ in columns}
+    (rows,) = connection.execute(f"select count(*) from {quoted(schema, table)}").fetchone()
+    types = {name: type_.lower() for name, type_ in columns_of(connection, schema, table).items()}
     return {"dagster/row_count": rows, **column_schema(types, comments(connection, schema, table))}
 
 
