@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 WEEK = (5, 10)
 """Days between a score and the earlier one that `probability_change_7d` compares it with."""
 
-USUAL_AND_EFFECT = r"(, (usually [^()]*|as usual))?( \((raises|lowers) the [^()]*\))?$"
-"""The part of a reason after the value: the usual value and the direction."""
+ENTRIES = '[{"feature":"VARCHAR","value":"JSON","contribution":"DOUBLE","words":"VARCHAR","text":"VARCHAR"}]'
+"""The JSON of a score's reasons."""
 
 
 def with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous: bool) -> str:
@@ -91,10 +91,14 @@ def _earlier(source: str, table: str, key: str) -> str:
 
 def _moved(source: str, key: str) -> str:
     """CTE `moved`: by how much each reason has moved since, in log-odds, and how that is told."""
-    entries = 'from_json(reasons, \'[{"feature":"VARCHAR","value":"JSON","contribution":"DOUBLE","text":"VARCHAR"}]\')'
+    entries = f"from_json(reasons, '{ENTRIES}')"
     return f"""
         reasons_now as (
-            select cast({key} as varchar) as entity_id, unnest({entries}) as reason from {source}
+            select
+                cast({key} as varchar) as entity_id,
+                coalesce(reasons ->> '$[0].likelihood', 'probability') as likelihood,
+                unnest({entries}) as reason
+            from {source}
         ),
         reasons_before as (
             select entity_id, as_of_date, is_other_model, unnest({entries}) as reason from earlier
@@ -104,6 +108,8 @@ def _moved(source: str, key: str) -> str:
                 coalesce(reasons_now.entity_id, reasons_before.entity_id) as entity_id,
                 coalesce(reasons_now.reason.contribution, 0)
                 - coalesce(reasons_before.reason.contribution, 0) as moved_by,
+                reasons_now.likelihood,
+                coalesce(reasons_now.reason.words, reasons_now.reason.text) as words_now,
                 reasons_now.reason.text as text_now,
                 reasons_before.reason.text as text_before,
                 reasons_now.reason.value ->> '$' as value_now,
@@ -130,11 +136,12 @@ def _moved(source: str, key: str) -> str:
                     when text_now is null then 'No longer among the reasons: ' || text_before
                     when text_before is null then 'New among the reasons: ' || text_now
                     when value_now is distinct from value_before then concat(
-                        regexp_replace(text_now, '{USUAL_AND_EFFECT}', ''),
+                        words_now,
                         ', was ',
                         shown_before,
-                        case when moved_by > 0 then ' (raises' else ' (lowers' end,
-                        coalesce(nullif(regexp_extract(text_now, ' the [^()]*\)$'), ''), ' the probability)')
+                        case when moved_by > 0 then ' (raises the ' else ' (lowers the ' end,
+                        likelihood,
+                        ')'
                     )
                     else text_now
                 end as words

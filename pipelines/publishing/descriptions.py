@@ -41,7 +41,7 @@ SCORES = {
     "reason_1": "The strongest reason for the probability, in words.",
     "reason_2": "The second strongest reason, in words.",
     "reason_3": "The third strongest reason, in words.",
-    "reasons": "All reasons as JSON: feature, value, contribution (they add up to the log-odds), text.",
+    "reasons": "All reasons as JSON: feature, value, contribution (they add up to the log-odds), words, text.",
     "probability_change_7d": "Change of the probability against about a week before; null without a score from then.",
     "change_reason": "What moved most in the direction of the change, in words.",
 }

@@ -14,7 +14,7 @@ import polars as pl
 from pipelines.learning.columns.kinds import as_numbers
 from pipelines.learning.learners.candidates import Rows
 from pipelines.learning.learners.encoding import Encoding
-from pipelines.learning.scoring.wording import reason_writer, stem
+from pipelines.learning.scoring.wording import Reason, reason_writer, stem
 
 TOP_REASONS = 8
 IN_WORDS = 3
@@ -48,8 +48,9 @@ def build_reasons(
 
     `parts`: contributions (rows × columns, log-odds) of the columns `names`; `odds`: what base + contributions +
     remainder add up to; `frame`: the rows' values, tidied (a column that it lacks is missing). The JSON is a list of
-    {feature, value, contribution, text}: `base`, at most `TOP_REASONS` columns, `other`. The three reasons in words are
-    from different sources, and so are the first ones in the JSON.
+    {feature, value, contribution, words, text}: `base` (with the `likelihood` that all are about), at most
+    `TOP_REASONS` columns, `other`; `words` say what is, `text` also what is usual and which way it pulls. The three
+    reasons in words are from different sources, and so are the first ones in the JSON.
     """
     blocks = []
     for first in range(0, max(len(parts), 1), BLOCK_ROWS):
@@ -169,7 +170,7 @@ def _block(
     rows, places = picked.shape
     every = np.arange(rows)
     shares = np.where(picked >= 0, parts[every[:, None], picked], 0.0) if places else np.zeros((rows, 0))
-    texts: list[str] = []
+    texts: list[Reason] = []
     values: list[pl.Series] = []
     told = np.zeros(rows * places, dtype=np.int64)
     flat, share, at = picked.ravel(), shares.ravel(), np.repeat(every, places)
@@ -190,7 +191,9 @@ def _block(
             told[mine[same]] = _tell(write, own, mentions, raises, texts)
     entry = _entries(names, flat, order, share, values, texts, told)
     typical = f"The typical {telling.likelihood} before any reason"
-    begin = _json({"feature": "base", "value": None, "contribution": base, "text": typical})
+    begin = _json(
+        {"feature": "base", "value": None, "contribution": base, "likelihood": telling.likelihood, "text": typical}
+    )
     result = {
         "reasons": pl.select(
             pl.concat_str(
@@ -203,7 +206,7 @@ def _block(
         ).to_series()
     }
     nothing = pl.Series([f"Nothing {word}stands out: a typical {telling.likelihood}" for word in ("", "else ")])
-    words = pl.Series(texts, dtype=pl.String)
+    words = pl.Series([each.text for each in texts], dtype=pl.String)
     for place in range(IN_WORDS):
         reason = nothing.gather((leading > 0).astype(np.int64))
         if place < places and len(words):
@@ -218,23 +221,22 @@ def _entries(
     order: np.ndarray,
     share: np.ndarray,
     values: list[pl.Series],
-    texts: list[str],
+    texts: list[Reason],
     told: np.ndarray,
 ) -> pl.Series:
     """The JSON object of every place, with the comma before it; nothing where no column was picked."""
     if not len(order):
         return pl.Series([""] * len(flat), dtype=pl.String)
     heads = pl.Series([f', {{"feature": {_json(name)}, "value": ' for name in names])
-    quoted = pl.Series([_json(text) for text in texts])
+    wordings = pl.Series([f'"words": {_json(words)}, "text": {_json(text)}}}' for words, text in texts])
     written = pl.select(
         pl.concat_str(
             heads.gather(flat[order]),
             pl.concat(values).fill_null("null"),
             pl.lit(', "contribution": '),
             pl.Series(share[order]).cast(pl.String),
-            pl.lit(', "text": '),
-            quoted.gather(told[order]),
-            pl.lit("}"),
+            pl.lit(", "),
+            wordings.gather(told[order]),
         )
     ).to_series()
     place_of = np.full(len(flat), len(order))
@@ -243,7 +245,7 @@ def _entries(
 
 
 def _tell(
-    write: Callable[..., str], looks: list, mentions: list[Sequence[str]], raises: bool, texts: list[str]
+    write: Callable[..., Reason], looks: list, mentions: list[Sequence[str]], raises: bool, texts: list[Reason]
 ) -> list[int]:
     """Number of every row's text; new ones are added to `texts`."""
     seen: dict[tuple, int] = {}
@@ -257,7 +259,7 @@ def _tell(
     return numbers
 
 
-def _writer(name: str, kind: str, telling: Telling) -> Callable[..., str]:
+def _writer(name: str, kind: str, telling: Telling) -> Callable[..., Reason]:
     typical = telling.kinds[name].get("typical") if kind in ("number", "date") else None
     return reason_writer(name, kind, typical, telling.descriptions, telling.likelihood, telling.templates.get(name))
 

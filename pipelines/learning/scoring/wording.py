@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 WINDOW = re.compile(r"_(\d+)d(?=_|$)")
 PARENTS = {"person_": "person", "account_": "company"}
@@ -17,6 +18,9 @@ NO_NOUN = re.compile(
 )
 """Descriptions that "no ... on record" and "the company's ..." cannot go with."""
 LONG_AGO_DAYS = 730
+
+Clause = Callable[[object, Sequence[str]], tuple[str, str]]
+"""Value and mentions → the words, and the comparison that follows them."""
 
 
 def stem(feature: str) -> str:
@@ -77,20 +81,13 @@ def describe_value(value: object, kind: str) -> str:
     return f"“{text}”" if len(text) <= 58 else f"“{text[:57]}…”"
 
 
-def reason_text(
-    feature: str,
-    kind: str,
-    value: object,
-    typical: object,
-    contribution: float,
-    descriptions: Mapping[str, str],
-    likelihood: str,
-    template: str | None = None,
-    mentions: Sequence[str] = (),
-) -> str:
-    """One reason; see `reason_writer`."""
-    write = reason_writer(feature, kind, typical, descriptions, likelihood, template)
-    return write(value, contribution > 0, mentions)
+class Reason(NamedTuple):
+    """A column's reason in words."""
+
+    words: str
+    """What is: "Logins in the last 7 days: 3"."""
+    text: str
+    """The same with the usual value and the effect: "..., usually 12 (raises the risk)"."""
 
 
 def reason_writer(
@@ -100,7 +97,7 @@ def reason_writer(
     descriptions: Mapping[str, str],
     likelihood: str,
     template: str | None = None,
-) -> Callable[..., str]:
+) -> Callable[..., Reason]:
     """How a column's reasons are told: a function of value, whether it raises, and the words that mattered in a text.
 
     A value of None is missing (a date is given in days before as_of). `typical` None: there is nothing to compare with.
@@ -111,17 +108,19 @@ def reason_writer(
     plain = "number" if kind == "date" else kind
     usual = "unknown" if typical is None else describe_value(typical, plain)
 
-    def write(value: object, raises: bool, mentions: Sequence[str] = ()) -> str:
+    def write(value: object, raises: bool, mentions: Sequence[str] = ()) -> Reason:
         if template is None or value is None:
-            return clause(value, mentions) + effects[bool(raises)]
-        shown = _quoted(mentions) if mentions else describe_value(value, plain)
-        return _capitalise(template.format(value=shown, typical=usual)) + effects[bool(raises)]
+            words, comparison = clause(value, mentions)
+        else:
+            shown = _quoted(mentions) if mentions else describe_value(value, plain)
+            words, comparison = _capitalise(template.format(value=shown, typical=usual)), ""
+        return Reason(words, words + comparison + effects[bool(raises)])
 
     return write
 
 
-def _clauses(feature: str, kind: str, typical: object, description: str) -> Callable[[object, Sequence[str]], str]:
-    """The reason without its effect, as a function of value and mentions."""
+def _clauses(feature: str, kind: str, typical: object, description: str) -> Clause:
+    """The reason without its effect: what is, and how that compares with the usual value."""
     prefix, name = _parent(feature)
     label, words = _words(feature, kind, description)
     lead = f"{label}: " if label else ""
@@ -137,33 +136,33 @@ def _clauses(feature: str, kind: str, typical: object, description: str) -> Call
     usual = describe_value(typical, kind) if typical is not None and kind in ("number", "date") else None
     verb = "mention" if re.search(r"[^s]s$", words) else "mentions"
 
-    def say(value: object, mentions: Sequence[str]) -> str:
+    def say(value: object, mentions: Sequence[str]) -> tuple[str, str]:
         if value is None:
-            return missing
+            return missing, ""
         if mentions:
-            return f"{words} {verb} {_quoted(mentions)}"
+            return f"{words} {verb} {_quoted(mentions)}", ""
         shown = describe_value(value, kind)
-        return f"{words}: {shown}{_comparison(shown, usual)}"
+        return f"{words}: {shown}", _comparison(shown, usual)
 
     return say
 
 
-def _recency(lead: str, which: str | None, event: str, typical: object) -> Callable[[object, Sequence[str]], str]:
+def _recency(lead: str, which: str | None, event: str, typical: object) -> Clause:
     """Reasons of a "days since": "No visit for 23 days, usually 2", "Last visit 3 days ago, usually 38"."""
     usual = None if typical is None else describe_value(typical, "number")
     start = str if lead else _capitalise
     happened = f"{which.lower()} {event}" if which else event
 
-    def say(value: object, mentions: Sequence[str]) -> str:
+    def say(value: object, mentions: Sequence[str]) -> tuple[str, str]:
         if value is None:
-            return lead + start(f"no {event} on record" if which else f"days since {event}: unknown")
+            return lead + start(f"no {event} on record" if which else f"days since {event}: unknown"), ""
         shown = describe_value(value, "number")
         is_quiet = which and which.lower() != "first" and shown != "0" and shown != usual
         if is_quiet and (typical is None or value > typical):
             clause = f"no {event} for {_days(shown)}"
         else:
             clause = f"{happened} today" if shown == "0" else f"{happened} {_days(shown)} ago"
-        return lead + start(clause) + _comparison(shown, usual)
+        return lead + start(clause), _comparison(shown, usual)
 
     return say
 

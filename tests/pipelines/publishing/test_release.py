@@ -335,21 +335,38 @@ def test_the_history_drops_old_reasons_but_no_probability(company: Company):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("words", "likelihood", "expected"),
     [
+        ("Tickets in the last 28 days: {}", "risk", "Tickets in the last 28 days: 5, was 1 (raises the risk)"),
+        ("Only {} tickets", "chance of a deal", "Only 5 tickets, was 1 (raises the chance of a deal)"),
         (
-            "Tickets in the last 28 days: {}, as usual (lowers the risk)",
-            "Tickets in the last 28 days: 5, was 1 (raises the risk)",
+            "Plan: x, usually y (raises the bar): {}",
+            "risk",
+            "Plan: x, usually y (raises the bar): 5, was 1 (raises the risk)",
         ),
-        ("Tickets: {}, usually 1.5 (raises the chance)", "Tickets: 5, was 1 (raises the chance)"),
-        ("Only {} tickets (lowers the risk)", "Only 5 tickets, was 1 (raises the risk)"),
-        ("Tickets (all kinds): {}", "Tickets (all kinds): 5, was 1 (raises the probability)"),
     ],
 )
-def test_a_change_says_the_value_now_and_then_and_which_way_it_moved(company: Company, text: str, said: str):
+def test_a_change_says_the_value_now_and_then_and_which_way_it_moved(
+    company: Company, words: str, likelihood: str, expected: str
+):
     def give_reason(value: int, contribution: float) -> None:
-        reason = {"feature": "tickets", "value": value, "contribution": contribution, "text": text.format(value)}
-        company.write("update published.churn_scores set reasons = ?", [json.dumps([reason])])
+        entries = [
+            {
+                "feature": "base",
+                "value": None,
+                "contribution": -1.0,
+                "likelihood": likelihood,
+                "text": "The typical one",
+            },
+            {
+                "feature": "tickets",
+                "value": value,
+                "contribution": contribution,
+                "words": words.format(value),
+                "text": f"{words.format(value)}, usually 1.5 (lowers the {likelihood})",
+            },
+        ]
+        company.write("update published.churn_scores set reasons = ?", [json.dumps(entries)])
 
     give_reason(1, -0.5)
     company.publish()
@@ -357,7 +374,7 @@ def test_a_change_says_the_value_now_and_then_and_which_way_it_moved(company: Co
     company.score({"a": (0.4, {"logins": (1, 0.1)})})
     give_reason(5, -0.1)
     company.publish()
-    assert changes(company)["a"] == (0.2, said)
+    assert changes(company)["a"] == (0.2, expected)
 
 
 def backfilled(company: Company, day: date, probability: float, version: str = "churn-as-of") -> None:

@@ -17,7 +17,7 @@ from pipelines.learning.scoring import reasons as module
 from pipelines.learning.scoring.fitted import log_odds, score_prediction
 from pipelines.learning.scoring.reasons import TOP_REASONS, Telling, _rounded, build_reasons
 from pipelines.learning.scoring.storage import load_model, save_model
-from pipelines.learning.scoring.wording import _number, reason_text, stem
+from pipelines.learning.scoring.wording import _number, reason_writer, stem
 from pipelines.learning.specs import PredictionSpec
 
 KINDS = {
@@ -78,6 +78,7 @@ def test_every_row_says_what_it_would_say_alone(rows):
     for number, (text, *told) in enumerate(result.iter_rows()):
         first, *entries, last = json.loads(text)
         assert (first["feature"], first["contribution"], last["feature"]) == ("base", base, "other")
+        assert first["likelihood"] == "risk"
         assert abs(sum(each["contribution"] for each in (first, *entries, last)) - odds[number]) < 1e-9
         mine = dict(zip(NAMES, parts[number], strict=True))
         for each in entries:
@@ -88,8 +89,8 @@ def test_every_row_says_what_it_would_say_alone(rows):
             if isinstance(value, date):
                 shown = -float((value - date(1970, 1, 1)).days)
             column = KINDS[name]
-            expected = reason_text(name, column["kind"], shown, column.get("typical"), mine[name], {}, "risk")
-            assert each["text"] == expected
+            write = reason_writer(name, column["kind"], column.get("typical"), {}, "risk")
+            assert (each["words"], each["text"]) == write(shown, mine[name] > 0)
         names = [each["feature"] for each in entries]
         assert len(set(names)) == len(names) == min(TOP_REASONS, np.count_nonzero(parts[number]))
         # The strongest sources lead, each with a column that pulls its way; then the rest by size.

@@ -1,6 +1,8 @@
+import re
+
 import pytest
 
-from pipelines.learning.scoring.wording import describe_value, humanise, reason_text, stem
+from pipelines.learning.scoring.wording import Reason, describe_value, humanise, reason_writer, stem
 from pipelines.learning.specs import check_template
 
 WORDS = {
@@ -77,7 +79,9 @@ WORDS = {
 )
 @pytest.mark.parametrize(("contribution", "effect"), [(0.4, "raises the risk"), (-0.4, "lowers the risk")])
 def test_reasons_in_words(feature, kind, value, typical, contribution, effect, expected):
-    assert reason_text(feature, kind, value, typical, contribution, WORDS, "risk") == f"{expected} ({effect})"
+    write = reason_writer(feature, kind, typical, WORDS, "risk")
+    words = re.sub(", (?:usually .*|as usual)$", "", expected)
+    assert write(value, contribution > 0) == Reason(words, f"{expected} ({effect})")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +94,8 @@ def test_reasons_in_words(feature, kind, value, typical, contribution, effect, e
 )
 def test_a_text_names_the_words_that_mattered(feature, expected):
     words = ["cancel", "refund"]
-    assert reason_text(feature, "text", "refund me, I cancel", None, 0.1, WORDS, "risk", mentions=words) == expected
+    write = reason_writer(feature, "text", None, WORDS, "risk")
+    assert write("refund me, I cancel", True, words).text == expected
 
 
 @pytest.mark.parametrize(
@@ -111,8 +116,8 @@ def test_a_text_names_the_words_that_mattered(feature, expected):
     ],
 )
 def test_a_template_replaces_the_words(template, kind, value, typical, expected):
-    said = reason_text("days_since_last_usage", kind, value, typical, 0.1, WORDS, "risk", template=template)
-    assert said == expected
+    write = reason_writer("days_since_last_usage", kind, typical, WORDS, "risk", template)
+    assert write(value, True).text == expected
 
 
 @pytest.mark.parametrize(
