@@ -82,21 +82,22 @@ def read_frame(connection: "duckdb.DuckDBPyConnection", query: str, parameters: 
 
 def write_frame(connection: "duckdb.DuckDBPyConnection", frame: "pl.DataFrame", schema: str, table: str) -> None:
     """Replace `schema.table` by the frame, in one transaction."""
-    connection.execute(f'create schema if not exists "{schema}"')
+    connection.execute(f"create schema if not exists {quoted(schema)}")
     connection.register("incoming_frame", frame.to_arrow())
     try:
-        connection.execute(f'create or replace table "{schema}"."{table}" as select * from incoming_frame')
+        connection.execute(f"create or replace table {quoted(schema)}.{quoted(table)} as select * from incoming_frame")
     finally:
         connection.unregister("incoming_frame")
 
 
 def append_frame(connection: "duckdb.DuckDBPyConnection", frame: "pl.DataFrame", schema: str, table: str) -> None:
     """Add the frame's rows to `schema.table`, by column name; the table is made if it is not there."""
-    connection.execute(f'create schema if not exists "{schema}"')
+    connection.execute(f"create schema if not exists {quoted(schema)}")
     connection.register("incoming_frame", frame.to_arrow())
+    name = f"{quoted(schema)}.{quoted(table)}"
     try:
-        connection.execute(f'create table if not exists "{schema}"."{table}" as select * from incoming_frame limit 0')
-        connection.execute(f'insert into "{schema}"."{table}" by name select * from incoming_frame')
+        connection.execute(f"create table if not exists {name} as select * from incoming_frame limit 0")
+        connection.execute(f"insert into {name} by name select * from incoming_frame")
     finally:
         connection.unregister("incoming_frame")
 

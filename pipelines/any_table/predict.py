@@ -220,7 +220,7 @@ def _with_late_columns(result: "FitResult", question: _Question) -> "FitResult":
 
 
 def _check_columns(table: "pl.DataFrame", request: Request) -> None:
-    from pipelines.extraction.files import did_you_mean
+    from pipelines.spelling import did_you_mean
 
     options = {
         "--target": [request.target],

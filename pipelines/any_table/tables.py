@@ -14,10 +14,12 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.extraction.files import DELIMITERS, FOREIGN, did_you_mean, scan_csv, why_not_json
+from pipelines.database import quoted
+from pipelines.extraction.files import DELIMITERS, FOREIGN, scan_csv, why_not_json
 from pipelines.extraction.scratch import scratch_folder
 from pipelines.learning.columns.types import repaired_names
 from pipelines.settings import data_dir
+from pipelines.spelling import did_you_mean
 
 HEAD_BYTES, CHUNK_BYTES = 1 << 16, 1 << 22
 SNIFFED_RECORDS = 100
@@ -340,9 +342,9 @@ def _database_table(path: Path, table: str | None, notes: list[str]) -> pl.DataF
         chosen = _chosen(path, table, known)
         if table is None:
             notes.append(f"{path.name} has one table, `{chosen}`")
-        schema, name = (part.replace('"', '""') for part in known[chosen])
+        name = ".".join(map(quoted, known[chosen]))
         try:
-            frame = connection.execute(f'select * from "{schema}"."{name}"').pl()
+            frame = connection.execute(f"select * from {name}").pl()
         except duckdb.Error as problem:
             raise TableError(f"{path}: {chosen} cannot be read: {' '.join(str(problem).split())[:200]}") from None
     return _with_rows(frame, f"{path}: {chosen}")

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.database import connect, literal, quoted
-from pipelines.extraction.files import did_you_mean
 from pipelines.extraction.loading.manifest import ACCOUNTED, raw_schemas, take_back, transaction
 from pipelines.locking import run_lock
 from pipelines.settings import data_dir, warehouse_path
+from pipelines.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import duckdb

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from pipelines.components.prediction.spec import NAME
 from pipelines.database import append_frame, columns_of, comment_on, read_frame, table_exists, write_frame
-from pipelines.instance.metadata import image_metadata, literal, markdown_metadata, table_metadata, table_shape, warn
+from pipelines.instance.metadata import constant, image_metadata, markdown_metadata, table_metadata, table_shape, warn
 from pipelines.learning.scoring.files import write_checked
 from pipelines.publishing.assets import KEY_METADATA
 from pipelines.publishing.descriptions import EVERYWHERE, FORECASTS
@@ -167,7 +167,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         metrics = {"error": error, "series": chosen.height, "skipped": result.skipped.height}
         with warehouse.connect() as connection:
             connection.execute("begin")
-            accuracy = result.accuracy.with_columns(as_of_date=literal(as_of), model_version=literal(version))
+            accuracy = result.accuracy.with_columns(as_of_date=constant(as_of), model_version=constant(version))
             append_frame(connection, accuracy, "published", "forecast_accuracy")
             record_fit(
                 connection,
@@ -216,7 +216,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
                 )
                 return dg.MaterializeResult(metadata={"status": f"nothing to forecast, the last one stays. {why}"})
             write_frame(
-                connection, result.forecasts.with_columns(model_version=literal(version)), "scores", self.model_name
+                connection, result.forecasts.with_columns(model_version=constant(version)), "scores", self.model_name
             )
             shape = table_shape(connection, "scores", self.model_name)
         return dg.MaterializeResult(

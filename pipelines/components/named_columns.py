@@ -1,10 +1,10 @@
 """Checks of the tables and columns that a YAML names: whether they exist, and have a usable type."""
 
-import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from pipelines.spelling import closest
 from pipelines.transformation.known_tables import Table
 
 if TYPE_CHECKING:
@@ -153,15 +153,14 @@ def no_table(role: str, name: str, tables: Mapping[str, Table]) -> str:
 
 def did_you_mean(wrong: str, names: Collection[str]) -> str:
     """A suggestion of the closest name, or else the list of names."""
-    meant = closest(wrong, names)
-    if meant:
+    if meant := suggestion(wrong, names):
         return meant
     listed = list(names)[:MOST_NAMED]
     more = f" and {len(names) - len(listed)} more" if len(names) > len(listed) else ""
     return f"; there are: {', '.join(listed)}{more}" if listed else ""
 
 
-def closest(wrong: object, names: Collection[str]) -> str:
-    """A suggestion of the closest name; empty if none is close."""
-    close = difflib.get_close_matches(str(wrong).lower(), names, n=1, cutoff=0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
+def suggestion(wrong: object, names: Collection[str]) -> str:
+    """The closest name as the end of a sentence; empty if none is close."""
+    meant = closest(wrong, names)
+    return f"; did you mean '{meant}'?" if meant else ""

@@ -4,7 +4,6 @@ Every mistake in the YAML under `assets/`, with file and line, before anything i
 Dagster alone would report the first mistake within a traceback, and a wrong column only when a run reaches it.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from pipelines.components.named_columns import NUMBER, Where, closest, column_problems, did_you_mean, no_table
+from pipelines.components.named_columns import NUMBER, Where, column_problems, did_you_mean, no_table, suggestion
+from pipelines.spelling import closest
 from pipelines.transformation.known_tables import Table
 
 if TYPE_CHECKING:
@@ -150,8 +150,8 @@ def shaped(document: Document) -> "tuple[BaseModel | None, list[Mistake]]":
 
     kinds: dict[str, type[BaseModel]] = {PREDICTION: Prediction, FORECAST: Forecast}
     if document.type not in kinds:
-        close = difflib.get_close_matches(document.type, kinds, n=1, cutoff=0.8)
-        wrong = [f"there is no component {document.type}; did you mean {close[0]}?"] if close else []
+        meant = closest(document.type, kinds, likeness=0.8)
+        wrong = [f"there is no component {document.type}; did you mean {meant}?"] if meant else []
         return None, [document.mistake(("type",), text) for text in wrong]
     if not isinstance(document.attributes, dict):
         return None, [document.mistake(("attributes",), "`attributes:` is missing: the block of `name: value` lines")]
@@ -284,7 +284,7 @@ def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
             return f"'{name}' is missing{f': {about[0].lower() + about[1:]}' if about else ''}"
         case "literal_error":
             allowed = [each.strip(" '") for each in str(limits["expected"]).replace(" or ", ",").split(",")]
-            return f"{name} is {shown}; use {' or '.join(allowed)}{closest(given, allowed)}"
+            return f"{name} is {shown}; use {' or '.join(allowed)}{suggestion(given, allowed)}"
         case "int_parsing" | "int_type" | "int_from_float":
             return f"{name} must be a whole number, not {shown}"
         case "float_parsing" | "float_type":

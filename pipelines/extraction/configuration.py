@@ -1,6 +1,5 @@
 """`sources.yaml`: which systems there are, where their exports lie, and the few settings of a run."""
 
-import difflib
 import math
 import os
 import re
@@ -11,6 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipelines.settings import data_dir, project_root, sources_file
+from pipelines.spelling import did_you_mean
 
 SETTINGS = (
     "sample",
@@ -135,9 +135,8 @@ class _Reader:
     def known(self, key: object, allowed: "tuple[str, ...] | list[str]", kind: str) -> None:
         if key in allowed:
             return
-        close = difflib.get_close_matches(str(key).lower(), allowed, n=3, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(allowed)}."
-        raise self.problem(str(key), f"there is no {kind} '{key}'. {hint}")
+        hint = did_you_mean(key, allowed) or f" There are: {', '.join(allowed)}."
+        raise self.problem(str(key), f"there is no {kind} '{key}'.{hint}")
 
     def configuration(self, settings: object) -> Configuration:
         settings = self.mapping(self.path.name, settings)

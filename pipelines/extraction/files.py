@@ -2,13 +2,11 @@
 
 import codecs
 import csv
-import difflib
 import errno
 import hashlib
 import io
 import json
 import os
-import re
 import stat
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.extraction.configuration import Limits
+from pipelines.spelling import did_you_mean, plain
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 UNFINISHED = (".tmp", ".part", ".crdownload")
@@ -89,18 +88,6 @@ class CsvScan:
     broken: list[tuple[int, str, str]] = field(default_factory=list)
     """(line, reason, raw text)"""
     first_bad_encoding: int | None = None
-
-
-def plain(name: str) -> str:
-    """A name without case, spaces and underscores: `OpportunityHistory` and `opportunity_history` are the same."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """` Did you mean 'x'?`, or nothing when no known word is close."""
-    by_plain = {plain(name): name for name in known}
-    close = difflib.get_close_matches(plain(word), by_plain, n=1, cutoff=0.6)
-    return f" Did you mean '{by_plain[close[0]]}'?" if close else ""
 
 
 def printable(text: object) -> str:

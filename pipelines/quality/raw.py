@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.database import quoted
 from pipelines.extraction.as_of import day_of
 from pipelines.extraction.loading.manifest import ACCOUNTED, last_load, quarantined_share
 from pipelines.quality.checker import check
@@ -111,8 +112,8 @@ def profile(connection: "duckdb.DuckDBPyConnection", source: "Source", as_of: da
 def _profile_table(
     connection: "duckdb.DuckDBPyConnection", schema: str, entity: "Entity", as_of: date
 ) -> tuple[object, ...]:
-    table = f'{schema}."{entity.name}"'
-    keys = [f'"{name}"' for name in dict.fromkeys((*entity.key, *((entity.version,) if entity.version else ())))]
+    table = f"{quoted(schema)}.{quoted(entity.name)}"
+    keys = [quoted(name) for name in dict.fromkeys((*entity.key, *((entity.version,) if entity.version else ())))]
     any_null = " or ".join(f"{key} is null" for key in keys[: len(entity.key)])
     total, nulls, distinct, newest, today = connection.execute(
         f"select count(*), count(*) filter (where {any_null}), count(distinct ({', '.join(keys)})),"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from pipelines.database import connect
-from pipelines.instance.metadata import literal, markdown_metadata
+from pipelines.instance.metadata import constant, markdown_metadata
 from pipelines.publishing.states import BACKFILL, SCORE_HISTORY
 from pipelines.settings import dbt_project_dir, published_path
 from pipelines.warehouse import Warehouse
@@ -169,10 +169,10 @@ def _scored(
             "currency": currency,
         }
     ).with_columns(
-        table_name=literal(prediction.publish.table),
-        model_version=literal(f"{prediction.name}-as-of-{fitted}"),
+        table_name=constant(prediction.publish.table),
+        model_version=constant(f"{prediction.name}-as-of-{fitted}"),
         release_id=pl.concat_str(pl.lit(BACKFILL), pl.col("as_of_date").cast(pl.String)),
-        horizon_days=literal(prediction.horizon_days),
+        horizon_days=constant(prediction.horizon_days),
         is_backfill=pl.lit(True),
     )
 

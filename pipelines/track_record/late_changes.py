@@ -168,12 +168,12 @@ def _changes(connection: "duckdb.DuckDBPyConnection", name: str) -> dict[tuple[s
     rows = connection.execute(
         f"""
         select
-            coalesce(cast(before."{name}" as varchar), 'empty') as old_value,
-            coalesce(cast(after."{name}" as varchar), 'empty') as new_value,
+            coalesce(cast(before.{quoted(name)} as varchar), 'empty') as old_value,
+            coalesce(cast(after.{quoted(name)} as varchar), 'empty') as new_value,
             count(*) filter (has_outcome) as with_it,
             count(*) filter (not has_outcome) as without_it
         from late_moments
-        where before."{name}" is distinct from after."{name}"
+        where before.{quoted(name)} is distinct from after.{quoted(name)}
         group by all
         order by with_it desc, old_value, new_value
         """
@@ -189,14 +189,14 @@ def _holds_later_value(
         f"""
         select
             count(*) filter (
-                snapshots."{name}" is not distinct from moments.after."{name}"
-                and snapshots."{name}" is distinct from moments.before."{name}"
+                snapshots.{quoted(name)} is not distinct from moments.after.{quoted(name)}
+                and snapshots.{quoted(name)} is distinct from moments.before.{quoted(name)}
             ),
             count(*)
         from late_moments as moments
         inner join {features} as snapshots
             on moments.{entity} = snapshots.{entity} and moments.as_of_date = snapshots.{quoted(as_of)}
-        where moments.has_outcome and moments.before."{name}" is distinct from moments.after."{name}"
+        where moments.has_outcome and moments.before.{quoted(name)} is distinct from moments.after.{quoted(name)}
         """
     ).fetchone()
     return later > 0.5 * rows

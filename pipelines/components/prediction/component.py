@@ -26,7 +26,7 @@ from pipelines.database import (
     table_exists,
     write_frame,
 )
-from pipelines.instance.metadata import WARNING, literal, report_link, table_metadata, table_shape, warn
+from pipelines.instance.metadata import WARNING, constant, report_link, table_metadata, table_shape, warn
 from pipelines.learning.scoring.wording import humanise
 from pipelines.publishing.assets import KEY_METADATA
 from pipelines.publishing.descriptions import GRADES, description_of
@@ -206,10 +206,10 @@ class Prediction(dg.Component, DeclaredPrediction):
             if self.is_snapshot:
                 scores = scores.rename({self.as_of: "as_of_date"})
             else:
-                scores = scores.drop(self.as_of or "as_of_date").with_columns(as_of_date=literal(run_date(connection)))
+                scores = scores.drop(self.as_of or "as_of_date").with_columns(as_of_date=constant(run_date(connection)))
             scores = scores.with_columns(
                 held_back(self.name, scores[self.entity], self.holdback),
-                model_version=literal(version),
+                model_version=constant(version),
                 horizon_days=integer(self.horizon_days),
             )
             write_frame(connection, scores, "scores", self.name)

@@ -25,7 +25,6 @@ from pipelines.extraction.files import (
     UnreadableFileError,
     check_readable,
     csv_header,
-    did_you_mean,
     has_old_line_ends,
     in_bytes,
     is_about_one_file,
@@ -49,6 +48,7 @@ from pipelines.extraction.loading.state import (
     first_line,
     new_name,
 )
+from pipelines.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow

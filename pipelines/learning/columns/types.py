@@ -4,7 +4,6 @@ Nothing is decided by position or by a sample of rows: a column's kind follows f
 often each occurs, so the order of rows does not matter. What is dropped or guessed on the way is told in notes.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from pipelines.learning.columns.kinds import kind_of
+from pipelines.spelling import did_you_mean
 
 KINDS = ("number", "boolean", "date", "category", "text")
 WISHES = (*KINDS, "number:point", "number:comma", "date:dmy", "date:mdy")
@@ -261,9 +261,7 @@ def _check_wishes(wishes: Mapping[str, str], keep: Sequence[str], sources: Seque
     known = dict.fromkeys([*names, *sources])
     for name in [*wishes, *keep]:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean '{close[0]}'?" if close else ""
-            raise ValueError(f"The table has no column '{name}'.{hint}")
+            raise ValueError(f"The table has no column '{name}'.{did_you_mean(name, known)}")
     for name, wish in wishes.items():
         if wish not in WISHES:
             raise ValueError(f"Column '{name}' cannot be read as '{wish}'. Kinds are {', '.join(WISHES)}.")

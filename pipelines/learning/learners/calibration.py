@@ -4,6 +4,8 @@ Two answers: sigmoid(slope · margin + offset), Platt scaling. More: softmax(slo
 each class.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pipelines.learning.judging.evaluation import log_loss
@@ -11,6 +13,7 @@ from pipelines.learning.judging.evaluation import log_loss
 PRIOR_STRENGTH = 4.0
 """Weight of the prior slope = 1, offset = 0, in cases; keeps a fit on a handful of cases from running away."""
 SMALLEST_SLOPE = 0.05
+MOST_STEPS, SMALLEST_STEP = 100, 1e-6
 
 
 def sigmoid(margin: np.ndarray) -> np.ndarray:
@@ -18,6 +21,31 @@ def sigmoid(margin: np.ndarray) -> np.ndarray:
     margin = np.asarray(margin, dtype=np.float64)
     small = np.exp(-np.abs(margin))
     return np.where(margin >= 0, 1 / (1 + small), small / (1 + small))
+
+
+def minimise(
+    loss: Callable[[np.ndarray], float],
+    derivatives: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    start: np.ndarray,
+    smallest_gradient: float,
+) -> np.ndarray:
+    """Newton's method on a convex loss, with steps halved until they do not raise it.
+
+    `derivatives`: a solution's gradient and Hessian. It ends when no part of the gradient is larger than
+    `smallest_gradient`, when no step helps any more, or after `MOST_STEPS`.
+    """
+    solution, before = start, loss(start)
+    for _ in range(MOST_STEPS):
+        gradient, hessian = derivatives(solution)
+        if np.abs(gradient).max() <= smallest_gradient:
+            break
+        step, size = np.linalg.solve(hessian, gradient), 1.0
+        while (after := loss(solution - size * step)) > before and size > SMALLEST_STEP:
+            size /= 2
+        if after > before:
+            break
+        solution, before = solution - size * step, after
+    return solution
 
 
 def fit_platt(margin: np.ndarray, target: np.ndarray) -> tuple[float, float]:
@@ -29,20 +57,18 @@ def fit_platt(margin: np.ndarray, target: np.ndarray) -> tuple[float, float]:
     """
     x = np.column_stack([np.asarray(margin, dtype=np.float64), np.ones(len(margin))])
     y = np.asarray(target, dtype=np.float64)
-    start = np.array([1.0, 0.0])
-    beta, loss = start.copy(), _penalised_loss(start, x, y, start)
-    for _ in range(100):
+    prior, strength = np.array([1.0, 0.0]), PRIOR_STRENGTH / len(y)
+
+    def loss(beta: np.ndarray) -> float:
+        margins = x @ beta
+        return float(np.mean(np.logaddexp(0, margins) - y * margins) + strength / 2 * np.sum((beta - prior) ** 2))
+
+    def derivatives(beta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         p = sigmoid(x @ beta)
-        gradient = x.T @ (p - y) + PRIOR_STRENGTH * (beta - start)
-        weights = np.maximum(p * (1 - p), 1e-9)
-        step = np.linalg.solve(x.T @ (x * weights[:, None]) + PRIOR_STRENGTH * np.eye(2), gradient)
-        size = 1.0
-        while size > 1e-6 and _penalised_loss(beta - size * step, x, y, start) > loss:
-            size /= 2
-        beta = beta - size * step
-        loss = _penalised_loss(beta, x, y, start)
-        if float(np.abs(size * step).max()) < 1e-9:
-            break
+        weights = np.maximum(p * (1 - p), 1e-9) / len(y)
+        return x.T @ (p - y) / len(y) + strength * (beta - prior), x.T @ (x * weights[:, None]) + strength * np.eye(2)
+
+    beta = minimise(loss, derivatives, prior, 1e-12)
     slope = float(beta[0])
     if slope >= SMALLEST_SLOPE:
         return slope, float(beta[1])
@@ -99,8 +125,3 @@ def softmax(margin: np.ndarray) -> np.ndarray:
 def _log_sum(margin: np.ndarray) -> np.ndarray:
     highest = margin.max(axis=1)
     return highest + np.log(np.exp(margin - highest[:, None]).sum(axis=1))
-
-
-def _penalised_loss(beta: np.ndarray, x: np.ndarray, y: np.ndarray, prior: np.ndarray) -> float:
-    margin = x @ beta
-    return float(np.sum(np.logaddexp(0, margin) - y * margin) + PRIOR_STRENGTH / 2 * np.sum((beta - prior) ** 2))

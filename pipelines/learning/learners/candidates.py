@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from pipelines.learning.learners.calibration import sigmoid
+from pipelines.learning.learners.calibration import minimise, sigmoid
 from pipelines.learning.learners.encoding import Encoding, linear_matrix, text_matrix
 from pipelines.learning.learners.tree_contributions import tree_contributions
 
@@ -33,7 +33,7 @@ BOOSTING = {
 FEATURE_SHARE = 0.3
 """Share of the columns that a tree may use; not fewer than `FEWEST_FEATURES`."""
 FEWEST_FEATURES = 5
-MOST_STEPS, SMALLEST_STEP, SMALLEST_GRADIENT = 100, 1e-6, 1e-3
+SMALLEST_GRADIENT = 1e-3
 DENSE_TERMS = 300
 """Up to so many terms Newton's method on the normal equations is faster than L-BFGS."""
 
@@ -103,23 +103,16 @@ def _newton(rows: Rows, target: np.ndarray, weights: np.ndarray) -> LogisticFit:
 
     def fit(strength: float, start: np.ndarray) -> np.ndarray:
         penalty = np.append(np.full(rows.terms, 1 / (strength * weights.sum())), 0.0)
-        solution, before = start, loss(start, penalty)
-        for _ in range(MOST_STEPS):
+
+        def derivatives(solution: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             probability = sigmoid(terms @ solution)
-            gradient = terms.T @ (share * (probability - target)) + penalty * solution
-            if np.abs(gradient).max() <= SMALLEST_GRADIENT:
-                break
             curvature = np.maximum(share * probability * (1 - probability), np.finfo(float).tiny)
             hessian = terms.T @ (terms * curvature[:, None])
             # A little more than nothing for the intercept, should every probability be 0 or 1.
             hessian[np.diag_indices_from(hessian)] += np.append(penalty[:-1], 1e-9)
-            step, size = np.linalg.solve(hessian, gradient), 1.0
-            while (after := loss(solution - size * step, penalty)) > before and size > SMALLEST_STEP:
-                size /= 2
-            if after > before:
-                break
-            solution, before = solution - size * step, after
-        return solution
+            return terms.T @ (share * (probability - target)) + penalty * solution, hessian
+
+        return minimise(lambda solution: loss(solution, penalty), derivatives, start, SMALLEST_GRADIENT)
 
     return fit
 

@@ -60,11 +60,11 @@ def test_an_empty_file_means_no_sources(written):
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("sources:\n  salesfroce: x\n", 2, "no source 'salesfroce'. Did you mean salesforce?"),
+        ("sources:\n  salesfroce: x\n", 2, "no source 'salesfroce'. Did you mean 'salesforce'?"),
         ("sources:\n  erp: x\n", 2, "There are: cms, google_ads"),
         ("sources:\n  stripe: [x]\n", 2, "must be a folder, such as `stripe: landing/stripe`, not ['x']"),
         ("sources: landing\n", 1, "must be a block of `name: value` lines"),
-        ("source:\n  stripe: x\n", 1, "Did you mean sources?"),
+        ("source:\n  stripe: x\n", 1, "Did you mean 'sources'?"),
         ("sources:\n  stripe: x\n cms: y\n", 3, "Check the indentation"),
         ("sources:\n  stripe: ${NOT_SET_ANYWHERE}/x\n", 2, "NOT_SET_ANYWHERE is not set"),
         ("as_of: soon\n", 1, "must be a date such as 2025-06-30, not 'soon'"),
@@ -80,10 +80,10 @@ def test_an_empty_file_means_no_sources(written):
         ("limits:\n  file_size: 20\n", 2, "'file_size' must be a size such as 500 MB or 20 GB, not 20"),
         ("limits:\n  row_size: -1 MB\n", 2, "not '-1 MB'"),
         ("limits:\n  columns: 0\n", 2, "'columns' must be a whole number from 1 on, not 0"),
-        ("limits:\n  colums: 5\n", 2, "no limit 'colums'. Did you mean columns?"),
+        ("limits:\n  colums: 5\n", 2, "no limit 'colums'. Did you mean 'columns'?"),
         ("limits: 5\n", 1, "'limits' must be a block"),
         ("sample:\n  accounts: many\n", 2, "must be a whole number, not 'many'"),
-        ("sample:\n  account: 5\n", 2, "Did you mean accounts"),
+        ("sample:\n  account: 5\n", 2, "Did you mean 'accounts'"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(written, text, line, words):
