@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from assets.sources import all_sources
 from pipelines.extraction.configuration import Configuration
-from pipelines.extraction.files import find_files
 from pipelines.extraction.loading.load import load_all
+from pipelines.extraction.recognition import find_files
 
 CORES = {0, 1}
 BAR = 1.0
@@ -40,8 +40,7 @@ def scan(landing: Path) -> tuple[float, int]:
         for source in all_sources():
             if not (landing / source.name).is_dir():
                 continue
-            found, _ = find_files(landing / source.name, [entity.name for entity in source.entities])
-            for files in found.values():
+            for files in find_files(landing / source.name, source.entities).files.values():
                 for format_ in sorted({file.format for file in files}):
                     paths = [str(file.path) for file in files if file.format == format_]
                     count += len(paths)

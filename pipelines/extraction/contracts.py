@@ -33,6 +33,34 @@ class Entity:
     """Columns besides the key that may not be null."""
     rules: Mapping[str, str] = field(default_factory=dict)
     """Reason → SQL condition over the columns; a row for which it is false is quarantined (null passes)."""
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Column → what exports call it besides, the likeliest first: the labels of the vendor's export button, or the path
+    of a nested field (`via.channel`). Case does not matter."""
+    files: tuple[str, ...] = ()
+    """Patterns of the names that the vendor's export gives its files, besides the entity's own name (`*_unified*`)."""
+    inside: "Inside | None" = None
+    """Where the records also come along in the records of another entity."""
+
+    @property
+    def filled(self) -> tuple[str, ...]:
+        """Columns that an export of today's state may lack: they are filled with the time of the export."""
+        return tuple(dict.fromkeys(name for name in (self.version, self.time) if name)) if self.version else ()
+
+    def names(self) -> dict[str, str]:
+        """All names that exports have for the columns, in lower case → the column."""
+        labels = {label.lower(): column for column, some in self.labels.items() for label in some}
+        return labels | {column.lower(): column for column in self.columns}
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Records in a list of the records of another entity: a ticket's comments."""
+
+    entity: str
+    field: str
+    """The parent's field that holds the list."""
+    keys: Mapping[str, str]
+    """Column → the parent's field that it is taken from."""
 
 
 @dataclass(frozen=True)
@@ -43,4 +71,6 @@ class Source:
     description: str
     entities: tuple[Entity, ...]
     owner: str = "team:data"
+    encoding: str | None = None
+    """Of text exports that are not UTF-8, where the user says it."""
     kinds: tuple[str, ...] = ()

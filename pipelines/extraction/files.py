@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import stat
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,12 +16,23 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.extraction.configuration import Limits
-from pipelines.spelling import did_you_mean, plain
+from pipelines.extraction.contracts import Inside
 
-FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".parquet": "parquet",
+    ".xlsx": "xlsx",
+}
+PACKED = ".gz"
 UNFINISHED = (".tmp", ".part", ".crdownload")
 DELIMITERS = ",;\t|"
 MAX_HEADER_LINES = 100
+SEPARATOR_LINE, MAX_SEPARATOR_LINE = re.compile(rb'"?[sS][eE][pP]=([,;|\t]?)"?\s*'), 40
+"""The first line by which a spreadsheet is told the delimiter."""
 CHUNK_BYTES, TAIL_BYTES = 1 << 20, 1 << 16
 LONG_LINE = 10**6
 """Bytes from which a line counts as long: DuckDB needs a larger buffer, and the limit may be exceeded."""
@@ -40,9 +52,9 @@ OF_THE_MACHINE = {
 }
 """Errors about the machine that DuckDB passes on in its own error about a file."""
 FOREIGN = {
-    b"PK\x03\x04": "an Excel workbook or a zip archive. Save the sheet as CSV, or unpack it",
+    b"PK\x03\x04": "an Excel workbook or a zip archive. Give it the ending .xlsx, or unpack it",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook. Save the sheet as CSV",
-    b"\x1f\x8b": "compressed (gzip). Unpack it first",
+    b"\x1f\x8b": "compressed (gzip). Give it the ending .gz, or unpack it",
     b"%PDF": "a PDF. Export the table as CSV",
 }
 """First bytes of files that are no tables → what such a file is."""
@@ -72,12 +84,14 @@ class LandedFile:
     name: str
     """Path relative to the source's folder, with forward slashes."""
     format: str
-    """`csv`, `jsonl`, `parquet`, or an ending that is not read."""
+    """`csv`, `json`, `jsonl`, `parquet`, `xlsx`, or an ending that is not read."""
     size: int
     modified_ns: int
     refusal: str = ""
     """Why it is not opened; empty for an ordinary file."""
     limits: Limits = field(default_factory=Limits)
+    inside: Inside | None = None
+    """Which list in its records holds the entity's records, where they are not its own."""
 
 
 @dataclass
@@ -100,35 +114,12 @@ def _escaped(letter: str) -> str:
     return f"\\x{ord(letter) - 0xDC00:02x}" if is_byte else letter.encode("unicode_escape").decode()
 
 
-def find_files(
-    folder: Path, entities: Iterable[str], limits: Limits | None = None
-) -> tuple[dict[str, list[LandedFile]], list[str]]:
-    """
-    The files of each entity below a source's folder, sorted by name, and messages about what belongs to none.
-
-    An entity's files are `<entity>/**` or `<entity>.<csv|jsonl|parquet>`; case and underscores in the name do not
-    matter. Hidden and unfinished files (`.tmp`, `.part`) are left alone. What is no ordinary file (a pipe, a link that
-    leads out of the folder, a name that is not UTF-8) is among the files, with its `refusal`.
-    """
-    names = {plain(entity): entity for entity in entities}
-    found: dict[str, list[LandedFile]] = {entity: [] for entity in names.values()}
-    strays = []
-    for entry in sorted(folder.iterdir()):
-        if _is_left_alone(entry):
-            continue
-        is_folder = os.path.isdir(entry)
-        entity = names.get(plain(entry.name if is_folder else entry.stem))
-        if entity is None:
-            if is_folder or entry.suffix.lower() in FORMATS:
-                hint = did_you_mean(entry.stem, names.values())
-                strays.append(f"{printable(entry)} is not read: no entity of this source has that name.{hint}")
-            continue
-        for path, refusal in _walk(entry, folder.resolve()):
-            if not _is_left_alone(path):
-                found[entity].append(_landed(path, folder, refusal, limits or Limits()))
-    for files in found.values():
-        files.sort(key=lambda file: file.name)
-    return found, strays
+def format_of(path: Path) -> str | None:
+    """The format that a file's ending stands for, also packed (`.csv.gz`); None for an ending that is not read."""
+    name = path.name.lower()
+    is_packed = name.endswith(PACKED)
+    format_ = FORMATS.get(Path(name.removesuffix(PACKED)).suffix)
+    return None if is_packed and format_ in ("parquet", "xlsx") else format_
 
 
 def folder_problem(folder: Path) -> str:
@@ -142,11 +133,12 @@ def folder_problem(folder: Path) -> str:
     return ""
 
 
-def _is_left_alone(path: Path) -> bool:
+def is_left_alone(path: Path) -> bool:
+    """Whether a file or folder is hidden or not finished."""
     return path.name.startswith(".") or path.suffix in UNFINISHED
 
 
-def _walk(entry: Path, root: Path) -> Iterator[tuple[Path, str]]:
+def walk(entry: Path, root: Path) -> Iterator[tuple[Path, str]]:
     """What is no folder at or below an entry of a source's folder, and why it is not to be opened."""
     waiting = [entry]
     while waiting:
@@ -157,7 +149,7 @@ def _walk(entry: Path, root: Path) -> Iterator[tuple[Path, str]]:
             elif os.path.isdir(path):
                 children = list(path.iterdir())
                 waiting += children
-                if not children and path.suffix.lower() in FORMATS:
+                if not children and format_of(path):
                     yield path, "is an empty folder. Export it again, or remove it."
             else:
                 yield path, ""
@@ -176,10 +168,9 @@ def _why_not_followed(link: Path, entry: Path, root: Path) -> str:
     return ""
 
 
-def _landed(path: Path, folder: Path, refusal: str, limits: Limits) -> LandedFile:
+def landed(path: Path, folder: Path, refusal: str, limits: Limits) -> LandedFile:
     """A landed file's name, format, size and time, and why it is refused, if it is."""
     name = path.relative_to(folder).as_posix()
-    suffix = path.suffix.lower()
     size, modified_ns = 0, 0
     try:
         status = path.lstat() if refusal else path.stat()
@@ -192,7 +183,7 @@ def _landed(path: Path, folder: Path, refusal: str, limits: Limits) -> LandedFil
     except UnicodeEncodeError:
         name = os.fsencode(name).decode(errors="backslashreplace")
         refusal = refusal or "has a name that is not UTF-8. Rename it."
-    return LandedFile(path, name, FORMATS.get(suffix, suffix), size, modified_ns, refusal, limits)
+    return LandedFile(path, name, format_of(path) or path.suffix.lower(), size, modified_ns, refusal, limits)
 
 
 def _why_not_ordinary(mode: int) -> str:
@@ -255,18 +246,16 @@ def checksum_and_lines(file: LandedFile) -> tuple[str, int]:
     return digest.hexdigest(), lines + (last not in (b"", b"\n"))
 
 
-def check_readable(file: LandedFile) -> int:
-    """
-    Raise `UnreadableFileError` for a file of a kind, size, ending, encoding or line length that cannot be read.
-
-    Returns the bytes of a text file's longest line, 0 if no line is long.
-    """
+def check_ordinary(file: LandedFile) -> None:
+    """Raise `UnreadableFileError` for a file of a kind, size or ending that is not read."""
     where, limits = printable(file.path), file.limits
     if file.refusal:
         raise NotNowError(f"{where} {file.refusal}")
     if file.format not in FORMATS.values():
         ending = printable(file.format) or "no ending"
-        raise UnreadableFileError(f"{where}: files with {ending} are not read. Export it as .csv, .jsonl or .parquet.")
+        raise UnreadableFileError(
+            f"{where}: files with {ending} are not read. Export it as CSV, JSON, Excel or Parquet."
+        )
     if file.size == 0:
         raise UnreadableFileError(f"{where} is empty (0 bytes). Export it again, or remove it.")
     if file.size > limits.file_size:
@@ -275,27 +264,22 @@ def check_readable(file: LandedFile) -> int:
         raise UnreadableFileError(f"{where} has *, ? or [ in its path. Rename it without them.")
     try:
         with open_file(file.path) as stream:
-            head = stream.read(4)
-            _check_head(file, head)
-            longest = 0 if file.format == "parquet" else longest_line(file)
+            _check_head(file, stream.read(4))
     except OSError as problem:
         raise NotNowError(f"{where} {unreadable(problem)}") from None
-    return longest
 
 
 def _check_head(file: LandedFile, head: bytes) -> None:
     """Raise `UnreadableFileError` for a file whose first bytes are those of another format."""
     where = printable(file.path)
-    if file.format == "parquet":
+    if file.format in ("parquet", "xlsx") or file.path.name.lower().endswith(PACKED):
         return
     for start, what in FOREIGN.items():
         if head.startswith(start):
             raise UnreadableFileError(f"{where} is no table but {what}.")
     if head == b"PAR1":
         raise UnreadableFileError(f"{where} is a Parquet file. Give it the ending .parquet.")
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise UnreadableFileError(f"{where} is UTF-16, not UTF-8 (line 1). {convert_hint('UTF-16')}")
-    if b"\0" in head:
+    if b"\0" in head and head[:2] not in (b"\xff\xfe", b"\xfe\xff"):
         raise UnreadableFileError(
             f"{where} begins with zero bytes: it is no text, or UTF-16 (line 1). {convert_hint('UTF-16LE')}"
         )
@@ -318,17 +302,20 @@ def in_bytes(number: float) -> str:
     return f"{number:,.3g} {unit}" if number < 1000 else f"{number:,.0f} {unit}"
 
 
-def longest_line(file: LandedFile) -> int:
+def longest_line(file: LandedFile, path: Path) -> int:
     """
-    Bytes of the longest line, 0 if none is long (`LONG_LINE`). Raises `NotNowError` for one that is over the limit.
+    Bytes of the longest line of a file, read from `path`, 0 if none is long (`LONG_LINE`).
+
+    Raises `NotNowError` for one that is over the limit.
 
     Only the end of each stretch of that length is read: with a line end there, the stretch has no long line. A lone CR
     is a line end in a file that has no other.
     """
-    line_end = b"\r" if has_old_line_ends(file.path) else b"\n"
+    line_end = b"\r" if has_old_line_ends(path) else b"\n"
     longest, start = 0, 0
-    with open_file(file.path) as stream:
-        while file.size - start > LONG_LINE:
+    with open_file(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        while size - start > LONG_LINE:
             stream.seek(start + LONG_LINE - TAIL_BYTES)
             found = stream.read(TAIL_BYTES).rfind(line_end)
             if found >= 0:
@@ -361,6 +348,15 @@ def _lines_before(stream: BinaryIO, end: int, line_end: bytes) -> int:
     return lines
 
 
+def lines_of(path: Path) -> int:
+    """How many lines a file has; an unfinished last line counts."""
+    lines, last = 0, b""
+    with open_file(path) as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            lines, last = lines + chunk.count(b"\n"), chunk[-1:]
+    return lines + (last not in (b"", b"\n"))
+
+
 def has_old_line_ends(path: Path) -> bool:
     """Whether lines end in a lone CR, as on old Macs and from some spreadsheets."""
     with open_file(path) as stream:
@@ -383,9 +379,10 @@ def convert_hint(encoding: str) -> str:
     return f"Export it as UTF-8, or convert it: iconv -f {encoding} -t UTF-8 OLD > NEW"
 
 
-def csv_header(path: Path, known: Iterable[str]) -> tuple[str, list[str], int]:
+def csv_header(path: Path, known: Iterable[str]) -> tuple[str, list[str], int, int]:
     """
-    A CSV file's delimiter, the names of its columns as written, and how many lines its header has.
+    A CSV file's delimiter, the names of its columns as written, the lines before its records, and those of them before
+    its header: a spreadsheet's `sep=;`.
 
     The delimiter is the one of `, ; tab |` that finds most of the `known` columns. A column without a name is
     `column_<position>`. Raises `UnreadableFileError` when the first line cannot be a header.
@@ -394,8 +391,12 @@ def csv_header(path: Path, known: Iterable[str]) -> tuple[str, list[str], int]:
     known_names = {name.lower() for name in known}
     candidates = []
     with open_file(path) as stream:
-        for delimiter in DELIMITERS:
-            stream.seek(0)
+        before = stream.readline(MAX_SEPARATOR_LINE)
+        delimiters, start = DELIMITERS, 0
+        if said := SEPARATOR_LINE.fullmatch(before.removeprefix(codecs.BOM_UTF8)):
+            delimiters, start = said[1].decode() or DELIMITERS, len(before)
+        for delimiter in delimiters:
+            stream.seek(start)
             read: list[bytes] = []
             try:
                 record = next(csv.reader(_header_lines(stream, read), delimiter=delimiter), [])
@@ -418,7 +419,7 @@ def csv_header(path: Path, known: Iterable[str]) -> tuple[str, list[str], int]:
             f"{where}: the header is not UTF-8 (byte 0x{header[problem.start]:02x}). {convert_hint('LATIN1')}"
         ) from None
     names = [name or f"column_{position}" for position, name in enumerate(names, start=1)]
-    return delimiter, names, max(len(read), 1)
+    return delimiter, names, max(len(read), 1) + (start > 0), int(start > 0)
 
 
 def _header_lines(stream: BinaryIO, read: list[bytes]) -> Iterator[str]:

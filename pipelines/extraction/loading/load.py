@@ -15,7 +15,6 @@ from pipelines.extraction.configuration import DEFAULT_QUARANTINE_LIMIT, Configu
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.extraction.files import (
     LandedFile,
-    find_files,
     folder_problem,
 )
 from pipelines.extraction.loading.due import fresh_files, gone_files, held_against
@@ -31,6 +30,7 @@ from pipelines.extraction.loading.reading import stage
 from pipelines.extraction.loading.schema_changes import follow_schema, note_original_names, prepare_schema
 from pipelines.extraction.loading.state import CannotLoad, Fresh, Load, LoadReport, Rejected, Staged, first_line, naive
 from pipelines.extraction.loading.versions import insert_rows
+from pipelines.extraction.recognition import find_files
 from pipelines.extraction.scratch import scratch_folder
 
 if TYPE_CHECKING:
@@ -86,10 +86,10 @@ def load_source(
             f"correct `sources: {source.name}:` in sources.yaml, or remove the line if there is no such system."
         )
         return [_report(connection, source, entity, "missing", message) for entity in chosen]
-    files, strays = find_files(folder, [entity.name for entity in source.entities], limits)
-    reports = _load_side_by_side(connection, source, chosen, files, now, quarantine_limit)
-    if strays and reports:
-        reports[0] = replace(reports[0], message=" ".join([reports[0].message, *strays]))
+    claims = find_files(folder, source.entities, limits)
+    reports = _load_side_by_side(connection, source, chosen, claims.files, now, quarantine_limit)
+    if claims.strays and reports:
+        reports[0] = replace(reports[0], message=" ".join([reports[0].message, *claims.strays]))
     return reports
 
 

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from pipelines.extraction.contracts import Entity
 from pipelines.extraction.files import UnreadableFileError, printable
 
 MAX_NAME_LENGTH = 128
@@ -24,19 +25,21 @@ def raw_name(original: str, contract: Mapping[str, str]) -> str:
     return original if is_harmless(original) else made_name(original)
 
 
-def raw_names(originals: Sequence[str], contract: Mapping[str, str]) -> tuple[str, ...]:
+def raw_names(originals: Sequence[str], entity: Entity) -> tuple[str, ...]:
     """
     The raw columns of a file's columns, in their order; no two are the same but for case.
 
-    They depend on this file's columns alone, so that they are the same in every run. Raises `UnreadableFileError` when
-    the file has a column of the contract more than once.
+    A column of the contract is the one with its name, else the one with the first of its labels. They depend on this
+    file's columns alone, so that they are the same in every run. Raises `UnreadableFileError` when the file has a
+    column of the contract more than once.
     """
+    contract = _contract_columns(originals, entity)
     names: list[str] = []
     taken: set[str] = set()
     occurrences: Counter[str] = Counter()
     for original in originals:
         name = raw_name(original, contract)
-        if name.lower() in contract and name.lower() in taken:
+        if original.lower() in contract and name.lower() in taken:
             same = [other for other in originals if raw_name(other, contract) == name]
             raise UnreadableFileError(f"the column {listed(same)} is there more than once. Rename one in the export.")
         while name.lower() in taken:
@@ -45,6 +48,17 @@ def raw_names(originals: Sequence[str], contract: Mapping[str, str]) -> tuple[st
         taken.add(name.lower())
         names.append(name)
     return tuple(names)
+
+
+def _contract_columns(originals: Sequence[str], entity: Entity) -> dict[str, str]:
+    """Lower-case names of a file's columns → the contract's columns that they are."""
+    found = {name.lower() for name in originals}
+    chosen = {}
+    for column in entity.columns:
+        names = [column.lower(), *(label.lower() for label in entity.labels.get(column, ()))]
+        name = next((name for name in names if name in found and name not in chosen), column.lower())
+        chosen[name] = column
+    return chosen
 
 
 def is_harmless(name: str) -> bool:

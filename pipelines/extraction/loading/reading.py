@@ -23,11 +23,13 @@ from pipelines.extraction.files import (
     LandedFile,
     NotNowError,
     UnreadableFileError,
-    check_readable,
+    check_ordinary,
     csv_header,
     has_old_line_ends,
     in_bytes,
     is_about_one_file,
+    lines_of,
+    longest_line,
     over_limit,
     printable,
     scan_csv,
@@ -36,6 +38,7 @@ from pipelines.extraction.files import (
     why_not_json,
     with_new_line_ends,
 )
+from pipelines.extraction.loading.export_time import fill_export_time
 from pipelines.extraction.loading.naming import listed, raw_names
 from pipelines.extraction.loading.parquet import check_expansion, parquet_columns
 from pipelines.extraction.loading.state import (
@@ -48,6 +51,7 @@ from pipelines.extraction.loading.state import (
     first_line,
     new_name,
 )
+from pipelines.extraction.plain_copies import plain_copy
 from pipelines.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -76,7 +80,7 @@ def stage(load: Load, fresh: list[Fresh], scratch: Path) -> tuple[list[Staged], 
 
     def shape(item: Fresh) -> tuple:
         columns = item.columns if item.file.format != "jsonl" else spellings or item.columns
-        return item.file.format, item.delimiter, columns, item.read_types
+        return item.file.format, (item.delimiter, item.lines_before), columns, item.read_types
 
     # One after the other in the order of delivery: which row is the newer one depends on it.
     for (format_, _, columns, read_types), items in itertools.groupby(fresh, shape):
@@ -89,13 +93,35 @@ def stage(load: Load, fresh: list[Fresh], scratch: Path) -> tuple[list[Staged], 
 
 
 def _check_readable(load: Load, fresh: list[Fresh], scratch: Path, rejected: list[Rejected]) -> None:
-    """Leave out what no reader may open; files with old line ends get a copy with the same lines."""
+    """Leave out what no reader may open; what is no plain text with LF as line ends gets a copy that is."""
     for item in list(fresh):
         with _refusing(load, item, fresh, rejected):
-            load.longest_line = max(load.longest_line, check_readable(item.file))
-            if item.file.format in ("csv", "jsonl") and has_old_line_ends(item.file.path):
+            check_ordinary(item.file)
+            if item.file.format == "parquet":
+                continue
+            _copy_plainly(load, item, scratch)
+            load.longest_line = max(load.longest_line, longest_line(item.file, item.path))
+            if has_old_line_ends(item.path):
+                plain = item.path
                 item.same_lines = scratch / f"{len(os.listdir(scratch))}.{item.file.format}"
-                item.lines = with_new_line_ends(item.file.path, item.same_lines)
+                item.lines = with_new_line_ends(plain, item.same_lines)
+
+
+def _copy_plainly(load: Load, item: Fresh, scratch: Path) -> None:
+    """Give a file that is packed, in another encoding, a document or a workbook a copy with its records."""
+    folder = scratch / f"{len(os.listdir(scratch))}_plain"
+    folder.mkdir()
+    copy = plain_copy(item.file, folder, load.source.encoding)
+    if copy is None:
+        folder.rmdir()
+        return
+    item.file = replace(item.file, format=copy.format)
+    item.message = copy.note
+    if copy.parent_lines is None:
+        item.same_lines = copy.path
+    else:
+        item.clean, item.record_lines = copy.path, copy.parent_lines
+    item.lines = lines_of(copy.path)
 
 
 @contextmanager
@@ -117,13 +143,15 @@ def _look_into(load: Load, fresh: list[Fresh], scratch: Path, rejected: list[Rej
     for item in list(fresh):
         file = item.file
         with _refusing(load, item, fresh, rejected):
-            if str(item.path) in unread:
-                raise unread[str(item.path)]
+            text = str(item.clean or item.path)
+            if text in unread:
+                raise unread[text]
             if file.format == "csv":
-                item.delimiter, names, item.header_lines = csv_header(item.path, load.entity.columns)
+                header = csv_header(item.path, load.names)
+                item.delimiter, names, item.header_lines, item.lines_before = header
                 item.columns, item.read_types = tuple(names), ("varchar",) * len(names)
             elif file.format == "jsonl":
-                item.columns = json_keys.get(str(item.path), ())
+                item.columns = load.with_nested(json_keys.get(text, ()))
                 item.read_types = ()
             else:
                 names, types = parquet_columns(load.connection, file)
@@ -142,7 +170,7 @@ def _look_into_json(
     DuckDB's `read_json` reads past the end of a line that is cut off and takes the valid line after it for a part
     of it: it may only see whole lines.
     """
-    items = {str(item.path): item for item in fresh if item.file.format == "jsonl"}
+    items = {str(item.clean or item.path): item for item in fresh if item.file.format == "jsonl"}
     keys, odd, unread = _json_keys(load, list(items))
     copies = {str(scratch / f"clean_{number}.jsonl"): path for number, path in enumerate(sorted(odd))}
     for copy, path in copies.items():
@@ -195,9 +223,10 @@ def _clean_json(load: Load, item: Fresh, clean: Path) -> None:
     """Copy the lines that are JSON objects; the others are broken, each alone."""
     import pyarrow
 
+    path, parents = item.clean or item.path, item.record_lines
     item.clean, item.record_lines = clean, array("q")
     first = 1
-    with item.path.open("rb") as stream, clean.open("wb") as copy:
+    with path.open("rb") as stream, clean.open("wb") as copy:
         while lines := list(itertools.islice(stream, LINES_AT_ONCE)):
             if first == 1:
                 lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
@@ -225,6 +254,9 @@ def _clean_json(load: Load, item: Fresh, clean: Path) -> None:
                 if "UTF-8" in reason and not item.message:
                     item.message = f"line {first + number}: {reason}"
             first += len(lines)
+    if parents is not None:
+        item.record_lines = array("q", (parents[line - 1] for line in item.record_lines))
+        item.broken = [(parents[line - 1], reason, text) for line, reason, text in item.broken]
 
 
 def _check_columns(load: Load, item: Fresh, taken: set[str]) -> None:
@@ -233,25 +265,28 @@ def _check_columns(load: Load, item: Fresh, taken: set[str]) -> None:
 
     `taken`: the columns of the raw table and of the files before it, in lower case.
     """
-    file, found = item.file, {name.lower(): name for name in item.columns}
-    if file.format == "jsonl" and not found:
+    file = item.file
+    if file.format == "jsonl" and not item.columns:
         return
     where = f"{file.path}, line 1" if file.format == "csv" else str(file.path)
     most, table = file.limits.columns, f"{load.source.name}.{load.entity.name}"
     if len(item.columns) > most:
         raise over_limit(file, "columns", f"it has {len(item.columns):,} columns", f"{most:,}")
-    for name in dict.fromkeys((*load.entity.key, *load.entity.required)):
-        if name.lower() not in found:
-            role = "part of the key" if name in load.entity.key else "required"
-            raise UnreadableFileError(
-                f"{where}: there is no column '{name}', which is {role} of {table}."
-                f"{did_you_mean(name, item.columns)} Found: {listed(item.columns)}. Nothing of it is loaded."
-                f" Export it with that column, or change the contract in assets/sources/{load.source.name}.py."
-            )
     try:
-        item.names = raw_names(item.columns, load.spelling)
+        item.names = raw_names(item.columns, load.entity)
     except UnreadableFileError as problem:
         raise UnreadableFileError(f"{where}: {problem}") from None
+    for name in dict.fromkeys((*load.entity.key, *load.entity.required)):
+        if name not in item.names and name not in load.entity.filled:
+            role = "part of the key" if name in load.entity.key else "required"
+            labels = load.entity.labels.get(name, ())
+            other = f" (or {', '.join(repr(label) for label in labels)})" if labels else ""
+            raise UnreadableFileError(
+                f"{where}: there is no column '{name}'{other}, which is {role} of {table}."
+                f"{did_you_mean(name, item.columns)} Found: {listed(item.columns)}. Nothing of it is loaded."
+                f" Export it with that column, or say in sources.yaml how it is called:"
+                f" `{load.source.name}: {{folder: ..., columns: {{{load.entity.name}: {{{name}: ...}}}}}}`."
+            )
     if (width := len(taken | {name.lower() for name in item.names})) > most:
         raise over_limit(file, "columns", f"with it {table} would have {width:,} columns", f"{most:,}")
     cells = item.lines * len(item.columns) * CELL_BYTES if file.format == "jsonl" else 0
@@ -281,7 +316,7 @@ def _read(
             date_format=load.entity.date_format,
         )
         for position, (source, name, read_type) in enumerate(
-            zip(columns, raw_names(columns, load.spelling), read_types or ("varchar",) * len(columns), strict=True)
+            zip(columns, raw_names(columns, load.entity), read_types or ("varchar",) * len(columns), strict=True)
         )
     ]
     staged = Staged(new_name(), staged_columns, {str(item.clean or item.path): item for item in items})
@@ -291,6 +326,7 @@ def _read(
         else:
             _read_other(load, staged, format_)
         _check_counts(load, staged)
+        fill_export_time(load, staged)
     except Exception as problem:
         load.connection.execute(f"drop table if exists {staged.table}")
         if len(items) > 1 or columns != items[0].columns:
@@ -320,9 +356,15 @@ def _read_other(load: Load, staged: Staged, format_: str) -> None:
     sources = [column.source for column in staged.columns]
     if format_ == "parquet":
         reader = f"read_parquet({paths}, filename = '{new_name()}', hive_partitioning = false)"
-    elif not names or not all(sources) or "\0" in "".join(sources) or len({s.lower() for s in sources}) < len(names):
-        # Keys that `read_json` cannot name or tell apart.
-        texts = "".join(f"json ->> {literal(_pointer(source))}, " for source in sources)
+    elif (
+        not names
+        or not all(sources)
+        or "\0" in "".join(sources)
+        or len({s.lower() for s in sources}) < len(names)
+        or load.nested.keys() & set(sources)
+    ):
+        # Keys that `read_json` cannot name, tell apart or reach.
+        texts = "".join(f"json ->> {literal(load.nested.get(source) or _pointer(source))}, " for source in sources)
         objects = f"read_ndjson_objects({paths}, {_json_options(load)}, filename = true)"
         reader = f"(select {texts}filename from {objects})"
     else:
@@ -420,7 +462,9 @@ def _clean(load: Load, item: Fresh, staged: Staged, clean: str, also_broken: fro
 
 def _csv_query(load: Load, staged: Staged, paths: list[str]) -> dict[str, list[int]]:
     """Read CSV files as text; returns the paths with unreadable records and their byte positions."""
-    delimiter = next(iter(staged.files.values())).delimiter
+    first = next(iter(staged.files.values()))
+    delimiter = first.delimiter
+    skipped = first.lines_before if str(first.path) in staged.files else 0  # a clean copy has one line of header
     names = literal({column.staged: "varchar" for column in staged.columns})
     longest = max(CSV_LINE_BYTES, load.longest_line + LINE_END_BYTES)
     sizes = f"max_line_size = {longest}, buffer_size = {2 * longest}, " if load.longest_line else ""
@@ -428,7 +472,7 @@ def _csv_query(load: Load, staged: Staged, paths: list[str]) -> dict[str, list[i
     load.connection.execute(
         f"create temp table {staged.table} as select * from read_csv({literal(paths)}, columns = {names},"
         f" auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"',"
-        f" {sizes}hive_partitioning = false, store_rejects = true, rejects_table = '{errors}',"
+        f" {sizes}skip = {skipped}, hive_partitioning = false, store_rejects = true, rejects_table = '{errors}',"
         f" rejects_scan = '{scans}', filename = '_path')"
     )
     found: dict[str, list[int]] = defaultdict(list)

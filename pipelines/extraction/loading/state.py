@@ -83,6 +83,9 @@ class Fresh:
     names: tuple[str, ...] = ()
     """As they are called in the raw table."""
     header_lines: int = 1
+    """Lines before the first record."""
+    lines_before: int = 0
+    """Lines before the header: a spreadsheet's `sep=;`."""
     read_types: tuple[str, ...] = ()
     delimiter: str = ""
     same_lines: Path | None = None
@@ -143,6 +146,8 @@ def contract_fingerprint(entity: Entity) -> str:
         entity.required,
         dict(entity.rules),
         *((entity.epochs,) if entity.epochs else ()),
+        *((dict(entity.labels),) if entity.labels else ()),
+        *((entity.inside,) if entity.inside else ()),
     )
     return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
@@ -172,7 +177,9 @@ class Load:
         self.schema_name = f"raw_{source.name}"
         self.schema = quoted(self.schema_name)
         self.contract = contract_fingerprint(entity)
-        self.spelling = {name.lower(): name for name in entity.columns}
+        self.names = entity.names()
+        self.nested = {label: f"/{label.replace('.', '/')}" for label in self.names if "." in label}
+        """Labels of nested fields → the pointer to them."""
         self.first_loaded: dict[str, datetime] = {}
         self.behind: set[str] = set()
         """Files that cannot be read again though their turn has come: they are gone."""
@@ -180,6 +187,12 @@ class Load:
         """Every file's place in the order of delivery: by the load that first saw it, then by name."""
         self.longest_line = 0
         """Bytes, of all files that are read."""
+
+    def with_nested(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """A file's keys, and the contract's nested fields below them."""
+        own = {key.lower() for key in keys}
+        nested = [label for label in self.nested if label.split(".")[0] in own and label not in own]
+        return (*keys, *nested)
 
     def rows(self, query: str) -> list[tuple]:
         """The rows of a query."""

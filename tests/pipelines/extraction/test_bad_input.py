@@ -3,10 +3,10 @@
 import pytest
 
 from pipelines.extraction.configuration import Limits
-from pipelines.extraction.files import find_files
 from pipelines.extraction.loading import reading
 from pipelines.extraction.loading.load import load_entity, load_source
 from pipelines.extraction.loading.schema_changes import prepare_schema
+from pipelines.extraction.recognition import find_files
 
 LATIN = "iconv -f LATIN1 -t UTF-8"
 
@@ -287,7 +287,7 @@ def test_columns_that_cannot_be_told_apart(landing):
 def test_a_file_that_vanishes_before_it_is_read_is_named(landing, account):
     paths = [landing.accounts(f"{number}.csv", account(f"a{number}")) for number in range(3)]
     (entity, _) = landing.source.entities
-    files, _ = find_files(landing.folder, ["account"])
+    files = find_files(landing.folder, [entity]).files
     prepare_schema(landing.connection, landing.source)
     paths[1].unlink()
     report = load_entity(landing.connection, landing.source, entity, files["account"], landing.now)

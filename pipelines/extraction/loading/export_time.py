@@ -1,0 +1,77 @@
+"""When an export was made: the version of its records where they have none of their own."""
+
+import re
+from datetime import UTC, datetime, time
+
+from pipelines.database import literal, quoted
+from pipelines.extraction.checking import PER_SECOND, StagedColumn, base_type, typed_name, typed_select, year_bounds
+from pipelines.extraction.loading.state import Fresh, Load, Staged, naive
+
+DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
+
+
+def fill_export_time(load: Load, staged: Staged) -> None:
+    """Give records of files that lack the contract's version, or its time, those of the export."""
+    present = {column.name for column in staged.columns}
+    missing = [name for name in load.entity.filled if name not in present]
+    if not missing:
+        return
+    latest = _latest_times(load, staged)
+    for name in missing:
+        type_ = base_type(load.entity.columns[name])
+        position = len(staged.columns)
+        column = StagedColumn(
+            source=name, staged=f"c{position}", name=name, read_type="varchar", type=type_, in_contract=True
+        )
+        load.connection.execute(f"alter table {staged.table} add column {column.staged} varchar")
+        for path, item in staged.files.items():
+            moment = export_time(item, latest.get(path), load.now)
+            written = str(int(moment.replace(tzinfo=UTC).timestamp()) * PER_SECOND.get(load.entity.time_unit, 1))
+            value = written if type_ == "bigint" else moment.isoformat(sep=" ")
+            load.connection.execute(
+                f"update {staged.table} set {column.staged} = {literal(value)} where _path = {literal(path)}"
+            )
+        staged.columns.append(column)
+    for item in staged.files.values():
+        moment = export_time(item, latest.get(str(item.clean or item.path)), load.now)
+        note = f"it has no {' or '.join(missing)}: its records are taken as they were on {moment:%Y-%m-%d}"
+        item.message = "; ".join(filter(None, (item.message, note)))
+
+
+def export_time(item: Fresh, latest: datetime | None, now: datetime) -> datetime:
+    """The end of the day in the file's name, else the latest time in it, else the file's own; never after `now`."""
+    if found := DAY_IN_NAME.search(item.file.name):
+        day = datetime(int(found[1]), int(found[2]), 1)
+        try:
+            day = day.replace(day=int(found[3]))
+        except ValueError:  # no such day
+            pass
+        else:
+            return min(datetime.combine(day, time(23, 59, 59)), now)
+    touched = naive(datetime.fromtimestamp(item.file.modified_ns / 10**9, UTC))
+    return min(latest or touched, now).replace(microsecond=0)
+
+
+def _latest_times(load: Load, staged: Staged) -> dict[str, datetime]:
+    """Path → the latest plausible time in the contract's columns that is not in the future."""
+    times = []
+    for position, column in enumerate(staged.columns):
+        name, type_ = quoted(typed_name(column, position)), base_type(column.type)
+        if not column.in_contract:
+            continue
+        if type_ in ("date", "timestamp"):
+            first, _ = year_bounds(type_)
+            value = f"{name}::timestamp"
+        elif column.name in (*load.entity.epochs, load.entity.time) and load.entity.time_unit in PER_SECOND:
+            first, _ = year_bounds(load.entity.time_unit)
+            value = f"make_timestamp({name}::bigint * {1_000_000 // PER_SECOND[load.entity.time_unit]})"
+        else:
+            continue
+        times.append(f"max(case when {name} >= {first} and {value} <= {literal(load.now)} then {value} end)")
+    if not times:
+        return {}
+    rows = load.rows(
+        f"select _path, greatest({', '.join([*times, 'null'])}) from ({typed_select(staged.table, staged.columns)})"
+        " group by all"
+    )
+    return {path: moment for path, moment in rows if moment is not None}
