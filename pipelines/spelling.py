@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 
 def plain(name: object) -> str:
-    """A name without case, spaces and underscores: `OpportunityHistory` and `opportunity_history` are the same."""
-    return re.sub(r"[^a-z0-9]", "", str(name).lower())
+    """A name without case, blanks and signs: `OpportunityHistory` and `opportunity_history` are the same."""
+    return re.sub(r"[\W_]+", "", str(name).lower())
 
 
 def closest(wrong: object, known: Iterable[str], likeness: float = 0.6) -> str | None:

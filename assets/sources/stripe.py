@@ -1,4 +1,7 @@
-"""raw_stripe.*: billing: customers, subscriptions, invoices. Amounts in the currency's smallest unit."""
+"""raw_stripe.*: billing: customers, subscriptions, invoices.
+
+The API has amounts in the currency's smallest unit; the dashboard's export has them in units, in columns of their own.
+"""
 
 from pipelines.extraction.assets import source_definitions
 from pipelines.extraction.contracts import Entity, Source
@@ -31,6 +34,11 @@ stripe = Source(
             time_unit="epoch_s",
             epochs=("created",),
             required=("created", "updated"),
+            labels={
+                "address_country": ("address.country", "Card Address Country", "Address Country"),
+                "created": ("Created (UTC)",),
+                "updated": ("Updated (UTC)",),
+            },
         ),
         Entity(
             name="subscription",
@@ -54,6 +62,7 @@ stripe = Source(
                 "ended_at": "bigint",
                 "trial_end": "bigint",
                 "updated": "bigint",
+                "plan_amount_in_units": "double",
             },
             key=("id",),
             version="updated",
@@ -69,9 +78,26 @@ stripe = Source(
                 "trial_end",
             ),
             required=("customer", "created", "updated"),
+            labels={
+                "customer": ("Customer ID",),
+                "plan_id": ("plan.id", "Price ID"),
+                "plan_nickname": ("Plan", "plan.nickname", "Plan Name", "Product"),
+                "plan_amount": ("plan.amount",),
+                "plan_amount_in_units": ("Amount",),
+                "plan_interval": ("Interval", "plan.interval"),
+                "created": ("Created (UTC)",),
+                "start_date": ("Start (UTC)", "Start Date (UTC)"),
+                "current_period_start": ("Current Period Start (UTC)",),
+                "current_period_end": ("Current Period End (UTC)",),
+                "canceled_at": ("Canceled At (UTC)",),
+                "ended_at": ("Ended At (UTC)",),
+                "trial_end": ("Trial End (UTC)",),
+                "updated": ("Updated (UTC)",),
+            },
             rules={
                 "quantity is not at least 1": "quantity >= 1",
                 "plan_amount is negative": "plan_amount >= 0",
+                "plan_amount_in_units is negative": "plan_amount_in_units >= 0",
             },
         ),
         Entity(
@@ -92,6 +118,8 @@ stripe = Source(
                 "due_date": "bigint",
                 "paid_at": "bigint",
                 "updated": "bigint",
+                "amount_due_in_units": "double",
+                "amount_paid_in_units": "double",
             },
             key=("id",),
             version="updated",
@@ -99,6 +127,14 @@ stripe = Source(
             time_unit="epoch_s",
             epochs=("created", "due_date", "paid_at"),
             required=("customer", "created", "updated"),
+            labels={
+                "customer": ("Customer ID",),
+                "subscription": ("Subscription ID",),
+                "created": ("Date (UTC)", "Created (UTC)"),
+                "due_date": ("Due Date (UTC)",),
+                "paid_at": ("Paid At (UTC)", "status_transitions.paid_at"),
+                "updated": ("Updated (UTC)",),
+            },
             rules={
                 "amount_due is negative": "amount_due >= 0",
             },

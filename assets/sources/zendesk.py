@@ -1,7 +1,7 @@
 """raw_zendesk.*: support: organisations, users, tickets, comments, satisfaction."""
 
 from pipelines.extraction.assets import source_definitions
-from pipelines.extraction.contracts import Entity, Source
+from pipelines.extraction.contracts import Entity, Inside, Source
 
 zendesk = Source(
     name="zendesk",
@@ -66,6 +66,11 @@ zendesk = Source(
             version="updated_at",
             time="updated_at",
             required=("created_at", "updated_at"),
+            labels={
+                "id": ("Ticket ID",),
+                "via_channel": ("via.channel", "Channel"),
+                "solved_at": ("metric_set.solved_at",),
+            },
             rules={
                 "ticket solved before it was created": "solved_at >= created_at",
             },
@@ -84,6 +89,7 @@ zendesk = Source(
             key=("id",),
             time="created_at",
             required=("ticket_id", "created_at"),
+            inside=Inside(entity="ticket", field="comments", keys={"ticket_id": "id"}),
         ),
         Entity(
             name="satisfaction_rating",
@@ -99,6 +105,12 @@ zendesk = Source(
             key=("id",),
             time="created_at",
             required=("ticket_id", "created_at"),
+            inside=Inside(
+                entity="ticket",
+                field="satisfaction_rating",
+                keys={"id": "id", "ticket_id": "id", "requester_id": "requester_id", "created_at": "updated_at"},
+                only={"score": ("good", "bad")},
+            ),
             rules={
                 "score is neither good nor bad": "score in ('good','bad')",
             },

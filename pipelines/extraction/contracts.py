@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pipelines.spelling import plain
+
 
 @dataclass(frozen=True)
 class Entity:
@@ -35,7 +37,7 @@ class Entity:
     """Reason → SQL condition over the columns; a row for which it is false is quarantined (null passes)."""
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Column → what exports call it besides, the likeliest first: the labels of the vendor's export button, or the path
-    of a nested field (`via.channel`). Case does not matter."""
+    of a nested field (`via.channel`). Case, blanks and signs do not matter: `Create Date` is `createdate` anyway."""
     files: tuple[str, ...] = ()
     """Patterns of the names that the vendor's export gives its files, besides the entity's own name (`*_unified*`)."""
     inside: "Inside | None" = None
@@ -47,20 +49,26 @@ class Entity:
         return tuple(dict.fromkeys(name for name in (self.version, self.time) if name)) if self.version else ()
 
     def names(self) -> dict[str, str]:
-        """All names that exports have for the columns, in lower case → the column."""
-        labels = {label.lower(): column for column, some in self.labels.items() for label in some}
-        return labels | {column.lower(): column for column in self.columns}
+        """All names that exports have for the columns, plain → the column; nested fields are in `nested`."""
+        labels = {plain(label): column for column, some in self.labels.items() for label in some if "." not in label}
+        return labels | {plain(column): column for column in self.columns}
+
+    def nested(self) -> dict[str, str]:
+        """The paths of nested fields → the column."""
+        return {label: column for column, some in self.labels.items() for label in some if "." in label}
 
 
 @dataclass(frozen=True)
 class Inside:
-    """Records in a list of the records of another entity: a ticket's comments."""
+    """Records within the records of another entity: a ticket's comments, a ticket's rating."""
 
     entity: str
     field: str
-    """The parent's field that holds the list."""
+    """The parent's field that holds the list of them, or the one."""
     keys: Mapping[str, str]
-    """Column → the parent's field that it is taken from."""
+    """Column → the parent's field that it is taken from, where the record does not have it itself."""
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Column → the values of those that are records at all."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from pipelines.extraction.configuration import Limits
 from pipelines.extraction.contracts import Inside
+from pipelines.spelling import plain
 
 FORMATS = {
     ".csv": "csv",
@@ -388,7 +389,7 @@ def csv_header(path: Path, known: Iterable[str]) -> tuple[str, list[str], int, i
     `column_<position>`. Raises `UnreadableFileError` when the first line cannot be a header.
     """
     where = f"{printable(path)}, line 1"
-    known_names = {name.lower() for name in known}
+    known_names = set(map(plain, known))
     candidates = []
     with open_file(path) as stream:
         before = stream.readline(MAX_SEPARATOR_LINE)
@@ -403,7 +404,7 @@ def csv_header(path: Path, known: Iterable[str]) -> tuple[str, list[str], int, i
             except csv.Error:  # a lone CR outside of quotes, as this delimiter has it
                 continue
             names = [name.strip() for name in record]
-            candidates.append((sum(name.lower() in known_names for name in names), delimiter, names, read))
+            candidates.append((sum(plain(name) in known_names for name in names), delimiter, names, read))
     if not candidates:
         raise UnreadableFileError(
             f"{where}: the header has a lone CR, but lines end in LF. Export it with one kind of line ends."

@@ -176,7 +176,7 @@ def _records(document: object, at_least: int = 0) -> list | None:
 
 
 def _inner_records(source: Path, inside: Inside, copy: Path) -> tuple[Path, array]:
-    """The records in a list of each record, with the parent's keys, and the line of each one's parent."""
+    """The records within each record, with the parent's keys, and the line of each one's parent."""
     numbers = array("q")
     with source.open("rb") as stream, copy.open("w", encoding="utf-8") as lines:
         for number, line in enumerate(stream, start=1):
@@ -195,9 +195,12 @@ def _inner(line: bytes, inside: Inside) -> Iterator[Mapping]:
     except (ValueError, RecursionError):
         return
     inner = parent.get(inside.field) if isinstance(parent, dict) else None
-    for record in inner if isinstance(inner, list) else []:
-        if isinstance(record, dict):
-            yield {**record, **{column: parent.get(name) for column, name in inside.keys.items()}}
+    for record in inner if isinstance(inner, list) else [inner]:
+        if isinstance(record, dict) and all(record.get(column) in values for column, values in inside.only.items()):
+            yield {
+                **record,
+                **{column: parent.get(name) for column, name in inside.keys.items() if record.get(column) is None},
+            }
 
 
 def _sheet_copy(file: LandedFile, scratch: Path) -> PlainCopy:

@@ -99,9 +99,8 @@ def file_columns(path: Path) -> list[str]:
 def known_share(entity: Entity, columns: Sequence[str]) -> tuple[int, float]:
     """How many of a file's columns the entity knows, and which share that is; 0 without its key or what is required."""
     names = entity.names()
-    found = {names[column.lower()] for column in columns if column.lower() in names}
-    nested = {label.split(".")[0]: column for label, column in names.items() if "." in label}
-    found |= {nested[column.lower()] for column in columns if column.lower() in nested}
+    found = {names[plain(column)] for column in columns if plain(column) in names}
+    found |= {column for path, column in entity.nested().items() if path.split(".")[0] in columns}
     needed = set(entity.key) | (set(entity.required) - {entity.version, entity.time} if entity.version else set())
     if not needed <= found:
         return 0, 0.0

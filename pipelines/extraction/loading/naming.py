@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from pipelines.extraction.contracts import Entity
 from pipelines.extraction.files import UnreadableFileError, printable
+from pipelines.spelling import plain
 
 MAX_NAME_LENGTH = 128
 HARMLESS = re.compile(rf"[\w#%&+@$€£(*][\w .,:/()#%&+?!@$€£=*-]{{0,{MAX_NAME_LENGTH - 1}}}")
@@ -52,12 +53,19 @@ def raw_names(originals: Sequence[str], entity: Entity) -> tuple[str, ...]:
 
 def _contract_columns(originals: Sequence[str], entity: Entity) -> dict[str, str]:
     """Lower-case names of a file's columns → the contract's columns that they are."""
-    found = {name.lower() for name in originals}
-    chosen = {}
-    for column in entity.columns:
-        names = [column.lower(), *(label.lower() for label in entity.labels.get(column, ()))]
-        name = next((name for name in names if name in found and name not in chosen), column.lower())
-        chosen[name] = column
+    names = [name.lower() for name in originals]
+    by_plain: dict[str, str] = {}
+    for name in names:
+        by_plain.setdefault(plain(name), name)
+    own = {column: [column.lower()] for column in entity.columns}
+    labels = {column: [label.lower() for label in entity.labels.get(column, ())] for column in entity.columns}
+    alike = {column: [by_plain.get(plain(name)) for name in own[column] + labels[column]] for column in entity.columns}
+    chosen: dict[str, str] = {}
+    for candidates in (own, labels, alike):  # a name as it stands before one that is like it
+        for column, some in candidates.items():
+            name = next((name for name in some if name in names and name not in chosen), None)
+            if name is not None and column not in chosen.values():
+                chosen[name] = column
     return chosen
 
 

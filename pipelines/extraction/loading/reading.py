@@ -52,7 +52,7 @@ from pipelines.extraction.loading.state import (
     new_name,
 )
 from pipelines.extraction.plain_copies import plain_copy
-from pipelines.spelling import did_you_mean
+from pipelines.spelling import closest, did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow
@@ -143,15 +143,14 @@ def _look_into(load: Load, fresh: list[Fresh], scratch: Path, rejected: list[Rej
     for item in list(fresh):
         file = item.file
         with _refusing(load, item, fresh, rejected):
-            text = str(item.clean or item.path)
-            if text in unread:
-                raise unread[text]
+            if file.name in unread:
+                raise unread[file.name]
             if file.format == "csv":
-                header = csv_header(item.path, load.names)
+                header = csv_header(item.path, load.entity.names())
                 item.delimiter, names, item.header_lines, item.lines_before = header
                 item.columns, item.read_types = tuple(names), ("varchar",) * len(names)
             elif file.format == "jsonl":
-                item.columns = load.with_nested(json_keys.get(text, ()))
+                item.columns = load.with_nested(json_keys.get(file.name, ()))
                 item.read_types = ()
             else:
                 names, types = parquet_columns(load.connection, file)
@@ -177,7 +176,9 @@ def _look_into_json(
         _clean_json(load, items[path], Path(copy))
     found, _, unread_copies = _json_keys(load, list(copies))
     keys |= {copies[copy]: names for copy, names in found.items()}
-    return keys, unread | {copies[copy]: problem for copy, problem in unread_copies.items()}
+    unread |= {copies[copy]: problem for copy, problem in unread_copies.items()}
+    names = {path: item.file.name for path, item in items.items()}
+    return {names[path]: each for path, each in keys.items()}, {names[path]: each for path, each in unread.items()}
 
 
 def _json_keys(load: Load, paths: list[str]) -> tuple[dict[str, tuple[str, ...]], set[str], dict[str, Exception]]:
@@ -277,7 +278,8 @@ def _check_columns(load: Load, item: Fresh, taken: set[str]) -> None:
     except UnreadableFileError as problem:
         raise UnreadableFileError(f"{where}: {problem}") from None
     for name in dict.fromkeys((*load.entity.key, *load.entity.required)):
-        if name not in item.names and name not in load.entity.filled:
+        is_filled = name in load.entity.filled and not closest(name, item.columns, likeness=0.75)
+        if name not in item.names and not is_filled:
             role = "part of the key" if name in load.entity.key else "required"
             labels = load.entity.labels.get(name, ())
             other = f" (or {', '.join(repr(label) for label in labels)})" if labels else ""

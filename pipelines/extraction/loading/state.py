@@ -177,9 +177,8 @@ class Load:
         self.schema_name = f"raw_{source.name}"
         self.schema = quoted(self.schema_name)
         self.contract = contract_fingerprint(entity)
-        self.names = entity.names()
-        self.nested = {label: f"/{label.replace('.', '/')}" for label in self.names if "." in label}
-        """Labels of nested fields → the pointer to them."""
+        self.nested = {label: f"/{label.replace('.', '/')}" for label in entity.nested()}
+        """Paths of nested fields → the pointer to them."""
         self.first_loaded: dict[str, datetime] = {}
         self.behind: set[str] = set()
         """Files that cannot be read again though their turn has come: they are gone."""
@@ -190,9 +189,7 @@ class Load:
 
     def with_nested(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         """A file's keys, and the contract's nested fields below them."""
-        own = {key.lower() for key in keys}
-        nested = [label for label in self.nested if label.split(".")[0] in own and label not in own]
-        return (*keys, *nested)
+        return (*keys, *(label for label in self.nested if label.split(".")[0] in keys and label not in keys))
 
     def rows(self, query: str) -> list[tuple]:
         """The rows of a query."""

@@ -107,7 +107,7 @@ def test_broken_csv_lines(landing, account):
 
 def test_wrong_encoding_keeps_the_readable_rows(landing, account):
     content = "\n".join(["Id,Name,SystemModstamp", "a1,Zoe,2025-01-01", "a2,Zoé,2025-01-01", "a3,Zoi,2025-01-01"])
-    landing.write("account/1.csv", content.encode("latin-1"))
+    landing.write("account/1.csv", content.encode("latin-1").replace(b"Zoi", "Zoü".encode()))
     report = landing.load()
     assert landing.ids() == ["a1", "a3"]
     ((file, line, reason, raw),) = landing.quarantine()
@@ -120,24 +120,30 @@ def test_wrong_encoding_keeps_the_readable_rows(landing, account):
     assert "line 3 is not UTF-8" in message
 
 
-def test_utf16_and_a_header_in_another_encoding(landing):
-    landing.write("account/1.csv", "Id,SystemModstamp\na1,2025-01-01\n".encode("utf-16"))
-    landing.write("account/2.csv", "Id,Größe,SystemModstamp\na1,1,2025-01-01\n".encode("latin-1"))
-    rejected = landing.load().rejected
-    assert "1.csv is UTF-16, not UTF-8 (line 1)" in rejected[0]
-    assert "iconv -f UTF-16" in rejected[0]
-    assert "2.csv, line 1: the header is not UTF-8 (byte 0xf6)" in rejected[1]
+@pytest.mark.parametrize(
+    ("encoding", "note"),
+    [("utf-16", ""), ("utf-8-sig", ""), ("cp1252", "was read as Windows-1252"), ("utf-16-be", None)],
+)
+def test_text_in_another_encoding_is_read(landing, encoding, note):
+    content = "Id,Größe,SystemModstamp\na1,5 € – süß,2025-01-01\n"
+    landing.write("account/1.csv", content.encode(encoding))
+    report = landing.load()
+    if note is None:  # without the mark that says what it is
+        assert "begins with zero bytes" in report.rejected[0]
+        return
+    assert landing.rows('select "Id", "Größe" from raw_crm.account') == [("a1", "5 € – süß")]
+    assert note in report.message
 
 
 def test_a_changed_header_names_the_missing_column_and_what_is_like_it(landing, account):
     landing.accounts("1.csv", account("a1"))
-    landing.accounts("2.csv", "a2,2025-01-01", header="Id,System_Mod_Stamp")
+    landing.accounts("2.csv", "a2,2025-01-01", header="Id,SystemModifiedStamp")
     landing.accounts("3.csv", "a3,2025-01-01", header="AccountId,SystemModstamp")
     report = landing.load()
     assert landing.ids() == ["a1"]
     assert "2.csv, line 1: there is no column 'SystemModstamp', which is required of crm.account" in report.rejected[0]
-    assert "Did you mean 'System_Mod_Stamp'?" in report.rejected[0]
-    assert "assets/sources/crm.py" in report.rejected[0]
+    assert "Did you mean 'SystemModifiedStamp'?" in report.rejected[0]
+    assert "`crm: {folder: ..., columns: {account: {SystemModstamp: ...}}}`" in report.rejected[0]
     assert "3.csv, line 1: there is no column 'Id', which is part of the key" in report.rejected[1]
     assert "Found: AccountId, SystemModstamp" in report.rejected[1]
 
@@ -267,12 +273,12 @@ def test_a_cut_line_leaves_the_other_files_alone(landing):
 
 def test_files_and_folders_that_belong_to_nothing_are_told(landing, account):
     landing.accounts("1.csv", account("a1"))
-    landing.write("account/2.xlsx", "binary")
+    landing.write("account/2.docx", "binary")
     landing.write("account/3.csv.part", "still being written")
     landing.write("acount/1.csv", "Id\n")
     report = landing.load()
     assert report.rejected == (
-        f"{landing.folder}/account/2.xlsx: files with .xlsx are not read. Export it as .csv, .jsonl or .parquet.",
+        f"{landing.folder}/account/2.docx: files with .docx are not read. Export it as CSV, JSON, Excel or Parquet.",
     )
     assert f"{landing.folder}/acount is not read" in report.message
     assert "Did you mean 'account'?" in report.message

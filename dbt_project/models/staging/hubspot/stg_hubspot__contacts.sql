@@ -12,6 +12,7 @@ with contacts as (
         'linkedin_profile': ['linkedinbio', 'string'],
         'salesforce_lead_id': ['salesforceleadid', 'string'],
         'salesforce_contact_id': ['salesforcecontactid', 'string'],
+        'account_key': ['associatedcompanyid', 'string'],
         'created_at': ['createdate', 'timestamp'],
         'known_at': ['lastmodifieddate', 'timestamp'],
     }) }}

@@ -9,6 +9,8 @@ with invoices as (
         'currency': ['currency', 'string'],
         'amount_due_minor': ['amount_due', 'bigint'],
         'amount_paid_minor': ['amount_paid', 'bigint'],
+        'amount_due_in_units': ['amount_due_in_units', 'double'],
+        'amount_paid_in_units': ['amount_paid_in_units', 'double'],
         'attempt_count': ['attempt_count', 'bigint'],
         'created_at': ['created', 'epoch_s'],
         'due_at': ['due_date', 'epoch_s'],
@@ -19,8 +21,8 @@ with invoices as (
 in_currency_units as (
     select
         invoices.*,
-        {{ currency_units('amount_due_minor', 'currency') }} as amount,
-        {{ currency_units('amount_paid_minor', 'currency') }} as amount_paid
+        coalesce(amount_due_in_units, {{ currency_units('amount_due_minor', 'currency') }}) as amount,
+        coalesce(amount_paid_in_units, {{ currency_units('amount_paid_minor', 'currency') }}) as amount_paid
     from invoices
 )
 select * from in_currency_units

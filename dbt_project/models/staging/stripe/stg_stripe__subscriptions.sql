@@ -6,6 +6,7 @@ with subscriptions as (
         'plan_id': ['plan_id', 'string'],
         'plan_name': ['plan_nickname', 'string'],
         'plan_amount_minor': ['plan_amount', 'bigint'],
+        'plan_amount_in_units': ['plan_amount_in_units', 'double'],
         'plan_interval': ['plan_interval', 'string'],
         'quantity': ['quantity', 'bigint'],
         'currency': ['currency', 'string'],
@@ -23,7 +24,7 @@ with subscriptions as (
 in_currency_units as (
     select
         subscriptions.*,
-        {{ currency_units('plan_amount_minor', 'currency') }} as plan_amount
+        coalesce(plan_amount_in_units, {{ currency_units('plan_amount_minor', 'currency') }}) as plan_amount
     from subscriptions
 )
 select * from in_currency_units

@@ -22,7 +22,6 @@ from pipelines.extraction.loading.naming import is_harmless, raw_names
 NOW = datetime(2025, 1, 10, 12)
 THING = Entity(name="thing", description="A thing.", columns={"id": "varchar"}, key=("id",))
 SOURCE = Source(name="any", description="Anything.", entities=(THING,))
-CONTRACT = {"id": "id"}
 DROPS = '"; drop table victim; --'
 ATTACKS = [
     DROPS,
@@ -109,14 +108,14 @@ def test_hostile_names_and_values_are_data(write, names, values, file):
 @given(st.lists(TEXT, max_size=12))
 def test_names_are_unique_and_depend_on_the_file_alone(originals):
     try:
-        names = raw_names(originals, CONTRACT)
+        names = raw_names(originals, THING)
     except UnreadableFileError:
         assert [original.lower() for original in originals].count("id") > 1
         return
     assert len({name.lower() for name in names}) == len(originals)
     assert all(is_harmless(name) for name in names)
-    assert raw_names(originals, CONTRACT) == names
-    assert raw_names(names, CONTRACT) == names
+    assert raw_names(originals, THING) == names
+    assert raw_names(names, THING) == names
 
 
 @pytest.mark.parametrize(
@@ -124,7 +123,7 @@ def test_names_are_unique_and_depend_on_the_file_alone(originals):
     ["Tier__c", "Lead Status (Original)", "# of Employees", "MRR/Seat", "Amount in €", "Größe", "first.touch", "_id"],
 )
 def test_a_harmless_name_stays_as_it_is(name):
-    assert raw_names(["ID", name], CONTRACT) == ("id", name)
+    assert raw_names(["ID", name], THING) == ("id", name)
 
 
 def test_a_made_name_is_the_same_in_every_batch_and_its_original_is_kept(landing):

@@ -1,0 +1,24 @@
+with companies as (
+    {{ raw_columns(source('raw_hubspot', 'company'), {
+        'account_key': ['id', 'string'],
+        'account_name': ['name', 'string'],
+        'website': ['domain', 'string'],
+        'industry': ['industry', 'string'],
+        'employee_count': ['numberofemployees', 'bigint'],
+        'annual_revenue': ['annualrevenue', 'double'],
+        'phone': ['phone', 'string'],
+        'country': ['country', 'string'],
+        'city': ['city', 'string'],
+        'owner_id': ['hubspot_owner_id', 'string'],
+        'created_at': ['createdate', 'timestamp'],
+        'known_at': ['hs_lastmodifieddate', 'timestamp'],
+    }) }}
+),
+final as (
+    select
+        companies.*,
+        {{ website_domain('website') }} as domain,
+        true as is_register
+    from companies
+)
+select * from final
