@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-BASE = {"settings", "locking", "database", "warehouse", "spelling"}
+BASE = {"settings", "locking", "database", "warehouse", "spelling", "values"}
 """What every room below may stand on."""
 BELOW = {*BASE, "extraction", "transformation", "quality", "instance"}
 """Rooms that know no component."""
@@ -22,11 +22,12 @@ MAY_IMPORT = {
     "locking": set(),
     "database": set(),
     "spelling": set(),
+    "values": set(),
     "warehouse": {"settings", "locking", "database"},
     "learning.specs": set(),
     "learning.imports": set(),
     "learning.context": set(),
-    "learning.columns": {"learning.specs", "spelling"},
+    "learning.columns": {"learning.specs", "spelling", "values"},
     "learning.judging": {"learning.columns"},
     "learning.learners": {"learning.columns", "learning.judging"},
     "learning.scoring": {"learning.specs", "learning.columns", "learning.judging", "learning.learners"},

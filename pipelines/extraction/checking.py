@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pipelines.database import literal, quoted
@@ -26,6 +26,8 @@ TOLERANCE = timedelta(days=1)
 IN_FUTURE = "is in the future"
 FIRST_YEAR, LAST_YEAR, OPEN_END_YEAR = 1900, 2199, 9999
 """Plausible years of a contract's `time`; other dates may be as late as `OPEN_END_YEAR`, which means no end."""
+FIRST_SECOND, LAST_SECOND = 31_536_000, 4_102_444_800
+"""1971 to 2100 since 1970: no number is there in two of seconds, milliseconds and days, nor is 20260131."""
 PER_SECOND = {"epoch_s": 1, "epoch_ms": 1000}
 
 
@@ -46,6 +48,10 @@ class StagedColumn:
     in_contract: bool
     date_format: str | None = None
     """The contract's date format, if it is not ISO 8601."""
+    time_zone: str | None = None
+    """Of times that are written without one; None: UTC."""
+    meanings: str = ""
+    """A temporary table with what values that are not written plainly mean: `path, value, meant, nothing, why`."""
 
 
 def base_type(type_name: str) -> str:
@@ -55,7 +61,32 @@ def base_type(type_name: str) -> str:
 
 
 def cast_expression(column: StagedColumn, value: str) -> str:
-    """SQL that turns the value as read into the raw table's type, null where it cannot be."""
+    """SQL that turns the value as read into the raw table's type, null where it cannot be; needs `meanings_joined`."""
+    cast = plain_cast(column, value)
+    return (
+        f"case when {column.meanings}.why is null then {cast} else {column.meanings}.meant end"
+        if column.meanings
+        else cast
+    )
+
+
+def as_text(column: StagedColumn, value: str) -> str:
+    """SQL: the value as read, as a text."""
+    return value if column.read_type == "varchar" else f"{value}::varchar"
+
+
+def meanings_joined(columns: Sequence[StagedColumn], prefix: str = "") -> str:
+    """SQL: joins of the columns' meanings; `prefix`: of the staged table's columns."""
+    return "".join(
+        f" left join (select * from {column.meanings}) {column.meanings} on {column.meanings}.path = {prefix}_path"
+        f" and {column.meanings}.value = {as_text(column, prefix + quoted(column.staged))}"
+        for column in columns
+        if column.meanings
+    )
+
+
+def plain_cast(column: StagedColumn, value: str) -> str:
+    """SQL that turns a plainly written value into the raw table's type, null where it cannot be."""
     read, target = base_type(column.read_type), base_type(column.type)
     if read in ("struct", "list", "map", "union"):
         return f"to_json({value})::varchar"
@@ -67,9 +98,14 @@ def cast_expression(column: StagedColumn, value: str) -> str:
         written = f"try_strptime({value}, {literal(column.date_format)})"
         return f"coalesce({written}::{target}, try_cast({value} as {target}))"
     if read == "varchar" and target == "timestamp":
+        local = ""
+        if column.time_zone:
+            in_zone = f"timezone({literal(column.time_zone)}, try_cast({value} as timestamp))::timestamp"
+            local = f" when contains({value}, ':') and not regexp_matches({value}, '(Z|UTC|GMT) *$') then {in_zone}"
         return (
             f"case when {value} like '%:%+%' or {value} like '%:%-%'"
-            f" then try_cast(try_cast({value} as timestamptz) as timestamp) else try_cast({value} as timestamp) end"
+            f" then try_cast(try_cast({value} as timestamptz) as timestamp){local}"
+            f" else try_cast({value} as timestamp) end"
         )
     numbers = INTEGERS | FRACTIONS
     comparable = read == "varchar" or (read in numbers and target in numbers) or (read in TIMES and target in TIMES)
@@ -84,9 +120,13 @@ def blank(column: StagedColumn, value: str) -> str:
     return f"({value} is null or ({value} < '!' and trim({value}) = ''))"
 
 
-def wrong_type(column: StagedColumn, value: str, cast: str) -> str | None:
-    """SQL: whether a value is not of the contract's type; None if every value is."""
+def wrong_type(column: StagedColumn, value: str, cast: str, why: str) -> str | None:
+    """SQL: whether a value is not of the contract's type; None if every value is. `why`: see `typed_select`."""
     read, target = base_type(column.read_type), base_type(column.type)
+    if column.meanings and target in ("varchar", *INTEGERS):
+        wrong = f"{why} is not null and {cast} is null and not {blank(column, value)}"
+        plain = wrong_type(replace(column, meanings=""), value, cast, why)
+        return f"{wrong} or {why} is null and ({plain})" if plain else wrong
     if not column.in_contract or target == "varchar" or read == target:
         return None
     wrong = f"{cast} is null and not {blank(column, value)}"
@@ -178,12 +218,18 @@ def typed_name(column: StagedColumn, position: int) -> str:
 
 
 def typed_select(staged: str, columns: Sequence[StagedColumn]) -> str:
-    """SQL: every column under its `typed_name` with its type, what was read as `_read_<i>`, the row as `_row`."""
+    """
+    SQL: every column under its `typed_name` with its type, what was read as `_read_<i>`, the row as `_row`.
+
+    Of a column with `meanings` also `_why_<i>`: not null where the value was looked up; a text where it was refused.
+    """
     items = ["rowid as _row", "_path"]
     for position, column in enumerate(columns):
         value, name = quoted(column.staged), quoted(typed_name(column, position))
-        items += [f"{cast_expression(column, value)} as {name}", f"{value} as _read_{position}"]
-    return f"select {', '.join(items)} from {staged}"
+        read = f"case when {column.meanings}.nothing then null else {value} end" if column.meanings else value
+        items += [f"{cast_expression(column, value)} as {name}", f"{read} as _read_{position}"]
+        items += [f"{column.meanings}.why as _why_{position}"] if column.meanings else []
+    return f"select {', '.join(items)} from {staged}{meanings_joined(columns)}"
 
 
 def breaches(entity: Entity, columns: Sequence[StagedColumn], now: datetime) -> list[tuple[str, str]]:
@@ -196,11 +242,14 @@ def breaches(entity: Entity, columns: Sequence[StagedColumn], now: datetime) -> 
     present = {column.name: (position, column) for position, column in enumerate(columns) if column.in_contract}
     for name, (position, column) in present.items():
         value, cast = f"_read_{position}", quoted(name)
-        if wrong := wrong_type(column, value, cast):
+        if wrong := wrong_type(column, value, cast, f"_why_{position}"):
             words = IN_WORDS.get(base_type(column.type), column.type)
             if column.date_format and base_type(column.type) in ("date", "timestamp"):
                 words = f"{words.split(' (')[0]} ({column.date_format})"
-            found.append((wrong, f"{literal(f'{name} is not {words}: ')} || {shown(value)}"))
+            said = f"{literal(f'{name} is not {words}: ')} || {shown(value)}"
+            if column.meanings:
+                said += f" || coalesce(' (' || nullif(_why_{position}, '') || ')', '')"
+            found.append((wrong, said))
         if beyond := implausible(entity, column):
             condition, words = beyond
             found.append((condition, f"{literal(words)} || {shown(value)}"))

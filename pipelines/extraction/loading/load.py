@@ -64,6 +64,7 @@ def load_source(
     entities: Iterable[str] | None = None,
     quarantine_limit: float = DEFAULT_QUARANTINE_LIMIT,
     limits: Limits | None = None,
+    time_zone: str | None = None,
 ) -> list[LoadReport]:
     """
     Load what is new in a source's folder into `raw_<source>`; one transaction an entity, one report an entity.
@@ -71,7 +72,8 @@ def load_source(
     Only new or changed files are read; a changed file replaces its former rows. Rows that break the contract, and files
     that cannot be read, go to `raw_<source>._quarantine`. A missing folder is reported and raises nothing. A file that
     is no longer there keeps its rows, unless it could not be read or had more than `quarantine_limit` of its rows in
-    quarantine, so that the gate stopped the run: then it is as if it had never been there.
+    quarantine, so that the gate stopped the run: then it is as if it had never been there. `time_zone`: IANA name of
+    the zone of times that are written without one; None: UTC.
 
     Raises `ClockSetBack` before anything is touched when something was loaded after `now`, and `CannotLoad` when
     memory, disk or the count of the rows stop a load; what was loaded before stays.
@@ -87,7 +89,7 @@ def load_source(
         )
         return [_report(connection, source, entity, "missing", message) for entity in chosen]
     claims = find_files(folder, source.entities, limits)
-    reports = _load_side_by_side(connection, source, chosen, claims.files, now, quarantine_limit)
+    reports = _load_side_by_side(connection, source, chosen, claims.files, now, quarantine_limit, time_zone)
     if claims.strays and reports:
         reports[0] = replace(reports[0], message=" ".join([reports[0].message, *claims.strays]))
     return reports
@@ -100,12 +102,13 @@ def _load_side_by_side(
     files: Mapping[str, Sequence[LandedFile]],
     now: datetime,
     quarantine_limit: float,
+    time_zone: str | None,
 ) -> list[LoadReport]:
     """Load entities in a few threads, largest first: small files keep one core busy at most."""
 
     def load(entity: Entity) -> LoadReport:
         with connection.cursor() as cursor:
-            return load_entity(cursor, source, entity, files[entity.name], now, quarantine_limit)
+            return load_entity(cursor, source, entity, files[entity.name], now, quarantine_limit, time_zone)
 
     largest_first = sorted(entities, key=lambda entity: -sum(file.size for file in files[entity.name]))
     with ThreadPoolExecutor(max_workers=ENTITIES_AT_ONCE) as pool:
@@ -132,6 +135,7 @@ def load_entity(
     files: Sequence[LandedFile],
     now: datetime,
     quarantine_limit: float = DEFAULT_QUARANTINE_LIMIT,
+    time_zone: str | None = None,
 ) -> LoadReport:
     """Load the new and changed ones of an entity's files, all or nothing; the schema must be prepared."""
     started = time.monotonic()
@@ -139,7 +143,7 @@ def load_entity(
     connection.execute("set TimeZone = 'UTC'")
     now = naive(now)
     table = f"{quoted(f'raw_{source.name}')}.{quoted(entity.name)}"
-    load = Load(connection, source, entity, table, now)
+    load = Load(connection, source, entity, table, now, time_zone)
     gone, former = gone_files(load, files, quarantine_limit)
     with (
         _shortage_told(f"{source.name}.{entity.name}"),
@@ -152,7 +156,8 @@ def load_entity(
                 changes, quarantined = apply(load, staged, rejected, touched, gone, former)
         finally:
             for part in staged:
-                connection.execute(f"drop table if exists {part.table}")
+                for name in [part.table, *(column.meanings for column in part.columns if column.meanings)]:
+                    connection.execute(f"drop table if exists {name}")
     new_rows = sum(_loaded(item) for item in fresh)
     repeated, changed = sum(item.repeated for item in fresh), sum(item.changed for item in fresh)
     status = "rejected" if rejected else "loaded" if fresh else "unchanged" if files else "empty"
@@ -165,6 +170,7 @@ def load_entity(
     details = [f"{repeated} rows repeated"] if repeated else []
     details += [f"{changed} of the new rows replaced others"] if changed else []
     details += [f"{item.file.name}: {item.message}" for item in fresh if item.message]
+    details += [f"{item.file.name}: {', '.join(item.readings)}" for item in fresh if item.readings]
     details += [f"{name} is gone: it is as if it had never been there" for name in sorted(gone)]
     details += [f"what stood back in {name} does not come back: it is gone, too" for name in sorted(load.behind)]
     return _report(
@@ -364,4 +370,4 @@ def _manifest_message(item: Fresh, status: str, message: str) -> str | None:
     if status == "rejected":
         return message
     told = [f"{item.quarantined} of {item.rows} rows are in quarantine"] if item.quarantined else []
-    return "; ".join([*told, *([message] if message else [])]) or None
+    return "; ".join([*told, *([message] if message else []), *item.readings]) or None

@@ -51,6 +51,7 @@ from pipelines.extraction.loading.state import (
     first_line,
     new_name,
 )
+from pipelines.extraction.loading.written import find_meanings
 from pipelines.extraction.plain_copies import plain_copy
 from pipelines.spelling import closest, did_you_mean
 
@@ -89,6 +90,8 @@ def stage(load: Load, fresh: list[Fresh], scratch: Path) -> tuple[list[Staged], 
         if item in fresh:
             fresh.remove(item)
     _type_passed_through(load, staged)
+    for part in staged:
+        find_meanings(load, part)
     return staged, rejected
 
 
@@ -316,6 +319,7 @@ def _read(
             type=load.entity.columns.get(name, "varchar"),
             in_contract=name in load.entity.columns,
             date_format=load.entity.date_format,
+            time_zone=load.time_zone,
         )
         for position, (source, name, read_type) in enumerate(
             zip(columns, raw_names(columns, load.entity), read_types or ("varchar",) * len(columns), strict=True)

@@ -107,6 +107,8 @@ class Fresh:
     judge_again_at: datetime | None = None
     """When the first of its rows that are put aside as from the future no longer is."""
     message: str = ""
+    readings: list[str] = field(default_factory=list)
+    """How columns are read that are not written plainly."""
 
     @property
     def path(self) -> Path:
@@ -171,12 +173,19 @@ class Load:
     """One entity's load: what its steps share of the files and the table."""
 
     def __init__(
-        self, connection: "duckdb.DuckDBPyConnection", source: Source, entity: Entity, table: str, now: datetime
+        self,
+        connection: "duckdb.DuckDBPyConnection",
+        source: Source,
+        entity: Entity,
+        table: str,
+        now: datetime,
+        time_zone: str | None = None,
     ):
         self.connection, self.source, self.entity, self.table, self.now = connection, source, entity, table, now
         self.schema_name = f"raw_{source.name}"
         self.schema = quoted(self.schema_name)
-        self.contract = contract_fingerprint(entity)
+        self.time_zone = time_zone
+        self.contract = " ".join([contract_fingerprint(entity), *([time_zone] if time_zone else [])])
         self.nested = {label: f"/{label.replace('.', '/')}" for label in entity.nested()}
         """Paths of nested fields → the pointer to them."""
         self.first_loaded: dict[str, datetime] = {}

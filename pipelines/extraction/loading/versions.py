@@ -11,6 +11,7 @@ from pipelines.extraction.checking import (
     TOLERANCE,
     breach_query,
     cast_expression,
+    meanings_joined,
     moment,
     typed_name,
     typed_select,
@@ -50,7 +51,8 @@ def insert_rows(load: Load, part: Staged, put_aside: list[tuple]) -> None:
         ]
         execute(
             f"insert into {load.table} by name select {', '.join([*casts, ''])} f._name as _file, {line} as _line,"
-            f" {literal(load.now)} as _loaded_at from (select rowid as _row, * from {part.table}) r {places}"
+            f" {literal(load.now)} as _loaded_at"
+            f" from (select rowid as _row, * from {part.table}) r {places}{meanings_joined(part.columns, 'r.')}"
             f" where r._row not in (select _row from {bad}) and r._row not in (select _row from {passed})"
         )
         raw = ", ".join(f"{quoted(column.name)} := r.{quoted(column.staged)}" for column in part.columns)

@@ -13,6 +13,18 @@ import polars as pl
 
 from pipelines.learning.columns.kinds import kind_of
 from pipelines.spelling import did_you_mean
+from pipelines.values.dates import DATE_LOOK, DAY_MONTH, FIRST_YEAR, LAST_YEAR, dates_in, order_fits
+from pipelines.values.numbers import CURRENCY, NUMBER, THOUSANDS_OR_DECIMALS, finite, numbers_in
+from pipelines.values.words import (
+    NO,
+    NO_VALUE_WORDS,
+    NOTHING_SIGNS,
+    YES,
+    booleans,
+    commoner,
+    means_nothing,
+    says_nothing,
+)
 
 KINDS = ("number", "boolean", "date", "category", "text")
 WISHES = (*KINDS, "number:point", "number:comma", "date:dmy", "date:mdy")
@@ -38,21 +50,6 @@ MANY_ROWS, DISTINCT_READ = 100_000, 10_000
 SENTINEL_SHARE, SENTINEL_GAP = 0.01, 10.0
 
 # fmt: off
-NOTHING_WORDS = frozenset(
-    (
-        "", "null", "nan", "n/a", "na", "n.a.", "#n/a",
-        "<na>", "nat", "\\n", "#null!", "#value!", "#div/0!", "#ref!",
-        "#name?", "#num!", "(null)", "[null]", "(blank)", "(empty)", "(not set)",
-    )
-)
-"""Written by programs for "no value" (SQL, pandas, R, Excel, web analytics): missing in every column."""
-NOTHING_SIGNS = frozenset(("-", "--", "---", "–", "—", "?", "??", "???", ".", "...", "…"))
-"""Missing, unless all other values of the column are signs, too ("+" and "-" of a test)."""
-PROMPT = (
-    r"^[-–—<\[(.\s]*(?:please\s+)?(?:select|choose)"
-    r"(?:\s+(?:one|an?\s+\w+|any|option|value|item|from\s+(?:the\s+)?list|your\s+\w+))?[->\])–—.…:\s]*$|^-+\s*none\s*-+$"
-)
-"""What a drop-down shows before anybody has chosen; "--None--" is Salesforce's."""
 GRADES = frozenset(
     (
         "basic", "standard", "premium", "plus", "prime", "choice", "preferred",
@@ -61,70 +58,11 @@ GRADES = frozenset(
     )
 )
 """Beside one of these "Select" is a grade (beef, a tariff), not a prompt."""
-NO_VALUE_WORDS = frozenset(
-    (
-        "none", "unknown", "unk", "not available", "not applicable", "not known", "not specified",
-        "not provided", "not given", "unspecified", "undefined", "missing", "no data", "no value",
-        "no answer", "empty", "blank", "nil", "tbd", "tba", "tbc",
-        "0000-00-00", "0000-00-00 00:00:00",
-    )
-)
-"""Missing among numbers and dates. A category keeps them: "None" may be the answer, and as a level nothing is lost."""
 # fmt: on
-YES, NO = ("yes", "y", "true", "t", "1", "1.0"), ("no", "n", "false", "f", "0", "0.0")
 CODE_NAME = re.compile(
     r"(?i)(?:^|[_\W])(?:zip|zip_?code|post_?code|postal|postal_?code|plz|area_?code|phone|mobile|fax)(?:$|[_\W])"
 )
 """Columns whose numbers have no size."""
-
-CURRENCY = (
-    r"(?:[$€£¥₹₽₩₺₪₴฿]|US\$|C\$|A\$|R\$|Rs\.?|kr|zł|USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|BRL|MXN|ZAR)"
-)
-
-
-def _number_pattern(decimal: str) -> str:
-    """A number as people write it: grouped digits, currency or percent, and a minus in any of its places."""
-    mark, other = (r"\.", ",") if decimal == "." else (",", r"\.")
-    grouped = rf"[1-9]\d{{0,2}}(?:(?:{other}\d{{3}})+|(?:[ \u00a0\u2009\u202f]\d{{3}})+|(?:['’]\d{{3}})+)"
-    indian = rf"|[1-9]\d?(?:{other}\d{{2}})+{other}\d{{3}}" if decimal == "." else ""
-    digits = rf"(?:(?:{grouped}{indian}|\d+)(?:{mark}\d*)?|{mark}\d+)"
-    bare = rf"(?:{CURRENCY}\s*)?{digits}\s*(?:{CURRENCY}|%)?"
-    signed = rf"(?:[-+−]\s*)?(?:{CURRENCY}\s*)?(?:[-+−]\s*)?{digits}\s*(?:{CURRENCY}|%)?"
-    return rf"^(?:{signed}|{bare}\s*-|\(\s*{bare}\s*\)\s*%?)$"
-
-
-NUMBER = {decimal: _number_pattern(decimal) for decimal in ".,"}
-THOUSANDS_OR_DECIMALS = {".": r"^[^\d]*[1-9]\d{0,2}\.\d{3}[^\d.,]*$", ",": r"^[^\d]*[1-9]\d{0,2},\d{3}[^\d.,]*$"}
-"""One group of three digits after a point (comma): a thousand, or three decimals."""
-
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-MONTH = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
-    r"nov(?:ember)?|dec(?:ember)?)"
-)
-WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+)?"
-TIME = (
-    r"(?:(?:T|,?\s+)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}(?:[.,]\d{1,9})?))?(?:\s*(?P<half>[ap])\.?m\.?)?"
-    r"\s*(?P<zone>Z|UTC|GMT|[-+]\d{2}(?::?\d{2})?)?)?$"
-)
-DAY_MONTH = r"^\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})(?:$|[T,\s])"
-DATE_SHAPES = {
-    "ymd": [
-        rf"(?i)^(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}}){TIME}",
-        r"^(?P<year>\d{4})[-/](?P<month>\d{2})$",
-        r"^(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})(?:T?(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})?(?P<zone>Z)?)?$",
-        rf"(?i)^{WEEKDAY}(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[-\s.]+(?P<name>{MONTH})\.?,?[-\s]+(?P<year>\d{{4}}|\d{{2}}){TIME}",
-        rf"(?i)^{WEEKDAY}(?P<name>{MONTH})\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}}){TIME}",
-    ],
-    "dmy": [rf"(?i)^(?P<day>\d{{1,2}})[-/.](?P<month>\d{{1,2}})[-/.](?P<year>\d{{4}}|\d{{2}}){TIME}"],
-    "mdy": [rf"(?i)^(?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}})[-/.](?P<year>\d{{4}}|\d{{2}}){TIME}"],
-}
-DATE_LOOK = (
-    r"(?i)^(?:\d{4}[-/]\d{2}$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{8}(?:T|\d{4})|"
-    rf"{WEEKDAY}(?:\d{{1,2}}\D{{1,4}})?{MONTH}\b)"
-)
-FIRST_YEAR, LAST_YEAR = 1000, 2200
-"""A date outside is a filler ("0001-01-01", "9999-12-31"); it is reported."""
 
 
 @dataclass(frozen=True)
@@ -285,7 +223,7 @@ def _settle_together(readings: Sequence[_Reading], frame: pl.DataFrame) -> None:
     """
     orders = [reading.state["order"] for reading in readings if reading.votes and reading.state["kind"] == "date"]
     marks = [reading.state["decimal"] for reading in readings if reading.votes and reading.state["kind"] == "number"]
-    comma_table = marks.count(",") > marks.count(".")
+    comma_table = commoner(marks, ",", ".") == ","
     for position, reading in enumerate(readings):
         state, values = reading.state, frame.to_series(position)
         if values.dtype != pl.String or not reading.open:
@@ -303,10 +241,10 @@ def _settle_together(readings: Sequence[_Reading], frame: pl.DataFrame) -> None:
                     "every point stands before three digits; taken for the decimal mark, else override `number:comma`"
                 )
         if state["kind"] == "date" and state["order"] != "ymd":
-            known = {order: orders.count(order) for order in ("dmy", "mdy")}
+            known = commoner(orders, "dmy", "mdy")
             why = "the first of a month is likelier than twelve days of one" if reading.open == "regular" else "a guess"
-            if known["dmy"] != known["mdy"]:
-                state["order"], why = max(known, key=known.__getitem__), "as in other columns"
+            if known:
+                state["order"], why = known, "as in other columns"
             elif reading.open == "points":
                 why = "dates with points are written so"
             if state["order"] != reading.read_as:
@@ -385,7 +323,7 @@ def _convert_typed(values: pl.Series, state: dict) -> pl.Series:
     if kind == "number":
         if dtype == pl.Duration:
             return (values.dt.total_microseconds() / 86_400e6).alias(values.name)
-        return _finite(values.cast(pl.Float64, strict=False)) if dtype.is_numeric() or dtype == pl.Boolean else nothing
+        return finite(values.cast(pl.Float64, strict=False)) if dtype.is_numeric() or dtype == pl.Boolean else nothing
     if kind == "boolean":
         if dtype.is_numeric():
             return (values == 1).set(~values.is_in([0, 1]).fill_null(True), None)
@@ -394,13 +332,13 @@ def _convert_typed(values: pl.Series, state: dict) -> pl.Series:
         if isinstance(dtype, pl.Datetime) and dtype.time_zone:
             values = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         return values.cast(_dtype(state))
-    return _dates(values.cast(pl.String), "ymd").cast(_dtype(state)) if dtype.is_integer() else nothing
+    return dates_in(values.cast(pl.String), "ymd").cast(_dtype(state)) if dtype.is_integer() else nothing
 
 
 def _as_words(values: pl.Series) -> pl.Series:
     """Values of any type as String, whole numbers without a decimal part: the same word in every file format."""
     if values.dtype.is_float() or values.dtype.is_decimal():
-        numbers = _finite(values.cast(pl.Float64))
+        numbers = finite(values.cast(pl.Float64))
         whole = (numbers == numbers.floor()) & (numbers.abs() < LARGEST_WHOLE)
         words = numbers.cast(pl.Int64, strict=False).cast(pl.String)
         return words.zip_with(whole.fill_null(True), numbers.cast(pl.String))
@@ -450,12 +388,7 @@ def _read_strings(values: pl.Series, kind: str, detail: str) -> _Reading:
 
 def _plain(values: pl.Series) -> pl.Series:
     """Strings that are numbers as a program writes them, as Float64; null for others, and for `nan` and `inf`."""
-    return _finite(values.cast(pl.Float64, strict=False))
-
-
-def _finite(numbers: pl.Series) -> pl.Series:
-    finite = numbers.is_finite()
-    return numbers if finite.all() else numbers.set(~finite.fill_null(True), None)
+    return finite(values.cast(pl.Float64, strict=False))
 
 
 def _counted(values: pl.Series, alone: bool = True) -> pl.DataFrame:
@@ -466,7 +399,7 @@ def _counted(values: pl.Series, alone: bool = True) -> pl.DataFrame:
     """
     if len(values) > MANY_ROWS and (distinct := values.approx_n_unique()) > 5 * DISTINCT_READ:
         some = values.hash(seed=0) % (distinct // DISTINCT_READ) == 0
-        values = values.filter(some | _says_nothing(values, ()))
+        values = values.filter(some | says_nothing(values, ()))
     if values.is_empty():
         return pl.DataFrame(schema=COUNTED)
     table = (
@@ -476,7 +409,7 @@ def _counted(values: pl.Series, alone: bool = True) -> pl.DataFrame:
         .agg(pl.len().alias("rows"))
         .with_columns(pl.col("value").str.strip_chars().alias("bare"))
         .with_columns(pl.col("bare").str.to_lowercase().alias("word"))
-        .with_columns(_nothing(pl.col("word"), ()).alias("missing"), pl.lit(False).alias("real"))
+        .with_columns(means_nothing(pl.col("word"), ()).alias("missing"), pl.lit(False).alias("real"))
         .collect()
     )
     if not (alone and table["missing"].any()):
@@ -503,22 +436,6 @@ def _real_words(table: pl.DataFrame) -> list[str]:
     return real
 
 
-def _nothing(word: pl.Expr, real: Sequence[str], extra: frozenset[str] = frozenset()) -> pl.Expr:
-    """Where a lower-case word says that there is no value, but for the words that are `real` in this column."""
-    found = word.is_in(list((NOTHING_WORDS | NOTHING_SIGNS | extra) - set(real)))
-    return found | (word.str.contains(PROMPT) & ~word.is_in(list(real)))
-
-
-def _says_nothing(values: pl.Series, real: Sequence[str], extra: frozenset[str] = frozenset()) -> pl.Series:
-    """`_nothing` of many strings as they stand; the longer ones are none of these words."""
-    short = (values.str.len_bytes() <= 64).fill_null(False)
-    found = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(values))
-    places = short.arg_true()
-    word = pl.col("value").str.strip_chars().str.to_lowercase()
-    some = pl.LazyFrame({"value": values.gather(places)}).select(_nothing(word, real, extra)).collect().to_series()
-    return found.scatter(places, some)
-
-
 def _convert(values: pl.Series, state: dict) -> tuple[pl.Series, pl.Series]:
     """A column as the state says, and the positions of values that do not fit (null there, as are placeholders)."""
     kind, name = state["kind"], values.name
@@ -533,13 +450,13 @@ def _convert(values: pl.Series, state: dict) -> tuple[pl.Series, pl.Series]:
     if kind in ("category", "text"):
         return _clean(values, state.get("real", ())).alias(name), pl.Series([], dtype=pl.UInt32)
     if kind == "boolean":
-        converted = _by_distinct(values, _booleans, pl.Boolean())
+        converted = _by_distinct(values, booleans, pl.Boolean())
     elif kind == "number" and state["decimal"] == ".":
-        converted = _rest_by(values, _plain(values), lambda rest: _numbers(rest, "."), pl.Float64())
+        converted = _rest_by(values, _plain(values), lambda rest: numbers_in(rest, "."), pl.Float64())
     elif kind == "number":
-        converted = _by_distinct(values, lambda part: _numbers(part, ","), pl.Float64())
+        converted = _by_distinct(values, lambda part: numbers_in(part, ","), pl.Float64())
     else:
-        dates = _by_distinct(values, lambda part: _dates(part, state["order"]), pl.Datetime("us"))
+        dates = _by_distinct(values, lambda part: dates_in(part, state["order"]), pl.Datetime("us"))
         converted = dates.cast(_dtype(state))
     if converted.null_count() == values.null_count():
         return converted.alias(name), pl.Series([], dtype=pl.UInt32)
@@ -547,7 +464,7 @@ def _convert(values: pl.Series, state: dict) -> tuple[pl.Series, pl.Series]:
     python = frozenset(("none",)) if state.get("none") else frozenset()
     extra = python if kind == "boolean" else NO_VALUE_WORDS
     left = values.gather(empty)
-    placeholder = _by_distinct(left, lambda part: _says_nothing(part, (), extra), pl.Boolean())
+    placeholder = _by_distinct(left, lambda part: says_nothing(part, (), extra), pl.Boolean())
     return converted.alias(name), empty.filter(~placeholder)
 
 
@@ -575,19 +492,12 @@ def _clean(values: pl.Series, real: Sequence[str]) -> pl.Series:
     """Strings without blanks around them, placeholders as null."""
 
     def clean(part: pl.Series) -> pl.Series:
-        return part.str.strip_chars().set(_says_nothing(part, real), None)
+        return part.str.strip_chars().set(says_nothing(part, real), None)
 
     return _by_distinct(values, clean, pl.String())
 
 
 # Yes and no
-
-
-def _booleans(values: pl.Series) -> pl.Series:
-    words = values.str.strip_chars().str.to_lowercase()
-    return words.replace_strict(
-        [*YES, *NO], [True] * len(YES) + [False] * len(NO), default=None, return_dtype=pl.Boolean
-    )
 
 
 def _maybe_boolean(values: pl.Series, plain: pl.Series, table: pl.DataFrame, found: pl.DataFrame) -> _Reading | None:
@@ -611,21 +521,6 @@ def _maybe_boolean(values: pl.Series, plain: pl.Series, table: pl.DataFrame, fou
 
 
 # Numbers
-
-
-def _numbers(values: pl.Series, decimal: str) -> pl.Series:
-    """Numbers as people write them: "1,234.50", "$1,200", "12%" (12), "(300)" (-300); null for anything else."""
-    text = values.str.strip_chars()
-    fits = text.str.contains(NUMBER[decimal]).fill_null(False)
-    if not fits.any():
-        return pl.Series(values.name, [None] * len(values), dtype=pl.Float64)
-    text = text.zip_with(fits, pl.Series([None], dtype=pl.String))
-    digits = text.str.replace_all(r"Rs\.", "").str.replace_all(r"[^0-9.]" if decimal == "." else r"[^0-9,]", "")
-    if decimal == ",":
-        digits = digits.str.replace(",", ".", literal=True)
-    size = _finite(digits.cast(pl.Float64, strict=False))
-    negative = text.str.contains(r"[-−(]").fill_null(False)
-    return (-size).zip_with(negative, size).alias(values.name)
 
 
 def _decimal_mark(values: pl.Series, plain: pl.Series, found: pl.DataFrame) -> tuple[str, dict[str, int]]:
@@ -725,7 +620,7 @@ def _compact_dates(values: pl.Series, numbers: pl.Series) -> bool | None:
     if low is None or not ((low >= 1.9e7 and high < 2.101e7) or (low >= 1.9e13 and high < 2.101e13)):
         return None
     written = values.filter(numbers.is_not_null()).unique()
-    if len(written) < 5 or _dates(written, "ymd").null_count():
+    if len(written) < 5 or dates_in(written, "ymd").null_count():
         return None
     return low >= 1.9e13
 
@@ -774,65 +669,6 @@ def _fillers(values: pl.Series) -> list[str]:
 # Dates
 
 
-def _dates(values: pl.Series, order: str) -> pl.Series:
-    """Dates with or without times as Datetime (microseconds, in UTC where a zone is given); null for anything else.
-
-    A year of two digits is 1969 to 2068, as in POSIX.
-    """
-    text = values.str.strip_chars()
-    result = text.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
-    result = result.set((result.dt.year() < FIRST_YEAR).fill_null(False), None)
-    for shape in [*DATE_SHAPES["ymd"], *(DATE_SHAPES[order] if order != "ymd" else [])]:
-        hits = (text.str.contains(shape) & result.is_null()).arg_true()
-        if len(hits):
-            result = result.scatter(hits, _assembled(text.gather(hits), shape))
-    return result
-
-
-def _assembled(text: pl.Series, shape: str) -> pl.Series:
-    parts = text.str.extract_groups(shape).struct.unnest()
-
-    def part(name: str, default: str) -> pl.Expr:
-        return pl.col(name).fill_null(default) if name in parts.columns else pl.lit(default)
-
-    year = part("year", "").str.len_chars()
-    short = pl.col("year").cast(pl.Int32) + pl.when(pl.col("year").cast(pl.Int32) <= 68).then(2000).otherwise(1900)
-    month = part("month", "1")
-    if "name" in parts.columns:
-        month = pl.col("name").str.to_lowercase().str.head(3).replace_strict(MONTHS, [str(n) for n in range(1, 13)])
-    hour = part("hour", "0").cast(pl.Int32)
-    half = part("half", "").str.to_lowercase()
-    hour = (
-        pl.when(half == "")
-        .then(hour)
-        .when((hour >= 1) & (hour <= 12))
-        .then(hour % 12 + pl.when(half == "p").then(12).otherwise(0))
-    )
-    zone = (
-        part("zone", "").str.to_uppercase().str.extract_groups(r"^(?P<sign>[-+])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$")
-    )
-    ahead = (
-        zone.struct.field("hours").cast(pl.Int64).fill_null(0) * 60
-        + zone.struct.field("minutes").cast(pl.Int64).fill_null(0)
-    ) * pl.when(zone.struct.field("sign") == "-").then(-1).otherwise(1)
-    return parts.select(
-        pl.concat_str(
-            pl.when(year == 2).then(short).otherwise(pl.col("year").cast(pl.Int32)).cast(pl.String).str.zfill(4),
-            pl.lit("-"),
-            month.str.zfill(2),
-            pl.lit("-"),
-            part("day", "01").str.zfill(2),
-            pl.lit(" "),
-            hour.cast(pl.String).str.zfill(2),
-            pl.lit(":"),
-            part("minute", "00"),
-            pl.lit(":"),
-            part("second", "00").str.replace(",", ".", literal=True),
-        ).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us")
-        - pl.duration(minutes=ahead)
-    ).to_series()
-
-
 def _has_times(table: pl.DataFrame) -> bool:
     return bool(table["bare"].str.contains(r":\d{2}|^\d{8}T|^\d{14}").any())
 
@@ -845,7 +681,7 @@ def _date_order(table: pl.DataFrame) -> tuple[str, dict[str, int], str]:
     table = table.filter(pl.col("bare").str.contains(DAY_MONTH))
     if table.is_empty():
         return "ymd", {}, ""
-    dmy, mdy = _dates(table["bare"], "dmy").is_not_null(), _dates(table["bare"], "mdy").is_not_null()
+    dmy, mdy = order_fits(table["bare"])
     votes = {"dmy": int(table.filter(dmy & ~mdy)["rows"].sum()), "mdy": int(table.filter(mdy & ~dmy)["rows"].sum())}
     if votes["dmy"] != votes["mdy"]:
         return max(votes, key=votes.__getitem__), {order: rows for order, rows in votes.items() if rows}, ""
@@ -865,7 +701,7 @@ def _maybe_date(values: pl.Series, numbers: int, table: pl.DataFrame, found: pl.
     ):
         return None
     order, votes, is_open = _date_order(found)
-    fits = _dates(found["bare"], order).is_not_null()
+    fits = dates_in(found["bare"], order).is_not_null()
     odd = found.filter(~fits & ~found["word"].is_in(list(NO_VALUE_WORDS)))
     if not _nearly_all(int(found.filter(fits)["rows"].sum()), odd, numbers):
         return None
@@ -873,7 +709,7 @@ def _maybe_date(values: pl.Series, numbers: int, table: pl.DataFrame, found: pl.
     notes = []
     if short.any():
         yearless = found.filter(short)["bare"]
-        year_first = _dates("20" + yearless, "ymd").null_count() == 0
+        year_first = dates_in("20" + yearless, "ymd").null_count() == 0
         if is_open or year_first:
             note = "looks like dates with two-digit years, but which part is what is not clear; read as words, "
             return _as_category(values, "category", table, [note + "else override `date:dmy` or `date:mdy`"])

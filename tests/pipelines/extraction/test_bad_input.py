@@ -156,7 +156,7 @@ def test_a_changed_header_names_the_missing_column_and_what_is_like_it(landing, 
         ("Revenue", "12 k", "Revenue is not a number: '12 k'"),
         ("Revenue", "inf", "Revenue is not a number: 'inf'"),
         ("IsDeleted", "maybe", "IsDeleted is not true or false: 'maybe'"),
-        ("StartDate", "31.01.2024", "StartDate is not a date (2024-01-31): '31.01.2024'"),
+        ("StartDate", "31.02.2024", "StartDate is not a date (2024-01-31): '31.02.2024'"),
         ("SystemModstamp", "yesterday", "SystemModstamp is not a time (2024-01-31 13:45:00): 'yesterday'"),
         ("SystemModstamp", "", "SystemModstamp is empty, but it is required"),
         (
