@@ -316,7 +316,7 @@ def segments(facts: dict) -> dict | None:
 
 
 def _segment_strip(row: dict, overall: float | None, floor: float) -> tuple | None:
-    """Its AUC, from where to where it may lie, and that of all rows (`overall`): shares of a strip from `floor` to 1."""
+    """Its AUC, from where to where it may lie, and that of all rows: shares of a strip that goes from `floor` to 1."""
     from pipelines.learning.judging.evaluation import auc_error
 
     def at(value: float) -> float:
