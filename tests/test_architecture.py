@@ -22,7 +22,11 @@ MAY_IMPORT = {
     "locking": set(),
     "database": set(),
     "spelling": set(),
+<<<<<<< HEAD
     "values": set(),
+=======
+    "rendering": set(),
+>>>>>>> main
     "warehouse": {"settings", "locking", "database"},
     "learning.specs": set(),
     "learning.imports": set(),
@@ -45,13 +49,14 @@ MAY_IMPORT = {
         "learning.judging",
         "learning.scoring",
         "learning.fitting",
+        "rendering",
     },
-    "learning.forecasting": {"learning.judging", "learning.cards"},
+    "learning.forecasting": {"learning.judging", "rendering"},
     "sample": set(),
     "instance": BASE,
     "extraction": BASE,
     "transformation": {*BASE, "quality", "learning.imports"},
-    "quality": {*BASE, "extraction", "instance"},
+    "quality": {*BASE, "extraction", "instance", "rendering"},
     "any_table": {*BASE, "extraction", "learning"},
     "publishing": BELOW,
     "registry": {*BELOW, "learning", "publishing"},

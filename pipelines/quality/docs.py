@@ -1,8 +1,8 @@
 """
 Data Docs: what a gate expected and found, as one self-contained page.
 
-Great Expectations' own pages load styles and scripts from a dozen hosts and do not escape values. Here Jinja2 escapes
-every text, no value of the data is quoted, and the page has no script.
+Great Expectations' own pages load styles and scripts from a dozen hosts and do not escape values. Here every text is
+escaped, no value of the data is quoted, and the page has no script.
 """
 
 import os
@@ -13,6 +13,7 @@ from itertools import groupby
 from pathlib import Path
 
 from pipelines.quality.findings import Finding
+from pipelines.rendering import render
 
 TITLES = {"raw": "What was loaded", "publish": "What is about to be published"}
 OF_GREAT_EXPECTATIONS = ("expectations", "static", "validations")
@@ -21,16 +22,12 @@ OF_GREAT_EXPECTATIONS = ("expectations", "static", "validations")
 
 def write_docs(gate: str, findings: Sequence[Finding], docs: Path) -> None:
     """Write `index.html` into the folder, replacing the last one atomically."""
-    from jinja2 import Environment, FileSystemLoader
-
     docs.mkdir(parents=True, exist_ok=True)
     for former in OF_GREAT_EXPECTATIONS:
         shutil.rmtree(docs / former, ignore_errors=True)
     suites = [(name, list(of_suite)) for name, of_suite in groupby(findings, key=lambda finding: finding.suite)]
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    page = environment.get_template("docs.html").render(
+    page = render(
+        Path(__file__).with_name("docs.html"),
         title=TITLES.get(gate, gate),
         checked_at=datetime.now(UTC),
         suites=suites,
@@ -39,5 +36,5 @@ def write_docs(gate: str, findings: Sequence[Finding], docs: Path) -> None:
         expectations=len(findings),
     )
     written = docs / "index.html.new"
-    written.write_text(page, encoding="utf-8", errors="replace")
+    written.write_text(page, encoding="utf-8")
     os.replace(written, docs / "index.html")

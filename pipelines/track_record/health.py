@@ -1,7 +1,6 @@
 """`published.model_health`: drift of each model's columns and scores, and its metrics on outcomes that have come."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -73,6 +72,7 @@ def model_health(connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPre
     If the version's file is refused, the row has the reason and no figures.
     """
     from pipelines.learning.judging.drift import column_shifts, has_worsened, judge_outcomes, score_shift
+    from pipelines.learning.judging.evaluation import finite
 
     version = champion_version(prediction.name)
     if version is None or not table_exists(connection, *prediction.features_table):
@@ -107,9 +107,9 @@ def model_health(connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPre
     if known.height:
         entities = known["entity_id"].rank("dense").to_numpy()
         matured = judge_outcomes(known["outcome"].to_numpy(), known["probability"].to_numpy(), entities)
-        row |= {name: _finite(matured[name]) for name in MODEL_HEALTH if name in matured}
+        row |= {name: finite(matured[name]) for name in MODEL_HEALTH if name in matured}
     promised = model.metrics
-    row |= {f"promised_{name}": _finite(promised.get(name)) for name in ("auc", "log_loss", "calibration_error")}
+    row |= {f"promised_{name}": finite(promised.get(name)) for name in ("auc", "log_loss", "calibration_error")}
     if prediction.why_not_compared is None:
         row["is_refit_requested"], row["reason"] = has_worsened(promised, matured)
     else:
@@ -137,10 +137,6 @@ def _probabilities(
         f" from scores.{prediction.name} where model_version = ? and as_of_date = ?",
         [version, as_of],
     )["highest"].to_numpy()
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or (isinstance(value, float) and not math.isfinite(value)) else value
 
 
 def health_checks(row: Mapping) -> dict[str, tuple[bool, str]]:

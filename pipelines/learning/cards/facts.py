@@ -3,7 +3,6 @@
 Facts come from JSON of any version: what is missing, of another type or not finite counts as not there.
 """
 
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from datetime import date
 from itertools import groupby, pairwise
 
 from pipelines.learning.cards.svg import percent
+from pipelines.learning.judging import evaluation
 from pipelines.learning.judging.holdback import rate_interval
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -162,9 +162,7 @@ def listed(parts: list[str]) -> str:
 
 def finite(value: object) -> float | None:
     """A finite number, or None."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return value if math.isfinite(value) else None
+    return evaluation.finite(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def maybe_percent(value: object, digits: int | None = None) -> str:

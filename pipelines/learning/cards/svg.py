@@ -1,18 +1,14 @@
-"""Small pictures as inline SVG: sharp at any size, coloured by the page's style sheet, readable by a screen reader.
+"""Where the marks of a picture lie; `templates/macros.html.j2` draws them.
 
-Two kinds. A `Plot` has axes and scales with the page. A strip is one cell of a table: as wide as the cell,
-everything in it placed by percent, so that text keeps its size on a phone. The table says what a strip shows, so strips
-are hidden from screen readers.
+A `Plot` has axes and scales with the page. A strip is one cell of a table: as wide as the cell, everything in it placed
+by percent, so that text keeps its size on a phone. The table says what a strip shows, so strips are hidden from screen
+readers.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.learning.cards.markup import Markup, tag
-
-WIDTH, HEIGHT = 400, 300
-LEFT, RIGHT, TOP, BOTTOM = 44, 16, 16, 44
 STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 MOST_TICKS = 6
 
@@ -45,141 +41,73 @@ def end(*shares: float) -> float:
 class Plot:
     """Axes in shares, and what is drawn on them. Positions are in the units of the axes, from 0."""
 
+    WIDTH, HEIGHT = 400, 300
+    LEFT, RIGHT, TOP, BOTTOM = 44, 384, 16, 256
+    """Where the axes begin and end in the drawing."""
+
+    key: str
+    """Unique on the page."""
+    title: str
+    text: str
+    """What it shows, for those who cannot see it."""
     across: str
     """What the horizontal axis shows."""
     up: str
-    right: float = 1.0
+    end_across: float = 1.0
     """Where the horizontal axis ends."""
-    top: float = 1.0
-    marks: list[Markup] = field(default_factory=list)
+    end_up: float = 1.0
+    names: Sequence[tuple[float, str]] | None = None
+    """The horizontal ticks; shares when None."""
+    marks: list[dict] = field(default_factory=list)
+    """What is drawn: a `shape` of SVG each, with its place, style and words."""
 
     def x(self, value: float) -> float:
         """Horizontal position in the drawing."""
-        return LEFT + (WIDTH - LEFT - RIGHT) * value / self.right
+        return self.LEFT + (self.RIGHT - self.LEFT) * value / self.end_across
 
     def y(self, value: float) -> float:
         """Vertical position in the drawing."""
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / self.top
+        return self.BOTTOM - (self.BOTTOM - self.TOP) * value / self.end_up
 
-    def line(self, points: Iterable[tuple[float, float]], style: str) -> None:
+    def line(self, points: Iterable[tuple[float, float]], style: str, shape: str = "polyline") -> None:
         """Straight pieces from point to point."""
         path = " ".join(f"{self.x(a):.1f},{self.y(b):.1f}" for a, b in points)
-        self.marks.append(tag("polyline", points=path, class_=style))
+        self.marks.append({"shape": shape, "points": path, "style": style})
 
     def area(self, points: Sequence[tuple[float, float]], style: str) -> None:
         """What lies between the points and the horizontal axis."""
-        closed = [(points[0][0], 0.0), *points, (points[-1][0], 0.0)]
-        path = " ".join(f"{self.x(a):.1f},{self.y(b):.1f}" for a, b in closed)
-        self.marks.append(tag("polygon", points=path, class_=style))
+        self.line([(points[0][0], 0.0), *points, (points[-1][0], 0.0)], style, "polygon")
 
-    def dot(self, a: float, b: float, style: str, hint: str | None = None, radius: float = 4.0) -> None:
-        """A point; `hint` appears under the mouse."""
-        title = tag("title", hint) if hint else None
-        self.marks.append(tag("circle", title, cx=self.x(a), cy=self.y(b), r=radius, class_=style))
+    def dot(self, a: float, b: float, style: str, words: str, radius: float) -> None:
+        """A point; `words` appear under the mouse."""
+        place = {"x": self.x(a), "y": self.y(b), "radius": radius}
+        self.marks.append({"shape": "circle", **place, "style": style, "words": words})
 
-    def whisker(self, a: float, low: float, high: float) -> None:
-        """From where to where a rate may lie."""
-        self.line([(a, low), (a, high)], "whisker")
-
-    def label(self, a: float, b: float, words: str, style: str = "", shift: tuple[float, float] = (0, 0)) -> None:
+    def label(self, a: float, b: float, words: str, style: str, shift: tuple[float, float]) -> None:
         """Words beside a position; the classes `end` and `middle` say which part of them is there."""
-        self.marks.append(tag("text", words, x=self.x(a) + shift[0], y=self.y(b) + shift[1], class_=style or None))
+        place = {"x": self.x(a) + shift[0], "y": self.y(b) + shift[1]}
+        self.marks.append({"shape": "text", **place, "style": style, "words": words})
 
-    def draw(self, key: str, title: str, description: str, names: Iterable[tuple[float, str]] | None = None) -> Markup:
-        """The picture. `key` is unique on the page; `names` are the horizontal ticks, percent when None."""
-        parts = []
-        for value in ticks(self.top):
-            parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=self.y(value), y2=self.y(value), class_="grid"))
-            parts.append(_tick(percent(value, _digits(self.top)), LEFT - 7, self.y(value) + 4, "end"))
-        if names is None:
-            names = [(value, percent(value, _digits(self.right))) for value in ticks(self.right)]
-        parts += [_tick(shorten(words, 12), self.x(value), HEIGHT - BOTTOM + 16, "middle") for value, words in names]
-        parts += [
-            tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=self.y(0), y2=self.y(0), class_="axis"),
-            tag("text", shorten(self.across, 56), x=WIDTH - RIGHT, y=HEIGHT - 8, class_="name end"),
-            tag("text", self.up, x=4, y=-4, class_="name"),
-        ]
-        return _image(key, title, description, f"0 -16 {WIDTH} {HEIGHT + 16}", "plot", parts, self.marks)
+    def rows(self) -> list[tuple[float, str]]:
+        """Vertical ticks: where, and what is written there."""
+        return [(self.y(value), percent(value, _digits(self.end_up))) for value in ticks(self.end_up)]
+
+    def columns(self) -> list[tuple[float, str]]:
+        """Horizontal ticks: where, and what is written there."""
+        shares = [(value, percent(value, _digits(self.end_across))) for value in ticks(self.end_across)]
+        return [(self.x(value), shorten(words, 12)) for value, words in (shares if self.names is None else self.names)]
 
 
-def dot_grid(key: str, filled: int, total: int, title: str, style: str) -> Markup:
-    """`total` dots in rows of ten (of forty beyond a hundred), the first `filled` of them in the colour of `style`."""
-    across = 10 if total <= 100 else 40
+def dots(first: int, last: int, across: int) -> str:
+    """The path of the dots from `first` to before `last`, `across` in a row of 400."""
     step = 400 / across
-
-    def path(first: int, last: int) -> str:
-        # A line of no length with round ends is a dot: one element for them all.
-        return "".join(
-            f"M{step * (n % across + 0.5):.0f} {step * (n // across + 0.5):.0f}h0" for n in range(first, last)
-        )
-
-    dots = [
-        tag("path", d=path(0, filled), class_=f"dots {style}", stroke_width=step * 0.68),
-        tag("path", d=path(filled, total), class_="dots rest", stroke_width=step * 0.68),
-    ]
-    return _image(key, title, "", f"0 0 400 {step * math.ceil(total / across):.0f}", "grid-of-dots", dots)
+    # A line of no length with round ends is a dot: one element for them all.
+    return "".join(f"M{step * (n % across + 0.5):.0f} {step * (n // across + 0.5):.0f}h0" for n in range(first, last))
 
 
-def bar(share: float, style: str, reference: float | None = None) -> Markup:
-    """A strip with a bar from the left; `reference` is a tick to compare it with."""
-    parts = [tag("rect", width=_at(share), height="100%", class_=style)]
-    if reference is not None:
-        parts.append(_upright(reference, "reference"))
-    return _strip(parts)
-
-
-def two_ways(value: float, most: float) -> Markup:
-    """A strip with a bar from the middle: to the right for more, to the left for less. `most` is half the width."""
-    half = 0.5 * min(1.0, abs(value) / most) if most > 0 else 0.0
-    rect = tag("rect", x=_at(0.5 if value > 0 else 0.5 - half), width=_at(half), height="100%", class_=_side(value))
-    return _strip([rect, _upright(0.5, "axis")])
-
-
-def interval(value: float, low: float, high: float, reference: float | None, style: str) -> Markup:
-    """A strip with a dot, from where to where it may lie, and a line to compare it with. All in shares of the width."""
-    parts = [tag("line", x1=_at(low), x2=_at(high), y1="50%", y2="50%", class_="whisker")]
-    if reference is not None:
-        parts.insert(0, _upright(reference, "reference"))
-    return _strip([*parts, tag("circle", cx=_at(value), cy="50%", r=5, class_=style)])
-
-
-def change(before: float, after: float) -> Markup:
-    """A strip with two dots and the way between them: hollow before, full after."""
-    return _strip(
-        [
-            tag("line", x1=_at(before), x2=_at(after), y1="50%", y2="50%", class_="way"),
-            tag("circle", cx=_at(before), cy="50%", r=5, class_="hollow"),
-            tag("circle", cx=_at(after), cy="50%", r=5, class_="model"),
-        ]
-    )
-
-
-def _image(key: str, title: str, description: str, box: str, style: str, *children: object) -> Markup:
-    names = [tag("title", title, id=f"{key}-title")]
-    if description:
-        names.append(tag("desc", description, id=f"{key}-text"))
-    labels = f"{key}-title {key}-text" if description else f"{key}-title"
-    return tag("svg", names, children, viewBox=box, role="img", aria_labelledby=labels, class_=style)
-
-
-def _strip(children: list[Markup]) -> Markup:
-    return tag("svg", children, class_="strip", width="100%", height=14, aria_hidden="true")
-
-
-def _upright(share: float, style: str) -> Markup:
-    return tag("line", x1=_at(share), x2=_at(share), y1=-2, y2=16, class_=style)
-
-
-def _tick(words: str, x: float, y: float, anchor: str) -> Markup:
-    return tag("text", words, x=x, y=y, class_=f"tick {anchor}")
-
-
-def _at(share: float) -> str:
+def along(share: float) -> str:
+    """A position in a strip."""
     return f"{100 * min(1.0, max(0.0, share)):.2f}%"
-
-
-def _side(value: float) -> str:
-    return "more" if value > 0 else "less"
 
 
 def _digits(top: float) -> int:

@@ -217,6 +217,11 @@ def clustered_mean(values: np.ndarray, clusters: np.ndarray) -> tuple[float, flo
     return mean, math.sqrt(correction * float(np.sum(sums**2))) / len(values)
 
 
+def finite(value: object) -> object:
+    """The same, None in place of nan and infinity: tables and JSON have no such numbers."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _average_ranks(values: np.ndarray) -> np.ndarray:
     """Ranks from 1, ties sharing their mean."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)

@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.learning.cards.facts import ScoreOutcome, off_tenths
-from pipelines.learning.cards.markup import VOID, inline, join, tag
 from pipelines.learning.cards.of_fit import card_of_fit
-from pipelines.learning.cards.page import card_page
+from pipelines.learning.cards.page import card_page, inline
 from pipelines.learning.cards.sections import how_to_read
 from pipelines.learning.cards.svg import Plot, end, percent, ticks
 from pipelines.learning.fitting.fit import fit_prediction
@@ -23,6 +22,7 @@ from pipelines.learning.judging.evaluation import decile_table, evaluate
 from pipelines.learning.judging.holdback import rate_interval
 from tests.pipelines.learning.synthetic import panel, question
 
+VOID = {"br", "col", "hr", "link", "meta"}
 NASTY = "<script>alert(1)</script>\"'&`**\u202e\x00\ud800"
 HARMLESS = {
     "html", "head", "meta", "title", "style", "body", "main", "header", "section", "div", "footer", "h1", "h2", "h3",
@@ -324,11 +324,9 @@ def test_a_column_called_script_does_not_run(make):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(), st.text(min_size=1))
-def test_text_stays_text(words: str, more: str):
-    read = Page(tag("p", words, inline(more), title=words))
-    assert [name for name, _ in read.tags if name not in ("code", "strong")] == ["p"]
-    assert Page(tag("p", join(words))).tags == [("p", {})]
+@given(st.text(min_size=1))
+def test_text_stays_text(words: str):
+    assert {name for name, _ in Page(f"<p>{inline(words)}</p>").tags} <= {"p", "code", "strong"}
 
 
 def test_no_signal_says_do_not_act():
@@ -477,7 +475,7 @@ def test_an_axis_holds_what_it_shows(most: float):
     limit = end(most)
     assert most <= limit <= 1
     assert len(ticks(limit)) <= 7
-    plot = Plot("x", "y", limit, limit)
+    plot = Plot("key", "title", "text", "across", "up", limit, limit)
     assert plot.x(0) <= plot.x(most) <= plot.x(limit)
     assert plot.y(0) >= plot.y(most) >= plot.y(limit)
 
