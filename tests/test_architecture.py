@@ -22,11 +22,8 @@ MAY_IMPORT = {
     "locking": set(),
     "database": set(),
     "spelling": set(),
-<<<<<<< HEAD
     "values": set(),
-=======
     "rendering": set(),
->>>>>>> main
     "warehouse": {"settings", "locking", "database"},
     "learning.specs": set(),
     "learning.imports": set(),

@@ -92,6 +92,7 @@ def stage(load: Load, fresh: list[Fresh], scratch: Path) -> tuple[list[Staged], 
     _type_passed_through(load, staged)
     for part in staged:
         find_meanings(load, part)
+        fill_export_time(load, part)
     return staged, rejected
 
 
@@ -332,7 +333,6 @@ def _read(
         else:
             _read_other(load, staged, format_)
         _check_counts(load, staged)
-        fill_export_time(load, staged)
     except Exception as problem:
         load.connection.execute(f"drop table if exists {staged.table}")
         if len(items) > 1 or columns != items[0].columns:
