@@ -18,7 +18,7 @@ import duckdb
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from assets.sources import all_sources
-from pipelines.extraction.configuration import Configuration
+from pipelines.extraction.configuration import Configuration, SourceSettings
 from pipelines.extraction.loading.load import load_all
 from pipelines.extraction.recognition import find_files
 
@@ -55,7 +55,12 @@ def load(landing: Path, warehouse: Path) -> tuple[float, int, int]:
     folders = {source.name: landing / source.name for source in sources if (landing / source.name).is_dir()}
     started = time.monotonic()
     with duckdb.connect(str(warehouse), config=SETTINGS) as connection:
-        reports = load_all(connection, sources, Configuration(folders=folders), datetime.now(UTC))
+        reports = load_all(
+            connection,
+            sources,
+            Configuration(sources={name: SourceSettings(folder) for name, folder in folders.items()}),
+            datetime.now(UTC),
+        )
     seconds = time.monotonic() - started
     return seconds, sum(report.new_rows for report in reports), sum(report.quarantined for report in reports)
 

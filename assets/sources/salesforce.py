@@ -33,6 +33,7 @@ salesforce = Source(
             version="SystemModstamp",
             time="SystemModstamp",
             required=("SystemModstamp",),
+            labels={"SystemModstamp": ("LastModifiedDate",)},
             rules={
                 "NumberOfEmployees is negative": "NumberOfEmployees >= 0",
             },
@@ -61,6 +62,7 @@ salesforce = Source(
             version="SystemModstamp",
             time="SystemModstamp",
             required=("SystemModstamp",),
+            labels={"SystemModstamp": ("LastModifiedDate",)},
         ),
         Entity(
             name="lead",
@@ -96,6 +98,7 @@ salesforce = Source(
             version="SystemModstamp",
             time="SystemModstamp",
             required=("SystemModstamp",),
+            labels={"SystemModstamp": ("LastModifiedDate",)},
             rules={
                 "NumberOfEmployees is negative": "NumberOfEmployees >= 0",
             },
@@ -127,6 +130,7 @@ salesforce = Source(
             version="SystemModstamp",
             time="SystemModstamp",
             required=("SystemModstamp",),
+            labels={"SystemModstamp": ("LastModifiedDate",), "ForecastCategory": ("ForecastCategoryName",)},
             rules={
                 "Probability is not between 0 and 100": "Probability between 0 and 100",
             },
@@ -167,6 +171,7 @@ salesforce = Source(
             version="SystemModstamp",
             time="SystemModstamp",
             required=("SystemModstamp",),
+            labels={"SystemModstamp": ("LastModifiedDate",)},
         ),
         Entity(
             name="campaign_member",
@@ -210,6 +215,7 @@ salesforce = Source(
             version="SystemModstamp",
             time="SystemModstamp",
             required=("SystemModstamp",),
+            labels={"SystemModstamp": ("LastModifiedDate",)},
         ),
     ),
 )

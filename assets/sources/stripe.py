@@ -130,6 +130,8 @@ stripe = Source(
             labels={
                 "customer": ("Customer ID",),
                 "subscription": ("Subscription ID",),
+                "amount_due_in_units": ("Amount Due",),
+                "amount_paid_in_units": ("Amount Paid",),
                 "created": ("Date (UTC)", "Created (UTC)"),
                 "due_date": ("Due Date (UTC)",),
                 "paid_at": ("Paid At (UTC)", "status_transitions.paid_at"),

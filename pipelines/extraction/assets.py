@@ -49,8 +49,10 @@ def source_definitions(source: Source) -> dg.Definitions:
 
     None at all when `sources.yaml` does not list the source: this company does not have it.
     """
-    if source.name not in read_configuration().folders:
+    configuration = read_configuration()
+    if source.name not in configuration.sources:
         return dg.Definitions()
+    configuration.mapped(source)  # a name in sources.yaml that there is not is told before anything runs
     entities = {raw_key(source, entity): entity for entity in source.entities}
     checks = [
         dg.AssetCheckSpec(
@@ -71,17 +73,12 @@ def source_definitions(source: Source) -> dg.Definitions:
         pool=POOL,
     )
     def load(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        from pipelines.extraction.loading.load import load_source
+        from pipelines.extraction.loading.load import load_configured
 
         configuration = read_configuration()
-        folder, limit, limits = (
-            configuration.folders[source.name],
-            configuration.quarantine_limit,
-            configuration.limits,
-        )
         chosen = {entities[key].name: key for key in context.selected_asset_keys}
         with context.resources.warehouse.connect() as connection:
-            for report in load_source(connection, source, folder, datetime.now(UTC), chosen, limit, limits):
+            for report in load_configured(connection, source, configuration, datetime.now(UTC), chosen):
                 context.log.info(f"{source.name}.{report.entity}: {report.message}")
                 for change in report.schema_changes:
                     context.log.warning(f"{source.name}.{report.entity}: schema changed: {change}")

@@ -1,14 +1,16 @@
 """`sources.yaml`: which systems there are, where their exports lie, and the few settings of a run."""
 
+import codecs
 import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from pipelines.extraction.contracts import Source
 from pipelines.settings import data_dir, project_root, sources_file
 from pipelines.spelling import did_you_mean
 
@@ -22,6 +24,7 @@ SETTINGS = (
     "row_count_range",
     "limits",
 )
+SOURCE_SETTINGS = ("folder", "files", "columns", "time_zone", "encoding")
 SAMPLE_SETTINGS = ("accounts", "months", "seed")
 DEFAULT_TIMEZONE = "UTC"
 DEFAULT_QUARANTINE_LIMIT = 0.05
@@ -54,11 +57,27 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class SourceSettings:
+    """What `sources.yaml` says about one system's exports."""
+
+    folder: Path
+    """Absolute path."""
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Entity → patterns of its files' names."""
+    columns: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    """Entity → the contract's column → what the export calls it."""
+    time_zone: str | None = None
+    """Of times that are written without one."""
+    encoding: str | None = None
+    """Of text that is not UTF-8."""
+
+
+@dataclass(frozen=True)
 class Configuration:
     """The settings of `sources.yaml`."""
 
-    folders: Mapping[str, Path] = field(default_factory=dict)
-    """System → absolute path of its exports. A system that is not listed is absent."""
+    sources: Mapping[str, SourceSettings] = field(default_factory=dict)
+    """System → its exports. A system that is not listed is absent."""
     sample: Mapping[str, int] | None = None
     """Size of the sample company, whose exports are written if there are none; None: no sample."""
     as_of: date | None = None
@@ -73,6 +92,19 @@ class Configuration:
     """A release is refused when a table's rows leave this range of the last release's."""
     limits: Limits = field(default_factory=Limits)
     """Upper limits of an export's file."""
+
+    def mapped(self, source: Source) -> Source:
+        """The source as the company's own exports have it. Raises `ConfigurationError` for names that there are not."""
+        settings = self.sources[source.name]
+        try:
+            return replace(source.mapped(settings.files, settings.columns), encoding=settings.encoding)
+        except ValueError as problem:
+            raise ConfigurationError(f"{sources_file()}: sources: {source.name}: {problem}") from None
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """System → absolute path of its exports."""
+        return {name: source.folder for name, source in self.sources.items()}
 
 
 def known_sources() -> list[str]:
@@ -143,27 +175,61 @@ class _Reader:
         for key in settings:
             self.known(key, SETTINGS, "setting")
         return Configuration(
-            folders=self.folders(settings.get("sources")),
+            sources=self.sources(settings.get("sources")),
             sample=self.sample(settings["sample"]) if settings.get("sample") is not None else None,
             as_of=self.as_of(settings.get("as_of")),
-            timezone=self.timezone(settings.get("timezone")),
+            timezone=self.zone("timezone", settings.get("timezone") or DEFAULT_TIMEZONE),
             failure_webhook=self.resolved("failure_webhook", settings.get("failure_webhook")),
             quarantine_limit=self.share(settings.get("quarantine_limit")),
             row_count_range=self.row_count_range(settings.get("row_count_range")),
             limits=self.limits(settings.get("limits")),
         )
 
-    def folders(self, value: object) -> dict[str, Path]:
+    def sources(self, value: object) -> dict[str, SourceSettings]:
         systems = known_sources()
-        folders = {}
-        for name, folder in self.mapping("sources", value).items():
+        sources = {}
+        for name, given in self.mapping("sources", value).items():
             self.known(name, systems, "source")
+            settings = given if isinstance(given, dict) else {"folder": given}
+            for key in settings:
+                self.known(key, SOURCE_SETTINGS, "setting of a source")
+            folder = settings.get("folder")
             if not isinstance(folder, str):
                 raise self.problem(
                     name, f"'{name}' must be a folder, such as `{name}: landing/{name}`, not {folder!r}."
                 )
-            folders[name] = (data_dir() / Path(self.resolved(name, folder) or "").expanduser()).resolve()
-        return folders
+            zone = settings.get("time_zone")
+            sources[name] = SourceSettings(
+                folder=(data_dir() / Path(self.resolved(name, folder) or "").expanduser()).resolve(),
+                files={
+                    entity: self.texts(entity, some)
+                    for entity, some in self.mapping("files", settings.get("files")).items()
+                },
+                columns={
+                    entity: {column: self.texts(column, label) for column, label in self.mapping(entity, some).items()}
+                    for entity, some in self.mapping("columns", settings.get("columns")).items()
+                },
+                time_zone=None if zone is None else self.zone("time_zone", zone),
+                encoding=self.encoding(settings.get("encoding")),
+            )
+        return sources
+
+    def texts(self, key: object, value: object) -> tuple[str, ...]:
+        """A text, or several."""
+        some = value if isinstance(value, list) else [value]
+        if not some or not all(isinstance(each, str) and each for each in some):
+            raise self.problem(str(key), f"'{key}' must be a text, or a list of texts, not {value!r}.")
+        return tuple(some)
+
+    def encoding(self, value: object) -> str | None:
+        if value is None:
+            return None
+        try:
+            return codecs.lookup(str(value)).name
+        except LookupError:
+            raise self.problem(
+                "encoding", f"there is no encoding '{value}'. Write one such as cp1252 or utf-16."
+            ) from None
 
     def sample(self, value: object) -> dict[str, int]:
         sample = self.mapping("sample", value)
@@ -178,15 +244,12 @@ class _Reader:
             return value
         raise self.problem("as_of", f"'as_of' must be a date such as 2025-06-30, not {value!r}.")
 
-    def timezone(self, value: object) -> str:
-        name = DEFAULT_TIMEZONE if value is None else str(value)
+    def zone(self, key: str, value: object) -> str:
         try:
-            ZoneInfo(name)
+            ZoneInfo(str(value))
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise self.problem(
-                "timezone", f"there is no time zone '{name}'. Write one such as Europe/Berlin."
-            ) from None
-        return name
+            raise self.problem(key, f"there is no time zone '{value}'. Write one such as Europe/Berlin.") from None
+        return str(value)
 
     def share(self, value: object) -> float:
         if value is None:

@@ -1,9 +1,9 @@
 """What an export must look like: the contract between a system and its raw tables."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from pipelines.spelling import plain
+from pipelines.spelling import did_you_mean, plain
 
 
 @dataclass(frozen=True)
@@ -82,3 +82,29 @@ class Source:
     encoding: str | None = None
     """Of text exports that are not UTF-8, where the user says it."""
     kinds: tuple[str, ...] = ()
+
+    def mapped(
+        self, files: Mapping[str, tuple[str, ...]], columns: Mapping[str, Mapping[str, tuple[str, ...]]]
+    ) -> "Source":
+        """
+        The source with a user's names of files and columns, which come before the vendor's.
+
+        Raises ValueError for an entity or a column that there is not.
+        """
+        names = [entity.name for entity in self.entities]
+        for name in (*files, *columns):
+            if name not in names:
+                raise ValueError(
+                    f"{self.name} has no entity '{name}'.{did_you_mean(name, names)} There are: {', '.join(names)}."
+                )
+        entities = []
+        for entity in self.entities:
+            labels = dict(entity.labels)
+            for column, some in columns.get(entity.name, {}).items():
+                if column not in entity.columns:
+                    hint = did_you_mean(column, entity.columns)
+                    raise ValueError(f"{self.name}.{entity.name} has no column '{column}'.{hint}")
+                labels[column] = (*some, *labels.get(column, ()))
+            patterns = (*files.get(entity.name, ()), *entity.files)
+            entities.append(replace(entity, labels=labels, files=patterns))
+        return replace(self, entities=tuple(entities))

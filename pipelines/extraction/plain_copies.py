@@ -36,6 +36,7 @@ class PlainCopy:
     """A copy that the readers can read, and what it is."""
 
     path: Path
+    """The file itself, where only its format is another than its ending says."""
     format: str
     """`csv` or `jsonl`."""
     note: str = ""
@@ -71,7 +72,7 @@ def plain_copy(file: LandedFile, scratch: Path, encoding: str | None = None) -> 
     if file.inside is not None:
         copy, lines = _inner_records(current, file.inside, scratch / "inner.jsonl")
         return PlainCopy(copy, "jsonl", note, lines)
-    return None if current == file.path else PlainCopy(current, format_, note)
+    return None if (current, format_) == (file.path, file.format) else PlainCopy(current, format_, note)
 
 
 def foreign_encoding(path: Path) -> str | None:

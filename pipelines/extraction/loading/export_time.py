@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, time
 
 from pipelines.database import literal, quoted
-from pipelines.extraction.checking import PER_SECOND, StagedColumn, base_type, typed_name, typed_select, year_bounds
+from pipelines.extraction.checking import PER_SECOND, StagedColumn, base_type, typed_select, year_bounds
 from pipelines.extraction.loading.state import Fresh, Load, Staged, naive
 
 DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
@@ -54,11 +54,9 @@ def export_time(item: Fresh, latest: datetime | None, now: datetime) -> datetime
 
 def _latest_times(load: Load, staged: Staged) -> dict[str, datetime]:
     """Path → the latest plausible time in the contract's columns that is not in the future."""
-    times = []
-    for position, column in enumerate(staged.columns):
-        name, type_ = quoted(typed_name(column, position)), base_type(column.type)
-        if not column.in_contract:
-            continue
+    times, columns = [], [column for column in staged.columns if column.in_contract]
+    for column in columns:
+        name, type_ = quoted(column.name), base_type(column.type)
         if type_ in ("date", "timestamp"):
             first, _ = year_bounds(type_)
             value = f"{name}::timestamp"
@@ -71,7 +69,7 @@ def _latest_times(load: Load, staged: Staged) -> dict[str, datetime]:
     if not times:
         return {}
     rows = load.rows(
-        f"select _path, greatest({', '.join([*times, 'null'])}) from ({typed_select(staged.table, staged.columns)})"
+        f"select _path, greatest({', '.join([*times, 'null'])}) from ({typed_select(staged.table, columns)})"
         " group by all"
     )
     return {path: moment for path, moment in rows if moment is not None}

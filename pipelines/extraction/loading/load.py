@@ -44,16 +44,31 @@ def load_all(
     connection: "duckdb.DuckDBPyConnection", sources: Iterable[Source], configuration: Configuration, now: datetime
 ) -> list[LoadReport]:
     """Load every source that the configuration lists, then write `raw_scorecast.as_of`."""
-    folders = configuration.folders
-    present = [source for source in sources if source.name in folders]
-    limit, limits = configuration.quarantine_limit, configuration.limits
-    reports = [
-        report
-        for source in present
-        for report in load_source(connection, source, folders[source.name], now, quarantine_limit=limit, limits=limits)
-    ]
+    present = [source for source in sources if source.name in configuration.sources]
+    reports = [report for source in present for report in load_configured(connection, source, configuration, now)]
     write_as_of(connection, present, configuration.as_of, now)
     return reports
+
+
+def load_configured(
+    connection: "duckdb.DuckDBPyConnection",
+    source: Source,
+    configuration: Configuration,
+    now: datetime,
+    entities: Iterable[str] | None = None,
+) -> list[LoadReport]:
+    """Load a source that the configuration lists as it says; as `load_source`."""
+    settings = configuration.sources[source.name]
+    return load_source(
+        connection,
+        configuration.mapped(source),
+        settings.folder,
+        now,
+        entities,
+        configuration.quarantine_limit,
+        configuration.limits,
+        settings.time_zone,
+    )
 
 
 def load_source(

@@ -121,6 +121,8 @@ def _copy_plainly(load: Load, item: Fresh, scratch: Path) -> None:
         return
     item.file = replace(item.file, format=copy.format)
     item.message = copy.note
+    if copy.path == item.file.path:
+        return
     if copy.parent_lines is None:
         item.same_lines = copy.path
     else:
@@ -542,7 +544,7 @@ def _refused(item: Fresh, problem: Exception) -> Rejected:
 
 
 def _unreadable(file: LandedFile, problem: Exception) -> str:
-    kind = {"parquet": "a whole Parquet file", "jsonl": "JSON lines", "csv": "CSV"}[file.format]
+    kind = {"parquet": "a whole Parquet file", "jsonl": "JSON lines", "csv": "CSV"}.get(file.format, file.format)
     return (
         f"{file.path} cannot be read as {kind} ({first_line(problem)}). It may be cut off or still be written:"
         " export or copy it again."

@@ -9,6 +9,7 @@ from pipelines.extraction.configuration import (
     Configuration,
     ConfigurationError,
     Limits,
+    SourceSettings,
     known_sources,
     read_configuration,
 )
@@ -38,12 +39,24 @@ def test_everything_that_can_be_said(written, monkeypatch):
     monkeypatch.setenv("EXPORTS", "/exports")
     monkeypatch.setenv("HOOK", "https://example.test/hook")
     configuration = written(
-        "sources:\n  salesforce: ${EXPORTS}/sf\nas_of: 2025-06-30\ntimezone: Europe/Berlin\n"
+        "sources:\n  salesforce: ${EXPORTS}/sf\n"
+        '  hubspot: {folder: /exports/hs, files: {deal: "*deals*.csv"}, columns: {deal: {amount: [Betrag, Summe]}},'
+        " time_zone: Europe/Berlin, encoding: windows-1252}\n"
+        "as_of: 2025-06-30\ntimezone: Europe/Berlin\n"
         "failure_webhook: ${HOOK}\nquarantine_limit: 0.2\nrow_count_range: [0.5, 3]\n"
         "limits:\n  file_size: 500MB\n  row_size: 10 kB\n  columns: 300\n"
     )
     assert configuration == Configuration(
-        folders={"salesforce": Path("/exports/sf")},
+        sources={
+            "salesforce": SourceSettings(Path("/exports/sf")),
+            "hubspot": SourceSettings(
+                Path("/exports/hs"),
+                files={"deal": ("*deals*.csv",)},
+                columns={"deal": {"amount": ("Betrag", "Summe")}},
+                time_zone="Europe/Berlin",
+                encoding="cp1252",
+            ),
+        },
         as_of=date(2025, 6, 30),
         timezone="Europe/Berlin",
         failure_webhook="https://example.test/hook",

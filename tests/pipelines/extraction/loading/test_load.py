@@ -16,7 +16,7 @@ import pyarrow
 import pytest
 
 from pipelines.extraction.as_of import write_as_of
-from pipelines.extraction.configuration import Configuration
+from pipelines.extraction.configuration import Configuration, SourceSettings
 from pipelines.extraction.files import UnreadableFileError
 from pipelines.extraction.loading import due, reading
 from pipelines.extraction.loading import load as loading
@@ -342,7 +342,10 @@ def test_load_all_leaves_out_what_the_company_does_not_have(landing, account):
     landing.accounts("1.csv", account("a1"))
     other = dataclasses.replace(landing.source, name="other")
     reports = load_all(
-        landing.connection, [landing.source, other], Configuration(folders={"crm": landing.folder}), landing.now
+        landing.connection,
+        [landing.source, other],
+        Configuration(sources={"crm": SourceSettings(landing.folder)}),
+        landing.now,
     )
     assert {report.source for report in reports} == {"crm"}
     assert landing.rows("select as_of_date from raw_scorecast.as_of") == [(date(2025, 1, 1),)]
