@@ -132,7 +132,8 @@ def _recognised(path: Path, folder: Path, entities: Sequence[Entity], refusal: s
     shares = {entity.name: known_share(entity, columns) for entity in entities}
     named = [entity for entity in _named_within(_stem(path), entities) if shares[entity.name][0]]
     if named:
-        return named[0], "" if len(named) == 1 else "by its name and columns"
+        owner = max(named, key=lambda entity: shares[entity.name])
+        return owner, "" if len(named) == 1 else "by its name and columns"
     best = sorted(entities, key=lambda entity: -shares[entity.name][0])
     (most, share), (second, _) = (shares[best[0].name], shares[best[1].name]) if len(best) > 1 else ((0, 0.0), (0, 0))
     if most >= FEWEST_KNOWN and share >= LEAST_SHARE and most > second:
@@ -141,12 +142,13 @@ def _recognised(path: Path, folder: Path, entities: Sequence[Entity], refusal: s
 
 
 def _named_within(stem: str, entities: Sequence[Entity]) -> list[Entity]:
-    """Entities whose words stand in a file's name, those with the longest names first."""
+    """Entities whose words stand in a file's name: `deal_history`, not `deal`, where both do."""
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", stem)]
     joined = {"".join(words[start:end]) for start in range(len(words)) for end in range(start + 1, len(words) + 1)}
     found = [entity for entity in entities if _forms(entity.name) & joined]
-    longest = max((len(entity.name) for entity in found), default=0)
-    return [entity for entity in found if len(entity.name) == longest] or found
+    return [
+        each for each in found if not any(plain(each.name) in plain(other.name) for other in found if other != each)
+    ]
 
 
 def _forms(name: str) -> set[str]:
