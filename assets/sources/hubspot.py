@@ -121,15 +121,14 @@ hubspot = Source(
                 "emailCampaignId": "varchar",
                 "created": "bigint",
                 "receivedAt": "bigint",
+                "portalSubscriptionStatus": "varchar",
             },
             key=("id",),
             time="receivedAt",
             time_unit="epoch_ms",
             epochs=("created",),
             required=("recipient", "type", "created"),
-            rules={
-                "type is not an e-mail event": "type in ('SENT','DELIVERED','OPEN','CLICK','BOUNCE','UNSUBSCRIBED')",
-            },
+            labels={"emailCampaignId": ("emailCampaignGroupId",)},
         ),
         Entity(
             name="form_submission",

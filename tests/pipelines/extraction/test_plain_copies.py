@@ -67,7 +67,8 @@ def workbook(rows: list[list], second: list[list] | None = None) -> bytes:
         archive.writestr(
             "[Content_Types].xml",
             f'<Types xmlns="{package}/content-types"><Default Extension="rels" ContentType='
-            '"application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" ContentType='
+            '"application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml"'
+            " ContentType="
             f'"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>{types}</Types>',
         )
         archive.writestr(

@@ -4,6 +4,7 @@ with events as (
         'email': ['recipient', 'string'],
         'event_type': ['type', 'string'],
         'mail_campaign_id': ['emailCampaignId', 'string'],
+        'subscription_status': ['portalSubscriptionStatus', 'string'],
         'occurred_at': ['created', 'epoch_ms'],
         'received_at': ['receivedAt', 'epoch_ms'],
     }) }}
@@ -11,7 +12,11 @@ with events as (
 final as (
     select
         events.*,
-        case when lower(trim(event_type)) = 'unsubscribed' then 'unsubscribe' else lower(trim(event_type)) end as type,
+        case
+            when lower(trim(event_type)) = 'unsubscribed' then 'unsubscribe'
+            when lower(trim(event_type)) = 'statuschange' and lower(trim(subscription_status)) = 'unsubscribed' then 'unsubscribe'
+            else lower(trim(event_type))
+        end as type,
         coalesce(received_at, occurred_at) as known_at
     from events
 )
