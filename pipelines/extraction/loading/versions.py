@@ -122,9 +122,9 @@ def _find_duplicates(load: Load, part: Staged, bad: str, passed: str, line: str,
     Settle rows whose key (and version) another row of the batch or of the raw table has.
 
     Twice in one file: the first one stays, the others go to `bad`. Delivered again by another file with the same
-    content: `passed`, counted as repeated. With other content: a duplicate where the contract has a version (or the
-    file is older than the loaded row's); otherwise the newest row takes the place of the former ones, which are
-    deleted or `passed`.
+    content: `passed`, counted as repeated. With other content the newest row takes the place of the former ones, which
+    are deleted or `passed` (a formula's value changes without a new version); a row of a file that is older than the
+    loaded row's is a duplicate.
     """
     version = (load.entity.version,) if load.entity.version else ()
     present = {column.name for column in part.columns}
@@ -169,7 +169,6 @@ def _judge(load: Load, part: Staged, met: str, judged: str, keys: str, same: str
     load.temp_table(positions, {"_file": list(load.positions), "_position": list(load.positions.values())})
     candidates = f"(select rowid, * from {part.table} where rowid in (select _row from {met}))"
     here = "_row, _position, _file, _line, _content"
-    versioned = literal(bool(load.entity.version))
     load.connection.execute(
         f"""
         create temp table {judged} as
@@ -190,8 +189,7 @@ def _judge(load: Load, part: Staged, met: str, judged: str, keys: str, same: str
         ), compared as (
             select *, _position < _loaded_position as _is_older,
                 struct_pack({", ".join(f"{name} := {name}" for name in here.split(", "))}) as _self,
-                lag(_content) over turn as _content_before, row_number() over turn as _turn,
-                first_value(_self) over turn as _first
+                lag(_content) over turn as _content_before, row_number() over turn as _turn
             from beside
             window turn as (partition by {keys}, coalesce(_position < _loaded_position, false) order by _position)
         ), held as (
@@ -202,22 +200,20 @@ def _judge(load: Load, part: Staged, met: str, judged: str, keys: str, same: str
             from (select * replace (coalesce(_is_older, false) as _is_older) from compared)
         ), told as (
             select *,
-                case when {versioned} or _is_older then (_loaded is null and _first._row = _row)
-                    else (_loaded is null and _before is null) end as _is_first,
-                case when _loaded is not null and ({versioned} or _is_older or _before is null) then
+                _loaded is null and _before is null as _is_first,
+                case when _loaded is not null and (_is_older or _before is null) then
                         {{'file': _loaded_file, 'line': _loaded_line, 'content': _loaded_content}}
-                    when {versioned} then {{'file': _first._file, 'line': _first._line, 'content': _first._content}}
                     else {{'file': _before._file, 'line': _before._line, 'content': _before._content}}
                 end as _of
             from held
         ), verdicts as (
             select *, case when _is_first then 'first'
                 when _content is not distinct from _of.content then 'repeated'
-                when {versioned} or _is_older then 'duplicate' else 'changed' end as _verdict
+                when _is_older then 'duplicate' else 'changed' end as _verdict
             from told
         )
         select _row, _path, _said, _file, _verdict, _of.file as _of_file, _of.line as _of_line, _loaded,
-            not {versioned} and _position < max(_position) filter (where _verdict = 'changed')
+            _position < max(_position) filter (where _verdict = 'changed')
                 over (partition by {keys}) as _is_outdated
         from verdicts
         union all
