@@ -132,28 +132,31 @@ def _column(
     as_json = f" and not regexp_full_match({text}, '{JSON_EXPONENT}')" if format_ == "jsonl" else ""
 
     def is_not(pattern: str) -> str:
-        return f"not regexp_full_match({text}, ' *({pattern})? *'){as_json}"
+        return f"not regexp_full_match({text}, '({pattern})?'){as_json}"
 
     if kind in ("number", "whole"):
         plain = (NUMBER_OR_THOUSANDS, WHOLE_OR_THOUSANDS) if may_be_thousands else (NUMBER, WHOLE)
-        is_odd, is_looked_up = is_not(plain[kind == "whole"]), is_not("-?[0-9]+")
+        is_odd, is_looked_up = is_not(plain[kind == "whole"]), f"{is_not('-?[0-9]+')} and {filled}"
     elif unit := _epoch_unit(load, column):
         per_second = PER_SECOND[f"epoch_{unit}"]
-        bounds = f"between {FIRST_SECOND * per_second} and {LAST_SECOND * per_second}"
-        number = column.staged
-        if base_type(column.read_type) not in INTEGERS:
-            number = f"case when regexp_full_match({text}, ' *[0-9]+ *') then try_cast({text} as bigint) end"
-        is_odd = f"not coalesce({number} {bounds}, not {filled}){as_json}"
-        is_looked_up = f"{filled}{as_json}"
+        is_whole = base_type(column.read_type) in INTEGERS
+        number = column.staged if is_whole else f"try_cast({text} as double)"
+        # What a cast takes for a number, too: 1.7E+12 has lost its digits.
+        signs = "" if is_whole else "".join(f" and not contains({text}, '{sign}')" for sign in "eE_")
+        within = f"{number} between {FIRST_SECOND * per_second} and {LAST_SECOND * per_second}{signs}"
+        is_odd, is_looked_up = f"not coalesce({within}, not {filled}){as_json}", f"{filled}{as_json}"
     elif kind == "time":
         first, last = year_bounds("timestamp", OPEN_END_YEAR)
+        # A cast takes `epoch` for 1970.
+        within = f"try_cast({text} as timestamp) between {first} and {last} and not contains({text}, 'poch')"
+        is_odd = f"not coalesce({within}, not {filled})"
         as_time = plain_cast(replace(column, read_type="varchar", type="timestamp", time_zone=None), text)
-        is_odd = f"not coalesce({text} < ':' and ({as_time}) between {first} and {last}, not {filled})"
         is_looked_up = f"{is_odd} and not (regexp_matches({text}, '{YEAR_FIRST}') and ({as_time}) is not null)"
     elif kind == "boolean":
-        is_odd = is_looked_up = f"try_cast({text} as boolean) is null and {filled}"
+        is_odd = f"try_cast({text} as boolean) is null and {text} <> ''"
+        is_looked_up = f"{is_odd} and {filled}"
     else:
-        is_odd = is_looked_up = f"(ends_with({text}, '.0') or contains({text}, 'E+') or contains({text}, 'e+'))"
+        is_odd = is_looked_up = f"(ends_with({text}, '.0') or contains({text}, '+'))"
     return _Column(position, column, kind, text, is_odd, is_looked_up)
 
 
