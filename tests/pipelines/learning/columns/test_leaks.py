@@ -217,7 +217,7 @@ def test_rows_that_are_equal_by_chance_are_no_copies():
 
 @pytest.mark.slow
 def test_hits_and_false_alarms_over_many_tables(capsys: pytest.CaptureFixture[str]):
-    """How many planted columns are leaky, and suspect: ten draws of ordinary tables, five of unusual ones (`-s`: all)."""
+    """How many planted columns are leaky, and suspect: ten draws of ordinary tables, five of unusual ones (`-s`)."""
     tables = [*((*each, 10) for each in ORDINARY), *((*each, 5) for each in UNUSUAL)]
     lines, counts = [], {}
     for name, draw in (LEAKS | HONEST).items():
