@@ -11,11 +11,11 @@ reader opens published.duckdb. Each of `--undisturbed` tries is a daily run with
 - mixed: a reader sees tables of two releases, or half of one;
 - lost: rows of the history that were published before are not there any more;
 - unequal: what is published in the end is not what an undisturbed run publishes, to 1e-9;
-- left behind: processes of a killed run that go on without it.
+- left behind: processes of a killed run that go on without it, and files that the next run does not remove.
 
 A try that misses one says which, with the moment and how to repeat it. With `--folder` the company, the results and
 what failed are kept there, and a second call goes on where the first one ended. `--kills-per-run` kills several times
-before the next run.
+before the next run. `--standing` takes a company with releases and new exports as it is, in place of one that is made.
 """
 
 import argparse
@@ -125,6 +125,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--kills-per-run", type=int, default=1, help="kills before the run that is compared")
     parser.add_argument("--operations", help="only these, with commas between")
     parser.add_argument("--only", type=int, help="the number of the one kill to repeat")
+    parser.add_argument("--standing", type=Path, help="the data folder of the company; not for the operation `first`")
     parser.add_argument("--folder", type=Path, help="where to work and what to keep; without it nothing is kept")
     parser.add_argument("--scorecast", type=Path, default=SCORECAST, help="the command to run")
     return parser.parse_args()
@@ -264,9 +265,12 @@ class Company:
     def prepare(self, names: set[str], jobs: int) -> None:
         """Make the states that these operations begin with, and run each once undisturbed; what is there is kept."""
         bases = {self.operations[name].base for name in names}
-        landed = self._state("landed", lambda data: self._call(data, "sample", *self._size()))
-        if bases - {"landed"}:
-            standing = self._state("standing", self._stand, landed)
+        if self.options.standing:
+            standing = self._state("standing", lambda data: None, self.options.standing)
+        else:
+            landed = self._state("landed", lambda data: self._call(data, "sample", *self._size()))
+            if bases - {"landed"}:
+                standing = self._state("standing", self._stand, landed)
         if "demoted" in bases:
             self._state("demoted", lambda data: _put_away(data, "churn"), standing)
         if "two_versions" in bases:
@@ -329,6 +333,7 @@ class Company:
             for place, command in enumerate(operation.commands):
                 took.append(self._call(data, *filled_in(command, data)))
                 shutil.copyfile(data / "published.duckdb", self._reference(operation, place))
+            (kept / "names.json").write_text(json.dumps(sorted(os.listdir(data))))
             (kept / seconds).write_text(str(took[0]))
             shutil.rmtree(data)
         self.seconds[operation.name] = float((kept / seconds).read_text())
@@ -393,6 +398,9 @@ class Company:
         if before.exists():
             with reader.turn:
                 each.faults += [("lost", words) for words in lost(before, published)]
+            before.unlink()
+        names = json.loads((self._reference(operation, 0).parent / "names.json").read_text())
+        each.faults += [("left behind", name) for name in sorted({*os.listdir(data)} - {*names})]
 
     def _begin(self, operation: Operation, data: Path, parsed: Path, reader: "Reader") -> None:
         """Copy the state that the operation begins with; the last try left dbt's parse of this folder."""

@@ -19,6 +19,8 @@ if words[0] == "sample":
     (data / "landing").mkdir(exist_ok=True)
     sys.exit()
 import duckdb
+if fault == "left behind":
+    (data / f"rest-{{os.getpid()}}").touch()
 published, draft = data / "published.duckdb", data / "published.new.draft.duckdb"
 draft.unlink(missing_ok=True)
 release = f"2026-07-01T050000.{{time.time_ns()}}Z"
@@ -187,13 +189,18 @@ def test_the_same_seed_plans_the_same_tries_in_the_shares_of_the_operations():
     assert one.count("'kill'") == 20
 
 
-@pytest.mark.parametrize("fault", ["", "unreadable", "mixed", "lost", "unequal"])
+@pytest.mark.parametrize("fault", ["", "unreadable", "mixed", "lost", "unequal", "left behind"])
 def test_kills_of_a_stand_in_are_judged_by_its_fault(tmp_path: Path, fault: str):
     stand_in, temporary = tmp_path / "scorecast", tmp_path / "temporary"
     stand_in.write_text(STAND_IN.format(python=sys.executable, fault=fault))
     stand_in.chmod(0o755)
     temporary.mkdir()
     options = ["--kills", "2", "--undisturbed", "1", "--operations", "daily", "--scorecast", str(stand_in)]
+    if fault:
+        standing = tmp_path / "standing"
+        standing.mkdir()
+        subprocess.run([stand_in, "run"], env={**os.environ, "SCORECAST_DATA": str(standing)}, check=True)
+        options += ["--standing", str(standing)]
     result = subprocess.run(
         [sys.executable, str(BENCHMARKS / "break_it.py"), *options],
         capture_output=True,

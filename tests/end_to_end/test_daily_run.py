@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -79,7 +78,7 @@ class Company:
 def company(tmp_path_factory) -> Company:
     """A small company after its first daily run. Its truth is moved away first: no asset may need it."""
     company = Company(tmp_path_factory.mktemp("company"))
-    company.call("sample", "--accounts", "400", "--months", "15", "--seed", "3")
+    company.call("sample", "--accounts", "200", "--months", "12", "--seed", "3")
     (company.data / "truth").rename(company.data / "hidden_truth")
     company.first_output = company.call("run")
     return company
@@ -192,15 +191,31 @@ def test_what_was_written_is_its_users_alone(company: Company):
     assert open_to_others == []
 
 
-def test_one_more_day(company: Company):
+def test_one_more_day_by_two_runs_started_at_once_and_readers_all_along(company: Company):
     (before,) = company.ask("select max(as_of_date) from published.churn_scores")[0]
     releases = company.ask("select count(*) from published.releases")[0][0]
     fits = company.ask("select count(*) from published.model_runs")[0][0]
     day = date.fromisoformat(company.call("sample", "--next-day").split()[1].rstrip("."))
     assert day == before + timedelta(days=1)
-    company.call("run")
+    runs = [company.start("run"), company.start("run")]
+    answers = set()
+    while any(run.poll() is None for run in runs):
+        rows = company.ask(
+            """
+            select count(distinct release_id) from (
+                select release_id from published.churn_scores
+                union all select release_id from published.lead_scores
+                union all select release_id from published.forecasts
+            )
+            """
+        )
+        answers.add(rows[0][0])
+        time.sleep(0.05)
+    outputs = [run.communicate()[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], "\n".join(outputs)
+    assert answers == {1}, "a reader saw two releases at once"
     assert company.ask("select distinct as_of_date from published.churn_scores") == [(day,)]
-    assert company.ask("select count(*) from published.releases")[0][0] == releases + 1
+    assert company.ask("select count(*) from published.releases")[0][0] == releases + 2
     assert company.ask("select count(*) from published.model_runs")[0][0] == fits, "a daily run fitted a model anew"
     history = company.ask(
         "select distinct as_of_date from published.score_history where table_name = 'churn_scores' order by 1"
@@ -255,42 +270,26 @@ assert result.success
     assert after == before + 1
 
 
-def test_two_runs_started_at_once_and_readers_all_along(company: Company):
-    releases = company.ask("select count(*) from published.releases")[0][0]
-    runs = [company.start("run"), company.start("run")]
-    answers = set()
-    while any(run.poll() is None for run in runs):
-        rows = company.ask(
-            """
-            select count(distinct release_id) from (
-                select release_id from published.churn_scores
-                union all select release_id from published.lead_scores
-                union all select release_id from published.forecasts
-            )
-            """
-        )
-        answers.add(rows[0][0])
-        time.sleep(0.05)
-    outputs = [run.communicate()[0] for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], "\n".join(outputs)
-    assert answers == {1}, "a reader saw two releases at once"
-    assert company.ask("select count(*) from published.releases")[0][0] == releases + 2
-
-
-def test_a_run_that_was_killed_leaves_the_release_and_the_next_heals(company: Company):
-    release = company.ask("select max(release_id) from published.churn_scores")
-    before = {path.name for path in company.data.iterdir()}
-    process = company.start("run")
-    while not list(company.data.glob("published.*.draft.duckdb")):
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert {path.name for path in company.data.iterdir()} > before, "the draft was gone before the kill"
-    assert company.ask("select max(release_id) from published.churn_scores") == release
-    company.call("run")
-    assert company.ask("select max(release_id) from published.churn_scores") > release
-    assert {path.name for path in company.data.iterdir()} == before
+def test_ten_kills_leave_every_release_whole_and_the_next_run_right(company: Company, tmp_path: Path):
+    """The short form of the benchmark, which kills the other commands, too."""
+    company.call("sample", "--next-day")
+    options = ["--kills", "10", "--kills-per-run", "5", "--undisturbed", "0", "--operations", "daily"]
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "break_it.py"), *options, "--standing", str(company.data)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        timeout=1500,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    figures = result.stdout.splitlines()[-6:]
+    assert figures[0].startswith("10 kills, 2 runs compared")
+    assert [line.split("  ")[0] for line in figures[1:] if line.endswith("ok")] == [
+        f"kills: {fault}" for fault in ("unreadable", "mixed", "lost", "unequal", "left behind")
+    ]
+    for moment in ("s after the start", "after a draft appears", "after the release is swapped in"):
+        assert moment in result.stdout
+    assert not list(tmp_path.iterdir())
 
 
 def test_rollback_and_status(company: Company):

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from pipelines.settings import dbt_project_dir
-from pipelines.transformation.building import run_dbt
 from tests.dbt_project.core.company import RAW, usage, visit
 from tests.dbt_project.engines import not_portable
+from tests.dbt_project.parsed_dbt import run_dbt
 from tests.dbt_project.warehouses import build, epoch_ms, source, table, write_raw
 
 
@@ -163,7 +163,6 @@ def test_a_key_that_names_no_row_is_told(company: Path, tmp_path: Path):
         "test_name:has_every_key",
         warehouse=warehouse,
         target_dir=company.parent / "target",
-        capture=True,
     )
     assert ended.returncode == 0, "what is built is right without them"
     assert set(re.findall(r"WARN \d+ (\w*every_key\w*)", ended.stdout)) == {

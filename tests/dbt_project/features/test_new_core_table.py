@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 
 from pipelines.settings import dbt_project_dir
-from pipelines.transformation.building import run_dbt
 from tests.dbt_project.features.project import dbt, features, write_rows
+from tests.dbt_project.parsed_dbt import run_dbt
 
 CALLS = """
 semantic_models:
@@ -117,9 +117,7 @@ def test_a_model_that_the_catalogue_would_not_find_is_told(project: Path, tmp_pa
     warehouse = tmp_path / "warehouse.duckdb"
     with duckdb.connect(str(warehouse)) as connection:
         write_rows(connection, {}, date(2025, 3, 12))
-    ended = run_dbt(
-        "compile", "--select", "weekly_people", project_dir=copy, warehouse=warehouse, target_dir=tmp_path, capture=True
-    )
+    ended = run_dbt("compile", "--select", "weekly_people", project_dir=copy, warehouse=warehouse, target_dir=tmp_path)
     assert ended.returncode != 0
     assert "models/features/weekly_people.sql computes features of the entity 'person'" in ended.stdout
     assert "call it models/features/person_snapshots.sql" in ended.stdout

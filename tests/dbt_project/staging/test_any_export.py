@@ -7,7 +7,8 @@ import duckdb
 import pytest
 
 from pipelines.settings import dbt_project_dir
-from pipelines.transformation.building import project_variables, run_dbt
+from pipelines.transformation.building import project_variables
+from tests.dbt_project.parsed_dbt import run_dbt
 from tests.dbt_project.warehouses import table, write_raw
 
 OPPORTUNITIES = """
@@ -116,7 +117,6 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
         project_dir=project,
         warehouse=warehouse,
         target_dir=folder / "target",
-        capture=True,
     )
     assert result.returncode == 0, result.stdout[-6000:]
     return warehouse
@@ -213,7 +213,6 @@ def test_a_column_that_core_does_not_know_is_told_with_the_name_that_is_meant(wa
         project_dir=project,
         warehouse=warehouse,
         target_dir=warehouse.parent / "target",
-        capture=True,
     )
     assert ended.returncode == 1
     assert (

@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from pipelines.settings import dbt_project_dir, project_root
-from pipelines.transformation.building import dbt_environment, dbt_options, run_dbt
+from pipelines.transformation.building import dbt_environment, dbt_options
+from tests.dbt_project.parsed_dbt import run_dbt
 from tests.dbt_project.warehouses import source, table, write_raw
 
 BUILDS = 6
@@ -124,7 +125,7 @@ def stopped(project: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
         connection.execute("create schema raw_other")
         connection.execute("create table raw_other.people as select 'P1' as id, timestamp '2025-06-02' as seen")
         connection.execute("create table raw_other.products as select 'X' as id")
-    options = {"project_dir": project, "warehouse": warehouse, "target_dir": folder / "target", "capture": True}
+    options = {"project_dir": project, "warehouse": warehouse, "target_dir": folder / "target"}
     selected = ["--select", "staging", "+leads"]
     first = run_dbt("run", *selected, **options)
     assert first.returncode == 0, first.stdout[-6000:]

@@ -107,11 +107,11 @@ def table(
     return made, [Column(name, kind_of(made[name].dtype)) for name in made.columns], y
 
 
+# An outcome that is wrong in 20 % of rows, or numbers with 40 % mixed, are as strong as an honest column of AUC 0.8.
 LEAKS: dict[str, Draw] = {
     "outcome, 1 % wrong": flipped(0.01),
     "outcome, 5 % wrong": flipped(0.05),
     "outcome, 10 % wrong": flipped(0.10),
-    "outcome, 20 % wrong": flipped(0.20),
     "filled for all yes": filled_after(1.0),
     "filled for 50 % of yes": filled_after(0.5, 0.02),
     "filled for 20 % of yes": filled_after(0.2),
@@ -120,7 +120,6 @@ LEAKS: dict[str, Draw] = {
     "amount after, 90 % of yes": amount_after(0.9),
     "amount after, 40 % of yes": amount_after(0.4),
     "numbered by answer": numbered_by_answer(0.1),
-    "numbered by answer, 40 % mixed": numbered_by_answer(0.4),
     "score, AUC .98": gaussian(0.98),
 }
 HONEST: dict[str, Draw] = {
@@ -136,5 +135,4 @@ HONEST: dict[str, Draw] = {
     "optional field": lambda y, g: pl.Series(g.choice(["a", "b", "c"], len(y))).set(
         pl.Series(g.random(len(y)) < np.where(y > 0, 0.15, 0.5)), None
     ),
-    "two copies of AUC .75": gaussian(0.75),
 }

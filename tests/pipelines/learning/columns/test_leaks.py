@@ -27,8 +27,6 @@ from tests.pipelines.learning.leak_tables import (
 SHARED = Path(__file__).resolve().parents[5] / "shared" / "data"
 ORDINARY = [(7_000, 0.27, "moderate"), (3_000, 0.45, "weak"), (3_000, 0.4, "none")]
 UNUSUAL = [(300, 0.35, "moderate"), (20_000, 0.015, "moderate"), (5_000, 0.1, "moderate"), (5_000, 0.8, "moderate")]
-WEAK_TRACES = {"outcome, 20 % wrong", "numbered by answer, 40 % mixed"}
-"""As strong as an honest column of AUC 0.8; nothing can tell them from one."""
 VERY_STRONG = {"score, AUC .85", "score, AUC .90", "skewed, AUC .90"}
 """Kept, but far stronger than all others: asking is right."""
 
@@ -219,29 +217,31 @@ def test_rows_that_are_equal_by_chance_are_no_copies():
 
 @pytest.mark.slow
 def test_hits_and_false_alarms_over_many_tables(capsys: pytest.CaptureFixture[str]):
-    """Of ten tables each: how many planted columns are leaky, and suspect. `pytest -s` shows the table."""
-    tables = [*ORDINARY, *UNUSUAL]
+    """How many planted columns are leaky, and suspect: ten draws of ordinary tables, five of unusual ones (`-s`)."""
+    tables = [*((*each, 10) for each in ORDINARY), *((*each, 5) for each in UNUSUAL)]
     lines, counts = [], {}
     for name, draw in (LEAKS | HONEST).items():
-        for place, (rows, base, others) in enumerate(tables):
+        for place, (rows, base, others, draws) in enumerate(tables):
             found = []
-            for seed in range(10):
+            for seed in range(draws):
                 frame, columns, target = table({"planted": draw}, rows, base, others, 100 * seed + place)
                 found.append(grades(frame, columns, target))
             counts[name, place] = [sum(f.get("planted") == grade for f in found) for grade in ("leaky", "suspect")]
             assert not [f for f in found if set(f) - {"planted"}]
         lines.append(f"{name:32}" + "".join(f"{'/'.join(map(str, counts[name, p])):>18}" for p in range(len(tables))))
     with capsys.disabled():
-        print(f"\n{'leaky/suspect of 10':32}" + "".join(f"{f'{r:,} {b:g} {o}':>18}" for r, b, o in tables))
+        print(f"\n{'leaky/suspect':32}" + "".join(f"{f'{n} of {r:,} {b:g}':>18}" for r, b, _, n in tables))
         print("\n".join(lines))
     for (name, place), (leaky, suspect) in counts.items():
         ordinary = place < len(ORDINARY)
         if name in HONEST:
-            assert leaky <= (0 if ordinary else 1), name
+            assert leaky == 0, name
             assert suspect <= 2 or name in VERY_STRONG, name
-        elif name not in WEAK_TRACES:
-            assert leaky + suspect >= (10 if ordinary else 5), name
+        else:
+            assert leaky + suspect >= (10 if ordinary else 4), name
             assert leaky >= 7 or not ordinary or name == "near-pure code, 50 %", name
+    for name in HONEST.keys() - VERY_STRONG:
+        assert sum(counts[name, place][1] for place in range(len(ORDINARY), len(tables))) <= 2, name
 
 
 @pytest.mark.slow

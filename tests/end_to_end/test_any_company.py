@@ -1,12 +1,14 @@
-"""A company whose exports carry hostile texts, in values, headers and file names, gets the scores of a tame one."""
+"""
+Two companies with predictions of plain tables, one of several classes, beside the standard ones in one daily run.
+
+The exports of one carry hostile texts, in values, headers and file names; it gets the scores of the other, a tame one.
+"""
 
 import csv
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +16,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-SCORECAST = str(Path(sys.executable).parent / "scorecast")
+from tests.pipelines.components.test_new_prediction import Project
+
 SCRIPT = "<script>alert(1)</script>"
 TEXTS = {
     "tame": " tame",
@@ -46,6 +48,51 @@ NAMES = {
     *{"name", "company", "lastname", "plan_nickname", "subject", "description", "utm_campaign", "text", "author"},
 }
 E_MAIL = re.compile(r"([^@\s]+)(@[^@\s]+\.[^@\s]+)")
+
+YAML = {
+    "ticket_type": """
+type: pipelines.components.prediction.Prediction
+attributes:
+  name: ticket_type
+  description: Which type each ticket is of, by what was written.
+  entity: ticket_id
+  features: core.tickets
+  target: type
+  task: classes
+  as_of: null
+  text: [subject, description]
+  exclude: [latest_type, latest_status, latest_priority, latest_tags, latest_assignee_id, solved_at]
+  publish:
+    table: ticket_types
+""",
+    "lead_converts": """
+type: pipelines.components.prediction.Prediction
+attributes:
+  name: lead_converts
+  description: Which leads convert, from one table.
+  entity: lead_id
+  features: core.leads
+  target: is_converted
+  as_of: null
+  exclude: [converted_at, converted_opportunity_id, status, is_open, account_id, recorded_account_id]
+  publish:
+    table: lead_conversions
+""",
+}
+LOAD = """
+from pipelines.definitions import defs
+graph = defs.resolve_asset_graph()
+print(*sorted("/".join(key.path) for key in graph.executable_asset_keys))
+"""
+RELEASE = """
+import dagster as dg
+from pipelines.definitions import defs
+from pipelines.commands.running import notices
+with dg.DagsterInstance.local_temp() as instance:
+    job = defs.resolve_job_def("daily").get_subset(asset_selection={dg.AssetKey(["published", "release"])})
+    result = job.execute_in_process(instance=instance)
+print(*notices(result.all_events), sep="\\n")
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -100,13 +147,13 @@ def extra_values(key: str, kind: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Company:
-    """A company in a folder of its own, after a run."""
+    """A company in a folder of its own, after its first daily run in a copy of the project."""
 
-    data: Path
+    project: Project
     output: str
 
     def ask(self, query: str, file: str = "published.duckdb") -> list[tuple]:
-        with duckdb.connect(str(self.data / file), read_only=True) as connection:
+        with duckdb.connect(str(self.project.data / file), read_only=True) as connection:
             return connection.execute(query).fetchall()
 
 
@@ -115,29 +162,36 @@ def companies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Company]:
     """The same company twice, tame and hostile, each after its first run; in the hostile one there is a canary."""
     folder = tmp_path_factory.mktemp("companies")
 
-    def call(data: Path, *arguments: str) -> str:
-        ended = subprocess.run(
-            [SCORECAST, *arguments],
-            env={**os.environ, "SCORECAST_DATA": str(data)},
-            cwd=data,
-            capture_output=True,
-            text=True,
-            timeout=1800,
-        )
+    def project(kind: str) -> Project:
+        (folder / kind).mkdir()
+        made = Project(folder / kind)
+        for name, text in YAML.items():
+            prediction = made.root / "assets" / "predictions" / name
+            prediction.mkdir()
+            (prediction / "defs.yaml").write_text(text)
+        return made
+
+    def said(ended: subprocess.CompletedProcess[str]) -> str:
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout + ended.stderr
 
-    def made(kind: str) -> Company:
-        data = folder / kind
-        write_company(folder / "sample" / "landing", data / "landing", kind)
-        with duckdb.connect(str(data / "warehouse.duckdb")) as connection:
+    def after_a_run(kind: str) -> Company:
+        made = project(kind)
+        write_company(sample.data / "landing", made.data / "landing", kind)
+        with duckdb.connect(str(made.data / "warehouse.duckdb")) as connection:
             connection.execute("create table main.canary as select 'sings' as canary")
-        return Company(data, call(data, "run"))
+        return Company(made, said(made.call("-m", "pipelines.commands.main", "run")))
 
-    (folder / "sample").mkdir()
-    call(folder / "sample", "sample", "--accounts", "200", "--months", "12", "--seed", "3")
+    sample = project("sample")
+    size = ("--accounts", "150", "--months", "9", "--seed", "3")
+    said(sample.call("-m", "pipelines.commands.main", "sample", *size))
     with ThreadPoolExecutor() as pool:
-        return dict(zip(TEXTS, pool.map(made, TEXTS), strict=True))
+        return dict(zip(TEXTS, pool.map(after_a_run, TEXTS), strict=True))
+
+
+@pytest.fixture(scope="module")
+def tame(companies: dict[str, Company]) -> Company:
+    return companies["tame"]
 
 
 SAME = {
@@ -147,8 +201,10 @@ SAME = {
     "accounts": "account_id, is_customer, arr",
     "people": "account_id, count(*)",
     "forecasts": "metric, period_start_date, forecast, p10, p90, actual",
-    "model_runs": "model, status, auc, calibration_error",
+    "lead_conversions": "lead_id, as_of_date, probability, score, grade",
+    "model_runs where model <> 'ticket_type'": "model, status, auc, calibration_error",
 }
+"""Texts are what tickets are told apart by, so the model of their types is another."""
 
 
 def is_close(one: object, other: object) -> bool:
@@ -178,8 +234,64 @@ def test_hostile_texts_arrive_as_they_are(companies: dict[str, Company]):
 def test_nothing_in_the_exports_was_run(companies: dict[str, Company]):
     hostile = companies["hostile"]
     assert hostile.ask("select canary from main.canary", "warehouse.duckdb") == [("sings",)]
-    assert not list(hostile.data.rglob("pwned*"))
-    pages = [path.read_text() for path in (hostile.data / "reports").rglob("*.html")]
+    assert not list(hostile.project.root.parent.rglob("pwned*"))
+    pages = [path.read_text() for path in (hostile.project.data / "reports").rglob("*.html")]
     assert pages
     assert not [page for page in pages if SCRIPT in page]
     assert [page for page in pages if "&lt;script&gt;" in page]
+
+
+def test_the_definitions_load_with_the_standard_ones(tame: Company):
+    loaded = tame.project.call("-c", LOAD)
+    assert loaded.returncode == 0, loaded.stderr[-3000:]
+    keys = set(loaded.stdout.split())
+    names = {"churn", "lead_score", "opportunity_win", *YAML}
+    assert {f"scores/{name}" for name in names} <= keys
+    assert {key for key in keys if key.startswith("backfills/")} == {
+        f"backfills/{name}" for name in names - YAML.keys()
+    }
+
+
+def test_everyone_is_scored_and_published(tame: Company):
+    (tickets,) = tame.ask("select count(*) from core.tickets", "warehouse.duckdb")
+    (leads,) = tame.ask("select count(*) from core.leads", "warehouse.duckdb")
+    assert tame.ask("select count(distinct ticket_id) from ticket_types") == [tickets]
+    assert tame.ask("select count(distinct lead_id) from lead_conversions") == [leads]
+    kinds = {kind for (kind,) in tame.ask("select distinct predicted from ticket_types")}
+    assert kinds <= {"incident", "problem", "question", "task"} and len(kinds) > 1
+    assert "lead_scores" in tame.output and "ticket_types" in tame.output
+
+
+def test_health_of_both_is_there_and_says_what_is_not(tame: Company):
+    rows = tame.ask(
+        """
+        select model, rows_scored, max_psi, score_psi, auc, promised_auc, is_refit_requested, reason from model_health
+        where model in ('ticket_type', 'lead_converts') order by model
+        """
+    )
+    leads, tickets = rows
+    for _, scored, max_psi, score_psi, auc, promised, is_requested, _ in rows:
+        assert scored > 100 and max_psi < 0.25 and promised > 0.5
+        assert (score_psi, auc, is_requested) == (None, None, False)
+    assert leads[-1] == "Its YAML names no `as_of`: no table says what came of a score on its day."
+    assert tickets[-1].startswith("It tells several classes apart: its scores are neither kept in score_history nor")
+
+
+def test_the_track_record_has_those_that_can_be_compared(tame: Company):
+    assert tame.ask("select count(*) from score_outcomes where model in ('ticket_type', 'lead_converts')") == [(0,)]
+    tables = {table for (table,) in tame.ask("select distinct table_name from score_history")}
+    assert {"lead_scores", "lead_conversions"} <= tables
+    assert "ticket_types" not in tables
+
+
+def test_a_model_that_is_removed_leaves_the_next_release(tame: Company):
+    scored = tame.ask("select count(*) from score_history where table_name = 'lead_conversions'")
+    shutil.rmtree(tame.project.root / "assets" / "predictions" / "lead_converts")
+    ran = tame.project.call("-c", RELEASE)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert "! lead_conversions has left the release: nothing in assets/ makes it any more" in ran.stdout
+    tables = {table for (table,) in tame.ask("select table_name from duckdb_tables()")}
+    assert {"ticket_types", "lead_scores", "accounts", "model_health"} <= tables
+    assert "lead_conversions" not in tables
+    assert tame.ask("select count(*) from score_history where table_name = 'lead_conversions'") == scored
+    assert tame.ask("select count(*) from model_runs where model = 'lead_converts'") == [(1,)]
