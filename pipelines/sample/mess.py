@@ -97,7 +97,7 @@ def _spoilt_texts(bad: Invalid) -> list[tuple[str, dict[str, object]]]:
     for kind, row in zip(bad.kinds, bad.rows.to_dicts(), strict=True):
         if kind == "text for number":
             name = next(name for name in row if bad.columns[name] == "whole")
-            row[name] = "n/a"
+            row[name] = "many"
         found.append((kind, row))
     return found
 
