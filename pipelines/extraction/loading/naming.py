@@ -40,7 +40,7 @@ def raw_names(originals: Sequence[str], entity: Entity) -> tuple[str, ...]:
     occurrences: Counter[str] = Counter()
     for original in originals:
         name = raw_name(original, contract)
-        if original.lower() in contract and name.lower() in taken:
+        if original.lower() == name.lower() in contract and name.lower() in taken:
             same = [other for other in originals if raw_name(other, contract) == name]
             raise UnreadableFileError(f"the column {listed(same)} is there more than once. Rename one in the export.")
         while name.lower() in taken:

@@ -82,7 +82,11 @@ def test_an_empty_file_means_no_sources(written):
             2,
             "no setting of a source 'colums'. Did you mean",
         ),
-        ("sources:\n  stripe: {folder: x, files: {invoice: 5}}\n", 2, "must be a text, or a list of texts, not 5"),
+        (
+            "sources:\n  stripe:\n    folder: x\n    files:\n      invoice: 5\n",
+            5,
+            "must be a text, or a list of texts, not 5",
+        ),
         ("sources:\n  stripe:\n    folder: x\n    time_zone: Berlin\n", 4, "no time zone 'Berlin'"),
         ("sources:\n  stripe:\n    folder: x\n    encoding: klingon\n", 4, "no encoding 'klingon'"),
         ("sources: landing\n", 1, "must be a block of `name: value` lines"),

@@ -176,10 +176,10 @@ def test_the_first_sheet_with_rows_is_read_and_the_others_are_told(load, connect
         ("thing.csv.gz", b"\x1f\x8bnot packed at all", "thing.csv.gz cannot be unpacked"),
         ("thing.csv.gz", gzip.compress(b""), "is empty once unpacked"),
         ("thing.csv.gz", gzip.compress(csv_text().encode())[:-9], "cannot be unpacked"),
-        ("thing.json", b'{"a": 1, "b": [1, 2]}', "has no list of records"),
+        ("thing.json", b'{"a": 1, "b": [1, 2]}', "there is no column 'id'"),
         ("thing.json", b'[{"id": 1}', "is not valid JSON"),
         ("thing.json", b"7", "has no list of records"),
-        ("thing.xlsx", b"PK\x03\x04 no workbook", "is no Excel workbook"),
+        ("thing.xlsx", b"PK\x03\x04 no workbook", "cannot be read as an Excel workbook"),
     ],
 )
 def test_what_cannot_be_opened_is_refused_and_the_others_load(load, connection, name, content, words):
