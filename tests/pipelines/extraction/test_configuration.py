@@ -78,8 +78,8 @@ def test_an_empty_file_means_no_sources(written):
         ("sources:\n  stripe: [x]\n", 2, "must be a folder, such as `stripe: landing/stripe`, not ['x']"),
         ("sources:\n  stripe: {folder: 5}\n", 2, "must be a folder"),
         (
-            "sources:\n  stripe: {folder: x, colums: {}}\n",
-            2,
+            "sources:\n  stripe:\n    folder: x\n    colums: {}\n",
+            4,
             "no setting of a source 'colums'. Did you mean",
         ),
         (

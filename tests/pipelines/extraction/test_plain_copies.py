@@ -29,6 +29,10 @@ SOURCE = Source("shop", "A shop.", (THING, PART))
 NOW = datetime(2025, 2, 1)
 
 
+def packed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
+
+
 def csv_text(delimiter: str = ",", end: str = "\n") -> str:
     quoted = [",".join('"' + value.replace('"', '""') + '"' for value in row) for row in (HEADER, *ROWS)]
     return end.join(line.replace('","', f'"{delimiter}"') for line in quoted) + end
@@ -104,13 +108,13 @@ FILES = {
     "thing_utf16.csv": csv_text().encode("utf-16"),
     "thing_utf16_be.csv": b"\xfe\xff" + csv_text().encode("utf-16-be"),
     "thing_cp1252.csv": csv_text().encode("cp1252"),
-    "thing.csv.gz": gzip.compress(csv_text().encode()),
-    "thing_utf16.csv.gz": gzip.compress(csv_text("\t", "\r\n").encode("utf-16")),
+    "thing.csv.gz": packed(csv_text().encode()),
+    "thing_utf16.csv.gz": packed(csv_text("\t", "\r\n").encode("utf-16")),
     "thing.jsonl": "\n".join(map(json.dumps, documents())).encode(),
     "thing_lines.json": "\n".join(json.dumps(each, ensure_ascii=False) for each in documents()).encode(),
     "thing_array.json": json.dumps(documents(), indent=1).encode(),
     "thing_wrapped.json": json.dumps({"count": 2, "things": documents(), "next": None}).encode(),
-    "thing.json.gz": gzip.compress(json.dumps(documents()).encode()),
+    "thing.json.gz": packed(json.dumps(documents()).encode()),
     "thing.xlsx": workbook([list(HEADER), *map(list, ROWS)]),
 }
 
@@ -174,8 +178,8 @@ def test_the_first_sheet_with_rows_is_read_and_the_others_are_told(load, connect
     ("name", "content", "words"),
     [
         ("thing.csv.gz", b"\x1f\x8bnot packed at all", "thing.csv.gz cannot be unpacked"),
-        ("thing.csv.gz", gzip.compress(b""), "is empty once unpacked"),
-        ("thing.csv.gz", gzip.compress(csv_text().encode())[:-9], "cannot be unpacked"),
+        ("thing.csv.gz", packed(b""), "is empty once unpacked"),
+        ("thing.csv.gz", packed(csv_text().encode())[:-9], "cannot be unpacked"),
         ("thing.json", b'{"a": 1, "b": [1, 2]}', "there is no column 'id'"),
         ("thing.json", b'[{"id": 1}', "is not valid JSON"),
         ("thing.json", b"7", "has no list of records"),
@@ -191,7 +195,7 @@ def test_what_cannot_be_opened_is_refused_and_the_others_load(load, connection, 
 
 def test_a_bomb_is_refused_by_what_it_unpacks_to(load, monkeypatch):
     monkeypatch.setattr("pipelines.extraction.configuration.FREE_EXPANSION", 10_000)
-    bomb = gzip.compress(b"id,name,updated_at\n" + b"0" * 10**6)
+    bomb = packed(b"id,name,updated_at\n" + b"0" * 10**6)
     report = load({"thing.csv.gz": bomb}, limits=Limits(expansion=2))["thing"]
     assert "over a limit" in report.rejected[0]
 
