@@ -26,9 +26,8 @@ run: .venv/installed ## Exports in, published tables out: the daily job (makes t
 refit: .venv/installed ## Fit every model anew (what the Sunday schedule does)
 	@$(BIN)/scorecast run weekly_refit
 
-test: .venv/installed ## The whole test suite: the fast core first, then whole pipelines
-	@$(BIN)/python -m pytest -q -n auto -m "not slow and not real_data"
-	@$(BIN)/python -m pytest -q -n auto --no-loadscope-reorder -m "slow or real_data" --durations=15
+test: .venv/installed ## The whole test suite: whole pipelines first, then the fast core
+	@$(BIN)/python -m pytest -q -n auto --no-loadscope-reorder --durations=15
 
 lint: .venv/installed ## Formatting and lint
 	@$(BIN)/ruff format --check .

@@ -289,6 +289,7 @@ class Company:
             if begin is None:
                 draft.mkdir(parents=True)
             else:
+                draft.parent.mkdir(parents=True, exist_ok=True)
                 copy(begin, draft)
             make(draft)
             draft.rename(path)

@@ -183,7 +183,7 @@ def companies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Company]:
         return Company(made, said(made.call("-m", "pipelines.commands.main", "run")))
 
     sample = project("sample")
-    size = ("--accounts", "150", "--months", "9", "--seed", "3")
+    size = ("--accounts", "200", "--months", "12", "--seed", "3")
     said(sample.call("-m", "pipelines.commands.main", "sample", *size))
     with ThreadPoolExecutor() as pool:
         return dict(zip(TEXTS, pool.map(after_a_run, TEXTS), strict=True))
