@@ -26,7 +26,7 @@ run: .venv/installed ## Exports in, published tables out: the daily job (makes t
 refit: .venv/installed ## Fit every model anew (what the Sunday schedule does)
 	@$(BIN)/scorecast run weekly_refit
 
-test: .venv/installed ## The whole test suite: whole pipelines first, then the fast core
+test: .venv/installed ## The whole test suite: the fast core first, then whole pipelines
 	@$(BIN)/python -m pytest -q -n auto --no-loadscope-reorder --durations=15
 
 lint: .venv/installed ## Formatting and lint

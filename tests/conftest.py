@@ -8,8 +8,8 @@ WHOLE_PIPELINES = ("end_to_end", "real_data")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first: one that came last would keep a worker busy while the others have nothing to do."""
+    """The fast core first; then whole pipelines: one that came last would keep one worker busy and the others idle."""
     here = Path(__file__).parent
     slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("real_data")}
     whole = {path for path in slow if path.relative_to(here).parts[0] in WHOLE_PIPELINES}
-    items.sort(key=lambda item: (item.path not in whole, item.path not in slow))
+    items.sort(key=lambda item: (item.path in slow, item.path not in whole))
