@@ -125,6 +125,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_tree_says_which_staging_models_feed_which_entity():
     staging = project_variables()["staging_models"]
     assert staging["accounts"] == [
+        "stg_hubspot__accounts",
         "stg_product__accounts",
         "stg_salesforce__accounts",
         "stg_stripe__accounts",

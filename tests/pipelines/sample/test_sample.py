@@ -54,7 +54,7 @@ def declared_entities() -> dict[str, dict]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             if isinstance(call.func, ast.Name) and call.func.id == "Entity":
-                arguments = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+                arguments = {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg != "inside"}
                 found[f"{path.stem}.{arguments['name']}"] = arguments
     return found
 
@@ -87,13 +87,25 @@ def small_world(last_day: int | None = None, since: int | None = None) -> World:
     return World(plan, 0, last_day, day_number(plan.first_day) if since is None else since)
 
 
+ELSEWHERE = {"hubspot.company", "hubspot.deal"}
+"""The sample company's CRM is Salesforce."""
+OF_OTHER_EXPORTS = {
+    "hubspot.contact": {"associatedcompanyid"},
+    "hubspot.email_event": {"portalSubscriptionStatus"},
+    "stripe.subscription": {"plan_amount_in_units"},
+    "stripe.invoice": {"amount_due_in_units", "amount_paid_in_units"},
+}
+"""Columns that other exports of the same records have."""
+
+
 def test_the_shapes_are_those_of_the_contracts() -> None:
     declared = declared_entities()
-    assert {shape.name for shape in SHAPES} == set(declared)
+    assert {shape.name for shape in SHAPES} == set(declared) - ELSEWHERE
     for shape in SHAPES:
         entity = declared[shape.name]
         own = OWN_FIELDS.get(shape.name, set())
-        assert set(shape.columns) - own == set(entity["columns"]), shape.name
+        columns = set(entity["columns"]) - OF_OTHER_EXPORTS.get(shape.name, set())
+        assert set(shape.columns) - own == columns, shape.name
         wrong = {n for n, kind in shape.columns.items() if n not in own and entity["columns"][n] not in TYPES[kind]}
         assert not wrong, shape.name
         assert shape.key == entity["key"]
@@ -117,6 +129,8 @@ def test_true_rows_have_unique_keys_and_keep_the_rules() -> None:
         for column in (*key, *entity.get("required", ())):
             assert frame[column].null_count() == 0, (name, column)
         for reason, condition in entity.get("rules", {}).items():
+            if any(column in condition for column in OF_OTHER_EXPORTS.get(name, ())):
+                continue
             broken = duckdb.sql(f"select * from frame where not ({condition})").fetchall()
             assert not broken, (name, reason)
     assert seen == set(shapes)
