@@ -313,13 +313,12 @@ def ensure_manifest(project_dir: Path | None = None) -> Path:
     Raises `ProjectMistake` when the project does not parse.
     """
     project, target = project_dir or dbt_project_dir(), target_dir()
-    if not is_current(target, fingerprint(project)):
-        if _waiting is not None and project_dir is None:
-            _waiting.wait_until_parsed()
-        else:
-            worker = DbtWorker(project)
-            worker.wait_until_parsed()
-            worker.close()
+    if not is_current(target, fingerprint(project)) and _waiting is not None and project_dir is None:
+        _waiting.wait_until_parsed()
+    if not is_current(target, fingerprint(project)):  # what the waiting one parsed may be damaged since
+        worker = DbtWorker(project)
+        worker.wait_until_parsed()
+        worker.close()
     return target / MANIFEST
 
 

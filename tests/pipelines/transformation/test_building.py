@@ -55,7 +55,7 @@ def children(pid: int) -> list[int]:
 
 
 @pytest.mark.slow
-def test_a_worker_parses_builds_and_ends(data: Path):
+def test_a_worker_parses_builds_and_ends(data: Path, monkeypatch: pytest.MonkeyPatch):
     worker = DbtWorker()
     worker.wait_until_parsed()
     assert (data / "dbt" / MANIFEST).exists()
@@ -66,6 +66,7 @@ def test_a_worker_parses_builds_and_ends(data: Path):
     for name in (MANIFEST, "partial_parse.msgpack"):
         with (data / "dbt" / name).open("r+b") as file:
             file.truncate(1000)
+    monkeypatch.setattr(transformation, "_waiting", worker)  # one that has parsed, before the damage
     assert "nodes" in json.loads(ensure_manifest().read_text())
 
 
