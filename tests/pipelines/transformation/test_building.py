@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -66,7 +67,8 @@ def test_a_worker_parses_builds_and_ends(data: Path, monkeypatch: pytest.MonkeyP
     for name in (MANIFEST, "partial_parse.msgpack"):
         with (data / "dbt" / name).open("r+b") as file:
             file.truncate(1000)
-    monkeypatch.setattr(transformation, "_waiting", worker)  # one that has parsed, before the damage
+    has_parsed = SimpleNamespace(wait_until_parsed=lambda: None)
+    monkeypatch.setattr(transformation, "_waiting", has_parsed)  # before the damage
     assert "nodes" in json.loads(ensure_manifest().read_text())
 
 
