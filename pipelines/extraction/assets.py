@@ -111,10 +111,10 @@ def report_metadata(connection: "duckdb.DuckDBPyConnection", report: "LoadReport
 
 
 def files_check(connection: "duckdb.DuckDBPyConnection", key: dg.AssetKey, report: "LoadReport") -> dg.AssetCheckResult:
-    """Warn about a missing folder and about every file that could not be read, in this run or before."""
+    """Warn of a missing folder, of files of no entity, and of every file that could not be read, now or before."""
     from pipelines.extraction.loading.load import rejected_files
 
-    problems = rejected_files(connection, report.source, report.entity)
+    problems = [*rejected_files(connection, report.source, report.entity), *report.strays]
     if report.status == "missing":
         problems = [report.message, *problems]
     return dg.AssetCheckResult(

@@ -39,7 +39,7 @@ def fill_export_time(load: Load, staged: Staged) -> None:
 
 
 def export_time(item: Fresh, latest: datetime | None, now: datetime) -> datetime:
-    """The end of the day in the file's name, else the latest time in it, else the file's own; never after `now`."""
+    """The end of the day in the name, else the latest creation in the file, else its own time; not after `now`."""
     if found := DAY_IN_NAME.search(item.file.name):
         day = datetime(int(found[1]), int(found[2]), 1)
         try:
@@ -53,8 +53,8 @@ def export_time(item: Fresh, latest: datetime | None, now: datetime) -> datetime
 
 
 def _latest_times(load: Load, staged: Staged) -> dict[str, datetime]:
-    """Path → the latest plausible time in the contract's columns that is not in the future."""
-    times, columns = [], [column for column in staged.columns if column.in_contract]
+    """Path → the latest time of a creation: other times, of what is due or ends, may lie ahead of the export."""
+    times, columns = [], [each for each in staged.columns if each.in_contract and each.name.lower().startswith("creat")]
     for column in columns:
         name, type_ = quoted(column.name), base_type(column.type)
         if type_ in ("date", "timestamp"):

@@ -106,7 +106,8 @@ def load_source(
     claims = find_files(folder, source.entities, limits)
     reports = _load_side_by_side(connection, source, chosen, claims.files, now, quarantine_limit, time_zone)
     if claims.strays and reports:
-        reports[0] = replace(reports[0], message=" ".join([reports[0].message, *claims.strays]))
+        message = " ".join([reports[0].message, *claims.strays])
+        reports[0] = replace(reports[0], message=message, strays=tuple(claims.strays))
     return reports
 
 

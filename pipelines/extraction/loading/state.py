@@ -66,6 +66,8 @@ class LoadReport:
     rejected: tuple[str, ...] = ()
     """Why a file could not be read, one message a file."""
     schema_changes: tuple[str, ...] = ()
+    strays: tuple[str, ...] = ()
+    """What belongs to no entity of the source, in the first report of its load; one message a file."""
     seconds: float = 0.0
 
 
