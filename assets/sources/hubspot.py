@@ -46,6 +46,7 @@ hubspot = Source(
         Entity(
             name="company",
             description="A company in HubSpot. One row per version of the record.",
+            is_optional=True,
             columns={
                 "id": "varchar",
                 "name": "varchar",
@@ -77,6 +78,7 @@ hubspot = Source(
         Entity(
             name="deal",
             description="A deal in HubSpot. One row per version of the record.",
+            is_optional=True,
             columns={
                 "id": "varchar",
                 "dealname": "varchar",

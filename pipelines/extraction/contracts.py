@@ -40,6 +40,8 @@ class Entity:
     of a nested field (`via.channel`). Case, blanks and signs do not matter: `Create Date` is `createdate` anyway."""
     files: tuple[str, ...] = ()
     """Patterns of the names that the vendor's export gives its files, besides the entity's own name (`*_unified*`)."""
+    is_optional: bool = False
+    """Many companies use the system without it: that there is no export of it is no finding."""
     inside: "Inside | None" = None
     """Where the records also come along in the records of another entity."""
 

@@ -76,7 +76,7 @@ def rules(quarantine_limit: float) -> list[Rule]:
 
 def profile(connection: "duckdb.DuckDBPyConnection", source: "Source", as_of: date) -> "pl.DataFrame":
     """
-    One row per existing table of the source.
+    One row per existing table of the source, less optional ones that had no file yet.
 
     Columns: table (String), rows, null_keys, duplicate_keys, lost_rows (Int64), quarantined_share (Float64, of the
     last load with rows), quarantined_rows, new_rows (Int64, the share's numerator and denominator), reasons (String,
@@ -92,7 +92,13 @@ def profile(connection: "duckdb.DuckDBPyConnection", source: "Source", as_of: da
             "select table_name from duckdb_tables() where schema_name = ?", [schema]
         ).fetchall()
     }
-    rows = [_profile_table(connection, schema, entity, as_of) for entity in source.entities if entity.name in present]
+    manifest = f"select distinct entity from {quoted(schema)}._manifest" if "_manifest" in present else "select null"
+    read = {name for (name,) in connection.execute(manifest).fetchall()}
+    rows = [
+        _profile_table(connection, schema, entity, as_of)
+        for entity in source.entities
+        if entity.name in present and (entity.name in read or not entity.is_optional)
+    ]
     columns = {
         "table": pl.String,
         "rows": pl.Int64,

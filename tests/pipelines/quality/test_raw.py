@@ -1,5 +1,6 @@
 """The gate on raw input: what stops a run, what is only shown, and that it says so in words."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -200,3 +201,19 @@ def test_rows_are_missed_beside_a_new_version_that_cannot_be_read(raw: Raw):
 def test_a_time_that_overflows_stops_no_gate(raw: Raw):
     raw.connection.execute(f"insert into raw_crm.event (id, received) values ('e2', {2**63 - 1}), ('e3', {-(2**63)})")
     assert raw.stops() == []
+
+
+def test_what_many_companies_do_not_have_is_no_finding_until_it_was_there(raw: Raw):
+    raw.connection.execute("delete from raw_crm.event")
+    account, event = CRM.entities
+    crm = replace(CRM, entities=(account, replace(event, is_optional=True)))
+
+    def empty() -> list[str]:
+        found = check_raw(raw.connection, [crm], AS_OF, 0.05, raw.docs)
+        return [finding.message for finding in found if not finding.success]
+
+    assert empty() == []
+    raw.connection.execute(
+        "insert into raw_crm._manifest (entity, file, status) values ('event', 'event/1.csv', 'loaded')"
+    )
+    assert empty() == ["crm: the table has rows, but not for event (rows 0)"]
