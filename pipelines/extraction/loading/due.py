@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipelines.database import literal
 from pipelines.extraction.files import (
@@ -16,9 +15,6 @@ from pipelines.extraction.loading.manifest import (
     refused_files,
 )
 from pipelines.extraction.loading.state import Fresh, Load
-
-if TYPE_CHECKING:
-    pass
 
 
 def gone_files(load: Load, files: Sequence[LandedFile], quarantine_limit: float) -> tuple[set[str], set[str]]:

@@ -187,7 +187,7 @@ class Load:
         self.schema_name = f"raw_{source.name}"
         self.schema = quoted(self.schema_name)
         self.time_zone = time_zone
-        self.contract = " ".join([contract_fingerprint(entity), *([time_zone] if time_zone else [])])
+        self.contract = " ".join(filter(None, (contract_fingerprint(entity), time_zone, source.encoding)))
         self.nested = {label: f"/{label.replace('.', '/')}" for label in entity.nested()}
         """Paths of nested fields → the pointer to them."""
         self.first_loaded: dict[str, datetime] = {}

@@ -3,7 +3,6 @@
 import bisect
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from pipelines.database import literal, quoted
 from pipelines.extraction.checking import (
@@ -25,9 +24,6 @@ from pipelines.extraction.loading.manifest import (
     DUPLICATE_OF,
 )
 from pipelines.extraction.loading.state import Load, Staged, new_name
-
-if TYPE_CHECKING:
-    pass
 
 
 def insert_rows(load: Load, part: Staged, put_aside: list[tuple]) -> None:

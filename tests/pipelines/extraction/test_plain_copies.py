@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import date, datetime
 from xml.sax.saxutils import escape
 
@@ -146,6 +147,15 @@ def test_every_wrapping_gives_the_same_rows(load, connection, name):
     )
     assert found.fetchall() == ROWS
     assert connection.execute("select count(*) from raw_shop._quarantine").fetchone() == (0,)
+
+
+def test_an_encoding_that_the_user_corrects_is_read_again(load, connection, tmp_path):
+    assert (
+        "was read as Windows-1252"
+        in load({"thing.csv": "id,name,updated_at\n1,Łódź,2025-01-01\n".encode("cp1250")})["thing"].message
+    )
+    load_source(connection, replace(SOURCE, encoding="cp1250"), tmp_path / "shop", NOW)
+    assert connection.execute("select name from raw_shop.thing").fetchall() == [("Łódź",)]
 
 
 @pytest.mark.parametrize("start", ["", "sep=,\n"])
