@@ -53,9 +53,9 @@ OF_THE_MACHINE = {
 }
 """Errors about the machine that DuckDB passes on in its own error about a file."""
 FOREIGN = {
-    b"PK\x03\x04": "an Excel workbook or a zip archive. Give it the ending .xlsx, or unpack it",
+    b"PK\x03\x04": "an Excel workbook or a zip archive. Save the sheet as CSV, or unpack it",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook. Save the sheet as CSV",
-    b"\x1f\x8b": "compressed (gzip). Give it the ending .gz, or unpack it",
+    b"\x1f\x8b": "compressed (gzip). Unpack it first",
     b"%PDF": "a PDF. Export the table as CSV",
 }
 """First bytes of files that are no tables → what such a file is."""

@@ -108,16 +108,14 @@ def known_share(entity: Entity, columns: Sequence[str]) -> tuple[int, float]:
 
 
 def _by_name(entry: Path, folder: Path, entities: Sequence[Entity]) -> Entity | None:
-    """The entity whose name, plural or pattern an entry of the folder has."""
+    """The entity whose pattern, else whose name or plural an entry of the folder has."""
     is_folder = os.path.isdir(entry)
     stem = entry.name if is_folder else _stem(entry)
-    exact = {name: entity for entity in entities for name in _forms(entity.name)}
-    if entity := exact.get(plain(stem)):
-        return entity
-    if is_folder:
-        return None
     fitting = [each for each in entities if any(fnmatch(entry.name.lower(), p.lower()) for p in each.files)]
-    return fitting[0] if len(fitting) == 1 else None
+    if len(fitting) == 1 and not is_folder:
+        return fitting[0]
+    exact = {name: entity for entity in entities for name in _forms(entity.name)}
+    return exact.get(plain(stem))
 
 
 def _recognised(path: Path, folder: Path, entities: Sequence[Entity], refusal: str) -> tuple[Entity | None, str]:

@@ -1,6 +1,7 @@
 """Which entity a file belongs to, as people and vendors name their exports."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,10 @@ def test_records_within_records_are_files_of_their_entity_too(tmp_path, wrap):
     assert [file.name for file in found.files["ticket"]] == ["export.json"]
     assert [file.inside for file in found.files["comment"]] == [COMMENT.inside]
     assert found.files["ticket"][0].inside is None
+
+
+def test_a_pattern_comes_before_the_name(tmp_path):
+    (tmp_path / "contacts.csv").write_text("anything\n")
+    company = replace(COMPANY, files=("contacts*",))
+    found = find_files(tmp_path, (company, CONTACT)).files
+    assert [[file.name for file in files] for files in found.values()] == [["contacts.csv"], []]
