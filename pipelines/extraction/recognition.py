@@ -14,6 +14,7 @@ from pipelines.extraction.configuration import Limits
 from pipelines.extraction.contracts import Entity
 from pipelines.extraction.files import (
     DELIMITERS,
+    SEPARATOR_LINE,
     LandedFile,
     format_of,
     is_left_alone,
@@ -186,7 +187,7 @@ def _add_inner(claims: Claims, entities: Sequence[Entity]) -> None:
 def _csv_columns(text: str) -> list[str]:
     """The first record of a CSV text, after a `sep=` line, by the delimiter that gives the most fields."""
     lines = text.splitlines()
-    if lines and re.fullmatch(r'"?sep=.?"?', lines[0].strip(), re.IGNORECASE):
+    if lines and SEPARATOR_LINE.fullmatch(lines[0].encode()):
         lines = lines[1:]
     records = []
     for delimiter in DELIMITERS:
