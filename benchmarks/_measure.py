@@ -43,17 +43,21 @@ def use_two_cores() -> None:
 
 
 def timed(
-    command: Sequence[str], environment: dict[str, str] | None = None, every: float | None = 0.3
+    command: Sequence[str],
+    environment: dict[str, str] | None = None,
+    every: float | None = 0.3,
+    checkout: Path = ROOT,
 ) -> tuple[float, float]:
     """Seconds and peak GiB of a command on two cores; stops the benchmark, with its output, when the command fails.
 
     `every`: seconds between two looks at the memory of its process tree; None does not look, and returns 0 GiB.
+    `checkout`: the folder that the command runs in; `python -m` finds the program there before any other.
     """
     started = time.monotonic()
     process = subprocess.Popen(
         command,
         env=environment,
-        cwd=ROOT,
+        cwd=checkout,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

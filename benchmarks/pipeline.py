@@ -58,7 +58,7 @@ def compared(beside: Path, days: int) -> int:
 
 def seconds_of(program: Path, data: Path, *arguments: str) -> float:
     """How long a command of a checkout takes."""
-    return timed([str(program), *arguments], {**os.environ, "SCORECAST_DATA": str(data)}, None)[0]
+    return timed([str(program), *arguments], {**os.environ, "SCORECAST_DATA": str(data)}, None, program.parents[2])[0]
 
 
 def alone() -> int:
