@@ -4,29 +4,40 @@
     `columns` maps our name to [the vendor's column, our type]. A column that the export lacks is null, a table that the
     company does not have gives no rows, and every other column passes through as `custom_<snake_case>` with the type it
     has (those that start with an underscore are the loader's own). `loaded_at` is when the row was loaded.
+
+    `history` says what a record's own dates tell of the time before its first export (see `rebuilt_versions`).
 -#}
-{% macro raw_columns(raw_table, columns) %}
+{% macro raw_columns(raw_table, columns, history=none) %}
     {%- set found = columns_if_there(raw_table) -%}
+    {%- set made_at = first_export_of(raw_table) if history and found else none -%}
+    {%- set vanished = has_vanished(raw_table) if history and history.gone and found else false -%}
+    {%- if made_at or vanished -%}
+        {{ rebuilt_versions(raw_table, columns, found, history, made_at, vanished) }}
+    {%- else -%}
+        {{ recorded_columns(raw_table, columns, found, history) }}
+    {%- endif -%}
+{% endmacro %}
+
+{#- The rows as they are in the raw table. -#}
+{% macro recorded_columns(raw_table, columns, found, history) %}
     {%- set present = {} -%}
     {%- for column in found -%}
         {%- do present.update({folded(column.name): column.name}) -%}
     {%- endfor -%}
-    {%- set mapped = [] -%}
     select
         {% for name, (vendor, type) in columns.items() -%}
-        {%- do mapped.append(folded(vendor)) -%}
         {%- if folded(vendor) in present -%}
         {{ typed(quote_name(present[folded(vendor)]), type) }} as {{ name }},
         {% else -%}
         cast(null as {{ sql_type(type) }}) as {{ name }},
         {% endif -%}
         {%- endfor -%}
-        {%- set taken = columns.keys() | list -%}
-        {%- for column in found if folded(column.name) not in mapped and not column.name.startswith('_') -%}
-        {%- set custom = custom_name(column.name, taken) -%}
-        {%- do taken.append(custom) -%}
-        {{ quote_name(column.name) }} as {{ custom }},
+        {%- for custom in custom_fields(columns, found) -%}
+        {{ quote_name(custom.vendor) }} as {{ custom.name }},
         {% endfor -%}
+        {%- if history -%}
+        false as is_rebuilt,
+        {% endif -%}
         {%- if '_loaded_at' in present -%}
         {{ quote_name(present['_loaded_at']) }} as loaded_at
         {%- else -%}
@@ -37,6 +48,20 @@
     {%- else %}
     where false
     {%- endif -%}
+{% endmacro %}
+
+{#- The columns of a raw table that have no name of ours, as {vendor, name, type}. -#}
+{% macro custom_fields(columns, found) %}
+    {%- set mapped = [] -%}
+    {%- for vendor, _ in columns.values() -%} {%- do mapped.append(folded(vendor)) -%} {%- endfor -%}
+    {%- set taken = columns.keys() | list -%}
+    {%- set fields = [] -%}
+    {%- for column in found if folded(column.name) not in mapped and not column.name.startswith('_') -%}
+        {%- set name = custom_name(column.name, taken) -%}
+        {%- do taken.append(name) -%}
+        {%- do fields.append({'vendor': column.name, 'name': name, 'type': column.data_type}) -%}
+    {%- endfor -%}
+    {{ return(fields) }}
 {% endmacro %}
 
 {#- A name as engines compare names: without the case of ASCII letters, and of no others. -#}
@@ -69,7 +94,7 @@
 
     The folder tree says which staging models there are (`var('staging_models')`). A column that a model lacks is null,
     `custom_*` columns pass through (null where a system does not have them; text where systems disagree on the type), and
-    `source_system` says where a row is from: the word after `stg_` in the model's name. Any other column that a model has
+    `source_system` says where a row is from: the word after `stg_` in the model's name; `is_rebuilt` is that of staging. Any other column that a model has
     is a mistake, unless the model's YAML says that it stays there: `config: {meta: {stays_in_staging: [name]}}`. A core
     model that reads some of the columns that another reads in full says `is_part=true`.
 -#}
@@ -99,6 +124,7 @@
         {%- for name, type in custom_types.items() %}
         cast({{ name if name in present[model] else 'null' }} as {{ type }}) as {{ name }},
         {%- endfor %}
+        cast({{ 'is_rebuilt' if execute and 'is_rebuilt' in present[model] else 'false' }} as {{ dbt.type_boolean() }}) as is_rebuilt,
         cast({{ 'loaded_at' if not execute or 'loaded_at' in present[model] else 'null' }} as {{ dbt.type_timestamp() }}) as loaded_at
     from {{ ref(model) }}
     {{ 'union all' if not loop.last }}
@@ -108,6 +134,7 @@
         {%- for name, type in columns.items() %}
         cast(null as {{ sql_type(type) }}) as {{ name }},
         {%- endfor %}
+        false as is_rebuilt,
         cast(null as {{ dbt.type_timestamp() }}) as loaded_at
     where false
     {%- endfor %}
@@ -117,7 +144,7 @@
 {% macro stop_if_unknown(staging_model, names, known) %}
     {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ staging_model] if execute else {} -%}
     {%- set unknown = [] -%}
-    {%- for name in names if name not in known + ['loaded_at'] and not name.startswith('custom_') -%}
+    {%- for name in names if name not in known + ['is_rebuilt', 'loaded_at'] and not name.startswith('custom_') -%}
         {%- if name not in node.config.meta.get('stays_in_staging', []) -%}
             {%- set close = closest(name, known) -%}
             {%- do unknown.append("'" ~ name ~ "'" ~ (" (did you mean '" ~ close ~ "'?)" if close else "")) -%}

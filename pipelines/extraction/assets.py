@@ -111,10 +111,14 @@ def report_metadata(connection: "duckdb.DuckDBPyConnection", report: "LoadReport
 
 
 def files_check(connection: "duckdb.DuckDBPyConnection", key: dg.AssetKey, report: "LoadReport") -> dg.AssetCheckResult:
-    """Warn of a missing folder, of files of no entity, and of every file that could not be read, now or before."""
+    """Warn of a missing folder, files of no entity, records that vanished, and every file that could not be read."""
     from pipelines.extraction.loading.load import rejected_files
 
-    problems = [*rejected_files(connection, report.source, report.entity), *report.strays]
+    problems = [
+        *rejected_files(connection, report.source, report.entity),
+        *report.strays,
+        *filter(None, [report.vanished]),
+    ]
     if report.status == "missing":
         problems = [report.message, *problems]
     return dg.AssetCheckResult(

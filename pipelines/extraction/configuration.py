@@ -24,7 +24,8 @@ SETTINGS = (
     "row_count_range",
     "limits",
 )
-SOURCE_SETTINGS = ("folder", "files", "columns", "time_zone", "encoding")
+SOURCE_SETTINGS = ("folder", "files", "columns", "time_zone", "encoding", "export")
+EXPORT_KINDS = ("full", "incremental")
 SAMPLE_SETTINGS = ("accounts", "months", "seed")
 DEFAULT_TIMEZONE = "UTC"
 DEFAULT_QUARANTINE_LIMIT = 0.05
@@ -70,6 +71,8 @@ class SourceSettings:
     """Of times that are written without one."""
     encoding: str | None = None
     """Of text that is not UTF-8."""
+    export: str | None = None
+    """Whether an export has every record (`full`) or what changed (`incremental`)."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +100,10 @@ class Configuration:
         """The source as the company's own exports have it. Raises `ConfigurationError` for names that there are not."""
         settings = self.sources[source.name]
         try:
-            return replace(source.mapped(settings.files, settings.columns), encoding=settings.encoding)
+            mapped = source.mapped(settings.files, settings.columns)
         except ValueError as problem:
             raise ConfigurationError(f"{sources_file()}: sources: {source.name}: {problem}") from None
+        return replace(mapped, encoding=settings.encoding, export=settings.export)
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -211,8 +215,17 @@ class _Reader:
                 },
                 time_zone=None if zone is None else self.zone("time_zone", zone),
                 encoding=self.encoding(settings.get("encoding")),
+                export=self.export(settings.get("export")),
             )
         return sources
+
+    def export(self, value: object) -> str | None:
+        if value is None or value in EXPORT_KINDS:
+            return value
+        raise self.problem(
+            "export",
+            f"'export' must be full (each has every record) or incremental (each has what changed), not {value!r}.",
+        )
 
     def texts(self, key: object, value: object) -> tuple[str, ...]:
         """A text, or several."""

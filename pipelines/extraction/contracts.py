@@ -83,6 +83,9 @@ class Source:
     owner: str = "team:data"
     encoding: str | None = None
     """Of text exports that are not UTF-8, where the user says it."""
+    export: str | None = None
+    """`full` where each export has every record, so that what is missing has ended; `incremental` where each has what
+    changed; None where the user does not say."""
     kinds: tuple[str, ...] = ()
 
     def mapped(

@@ -17,6 +17,7 @@ attributed as (
         records.source_system,
         {{- attributed_columns('records', false, true) }}
         records.known_at as recorded_at,
+        case when not records.is_rebuilt then records.known_at end as changed_at,
         coalesce(records.full_name, nullif(trim(coalesce(records.first_name, '') || ' ' || coalesce(records.last_name, '')), '')) as full_name,
         records.normal_email as email,
         {{ email_domain('records.normal_email') }} as email_domain,

@@ -32,6 +32,7 @@ attributed as (
         records.account_key,
         {{- attributed_columns('records', true, false) }}
         records.known_at as recorded_at,
+        case when not records.is_rebuilt then records.known_at end as changed_at,
         records.opportunity_name,
         records.stage,
         records.amount,

@@ -20,7 +20,8 @@ ordered as (
         records.*,
         row_number() over (partition by source_system, invoice_id order by known_at) as place
     from records
-    where status = 'paid'
+    -- an export that says 'paid', but not when, tells of no payment at a time
+    where status = 'paid' and (paid_at is not null or not is_rebuilt)
 ),
 payments as (
     select * from ordered

@@ -31,7 +31,7 @@ spine as (
         versions.lead_id,
         as_of_dates.as_of_date,
         {{ dbt.datediff('coalesce(versions.created_at, versions.valid_from)', 'as_of_dates.as_of_date', 'day') }} as lead_age_days,
-        {{ dbt.datediff('versions.valid_from', 'as_of_dates.as_of_date', 'day') }} as days_since_lead_changed,
+        {{ dbt.datediff('versions.changed_at', 'as_of_dates.as_of_date', 'day') }} as days_since_lead_changed,
         versions.employee_count,
         won_deals.average_amount as typical_deal_amount,
         won_deals.currency

@@ -22,7 +22,7 @@ spine as (
         versions.currency,
         versions.stated_probability_percent,
         {{ dbt.datediff('coalesce(versions.created_at, versions.valid_from)', 'as_of_dates.as_of_date', 'day') }} as opportunity_age_days,
-        {{ dbt.datediff('versions.valid_from', 'as_of_dates.as_of_date', 'day') }} as days_since_opportunity_changed,
+        {{ dbt.datediff('versions.changed_at', 'as_of_dates.as_of_date', 'day') }} as days_since_opportunity_changed,
         {{ dbt.datediff('as_of_dates.as_of_date', 'versions.close_date', 'day') }} as days_to_close_date
     from versions
     inner join as_of_dates

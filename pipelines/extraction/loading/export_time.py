@@ -1,13 +1,17 @@
-"""When an export was made: the version of its records where they have none of their own."""
+"""When an export was made: the version of records that have none, the first export's time, and what vanished since."""
 
 import re
-from datetime import UTC, datetime, time
+from collections.abc import Collection
+from datetime import UTC, date, datetime, time
 
 from pipelines.database import literal, quoted
-from pipelines.extraction.checking import PER_SECOND, StagedColumn, base_type, typed_select, year_bounds
+from pipelines.extraction.checking import PER_SECOND, StagedColumn, base_type, moment, typed_select, year_bounds
 from pipelines.extraction.loading.state import Fresh, Load, Staged, naive
 
 DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
+DAY_ENDS = time(23, 59, 59)
+MOST_VANISH = 0.5
+"""Of an entity's records: an export that lacks more of them is taken for a part of one."""
 
 
 def fill_export_time(load: Load, staged: Staged) -> None:
@@ -25,29 +29,33 @@ def fill_export_time(load: Load, staged: Staged) -> None:
         )
         load.connection.execute(f"alter table {staged.table} add column {column.staged} varchar")
         for path, item in staged.files.items():
-            moment = export_time(item, latest.get(path), load.now)
-            written = str(int(moment.replace(tzinfo=UTC).timestamp()) * PER_SECOND.get(load.entity.time_unit, 1))
-            value = written if type_ == "bigint" else moment.isoformat(sep=" ")
+            made_at = export_time(item, latest.get(path), load.now)
+            written = str(int(made_at.replace(tzinfo=UTC).timestamp()) * PER_SECOND.get(load.entity.time_unit, 1))
+            value = written if type_ == "bigint" else made_at.isoformat(sep=" ")
             load.connection.execute(
                 f"update {staged.table} set {column.staged} = {literal(value)} where _path = {literal(path)}"
             )
         staged.columns.append(column)
     for item in staged.files.values():
-        moment = export_time(item, latest.get(str(item.clean or item.path)), load.now)
-        note = f"it has no {' or '.join(missing)}: its records are taken as they were on {moment:%Y-%m-%d}"
+        made_at = export_time(item, latest.get(str(item.clean or item.path)), load.now)
+        note = f"it has no {' or '.join(missing)}: its records are taken as they were on {made_at:%Y-%m-%d}"
         item.message = "; ".join(filter(None, (item.message, note)))
+
+
+def day_in_name(name: str) -> date | None:
+    """The day that a file's name or folder tells, None if it tells none."""
+    for year, month, day in DAY_IN_NAME.findall(name):
+        try:
+            return date(int(year), int(month), int(day))
+        except ValueError:  # no such day
+            continue
+    return None
 
 
 def export_time(item: Fresh, latest: datetime | None, now: datetime) -> datetime:
     """The end of the day in the name, else the latest creation in the file, else its own time; not after `now`."""
-    if found := DAY_IN_NAME.search(item.file.name):
-        day = datetime(int(found[1]), int(found[2]), 1)
-        try:
-            day = day.replace(day=int(found[3]))
-        except ValueError:  # no such day
-            pass
-        else:
-            return min(datetime.combine(day, time(23, 59, 59)), now)
+    if day := day_in_name(item.file.name):
+        return min(datetime.combine(day, DAY_ENDS), now)
     touched = naive(datetime.fromtimestamp(item.file.modified_ns / 10**9, UTC))
     return min(latest or touched, now).replace(microsecond=0)
 
@@ -73,3 +81,99 @@ def _latest_times(load: Load, staged: Staged) -> dict[str, datetime]:
         " group by all"
     )
     return {path: moment for path, moment in rows if moment is not None}
+
+
+def note_first_export(load: Load) -> None:
+    """
+    Write down when an entity's first export was made, where that tells no more than the records' state by then.
+
+    It does if there is one row a record up to its latest version, and if it is all that there is, or later exports of
+    the same load repeat its rows. Files that each bring the changes since the last are a history by themselves, and
+    nothing is written down. Nor is it for events, which have no versions.
+    """
+    entity = literal(load.entity.name)
+    load.connection.execute(f"delete from {load.schema}._first_exports where entity = {entity}")
+    if load.entity.version is None or load.source.export == "incremental":
+        return
+    files = load.rows(
+        f"select file, coalesce(repeated, 0) + coalesce(changed, 0) from {load.schema}._manifest"
+        f" where entity = {entity} and status = 'loaded' and rows > 0"
+        " qualify first_loaded_at = min(first_loaded_at) over ()"
+    )
+    days = {file: day for file, _ in files if (day := day_in_name(file))}
+    first_day = min(days.values(), default=None)
+    first = [file for file, _ in files if days.get(file) == first_day]
+    delivered_again = [rows for file, rows in files if days.get(file) not in (None, first_day)]
+    if delivered_again and not any(delivered_again) and load.source.export != "full":
+        return
+    key, version = ", ".join(quoted(name) for name in load.entity.key), quoted(load.entity.version)
+    load.connection.execute(
+        f"""
+        insert into {load.schema}._first_exports by name
+        with latest as (
+            select least(max({moment(load.entity)}), {literal(load.now)}) as made_at, max({version}) as version
+            from {load.table} where _file in (select unnest({literal(sorted(first))}::varchar[]))
+        )
+        select {entity} as entity, latest.made_at
+        from {load.table} join latest on {version} <= latest.version
+        group by latest.made_at having count(*) = count(distinct ({key}))
+        """
+    )
+
+
+def note_vanished(load: Load, staged: Collection[Staged], is_whole: bool) -> str:
+    """
+    Write down which records of former exports the newest one lacks, if the source's exports are full ones; tell of it.
+
+    Call it when the rows are in the raw table. Nothing vanishes by an export that could not be read whole
+    (`is_whole`), that is older than what is loaded, or that lacks more than half of the records. Where the user does
+    not say what the exports are, nothing ends, and what is told is how to say it.
+    """
+    fresh = [item for part in staged for item in part.files.values()]
+    if load.source.export == "incremental" or load.entity.version is None or not is_whole or not fresh:
+        return ""
+    days = {item.file.name: day_in_name(item.file.name) or date.max for item in fresh}
+    newest = max(days.values())
+    if any((day_in_name(name) or date.min) > newest for name in load.positions):
+        return ""
+    present = " union all ".join(query for part in staged if (query := _keys_of(load, part, newest)))
+    if not present:
+        return ""
+    held = f"(select distinct {_key_text(load)} as key from {load.table})"
+    missing = f"select key from {held} where key not in (select key from ({present}) where key is not null)"
+    lacking, records = load.rows(f"select (select count(*) from ({missing})), (select count(*) from {held})")[0]
+    entity, vanished, is_part = literal(load.entity.name), f"{load.schema}._vanished", lacking > MOST_VANISH * records
+    if load.source.export is None:
+        if is_part or not lacking:
+            return ""
+        return (
+            f"{lacking:,} of {records:,} records are not in the newest export any more. If each of your exports has"
+            f" every record, write `export: full` for {load.source.name} in sources.yaml: then they end; else"
+            " `export: incremental`."
+        )
+    load.connection.execute(f"delete from {vanished} where entity = {entity} and key in ({present})")
+    if is_part:
+        return (
+            f"{lacking:,} of {records:,} records are not in the newest export: it is taken for a part, and none ends."
+        )
+    made_at = min(load.now, datetime.combine(newest, DAY_ENDS)) if newest != date.max else load.now
+    ended = load.rows(
+        f"insert into {vanished} by name select {entity} as entity, key, {literal(made_at)} as vanished_at"
+        f" from ({missing}) where key not in (select key from {vanished} where entity = {entity}) returning key"
+    )
+    return f"{len(ended):,} of {records:,} records are not in the newest export any more: they end." if ended else ""
+
+
+def _key_text(load: Load) -> str:
+    """SQL: a record's key as one text."""
+    return f"concat_ws('|', {', '.join(quoted(name) for name in load.entity.key)})"
+
+
+def _keys_of(load: Load, part: Staged, newest: date) -> str:
+    """SQL: the keys of the rows that the newest files have in a staged table, bad rows among them."""
+    columns = [column for column in part.columns if column.name in load.entity.key]
+    paths = [path for path, item in part.files.items() if (day_in_name(item.file.name) or date.max) == newest]
+    if not paths or len(columns) < len(load.entity.key):
+        return ""
+    chosen = f"(select rowid, * from {part.table} where _path in (select unnest({literal(paths)})))"
+    return f"select {_key_text(load)} as key from ({typed_select(chosen, columns)})"

@@ -18,6 +18,7 @@ from pipelines.extraction.files import (
     folder_problem,
 )
 from pipelines.extraction.loading.due import fresh_files, gone_files, held_against
+from pipelines.extraction.loading.export_time import note_first_export, note_vanished
 from pipelines.extraction.loading.manifest import (
     ACCOUNTED,
     delete_entries,
@@ -169,7 +170,7 @@ def load_entity(
         staged, rejected = stage(load, fresh, scratch)
         try:
             with transaction(connection):
-                changes, quarantined = apply(load, staged, rejected, touched, gone, former)
+                changes, quarantined, vanished = apply(load, staged, rejected, touched, gone, former)
         finally:
             for part in staged:
                 for name in [part.table, *(column.meanings for column in part.columns if column.meanings)]:
@@ -203,6 +204,7 @@ def load_entity(
         changed=changed,
         rejected=tuple(item.message for item in rejected),
         schema_changes=tuple(changes),
+        vanished=f"{source.name}.{entity.name}: {vanished}" if vanished else "",
         seconds=time.monotonic() - started,
     )
 
@@ -214,9 +216,11 @@ def apply(
     touched: list[LandedFile],
     gone: Collection[str],
     former: Collection[str],
-) -> tuple[list[str], int]:
+) -> tuple[list[str], int, str]:
     """
-    Write what was read, inside the caller's transaction; returns schema changes and how much was put aside.
+    Write what was read, inside the caller's transaction.
+
+    Returns schema changes, how much was put aside, and what is to be told of records that are gone from the exports.
 
     `gone` and `former`: the two kinds of `gone_files`.
     """
@@ -243,14 +247,17 @@ def apply(
     note_original_names(load, fresh)
     _write_quarantine(load, put_aside)
     delete_entries(load.connection, load.schema_name, "_manifest", load.entity.name, replaced)
+    vanished = note_vanished(load, staged, is_whole=not rejected)
     _write_manifest(load, fresh, rejected, touched)
+    if fresh or gone:
+        note_first_export(load)
     if (lost := before - _unaccounted(load)) != 0:
         raise CannotLoad(
             f"{load.source.name}.{load.entity.name}: {abs(lost)} rows too {'few' if lost > 0 else 'many'} of"
             f" {', '.join(replaced)}: loaded, put aside, known and replaced ones are not the rows of the files."
             " Nothing of it was loaded. That is a fault of the loader: move the newest file away, and report it."
         )
-    return notes, len(put_aside)
+    return notes, len(put_aside), vanished
 
 
 def _write_quarantine(load: Load, put_aside: Sequence[tuple[str, int | None, str, str | None]]) -> None:

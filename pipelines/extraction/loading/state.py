@@ -29,6 +29,8 @@ BOOKKEEPING = {
     "_quarantine": "entity varchar, file varchar, line bigint, reason varchar, raw_text varchar, loaded_at timestamp",
     "_repeats": "entity varchar, file varchar, of_file varchar, kind varchar, rows bigint",
     "_schema_changes": "entity varchar, file varchar, column_name varchar, change varchar, noticed_at timestamp",
+    "_first_exports": "entity varchar, made_at timestamp",
+    "_vanished": "entity varchar, key varchar, vanished_at timestamp",
     "_columns": "entity varchar, column_name varchar, original_name varchar, first_file varchar",
 }
 
@@ -68,6 +70,8 @@ class LoadReport:
     schema_changes: tuple[str, ...] = ()
     strays: tuple[str, ...] = ()
     """What belongs to no entity of the source, in the first report of its load; one message a file."""
+    vanished: str = ""
+    """What is to be told of records that are gone from the exports."""
     seconds: float = 0.0
 
 

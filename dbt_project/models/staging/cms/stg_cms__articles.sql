@@ -10,6 +10,11 @@ with articles as (
         'tags': ['tags', 'string'],
         'published_at': ['published_at', 'timestamp'],
         'known_at': ['updated_at', 'timestamp'],
+    }, history={
+        'key': 'article_id',
+        'begins_at': 'published_at',
+        'fixed': ['article_id', 'slug', 'title', 'author', 'published_at'],
+        'begins_with': {'status': "'published'"},
     }) }}
 )
 select * from articles

@@ -10,8 +10,13 @@ with companies as (
         'country': ['country', 'string'],
         'city': ['city', 'string'],
         'owner_id': ['hubspot_owner_id', 'string'],
+        'is_deleted': ['archived', 'boolean'],
         'created_at': ['createdate', 'timestamp'],
         'known_at': ['hs_lastmodifieddate', 'timestamp'],
+    }, history={
+        'key': 'account_key',
+        'fixed': ['account_key', 'account_name', 'website', 'country', 'city', 'created_at'],
+        'gone': {'is_deleted': 'true'},
     }) }}
 ),
 final as (

@@ -13,8 +13,16 @@ with contacts as (
         'salesforce_lead_id': ['salesforceleadid', 'string'],
         'salesforce_contact_id': ['salesforcecontactid', 'string'],
         'account_key': ['associatedcompanyid', 'string'],
+        'is_deleted': ['archived', 'boolean'],
         'created_at': ['createdate', 'timestamp'],
         'known_at': ['lastmodifieddate', 'timestamp'],
+    }, history={
+        'key': 'contact_key',
+        'fixed': [
+            'contact_key', 'account_key', 'email', 'first_name', 'last_name', 'company', 'website', 'salesforce_lead_id',
+            'salesforce_contact_id', 'created_at'
+        ],
+        'gone': {'is_deleted': 'true'},
     }) }}
 ),
 final as (

@@ -8,6 +8,9 @@ with workspaces as (
         'seats': ['seats', 'bigint'],
         'created_at': ['created_at', 'timestamp'],
         'known_at': ['updated_at', 'timestamp'],
+    }, history={
+        'key': 'account_key',
+        'fixed': ['account_key', 'account_name', 'domain', 'external_key', 'created_at'],
     }) }}
 ),
 accounts as (

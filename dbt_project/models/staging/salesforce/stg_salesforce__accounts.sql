@@ -15,6 +15,10 @@ with accounts as (
         'merged_into_key': ['MasterRecordId', 'string'],
         'created_at': ['CreatedDate', 'timestamp'],
         'known_at': ['SystemModstamp', 'timestamp'],
+    }, history={
+        'key': 'account_key',
+        'fixed': ['account_key', 'account_name', 'website', 'country', 'city', 'created_at'],
+        'gone': {'is_deleted': 'true'},
     }) }}
 ),
 final as (

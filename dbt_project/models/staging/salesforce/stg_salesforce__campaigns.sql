@@ -11,6 +11,9 @@ with campaigns as (
         'is_active': ['IsActive', 'boolean'],
         'created_at': ['CreatedDate', 'timestamp'],
         'known_at': ['SystemModstamp', 'timestamp'],
+    }, history={
+        'key': 'campaign_id',
+        'fixed': ['campaign_id', 'campaign_name', 'type', 'start_date', 'created_at'],
     }) }}
 )
 select * from campaigns

@@ -15,6 +15,10 @@ with contacts as (
         'merged_into_key': ['MasterRecordId', 'string'],
         'created_at': ['CreatedDate', 'timestamp'],
         'known_at': ['SystemModstamp', 'timestamp'],
+    }, history={
+        'key': 'contact_key',
+        'fixed': ['contact_key', 'account_key', 'first_name', 'last_name', 'email', 'lead_source', 'created_at'],
+        'gone': {'is_deleted': 'true'},
     }) }}
 )
 select * from contacts

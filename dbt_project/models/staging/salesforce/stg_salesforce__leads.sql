@@ -25,6 +25,21 @@ with leads as (
         'merged_into_key': ['MasterRecordId', 'string'],
         'created_at': ['CreatedDate', 'timestamp'],
         'known_at': ['SystemModstamp', 'timestamp'],
+    }, history={
+        'key': 'lead_id',
+        'fixed': ['lead_id', 'first_name', 'last_name', 'email', 'company', 'website', 'country', 'source', 'created_at'],
+        'steps': [{
+            'at': 'greatest(converted_date, created_at)',
+            'when': 'is_converted and converted_date is not null',
+            'columns': {
+                'is_converted': 'true',
+                'converted_date': 'converted_date',
+                'converted_account_key': 'converted_account_key',
+                'converted_contact_key': 'converted_contact_key',
+                'converted_opportunity_id': 'converted_opportunity_id',
+            },
+        }],
+        'gone': {'is_deleted': 'true'},
     }) }}
 ),
 final as (

@@ -18,6 +18,17 @@ with opportunities as (
         'is_deleted': ['IsDeleted', 'boolean'],
         'created_at': ['CreatedDate', 'timestamp'],
         'known_at': ['SystemModstamp', 'timestamp'],
+    }, history={
+        'key': 'opportunity_id',
+        'fixed': ['opportunity_id', 'account_key', 'opportunity_name', 'type', 'lead_source', 'currency', 'created_at'],
+        'steps': [{
+            'at': 'greatest(close_date, created_at)',
+            'when': 'is_closed and close_date is not null',
+            'columns': {
+                'is_closed': 'is_closed', 'is_won': 'is_won', 'stage': 'stage', 'amount': 'amount', 'close_date': 'close_date'
+            },
+        }],
+        'gone': {'is_deleted': 'true'},
     }) }}
 )
 select * from opportunities

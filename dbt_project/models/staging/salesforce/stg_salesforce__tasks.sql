@@ -14,6 +14,15 @@ with tasks as (
         'is_deleted': ['IsDeleted', 'boolean'],
         'created_at': ['CreatedDate', 'timestamp'],
         'known_at': ['SystemModstamp', 'timestamp'],
+    }, history={
+        'key': 'task_id',
+        'fixed': ['task_id', 'person_key', 'about_key', 'account_key', 'subject', 'type', 'created_at'],
+        'steps': [{
+            'at': 'greatest(completed_at, created_at)',
+            'when': 'completed_at is not null',
+            'columns': {'completed_at': 'completed_at'},
+        }],
+        'gone': {'is_deleted': 'true'},
     }) }}
 )
 select * from tasks

@@ -6,6 +6,10 @@ with customers as (
         'is_deleted': ['deleted', 'boolean'],
         'created_at': ['created', 'epoch_s'],
         'known_at': ['updated', 'epoch_s'],
+    }, history={
+        'key': 'contact_key',
+        'fixed': ['contact_key', 'account_key', 'email', 'created_at'],
+        'gone': {'is_deleted': 'true'},
     }) }}
 ),
 contacts as (
@@ -16,6 +20,7 @@ contacts as (
         is_deleted,
         created_at,
         known_at,
+        is_rebuilt,
         loaded_at
     from customers
     where email is not null

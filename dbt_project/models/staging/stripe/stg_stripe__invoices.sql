@@ -16,6 +16,21 @@ with invoices as (
         'due_at': ['due_date', 'epoch_s'],
         'paid_at': ['paid_at', 'epoch_s'],
         'known_at': ['updated', 'epoch_s'],
+    }, history={
+        'key': 'invoice_id',
+        'fixed': [
+            'invoice_id', 'account_key', 'subscription_id', 'invoice_number', 'billing_reason', 'currency', 'amount_due_minor',
+            'amount_due_in_units', 'created_at', 'due_at'
+        ],
+        'begins_with': {'status': "'open'"},
+        'steps': [{
+            'at': 'greatest(paid_at, created_at)',
+            'when': "status = 'paid' and paid_at is not null",
+            'columns': {
+                'status': 'status', 'paid_at': 'paid_at', 'amount_paid_minor': 'amount_paid_minor',
+                'amount_paid_in_units': 'amount_paid_in_units'
+            },
+        }],
     }) }}
 ),
 in_currency_units as (

@@ -6,6 +6,9 @@ with organizations as (
         'domain_names': ['domain_names', 'string'],
         'created_at': ['created_at', 'timestamp'],
         'known_at': ['updated_at', 'timestamp'],
+    }, history={
+        'key': 'account_key',
+        'fixed': ['account_key', 'account_name', 'external_key', 'domain_names', 'created_at'],
     }) }}
 ),
 accounts as (

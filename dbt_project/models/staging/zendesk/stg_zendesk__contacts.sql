@@ -8,6 +8,9 @@ with users as (
         'external_key': ['external_id', 'string'],
         'created_at': ['created_at', 'timestamp'],
         'known_at': ['updated_at', 'timestamp'],
+    }, history={
+        'key': 'contact_key',
+        'fixed': ['contact_key', 'email', 'full_name', 'role', 'account_key', 'external_key', 'created_at'],
     }) }}
 ),
 contacts as (

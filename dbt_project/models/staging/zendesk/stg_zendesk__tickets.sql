@@ -14,6 +14,14 @@ with tickets as (
         'created_at': ['created_at', 'timestamp'],
         'solved_at': ['solved_at', 'timestamp'],
         'known_at': ['updated_at', 'timestamp'],
+    }, history={
+        'key': 'ticket_id',
+        'fixed': ['ticket_id', 'person_key', 'account_key', 'subject', 'description', 'channel', 'created_at'],
+        'steps': [{
+            'at': 'greatest(solved_at, created_at)',
+            'when': 'solved_at is not null',
+            'columns': {'status': "'solved'", 'solved_at': 'solved_at'},
+        }],
     }) }}
 )
 select * from tickets
