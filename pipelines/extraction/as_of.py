@@ -18,8 +18,9 @@ def day_of(entity: Entity) -> str:
 
 
 def latest_day(connection: "duckdb.DuckDBPyConnection", sources: Iterable[Source]) -> date | None:
-    """The latest day on which any loaded row became known; None when nothing is loaded."""
+    """The latest day on which a loaded row became known, or one was found to be gone; None when nothing is loaded."""
     connection.execute("set TimeZone = 'UTC'")
+    sources = list(sources)
     tables = {
         (schema, table)
         for schema, table in connection.execute(
@@ -31,6 +32,11 @@ def latest_day(connection: "duckdb.DuckDBPyConnection", sources: Iterable[Source
         for source in sources
         for entity in source.entities
         if entity.time and (f"raw_{source.name}", entity.name) in tables
+    ]
+    queries += [
+        f"select max(vanished_at)::date as day from {quoted(f'raw_{source.name}')}._vanished"
+        for source in sources
+        if (f"raw_{source.name}", "_vanished") in tables
     ]
     if not queries:
         return None

@@ -9,6 +9,8 @@ from pipelines.extraction.checking import PER_SECOND, StagedColumn, base_type, m
 from pipelines.extraction.loading.state import Fresh, Load, Staged, naive
 
 DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
+HAS_HAPPENED = re.compile(r"(ed|paid|sent)_?(at|date|datetime)?$|^creat", re.IGNORECASE)
+"""Names of times that do not lie ahead: `created`, `ended_at`, `ConvertedDate`, but not `due_date`."""
 DAY_ENDS = time(23, 59, 59)
 MOST_VANISH = 0.5
 """Of an entity's records: an export that lacks more of them is taken for a part of one."""
@@ -53,7 +55,7 @@ def day_in_name(name: str) -> date | None:
 
 
 def export_time(item: Fresh, latest: datetime | None, now: datetime) -> datetime:
-    """The end of the day in the name, else the latest creation in the file, else its own time; not after `now`."""
+    """The end of the day in the name, else the latest event in the file, else its own time; not after `now`."""
     if day := day_in_name(item.file.name):
         return min(datetime.combine(day, DAY_ENDS), now)
     touched = naive(datetime.fromtimestamp(item.file.modified_ns / 10**9, UTC))
@@ -61,8 +63,8 @@ def export_time(item: Fresh, latest: datetime | None, now: datetime) -> datetime
 
 
 def _latest_times(load: Load, staged: Staged) -> dict[str, datetime]:
-    """Path → the latest time of a creation: other times, of what is due or ends, may lie ahead of the export."""
-    times, columns = [], [each for each in staged.columns if each.in_contract and each.name.lower().startswith("creat")]
+    """Path → the latest time of what has happened: other times, of what is due or will end, may lie ahead."""
+    times, columns = [], [each for each in staged.columns if each.in_contract and HAS_HAPPENED.search(each.name)]
     for column in columns:
         name, type_ = quoted(column.name), base_type(column.type)
         if type_ in ("date", "timestamp"):

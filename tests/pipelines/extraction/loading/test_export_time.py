@@ -42,7 +42,7 @@ def load(tmp_path):
     [
         ("bills-2026-03-20.csv", datetime(2026, 3, 20, 23, 59, 59)),
         ("bills_20260320.csv", datetime(2026, 3, 20, 23, 59, 59)),
-        # No such day; none in the name: the latest creation, not what is due, may be months ahead.
+        # No such day; none in the name: the latest that has happened, not what is due, may be months ahead.
         ("bills-2026-02-31.csv", datetime(2026, 3, 4, 9, 30)),
         ("bills.csv", datetime(2026, 3, 4, 9, 30)),
         ("bills-2027-01-01.csv", NOW),
