@@ -3,16 +3,19 @@
 import csv
 import importlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from pipelines.extraction.as_of import write_as_of
 from pipelines.extraction.loading.load import load_source
+from tests.dbt_project.warehouses import build
 
 EXPORTS = Path(__file__).resolve().parents[3] / "shared" / "exports"
+SYSTEMS = ("hubspot", "salesforce", "stripe", "zendesk")
 NOW = datetime(2026, 12, 31)
 """After everything in the files."""
 
@@ -35,12 +38,22 @@ def number(text: str) -> float:
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(str(tmp_path_factory.mktemp("exports") / "warehouse.duckdb")) as connection:
-        for system in ("hubspot", "salesforce", "stripe", "zendesk"):
-            source = getattr(importlib.import_module(f"assets.sources.{system}"), system)
-            for report in load_source(connection, source, EXPORTS / system, NOW):
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All four loaded, with core built of them."""
+    path = tmp_path_factory.mktemp("exports") / "warehouse.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        sources = [getattr(importlib.import_module(f"assets.sources.{system}"), system) for system in SYSTEMS]
+        for source in sources:
+            for report in load_source(connection, source, EXPORTS / source.name, NOW):
                 assert (report.rejected, report.quarantined) == ((), 0), report.message
+        write_as_of(connection, sources, None, NOW)
+    build(path, select="staging core", command="run")
+    return path
+
+
+@pytest.fixture(scope="module")
+def loaded(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
         yield connection
 
 
@@ -115,3 +128,59 @@ def test_what_stands_within_tickets_is_there(loaded):
         sum(row["via"]["channel"] == "email" for row in tickets),
         sum(row["metric_set"]["solved_at"] is not None for row in tickets),
     )
+
+
+def by_month(rows: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """The sum of values by the month of their day."""
+    months: dict[str, float] = {}
+    for day, value in rows:
+        months[day[:7]] = months.get(day[:7], 0) + value
+    return months
+
+
+def test_companies_people_and_customers_of_all_four_are_those_of_the_files(loaded):
+    domains = {row["Company Domain Name"] for row in rows_of("hubspot/*companies*")}
+    assert loaded.execute("select count(*) from core.accounts").fetchone() == (len(domains),)
+    emails = {
+        row["Email"].lower()
+        for name in ("hubspot/*contacts*", "salesforce/Contact.csv", "salesforce/Lead.csv", "stripe/customers.csv")
+        for row in rows_of(name)
+    } | {row["email"].lower() for row in rows_of("zendesk/users.json")}
+    assert loaded.execute("select count(*) from core.people").fetchone() == (len(emails),)
+    active = [row for row in rows_of("stripe/subscriptions.csv") if row["Status"] == "active"]
+    yearly = sum(12 * number(row["Amount"]) * int(row["Quantity"]) for row in active)
+    assert {row["Interval"] for row in active} == {"month"}
+    found = loaded.execute("select count(*) filter (is_customer), sum(arr) from core.accounts").fetchone()
+    assert found == (len({row["Customer ID"] for row in active}), pytest.approx(yearly))
+
+
+def test_deals_tickets_and_conversions_are_in_the_months_of_the_files(loaded):
+    won = {
+        "salesforce": by_month(
+            (row["CloseDate"], number(row["Amount"]))
+            for row in rows_of("salesforce/Opportunity.csv")
+            if row["IsWon"] == "1"
+        ),
+        "hubspot": by_month(
+            (row["Close Date"], number(row["Amount"]))
+            for row in rows_of("hubspot/*deals*")
+            if row["Deal Stage"] == "Closed Won"
+        ),
+    }
+    for system, months in won.items():
+        found = loaded.execute(
+            "select strftime(occurred_at, '%Y-%m'), sum(won_amount) from core.closed_opportunities"
+            " where result = 'won' and source_system = ? group by all",
+            [system],
+        )
+        assert dict(found.fetchall()) == pytest.approx(months)
+    tickets = by_month((row["created_at"], 1) for row in rows_of("zendesk/tickets.json"))
+    found = loaded.execute("select strftime(known_at, '%Y-%m'), count(*) from core.tickets group by all")
+    assert dict(found.fetchall()) == tickets
+    converted = by_month(
+        (row["ConvertedDate"], 1) for row in rows_of("salesforce/Lead.csv") if row["IsConverted"] == "1"
+    )
+    found = loaded.execute(
+        "select strftime(converted_at, '%Y-%m'), count(*) from core.leads where is_converted group by all"
+    )
+    assert dict(found.fetchall()) == converted
