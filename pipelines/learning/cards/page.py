@@ -160,8 +160,8 @@ def _said_and_happened(deciles: list[dict], base: float | None, verb: str) -> st
     if base is not None:
         ordinary = min(deciles[1:] or deciles, key=lambda row: abs(row["predicted_rate"] - base))
         if ordinary is not top:
-            said, happened = percent(ordinary["predicted_rate"]), percent(ordinary["observed_rate"])
-            words += f"; where it says {said}, {happened} {short_for(verb)[0]}"
+            predicted, observed = percent(ordinary["predicted_rate"]), percent(ordinary["observed_rate"])
+            words += f"; where it says {predicted}, {observed} {short_for(verb)[0]}"
     return f"{words}. "
 
 

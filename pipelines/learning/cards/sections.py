@@ -101,10 +101,10 @@ def _calibration_plot(rows: list[dict]) -> Plot:
     plot.line([(0, 0), (limit, limit)], "muted")
     plot.label(0.62 * limit, 0.62 * limit, "said = happened", "muted", (10, 16))
     for row in rows:
-        said, happened = row["predicted_rate"], row["observed_rate"]
-        plot.line([(said, row["low"]), (said, row["high"])], "whisker")
-        hint = f"Said {percent(said)}, {percent(happened)} happened ({row['rows']:,} rows)"
-        plot.dot(said, happened, "warm" if row["is_off"] else "model", hint, 4.5)
+        predicted, observed = row["predicted_rate"], row["observed_rate"]
+        plot.line([(predicted, row["low"]), (predicted, row["high"])], "whisker")
+        hint = f"Said {percent(predicted)}, {percent(observed)} happened ({row['rows']:,} rows)"
+        plot.dot(predicted, observed, "warm" if row["is_off"] else "model", hint, 4.5)
     return plot
 
 
@@ -123,14 +123,14 @@ def how_to_read(deciles: list[dict], is_only_order: bool) -> str:
     if not off:
         return "" if is_only_order else "Its percentages can be taken as they stand."
     runs_high = {row["predicted_rate"] > row["observed_rate"] for row in off}
-    told = [f"{percent(row['predicted_rate'])} as about {percent(row['observed_rate'])}" for row in off[:MOST_READ]]
+    readings = [f"{percent(row['predicted_rate'])} as about {percent(row['observed_rate'])}" for row in off[:MOST_READ]]
     where = "" if len(off) == len(deciles) else " in places"
     rest = "" if len(off) == len(deciles) else " Elsewhere its percentages hold."
     if off == deciles[: len(off)] and len(off) < len(deciles):
         where, rest = " at the top of the list", " Further down its percentages hold."
     which = "It runs high" if runs_high == {True} else "It runs low" if runs_high == {False} else "It is off"
     order = " Go by its order more than by its percentages." if len(off) > len(deciles) / 3 else ""
-    return f"{which}{where}: read {listed(told)}.{rest if not order else ''}{order}"
+    return f"{which}{where}: read {listed(readings)}.{rest if not order else ''}{order}"
 
 
 def money(facts: dict) -> dict | None:
@@ -209,8 +209,8 @@ def _money_came(grades: list[ScoreOutcome]) -> str | None:
 
 
 def _over_time(past: list[PastScoring]) -> Plot:
-    said = [_pooled((row.rows, row.predicted_rate) for row in each.grades) for each in past]
-    happened = [_pooled((row.rows, row.actual_rate) for row in each.grades) for each in past]
+    predicted = [_pooled((row.rows, row.predicted_rate) for row in each.grades) for each in past]
+    actual = [_pooled((row.rows, row.actual_rate) for row in each.grades) for each in past]
     step = math.ceil(len(past) / 4)
     plot = Plot(
         key="outcomes",
@@ -219,12 +219,12 @@ def _over_time(past: list[PastScoring]) -> Plot:
         across="scores of",
         up="said (dashed) and happened",
         end_across=len(past) - 1,
-        end_up=svg.end(*said, *happened),
+        end_up=svg.end(*predicted, *actual),
         names=[(number, str(each.as_of_date)) for number, each in enumerate(past) if number % step == 0],
     )
-    plot.line(list(enumerate(said)), "muted")
-    plot.line(list(enumerate(happened)), "model")
-    for number, (each, a, b) in enumerate(zip(past, said, happened, strict=True)):
+    plot.line(list(enumerate(predicted)), "muted")
+    plot.line(list(enumerate(actual)), "model")
+    for number, (each, a, b) in enumerate(zip(past, predicted, actual, strict=True)):
         kind = "backfill of " if each.is_backfill else ""
         plot.dot(number, b, "model", f"{kind}{each.as_of_date}: said {percent(a)}, {percent(b)} happened", 3.5)
     return plot

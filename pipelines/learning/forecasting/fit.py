@@ -313,13 +313,13 @@ def _forecast_rows(
 ) -> list[tuple]:
     values = weekly.values[:, weekly.segments.index(segment)]
     weeks = weekly.weeks
-    said: dict[int, tuple[float, float | None]] = {}
+    backtested: dict[int, tuple[float, float | None]] = {}
     if result.backtest is not None:
         widths = result.backtest.held_out_widths()
         for fold, origin in enumerate(result.backtest.origins):
             for step in range(spec.horizon):
                 width = None if widths is None else float(widths[fold, step])
-                said[result.start + origin + step] = (float(result.backtest.forecasts[fold, step]), width)
+                backtested[result.start + origin + step] = (float(result.backtest.forecasts[fold, step]), width)
 
     def row(week: date, point: float | None, width: float | None, actual: float | None) -> tuple:
         low = high = None
@@ -342,7 +342,7 @@ def _forecast_rows(
         )
 
     rows = [
-        row(weeks[index], *said.get(index, (None, None)), float(values[index]))
+        row(weeks[index], *backtested.get(index, (None, None)), float(values[index]))
         for index in range(max(0, len(weeks) - SHOWN_WEEKS), len(weeks))
     ]
     first = last_complete_week(as_of) + timedelta(weeks=1)

@@ -179,9 +179,9 @@ def evaluate(target: np.ndarray, probability: np.ndarray) -> dict[str, float]:
 
 def by_class(target: np.ndarray, probability: np.ndarray, classes: Sequence[str]) -> dict:
     """Accuracy, macro F1, precision and recall by class, and who is taken for whom."""
-    truth, said = np.asarray(target, dtype=np.int64), probability.argmax(axis=1)
+    truth, predicted = np.asarray(target, dtype=np.int64), probability.argmax(axis=1)
     size = len(classes)
-    counts = np.bincount(truth * size + said, minlength=size * size).reshape(size, size)
+    counts = np.bincount(truth * size + predicted, minlength=size * size).reshape(size, size)
     hits, there, called = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
     rows = []
     for number, name in enumerate(classes):

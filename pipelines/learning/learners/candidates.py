@@ -253,13 +253,13 @@ def contributions(learner: dict, rows: Rows, columns: int, text_means: np.ndarra
         return result, base
     dense = rows.linear.shape[1]
     for owner in np.unique(rows.owners):
-        mine = np.flatnonzero(rows.owners == owner)
-        result[:, owner] += rows.linear[:, mine] @ weights[mine]
+        owned = np.flatnonzero(rows.owners == owner)
+        result[:, owner] += rows.linear[:, owned] @ weights[owned]
     if rows.text is not None:
         for owner in np.unique(rows.text_owners):
-            mine = rows.text_owners == owner
-            offset = float(weights[dense:][mine] @ text_means[mine])
-            result[:, owner] += rows.text[:, np.flatnonzero(mine)] @ weights[dense:][mine] - offset
+            owned = rows.text_owners == owner
+            offset = float(weights[dense:][owned] @ text_means[owned])
+            result[:, owner] += rows.text[:, np.flatnonzero(owned)] @ weights[dense:][owned] - offset
             base += offset
     return result, base
 

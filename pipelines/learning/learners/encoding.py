@@ -72,8 +72,8 @@ def fit_encoding(
         if column.is_wide and target is not None:
             found = learn_effects(frame[column.name], clusters, target, weights)
             state["levels"] = found.levels[:MOST_LEVELS]
-            told = found.levels if found.effects.any() else []
-            state.update(effect_levels=told, effects=found.effects[: len(told)])
+            levels = found.levels if found.effects.any() else []
+            state.update(effect_levels=levels, effects=found.effects[: len(levels)])
             learnt[len(states)] = found.out_of_fold
         elif column.kind == "category":
             state["levels"] = frequent_levels(frame[column.name], clusters)

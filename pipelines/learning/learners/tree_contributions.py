@@ -119,22 +119,22 @@ def _decide(forest: _Forest, values: np.ndarray) -> np.ndarray:
     members, wanted = forest.joined
     decisions = np.zeros((nodes + 1 + len(members), values.shape[1]), dtype=np.uint8)
     for split in forest.splits:
-        mine = values[split.column]
+        column = values[split.column]
         into = decisions[split.first : split.last]
         if split.members is not None:
             others = split.members.shape[1] - 1
-            is_known = (mine > -1) & (mine < others)
-            category = np.where(is_known, mine, others).astype(np.intp)
+            is_known = (column > -1) & (column < others)
+            category = np.where(is_known, column, others).astype(np.intp)
             into[:] = split.members[:, category]
             continue
         if split.is_zero_missing:
-            mine = np.where(np.abs(mine) <= ZERO, np.nan, mine)
-        thresholds = _largest_up_to(split.thresholds, mine.dtype)[:, None]
+            column = np.where(np.abs(column) <= ZERO, np.nan, column)
+        thresholds = _largest_up_to(split.thresholds, column.dtype)[:, None]
         if split.is_nan_left:
-            np.greater(mine, thresholds, out=into.view(bool))
+            np.greater(column, thresholds, out=into.view(bool))
             np.bitwise_xor(into, 1, out=into)
         else:
-            np.less_equal(mine, thresholds, out=into.view(bool))
+            np.less_equal(column, thresholds, out=into.view(bool))
     together = decisions[nodes + 1 :]
     together[:] = 1
     for place in range(members.shape[1]):
