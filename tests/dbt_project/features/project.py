@@ -22,10 +22,12 @@ RAW = {
     "first_customer_at timestamp",
     "account_merges": "account_id varchar, surviving_account_id varchar, known_at timestamp",
     "person_merges": "person_id varchar, surviving_person_id varchar, known_at timestamp",
-    "lead_versions": "lead_id varchar, valid_from timestamp, recorded_person_id varchar, recorded_account_id varchar, "
+    "lead_versions": "lead_id varchar, valid_from timestamp, changed_at timestamp, "
+    "recorded_person_id varchar, recorded_account_id varchar, "
     "source varchar, employee_count bigint, is_open boolean, is_converted boolean, merged_into_lead_id varchar, "
     "created_at timestamp",
-    "opportunity_versions": "opportunity_id varchar, valid_from timestamp, recorded_account_id varchar, amount double, "
+    "opportunity_versions": "opportunity_id varchar, valid_from timestamp, changed_at timestamp, "
+    "recorded_account_id varchar, amount double, "
     "currency varchar, stated_probability_percent double, close_date date, created_at timestamp, is_open boolean, "
     "is_won boolean, stage varchar",
     "closed_opportunities": "opportunity_id varchar, recorded_account_id varchar, result varchar, won_amount double, "
@@ -81,7 +83,9 @@ def write_rows(connection: duckdb.DuckDBPyConnection, rows: Rows, as_of: date) -
         if rows.get(table):
             names = [column.split()[0] for column in columns.split(", ")]
             assert {name for row in rows[table] for name in row} <= set(names), table
-            frame = pl.DataFrame([[row.get(name) for name in names] for row in rows[table]], names, orient="row")
+            # A version holds from when it changed, unless a row says otherwise.
+            values = [{"changed_at": row.get("valid_from"), **row} for row in rows[table]]
+            frame = pl.DataFrame([[row.get(name) for name in names] for row in values], names, orient="row")
             connection.register("new_rows", frame)
             connection.execute(f"insert into raw_test.{table} select * from new_rows")
             connection.unregister("new_rows")
