@@ -44,6 +44,18 @@ class CannotLoad(RuntimeError):
 
 
 @dataclass(frozen=True)
+class LoadedFile:
+    """How a file was read."""
+
+    name: str
+    columns: Mapping[str, str]
+    """Column of the raw table → what the file calls it."""
+    readings: tuple[str, ...] = ()
+    """How columns are read that are not written plainly."""
+    message: str = ""
+
+
+@dataclass(frozen=True)
 class LoadReport:
     """What one call did for one entity."""
 
@@ -68,6 +80,8 @@ class LoadReport:
     schema_changes: tuple[str, ...] = ()
     strays: tuple[str, ...] = ()
     """What belongs to no entity of the source, in the first report of its load; one message a file."""
+    files: tuple["LoadedFile", ...] = ()
+    """The files that were read by this call, in the order of delivery."""
     seconds: float = 0.0
 
 

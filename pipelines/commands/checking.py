@@ -1,0 +1,186 @@
+"""A check of exports from the command line: load them into memory, judge them, and print what was found."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.commands.running import progress_bar, terminal
+from pipelines.components.prospects import NO, YES, Prospect, prospects
+from pipelines.database import connect_in_memory
+from pipelines.extraction.checkup import FilesSeen, Reference, SourceSeen, folder_configuration, look
+from pipelines.extraction.configuration import read_configuration
+from pipelines.settings import project_root
+
+SHOWN_READINGS, SHOWN_CURRENCIES = 10, 5
+STYLES = {YES: "green", NO: "red"}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a check found."""
+
+    sources: Sequence[SourceSeen]
+    prospects: Sequence[Prospect]
+    notes: Sequence[str]
+    """What is not looked into."""
+
+    @property
+    def stops(self) -> list[str]:
+        """Why a run would stop before anything is built."""
+        return [stop for source in self.sources for stop in source.stops]
+
+    @property
+    def rows(self) -> int:
+        """Rows of all files that were read."""
+        return sum(file.rows for source in self.sources for some in source.files for file in some.files)
+
+    @property
+    def something_can_be_made(self) -> bool:
+        """Whether a run would go through, and something might come of it."""
+        return self.rows > 0 and not self.stops and any(each.verdict != NO for each in self.prospects)
+
+
+def check_exports(folder: Path | None) -> Findings:
+    """
+    Read the exports of a folder, or of `sources.yaml`, as a run would, into memory.
+
+    Raises `ConfigurationError`, `YamlMistakes`, and `CannotLoad` when memory or disk are short.
+    """
+    configuration = read_configuration()
+    with progress_bar(terminal(), "Check") as update:
+        update(doing="loading the contracts")
+        from assets.sources import all_sources
+
+        sources, notes, now = all_sources(), [], datetime.now(UTC).replace(tzinfo=None)
+        if folder is not None:
+            configuration, notes = folder_configuration(folder, sources, configuration)
+        update(total=len(configuration.sources))
+        with connect_in_memory() as connection:
+            seen = look(
+                connection, sources, configuration, now, lambda doing, done: update(doing=doing, completed=done)
+            )
+            update(doing="judging what can be made")
+            judged = prospects(
+                connection, sources, list(configuration.sources), configuration.as_of, now, project_root()
+            )
+    return Findings(seen, judged, notes)
+
+
+def print_findings(findings: Findings) -> None:
+    """Print what was found: per source, what can be made of it, and what stands in the way."""
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    for source in findings.sources:
+        _print_source(console, source)
+    for note in findings.notes:
+        _print_problem(console, note)
+    console.print(Text("What can be made of it", style="bold"))
+    table = _table("", "", "")
+    for each in findings.prospects:
+        table.add_row(each.name, Text(each.verdict, style=STYLES.get(each.verdict, "yellow")), each.reason)
+    _print_table(console, table)
+    for stop in findings.stops:
+        _print_problem(console, f"A run would stop: {stop}")
+    if not findings.rows:
+        _print_problem(console, "No row of any export was found.")
+    if not findings.something_can_be_made:
+        _print_problem(console, "Nothing can be made of it yet.")
+
+
+def _print_source(console: Console, source: SourceSeen) -> None:
+    console.print(Text.assemble((source.name, "bold"), f"  {source.folder}"))
+    if source.problem:
+        _print_problem(console, f"The folder {source.problem}.")
+    elif not source.files:
+        _print_problem(console, "No file was read.")
+    else:
+        table = _table("taken for", "file", ">rows", ">put aside", "period", "currencies")
+        for some in source.files:
+            table.add_row(*_file_line(some))
+        _print_table(console, table)
+    for some in source.files:
+        for line in _column_lines(some):
+            console.print(f"  {line}")
+    for message in source.rejected:
+        _print_problem(console, f"Could not be read: {message}")
+    for aside in source.put_aside:
+        where = f"{aside.file}, line {aside.line}" if aside.line else aside.file
+        _print_problem(console, f"{aside.rows:,} rows of {aside.entity} put aside: {aside.reason}")
+        console.print(f"      such as {where}: {aside.example}")
+    for reference in source.references:
+        _print_problem(console, _in_words(reference))
+    for message in source.unclaimed:
+        _print_problem(console, message)
+    console.print()
+
+
+def _file_line(some: FilesSeen) -> list[str]:
+    files = some.files
+    name = files[0].name if len(files) == 1 else f"{files[0].name} … {files[-1].name} ({len(files)} files)"
+    firsts, lasts = [file.first for file in files if file.first], [file.last for file in files if file.last]
+    period = f"{min(firsts):%Y-%m-%d} to {max(lasts):%Y-%m-%d}" if firsts else ""
+    currencies: dict[str, int] = {}
+    for file in files:
+        for currency, rows in file.currencies.items():
+            currencies[currency] = currencies.get(currency, 0) + rows
+    largest = sorted(currencies, key=lambda currency: -currencies[currency])
+    shown = [f"{currency} {currencies[currency]:,}" for currency in largest[:SHOWN_CURRENCIES]]
+    more = [f"{len(largest) - len(shown)} more"] if len(largest) > len(shown) else []
+    how = f"{some.entity}, {some.how}" if some.how else some.entity
+    rows, aside = sum(file.rows for file in files), sum(file.put_aside for file in files)
+    return [how, name, f"{rows:,}", f"{aside:,}" if aside else "", period, ", ".join([*shown, *more])]
+
+
+def _column_lines(some: FilesSeen) -> Iterator[str]:
+    yield f"{some.entity} uses: {_named(some.used)}"
+    if some.custom:
+        yield f"    kept as custom fields: {', '.join(some.custom)}"
+    if some.missing:
+        yield f"    missing: {', '.join(some.missing)}"
+    for reading in some.readings[:SHOWN_READINGS]:
+        yield f"    read: {reading}"
+    if len(some.readings) > SHOWN_READINGS:
+        yield f"    and {len(some.readings) - SHOWN_READINGS} more such readings"
+
+
+def _named(used: Mapping[str, str]) -> str:
+    """Columns, with what the files call them where that is something else."""
+    return ", ".join(
+        name if name.lower() == original.lower() else f"{name} ({original})" for name, original in used.items()
+    )
+
+
+def _in_words(reference: Reference) -> str:
+    column, to = f"{reference.entity}.{reference.column}", " or ".join(reference.to)
+    if reference.absent:
+        return (
+            f"{column}: not looked up in {reference.records:,} records, there is no {' and no '.join(reference.absent)}"
+        )
+    where = f"{reference.file}, line {reference.line}" if reference.line else reference.file
+    return (
+        f"{column}: {reference.unmatched:,} of {reference.records:,} ({reference.unmatched / reference.records:.1%})"
+        f" match no {to}, such as '{reference.value}' ({where})"
+    )
+
+
+def _table(*columns: str) -> Table:
+    """A table without lines; `>`: right-aligned."""
+    table = Table(box=None, show_header=any(columns), header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
+    return table
+
+
+def _print_table(console: Console, table: Table) -> None:
+    """On a terminal as wide as it is; elsewhere no line is broken."""
+    from rich.padding import Padding
+
+    console.print(Padding(table, (0, 0, 0, 2)), width=None if console.is_terminal else 10_000, soft_wrap=False)
+
+
+def _print_problem(console: Console, text: str) -> None:
+    console.print(Text.assemble(("  ! ", "yellow"), text))
