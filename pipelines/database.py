@@ -35,13 +35,13 @@ def connect(path: Path, read_only: bool = False, **settings: str) -> "Iterator[d
 
 
 @contextmanager
-def connect_in_memory() -> "Iterator[duckdb.DuckDBPyConnection]":
+def connect_in_memory(**settings: str) -> "Iterator[duckdb.DuckDBPyConnection]":
     """A connection to an empty database in memory; what memory does not hold lies in the temporary folder."""
     import duckdb
 
     with (
         tempfile.TemporaryDirectory(prefix="scorecast-") as folder,
-        duckdb.connect(config={**CONNECTION_SETTINGS, "temp_directory": folder}) as connection,
+        duckdb.connect(config={**CONNECTION_SETTINGS, "temp_directory": folder, **settings}) as connection,
     ):
         yield connection
 

@@ -47,7 +47,6 @@ web = Source(
                 "received_at": "timestamp",
             },
             key=("page_view_id",),
-            references={"session_id": ("session",)},
             time="received_at",
             required=("session_id", "viewed_at"),
         ),

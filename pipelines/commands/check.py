@@ -12,6 +12,7 @@ def check(
     folder: Annotated[
         Path | None, typer.Argument(help="a system's folder, or one that holds several; else those of sources.yaml")
     ] = None,
+    in_full: Annotated[bool, typer.Option("--all", help="read every file, however long it takes")] = False,
 ) -> None:
     """Say what the exports are taken for, what is wrong with them, and what can be made of them; loads nothing."""
     from pipelines.commands.checking import check_exports, print_findings
@@ -20,6 +21,6 @@ def check(
     from pipelines.extraction.loading.state import CannotLoad
 
     with told_in_words(CannotLoad), told_in_words(ConfigurationError, YamlMistakes, code=2), own_temporary_files():
-        findings = check_exports(folder)
+        findings = check_exports(folder, in_full)
     print_findings(findings)
     raise typer.Exit(0 if findings.something_can_be_made else 1)

@@ -1,16 +1,16 @@
 """A check of exports from the command line: load them into memory, judge them, and print what was found."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from pipelines.commands.running import progress_bar, terminal
-from pipelines.components.prospects import NO, YES, Prospect, prospects
+from pipelines.components.prospects import NO, YES, Prospect, needed_entities, prospects
 from pipelines.database import connect_in_memory
 from pipelines.extraction.checkup import FilesSeen, Reference, SourceSeen, folder_configuration, look
 from pipelines.extraction.configuration import read_configuration
@@ -45,11 +45,12 @@ class Findings:
         return self.rows > 0 and not self.stops and any(each.verdict != NO for each in self.prospects)
 
 
-def check_exports(folder: Path | None) -> Findings:
+def check_exports(folder: Path | None, in_full: bool = False) -> Findings:
     """
     Read the exports of a folder, or of `sources.yaml`, as a run would, into memory.
 
-    Raises `ConfigurationError`, `YamlMistakes`, and `CannotLoad` when memory or disk are short.
+    `in_full`: also the older files of entities on whose records nothing depends. Raises
+    `ConfigurationError`, `YamlMistakes`, and `CannotLoad` when memory or disk are short.
     """
     configuration = read_configuration()
     with progress_bar(terminal(), "Check") as update:
@@ -59,15 +60,19 @@ def check_exports(folder: Path | None) -> Findings:
         sources, notes, now = all_sources(), [], datetime.now(UTC).replace(tzinfo=None)
         if folder is not None:
             configuration, notes = folder_configuration(folder, sources, configuration)
-        update(total=len(configuration.sources))
-        with connect_in_memory() as connection:
+        root = project_root()
+        needed = None if in_full else needed_entities(root)
+        with connect_in_memory(threads="1") as connection:
             seen = look(
-                connection, sources, configuration, now, lambda doing, done: update(doing=doing, completed=done)
+                connection,
+                sources,
+                configuration,
+                now,
+                needed,
+                lambda doing, done, of: update(doing=doing, completed=done, total=of),
             )
             update(doing="judging what can be made")
-            judged = prospects(
-                connection, sources, list(configuration.sources), configuration.as_of, now, project_root()
-            )
+            judged = prospects(connection, sources, list(configuration.sources), configuration.as_of, now, root)
     return Findings(seen, judged, notes)
 
 
@@ -79,10 +84,11 @@ def print_findings(findings: Findings) -> None:
     for note in findings.notes:
         _print_problem(console, note)
     console.print(Text("What can be made of it", style="bold"))
-    table = _table("", "", "")
-    for each in findings.prospects:
-        table.add_row(each.name, Text(each.verdict, style=STYLES.get(each.verdict, "yellow")), each.reason)
-    _print_table(console, table)
+    lines = aligned([(each.name, each.verdict, each.reason) for each in findings.prospects])
+    for each, line in zip(findings.prospects, lines, strict=True):
+        text = Text(f"  {line}")
+        text.highlight_words([f"  {each.verdict}  "], STYLES.get(each.verdict, "yellow"))
+        console.print(text)
     for stop in findings.stops:
         _print_problem(console, f"A run would stop: {stop}")
     if not findings.rows:
@@ -98,10 +104,11 @@ def _print_source(console: Console, source: SourceSeen) -> None:
     elif not source.files:
         _print_problem(console, "No file was read.")
     else:
-        table = _table("taken for", "file", ">rows", ">put aside", "period", "currencies")
-        for some in source.files:
-            table.add_row(*_file_line(some))
-        _print_table(console, table)
+        header = ("taken for", "file", "rows", "put aside", "period", "currencies")
+        for line in aligned([header, *map(_file_line, source.files)], right=(2, 3)):
+            console.print(f"  {line}")
+    for entity, files in source.unread.items():
+        console.print(f"  {entity}: {files:,} older files were not looked at; `--all` reads them, too")
     for some in source.files:
         for line in _column_lines(some):
             console.print(f"  {line}")
@@ -167,19 +174,15 @@ def _in_words(reference: Reference) -> str:
     )
 
 
-def _table(*columns: str) -> Table:
-    """A table without lines; `>`: right-aligned."""
-    table = Table(box=None, show_header=any(columns), header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
-    return table
+def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+    """Rows of a table as lines, the columns below one another; `right`: numbers of the columns that end there."""
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
 
+    def padded(cell: str, number: int) -> str:
+        blanks = " " * (widths[number] - cell_len(cell))
+        return blanks + cell if number in right else cell + blanks
 
-def _print_table(console: Console, table: Table) -> None:
-    """On a terminal as wide as it is; elsewhere no line is broken."""
-    from rich.padding import Padding
-
-    console.print(Padding(table, (0, 0, 0, 2)), width=None if console.is_terminal else 10_000, soft_wrap=False)
+    return ["  ".join(padded(cell, number) for number, cell in enumerate(row)).rstrip() for row in rows]
 
 
 def _print_problem(console: Console, text: str) -> None:

@@ -68,6 +68,19 @@ class Loaded:
         return rows_of(self.connection, system, entity) if system in self.present else 0
 
 
+def needed_entities(root: Path) -> set[str]:
+    """The entities whose records `prospects` counts, as `system.entity`. Raises `YamlMistakes`."""
+    return {
+        records.of for _, component in read_components(root) for needs in _needs(component) for records in needs.records
+    }
+
+
+def _needs(component: "Prediction | Forecast") -> Sequence[Needs]:
+    if isinstance(component, Prediction):
+        return [component.needs] if component.needs else []
+    return component.needs
+
+
 def prospects(
     connection: "duckdb.DuckDBPyConnection",
     sources: Sequence[Source],
@@ -197,8 +210,8 @@ def _answers(loaded: Loaded, prediction: Prediction, needs: Needs, records: Sequ
     least = prediction.min_positives
     if rows < prediction.min_rows or min(positives, negatives) < least:
         return NO, (
-            f"{figures}; needed are at least {least} {needs.happened} within {prediction.horizon_days} days after a day on"
-            f" which they were seen, {least} not, and {prediction.min_rows:,} such days of anyone; there are"
+            f"{figures}; needed are at least {least} {needs.happened} within {prediction.horizon_days} days after a day"
+            f" on which they were seen, {least} not, and {prediction.min_rows:,} such days of anyone; there are"
             f" {positives:,}, {negatives:,} and {rows:,}"
         )
     return YES, f"{figures}; {_history(loaded, records)}"

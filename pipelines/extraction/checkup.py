@@ -1,18 +1,21 @@
 """What the exports look like to the loader, for people: files, rows, periods, columns, bad rows, keys of nothing."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.database import literal, quoted
+from pipelines.database import literal, placed, quoted
 from pipelines.extraction.checking import PER_SECOND, base_type, moment
 from pipelines.extraction.configuration import Configuration, ConfigurationError, SourceSettings
 from pipelines.extraction.contracts import Entity, Source
-from pipelines.extraction.files import FORMATS, folder_problem, format_of, is_left_alone, printable
-from pipelines.extraction.loading.load import load_configured
+from pipelines.extraction.files import FORMATS, LandedFile, folder_problem, format_of, is_left_alone, printable
+from pipelines.extraction.loading.load import ENTITIES_AT_ONCE, load_entity
 from pipelines.extraction.loading.manifest import DUPLICATE_OF, last_load, quarantined_share
+from pipelines.extraction.loading.schema_changes import prepare_schema
 from pipelines.extraction.loading.state import LoadedFile, LoadReport
 from pipelines.extraction.recognition import Claims, file_columns, find_files, known_share
 from pipelines.spelling import did_you_mean, plain
@@ -20,6 +23,10 @@ from pipelines.spelling import did_you_mean, plain
 if TYPE_CHECKING:
     import duckdb
 
+PART_BYTES, PART_FILES = 10**6, 6
+"""Of an entity on whose records nothing depends no more is read, to be done in seconds."""
+PACKED_PARQUET = 8
+"""A byte of Parquet stands for so many of text."""
 TWICE = "the same record is there twice in a file"
 KIND = f"case when contains(reason, {literal(DUPLICATE_OF)}) then {literal(TWICE)}" + (
     r" else regexp_extract(reason, '^(.*?)(: | \(|; |$)', 1) end"
@@ -101,6 +108,8 @@ class SourceSeen:
     problem: str
     """Why the folder cannot be looked into; empty when it can."""
     files: tuple[FilesSeen, ...]
+    unread: Mapping[str, int]
+    """Entity → how many of its older files were not looked at."""
     rejected: tuple[str, ...]
     """Why a file could not be read, one message a file."""
     put_aside: tuple[PutAside, ...]
@@ -116,22 +125,93 @@ def look(
     sources: Sequence[Source],
     configuration: Configuration,
     now: datetime,
-    progress: Callable[[str, int], None] = lambda doing, done: None,
+    needed: Collection[str] | None = None,
+    progress: Callable[[str, int, int], None] = lambda doing, done, of: None,
 ) -> list[SourceSeen]:
     """
     Load the exports of all sources that the configuration lists into an empty database, and say what was found.
 
-    `progress` is called with what is being done and how many sources are done. Raises `ConfigurationError`, and
-    `CannotLoad` when memory or disk stop a load.
+    `needed`: entities, as `system.entity`, that are read in full, and so are those that others refer to; of each other
+    one only the newest files are read. None: everything is read in full. `progress` is called with what was read, and
+    how much of how much. Raises `ConfigurationError`, and `CannotLoad` when memory or disk stop a load.
     """
     connection.execute("set TimeZone = 'UTC'")
     present = [configuration.mapped(source) for source in sources if source.name in configuration.sources]
-    reports = {}
-    for done, source in enumerate(present):
-        progress(f"reading {source.name}", done)
-        reports[source.name] = load_configured(connection, source, configuration, now)
-    progress("looking up keys", len(present))
-    return [_seen(connection, source, present, configuration, reports[source.name]) for source in present]
+    whole = None if needed is None else {*needed, *(to for source in present for to in _referred_to(source))}
+    folders = [Folder.of(source, configuration, whole) for source in present]
+    for folder in folders:
+        prepare_schema(connection, folder.source)
+    _load(connection, folders, configuration, now, progress)
+    return [_seen(connection, folder, present, configuration.quarantine_limit) for folder in folders]
+
+
+@dataclass
+class Folder:
+    """A source's folder while it is looked into."""
+
+    source: Source
+    settings: SourceSettings
+    problem: str
+    claims: Claims
+    unread: dict[str, int]
+    reports: dict[str, LoadReport] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, source: Source, configuration: Configuration, whole: Collection[str] | None) -> "Folder":
+        """Find the files of a source, and choose which to read: see `look`."""
+        settings, unread = configuration.sources[source.name], {}
+        if problem := folder_problem(settings.folder):
+            return cls(source, settings, problem, Claims({}), unread)
+        claims = find_files(settings.folder, source.entities, configuration.limits)
+        for entity, files in claims.files.items():
+            if whole is not None and f"{source.name}.{entity}" not in whole:
+                claims.files[entity] = _newest(files)
+                unread[entity] = len(files) - len(claims.files[entity])
+        return cls(source, settings, "", claims, unread)
+
+
+def _newest(files: Sequence[LandedFile]) -> list[LandedFile]:
+    """The last files by name within `PART_BYTES` and `PART_FILES`, at least one."""
+    weights = [file.size * (PACKED_PARQUET if file.format == "parquet" else 1) for file in files[-PART_FILES:]]
+    within = sum(size <= PART_BYTES for size in itertools.accumulate(reversed(weights)))
+    return list(files[-max(1, within) :])
+
+
+def _referred_to(source: Source) -> Iterator[str]:
+    """The entities whose keys stand in others' columns, as `system.entity`."""
+    for entity in source.entities:
+        for targets in entity.references.values():
+            yield from (".".join(placed(target, source.name)) for target in targets)
+
+
+def _load(
+    connection: "duckdb.DuckDBPyConnection",
+    folders: Sequence[Folder],
+    configuration: Configuration,
+    now: datetime,
+    progress: Callable[[str, int, int], None],
+) -> None:
+    """Load all entities, the largest first, in a few threads."""
+
+    def load(folder: Folder, entity: Entity) -> None:
+        limit, zone = configuration.quarantine_limit, folder.settings.time_zone
+        with connection.cursor() as cursor:
+            files = folder.claims.files[entity.name]
+            folder.reports[entity.name] = load_entity(cursor, folder.source, entity, files, now, limit, zone)
+
+    waiting = [
+        (folder, entity)
+        for folder in folders
+        for entity in folder.source.entities
+        if folder.claims.files.get(entity.name)
+    ]
+    waiting.sort(key=lambda each: -sum(file.size for file in each[0].claims.files[each[1].name]))
+    with ThreadPoolExecutor(max_workers=ENTITIES_AT_ONCE) as pool:
+        pending = {pool.submit(load, *each): each for each in waiting}
+        for done, future in enumerate(as_completed(pending), 1):
+            future.result()
+            folder, entity = pending[future]
+            progress(f"{folder.source.name}.{entity.name}", done, len(pending))
 
 
 def folder_configuration(
@@ -210,32 +290,27 @@ def _likeliest(folder: Path, sources: Sequence[Source], configuration: Configura
 
 
 def _seen(
-    connection: "duckdb.DuckDBPyConnection",
-    source: Source,
-    present: Sequence[Source],
-    configuration: Configuration,
-    reports: Sequence[LoadReport],
+    connection: "duckdb.DuckDBPyConnection", folder: Folder, present: Sequence[Source], quarantine_limit: float
 ) -> SourceSeen:
-    folder = configuration.sources[source.name].folder
-    if problem := folder_problem(folder):
-        return SourceSeen(source.name, folder, problem, (), (), (), (), (), ())
-    claims = find_files(folder, source.entities, configuration.limits)
-    strays = [stray for report in reports for stray in report.strays]
-    entities = {entity.name: entity for entity in source.entities}
+    source, path = folder.source, folder.settings.folder
+    if folder.problem:
+        return SourceSeen(source.name, path, folder.problem, (), {}, (), (), (), (), ())
+    reports = [(entity, folder.reports[entity.name]) for entity in source.entities if entity.name in folder.reports]
     return SourceSeen(
         source.name,
-        folder,
+        path,
         "",
         files=tuple(
             shape
-            for report in reports
-            for shape in _shapes(connection, source.name, entities[report.entity], report.files, claims)
+            for entity, report in reports
+            for shape in _shapes(connection, source.name, entity, report.files, folder.claims)
         ),
-        rejected=tuple(message for report in reports for message in report.rejected),
+        unread={entity: files for entity, files in folder.unread.items() if files},
+        rejected=tuple(message for _, report in reports for message in report.rejected),
         put_aside=tuple(_put_aside(connection, source.name)),
         references=tuple(_references(connection, source, present)),
-        unclaimed=(*strays, *_not_exports(folder, source)),
-        stops=tuple(_stops(connection, source, configuration.quarantine_limit)),
+        unclaimed=(*folder.claims.strays, *_not_exports(path, source)),
+        stops=tuple(_stops(connection, source, quarantine_limit)),
     )
 
 
@@ -320,13 +395,13 @@ def _references(
     sources = {each.name: each for each in present}
     for entity in source.entities:
         for column, targets in entity.references.items():
-            placed = [tuple(f"{source.name}.{target}".split(".")[-2:]) for target in targets]
-            if any(system not in sources for system, _ in placed):
+            tables = [placed(target, source.name) for target in targets]
+            if any(system not in sources for system, _ in tables):
                 continue
-            absent = tuple(target for target, at in zip(targets, placed, strict=True) if not rows_of(connection, *at))
+            absent = tuple(target for target, at in zip(targets, tables, strict=True) if not rows_of(connection, *at))
             known = " union ".join(
                 f"select {quoted(_key(sources[system], name))}::varchar as value from {quoted(f'raw_{system}', name)}"
-                for system, name in placed
+                for system, name in tables
             )
             # Several keys of one field stand with `;` between, the main one first.
             records, unmatched, first = connection.execute(
