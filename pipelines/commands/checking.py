@@ -116,7 +116,9 @@ def _print_source(console: Console, source: SourceSeen) -> None:
         _print_problem(console, f"Could not be read: {message}")
     for aside in source.put_aside:
         where = f"{aside.file}, line {aside.line}" if aside.line else aside.file
-        _print_problem(console, f"{aside.rows:,} rows of {aside.entity} put aside: {aside.reason}")
+        _print_problem(
+            console, f"{aside.rows:,} row{'s' * (aside.rows > 1)} of {aside.entity} put aside: {aside.reason}"
+        )
         console.print(f"      such as {where}: {aside.example}")
     for reference in source.references:
         _print_problem(console, _in_words(reference))

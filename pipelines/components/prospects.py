@@ -148,7 +148,7 @@ def _nothing(loaded: Loaded, needs: Needs, entities: Sequence[str]) -> tuple[str
     files = [of.replace(".", "/") for of in entities if loaded.has_files(of)]
     if files:
         return NO, f"no row of the files of {' and '.join(files)} could be loaded"
-    return NO, f"there is no file of {needs.called} ({' or '.join(of.replace('.', '/') for of in entities)})"
+    return NO, f"there is no file of {needs.staging} ({' or '.join(of.replace('.', '/') for of in entities)})"
 
 
 def _counted(loaded: Loaded, records: Sequence[Records]) -> str:
@@ -241,5 +241,5 @@ def _weeks(loaded: Loaded, needs: Needs, least: int, records: Sequence[Records])
     weeks = (loaded.day - first).days // 7 if first else 0
     figures = f"{count:,} {needs.called} in {weeks:,} weeks"
     if weeks < 1:
-        return NO, f"{figures}: one whole week is needed"
+        return NO, f"{figures}; one whole week is needed" if count else f"there are no {needs.called}"
     return YES, figures if weeks >= least else f"{figures}; no method is tested with fewer than {least} weeks"

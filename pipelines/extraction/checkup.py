@@ -142,7 +142,13 @@ def look(
     for folder in folders:
         prepare_schema(connection, folder.source)
     _load(connection, folders, configuration, now, progress)
-    return [_seen(connection, folder, present, configuration.quarantine_limit) for folder in folders]
+
+    def seen(folder: Folder) -> SourceSeen:
+        with connection.cursor() as cursor:
+            return _seen(cursor, folder, present, configuration.quarantine_limit)
+
+    with ThreadPoolExecutor(max_workers=ENTITIES_AT_ONCE) as pool:
+        return list(pool.map(seen, folders))
 
 
 @dataclass
@@ -222,7 +228,7 @@ def folder_configuration(
 
     The folder holds folders that are called like systems, or is the folder of one: it is called like it, or its files
     are mostly those of that system. What `sources.yaml` says about files, columns, time zone and encoding holds.
-    Raises `ConfigurationError` if the folder is not there, or is no system's.
+    Raises `ConfigurationError` if the folder is not there.
     """
     if problem := folder_problem(folder):
         raise ConfigurationError(f"The folder {folder} {problem}.")
@@ -239,10 +245,12 @@ def folder_configuration(
     elif owner := names.get(plain(folder.name)) or _likeliest(folder, sources, configuration):
         found = {owner: folder}
     else:
-        raise ConfigurationError(
-            f"No system is recognised in {folder}: neither its name nor its folders or files are those of one."
-            f" Call it, or a folder in it for each system, one of: {', '.join(sorted(names.values()))}."
-        )
+        notes = [
+            f"No system is recognised in {printable(folder)}. Call it, or a folder in it for each system, one of:"
+            f" {', '.join(sorted(names.values()))}."
+        ]
+        known = [*names.values(), *(entity.name for source in sources for entity in source.entities)]
+        notes += [f"{printable(entry)} is not looked into.{did_you_mean(entry.stem, known)}" for entry in entries]
     settings = {
         name: replace(configuration.sources.get(name) or SourceSettings(path), folder=path.resolve())
         for name, path in sorted(found.items())
@@ -276,17 +284,17 @@ def rows_of(connection: "duckdb.DuckDBPyConnection", source: str, entity: str) -
 
 
 def _likeliest(folder: Path, sources: Sequence[Source], configuration: Configuration) -> str | None:
-    """The system whose entities know the most of the folder's files by their columns; None if none or several do."""
-    shares = {source.name: (0, 0.0) for source in sources}
+    """The system whose entities know most of the files, by columns before names; None if none or several do."""
+    shares = {source.name: (0, 0.0, 0) for source in sources}
     for source in sources:
         mapped = configuration.mapped(source) if source.name in configuration.sources else source
         for entity in mapped.entities:
             for file in find_files(folder, mapped.entities).files[entity.name]:
                 _, share = known_share(entity, file_columns(file.path))
-                files, total = shares[source.name]
-                shares[source.name] = (files + (share > 0), total + share)
-    best, *others = sorted(shares, key=lambda name: shares[name], reverse=True)
-    return best if shares[best] > max([(0, 0.0), *(shares[name] for name in others)]) else None
+                known, total, named = shares[source.name]
+                shares[source.name] = (known + (share > 0), total + share, named + 1)
+    best, second = sorted(shares, key=lambda name: shares[name], reverse=True)[:2]
+    return best if shares[best] > shares[second] else None
 
 
 def _seen(
