@@ -67,6 +67,19 @@ class Loaded:
         system, entity = of.split(".")
         return rows_of(self.connection, system, entity) if system in self.present else 0
 
+    def counted(self, records: Sequence[Records]) -> str:
+        """SQL: `system, who, since, until, is_yes` of every record that counts; texts, dates and a boolean."""
+        parts = []
+        for each in records:
+            system, entity = each.of.split(".")[0], self.entity(each.of)
+            who = each.who or ", ".join(quoted(name) for name in entity.key)
+            parts.append(
+                f"select {literal(system)} as system, concat_ws('/', {who}) as who, ({each.since})::date as since,"
+                f" ({each.until})::date as until, coalesce(({each.happened}), false) as is_yes"
+                f" from ({latest(system, entity)}) where ({each.counts})"
+            )
+        return " union all ".join(parts)
+
 
 def needed_entities(root: Path) -> set[str]:
     """The entities whose records `prospects` counts, as `system.entity`. Raises `YamlMistakes`."""
@@ -151,20 +164,6 @@ def _nothing(loaded: Loaded, needs: Needs, entities: Sequence[str]) -> tuple[str
     return NO, f"there is no file of {needs.staging} ({' or '.join(of.replace('.', '/') for of in entities)})"
 
 
-def _counted(loaded: Loaded, records: Sequence[Records]) -> str:
-    """SQL: `system, who, since, until, is_yes` of every record that counts; dates."""
-    parts = []
-    for each in records:
-        system, entity = each.of.split(".")[0], loaded.entity(each.of)
-        who = each.who or ", ".join(["''", *(quoted(name) for name in entity.key)])
-        parts.append(
-            f"select {literal(system)} as system, concat({who}) as who, ({each.since})::date as since,"
-            f" ({each.until})::date as until, coalesce(({each.happened}), false) as is_yes"
-            f" from ({latest(system, entity)}) where ({each.counts})"
-        )
-    return " union all ".join(parts)
-
-
 def _answers(loaded: Loaded, prediction: Prediction, needs: Needs, records: Sequence[Records]) -> tuple[str, str]:
     """Those who can be learnt from: seen every `step_days` while it went on, with an answer `horizon_days` later."""
     newest = loaded.day - timedelta(days=prediction.horizon_days)
@@ -172,7 +171,7 @@ def _answers(loaded: Loaded, prediction: Prediction, needs: Needs, records: Sequ
     oldest = loaded.day - timedelta(days=prediction.history_days)
     everyone, yes, undated, rows, positives, negatives = loaded.connection.execute(
         f"""
-        with records as ({_counted(loaded, records)}),
+        with records as ({loaded.counted(records)}),
         everyone as (
             select
                 system, who, min(since) as since, bool_and(is_yes) as is_yes,
@@ -187,6 +186,7 @@ def _answers(loaded: Loaded, prediction: Prediction, needs: Needs, records: Sequ
             select system, who, is_yes and coalesce(until <= day + $horizon, false) as answer
             from everyone
             inner join days on since <= day and day < coalesce(until, date '9999-12-31') and day > $oldest
+            where until is not null or not is_yes
         )
         select
             (select count(*) from everyone),
@@ -236,7 +236,7 @@ def _history(loaded: Loaded, records: Sequence[Records]) -> str:
 def _weeks(loaded: Loaded, needs: Needs, least: int, records: Sequence[Records]) -> tuple[str, str]:
     """How long a metric's series is."""
     count, first = loaded.connection.execute(
-        f"select count(*), min(since) from ({_counted(loaded, records)}) where since <= $1", [loaded.day]
+        f"select count(*), min(since) from ({loaded.counted(records)}) where since <= $1", [loaded.day]
     ).fetchone()
     weeks = (loaded.day - first).days // 7 if first else 0
     figures = f"{count:,} {needs.called} in {weeks:,} weeks"
