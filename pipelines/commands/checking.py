@@ -12,11 +12,12 @@ from rich.text import Text
 from pipelines.commands.running import progress_bar, terminal
 from pipelines.components.prospects import NO, YES, Prospect, needed_entities, prospects
 from pipelines.database import connect_in_memory
-from pipelines.extraction.checkup import FilesSeen, Reference, SourceSeen, folder_configuration, look
+from pipelines.extraction.checkup import FilesSeen, PutAside, Reference, SourceSeen, folder_configuration, look
 from pipelines.extraction.configuration import read_configuration
+from pipelines.extraction.files import printable
 from pipelines.settings import project_root
 
-SHOWN_READINGS, SHOWN_CURRENCIES = 10, 5
+SHOWN_READINGS, SHOWN_CURRENCIES, SHOWN_PROBLEMS = 10, 5, 20
 STYLES = {YES: "green", NO: "red"}
 
 
@@ -78,52 +79,45 @@ def check_exports(folder: Path | None, in_full: bool = False) -> Findings:
 
 def print_findings(findings: Findings) -> None:
     """Print what was found: per source, what can be made of it, and what stands in the way."""
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = Console(soft_wrap=True, highlight=False)
     for source in findings.sources:
         _print_source(console, source)
-    for note in findings.notes:
-        _print_problem(console, note)
-    console.print(Text("What can be made of it", style="bold"))
-    lines = aligned([(each.name, each.verdict, each.reason) for each in findings.prospects])
-    for each, line in zip(findings.prospects, lines, strict=True):
-        text = Text(f"  {line}")
-        text.highlight_words([f"  {each.verdict}  "], STYLES.get(each.verdict, "yellow"))
-        console.print(text)
-    for stop in findings.stops:
-        _print_problem(console, f"A run would stop: {stop}")
+    _print_problems(console, findings.notes)
+    _print(console, "What can be made of it", "bold")
+    for each, line in zip(
+        findings.prospects, aligned([_prospect_line(each) for each in findings.prospects]), strict=True
+    ):
+        _print(console, f"  {line}", STYLES.get(each.verdict, "yellow"))
+    _print_problems(console, [f"A run would stop: {stop}" for stop in findings.stops])
     if not findings.rows:
-        _print_problem(console, "No row of any export was found.")
+        _print_problems(console, ["No row of any export was found."])
     if not findings.something_can_be_made:
-        _print_problem(console, "Nothing can be made of it yet.")
+        _print_problems(console, ["Nothing can be made of it yet."])
+
+
+def _prospect_line(prospect: Prospect) -> list[str]:
+    return [prospect.name, prospect.verdict, prospect.reason]
 
 
 def _print_source(console: Console, source: SourceSeen) -> None:
-    console.print(Text.assemble((source.name, "bold"), f"  {source.folder}"))
+    _print(console, f"{source.name}  {source.folder}", "bold")
     if source.problem:
-        _print_problem(console, f"The folder {source.problem}.")
+        _print_problems(console, [f"The folder {source.problem}."])
     elif not source.files:
-        _print_problem(console, "No file was read.")
+        _print_problems(console, ["No file was read."])
     else:
-        header = ("taken for", "file", "rows", "put aside", "period", "currencies")
+        header = ["taken for", "file", "rows", "put aside", "period", "currencies"]
         for line in aligned([header, *map(_file_line, source.files)], right=(2, 3)):
-            console.print(f"  {line}")
+            _print(console, f"  {line}")
     for entity, files in source.unread.items():
-        console.print(f"  {entity}: {files:,} older files were not looked at; `--all` reads them, too")
+        _print(console, f"  {entity}: {files:,} older files were not looked at; `--all` reads them, too")
     for some in source.files:
         for line in _column_lines(some):
-            console.print(f"  {line}")
-    for message in source.rejected:
-        _print_problem(console, f"Could not be read: {message}")
-    for aside in source.put_aside:
-        where = f"{aside.file}, line {aside.line}" if aside.line else aside.file
-        _print_problem(
-            console, f"{aside.rows:,} row{'s' * (aside.rows > 1)} of {aside.entity} put aside: {aside.reason}"
-        )
-        console.print(f"      such as {where}: {aside.example}")
-    for reference in source.references:
-        _print_problem(console, _in_words(reference))
-    for message in source.unclaimed:
-        _print_problem(console, message)
+            _print(console, f"  {line}")
+    _print_problems(console, [f"Could not be read: {message}" for message in source.rejected])
+    _print_problems(console, [_aside_in_words(aside) for aside in source.put_aside])
+    _print_problems(console, [_reference_in_words(reference) for reference in source.references])
+    _print_problems(console, source.unclaimed)
     console.print()
 
 
@@ -150,6 +144,8 @@ def _column_lines(some: FilesSeen) -> Iterator[str]:
         yield f"    kept as custom fields: {', '.join(some.custom)}"
     if some.missing:
         yield f"    missing: {', '.join(some.missing)}"
+    if repeated := sum(file.repeated for file in some.files):
+        yield f"    {repeated:,} rows repeat others"
     for reading in some.readings[:SHOWN_READINGS]:
         yield f"    read: {reading}"
     if len(some.readings) > SHOWN_READINGS:
@@ -163,17 +159,23 @@ def _named(used: Mapping[str, str]) -> str:
     )
 
 
-def _in_words(reference: Reference) -> str:
-    column, to = f"{reference.entity}.{reference.column}", " or ".join(reference.to)
+def _aside_in_words(aside: PutAside) -> str:
+    rows = f"{aside.rows:,} row{'s' * (aside.rows > 1)} of {aside.entity} put aside"
+    return f"{rows}, such as {_place(aside.file, aside.line)}: {aside.example}"
+
+
+def _reference_in_words(reference: Reference) -> str:
+    column, records = f"{reference.entity}.{reference.column}", reference.records
     if reference.absent:
-        return (
-            f"{column}: not looked up in {reference.records:,} records, there is no {' and no '.join(reference.absent)}"
-        )
-    where = f"{reference.file}, line {reference.line}" if reference.line else reference.file
+        return f"{column}: not looked up in {records:,} records, there is no {' and no '.join(reference.absent)}"
     return (
-        f"{column}: {reference.unmatched:,} of {reference.records:,} ({reference.unmatched / reference.records:.1%})"
-        f" match no {to}, such as '{reference.value}' ({where})"
+        f"{column}: {reference.unmatched:,} of {records:,} ({reference.unmatched / records:.1%}) match no"
+        f" {' or '.join(reference.to)}, such as '{reference.value}' ({_place(reference.file, reference.line)})"
     )
+
+
+def _place(file: str, line: int | None) -> str:
+    return f"{file}, line {line}" if line else file
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
@@ -187,5 +189,14 @@ def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[
     return ["  ".join(padded(cell, number) for number, cell in enumerate(row)).rstrip() for row in rows]
 
 
-def _print_problem(console: Console, text: str) -> None:
-    console.print(Text.assemble(("  ! ", "yellow"), text))
+def _print_problems(console: Console, problems: Sequence[str]) -> None:
+    """The first of them, and how many there are more."""
+    for problem in problems[:SHOWN_PROBLEMS]:
+        _print(console, f"  ! {problem}", "yellow")
+    if len(problems) > SHOWN_PROBLEMS:
+        _print(console, f"  ! and {len(problems) - SHOWN_PROBLEMS:,} more of this kind", "yellow")
+
+
+def _print(console: Console, text: str, style: str = "") -> None:
+    """A line as it stands: what files and values say is neither markup nor a terminal's command."""
+    console.print(Text(printable(text), style))

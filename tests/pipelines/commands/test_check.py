@@ -63,8 +63,7 @@ def test_it_says_what_was_understood_and_leaves_nothing_behind(check, stripe, tm
         "customer (Customer ID)",
         "missing: phone, address_country, delinquent, metadata, deleted, updated",
         "read: plan_amount_in_units has commas between thousands",
-        "1 row of subscription put aside: plan_amount_in_units is negative",
-        "such as subscriptions-2026-06-28.csv, line 82: plan_amount_in_units is negative (plan_amount_in_units = -5",
+        "1 row of subscription put aside, such as subscriptions-2026-06-28.csv, line 82: plan_amount_in_units is negative",
         "subscription.customer: 1 of 80 (1.2%) match no customer, such as 'cus_79' (subscriptions-2026-06-28.csv, line",
         "invoces.xls is not read: its ending is none of",
         "Did you mean 'invoice'?",
@@ -93,6 +92,25 @@ def test_where_nothing_is_found_the_exit_code_is_1(check, tmp_path, junk):
     assert result.exit_code == 1
     assert "No row of any export was found." in result.stdout
     assert all(f"{name} is not looked into." in result.stdout for name in junk)
+
+
+def test_what_a_file_says_commands_no_terminal(check, stripe):
+    text = (stripe / "customers-2026-06-28.csv").read_text()
+    (stripe / "customers-2026-06-28.csv").write_text(text.replace(",Name,", ",Name [red]\x1b[2J,", 1))
+    result = check()
+    assert "\x1b" not in result.stdout
+    assert "kept as custom fields: Name [red]\\x1b[2J" in result.stdout
+
+
+def test_all_reads_the_older_files_too(check, stripe, monkeypatch):
+    monkeypatch.setattr("pipelines.extraction.checkup.PART_FILES", 1)
+    for day in ("2026-06-27", "2026-06-28"):
+        (stripe / f"invoices-{day}.csv").write_text(f"id,Customer,Date (UTC)\nin_{day},cus_1,{day} 09:00\n")
+    told = "invoice: 1 older files were not looked at; `--all` reads them, too"
+    assert told in check().stdout
+    result = check("--all")
+    assert told not in result.stdout
+    assert "invoices-2026-06-27.csv … invoices-2026-06-28.csv (2 files)" in result.stdout
 
 
 def test_a_run_that_would_stop_makes_nothing(check, stripe):
