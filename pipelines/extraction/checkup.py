@@ -23,7 +23,7 @@ from pipelines.spelling import did_you_mean, plain
 if TYPE_CHECKING:
     import duckdb
 
-PART_BYTES, PART_FILES = 10**6, 6
+PART_BYTES, PART_FILES = 10**6, 3
 """Of an entity on whose records nothing depends no more is read, to be done in seconds."""
 PACKED_PARQUET = 8
 """A byte of Parquet stands for so many of text."""
