@@ -288,8 +288,9 @@ def _likeliest(folder: Path, sources: Sequence[Source], configuration: Configura
     shares = {source.name: (0, 0.0, 0) for source in sources}
     for source in sources:
         mapped = configuration.mapped(source) if source.name in configuration.sources else source
+        found = find_files(folder, mapped.entities, configuration.limits).files
         for entity in mapped.entities:
-            for file in find_files(folder, mapped.entities).files[entity.name]:
+            for file in found[entity.name]:
                 _, share = known_share(entity, file_columns(file.path))
                 known, total, named = shares[source.name]
                 shares[source.name] = (known + (share > 0), total + share, named + 1)
