@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipelines.components.needs import Needs, Records
 from pipelines.components.prediction import Prediction
@@ -125,7 +125,7 @@ def _prediction(loaded: Loaded, prediction: Prediction) -> Prospect:
     needs = prediction.needs
     if needs is None or prediction.horizon_days is None:
         return Prospect(prediction.name, NOT_JUDGED, "its YAML does not say what it needs of the exports (`needs`)")
-    return _judged(prediction.name, loaded, needs, lambda records: _answers(loaded, prediction, needs, records))
+    return _judged(prediction.name, loaded, needs, partial(_learnable, loaded, prediction, needs))
 
 
 def _forecast(loaded: Loaded, forecast: "Forecast") -> Iterator[Prospect]:
@@ -164,12 +164,28 @@ def _nothing(loaded: Loaded, needs: Needs, entities: Sequence[str]) -> tuple[str
     return NO, f"there is no file of {needs.staging} ({' or '.join(of.replace('.', '/') for of in entities)})"
 
 
-def _answers(loaded: Loaded, prediction: Prediction, needs: Needs, records: Sequence[Records]) -> tuple[str, str]:
-    """Those who can be learnt from: seen every `step_days` while it went on, with an answer `horizon_days` later."""
+class Answers(NamedTuple):
+    """What a prediction would learn from."""
+
+    everyone: int
+    yes: int
+    """Of whom it happened at any time."""
+    undated: int
+    """Those of them without a day on which it did."""
+    rows: int
+    """Of one entity and one day each, with a known answer."""
+    positives: int
+    """Entities with a yes within the horizon of a day."""
+    negatives: int
+    """Entities with a no."""
+
+
+def answers_of(loaded: Loaded, prediction: Prediction, records: Sequence[Records]) -> Answers:
+    """Count those who are seen every `step_days` while it goes on, with the answer `horizon_days` later."""
     newest = loaded.day - timedelta(days=prediction.horizon_days)
     newest -= timedelta(days=newest.isoweekday() % 7)  # snapshots are of Sundays
     oldest = loaded.day - timedelta(days=prediction.history_days)
-    everyone, yes, undated, rows, positives, negatives = loaded.connection.execute(
+    counts = loaded.connection.execute(
         f"""
         with records as ({loaded.counted(records)}),
         everyone as (
@@ -204,15 +220,21 @@ def _answers(loaded: Loaded, prediction: Prediction, needs: Needs, records: Sequ
             "horizon": prediction.horizon_days,
         },
     ).fetchone()
-    figures = f"{everyone:,} {needs.called}, {yes:,} {needs.happened}"
-    if undated:
-        figures += f" ({undated:,} of them without a date)"
+    return Answers(*counts)
+
+
+def _learnable(loaded: Loaded, prediction: Prediction, needs: Needs, records: Sequence[Records]) -> tuple[str, str]:
+    """Whether a model has enough to learn from."""
+    found = answers_of(loaded, prediction, records)
+    figures = f"{found.everyone:,} {needs.called}, {found.yes:,} {needs.happened}"
+    if found.undated:
+        figures += f" ({found.undated:,} of them without a date)"
     least = prediction.min_positives
-    if rows < prediction.min_rows or min(positives, negatives) < least:
+    if found.rows < prediction.min_rows or min(found.positives, found.negatives) < least:
         return NO, (
             f"{figures}; needed are at least {least} {needs.happened} within {prediction.horizon_days} days after a day"
             f" on which they were seen, {least} not, and {prediction.min_rows:,} such days of anyone; there are"
-            f" {positives:,}, {negatives:,} and {rows:,}"
+            f" {found.positives:,}, {found.negatives:,} and {found.rows:,}"
         )
     return YES, f"{figures}; {_history(loaded, records)}"
 
