@@ -23,8 +23,10 @@ from pipelines.spelling import did_you_mean, plain
 if TYPE_CHECKING:
     import duckdb
 
+SMALL_BYTES, SMALL_FILES = 10**7, 50
+"""More than this of entities on whose records nothing depends is not read, to be done in seconds."""
 PART_BYTES, PART_FILES = 10**6, 3
-"""Of an entity on whose records nothing depends no more is read, to be done in seconds."""
+"""Of each of them, then."""
 PACKED_PARQUET = 8
 """A byte of Parquet stands for so many of text."""
 TWICE = "the same record is there twice in a file"
@@ -131,14 +133,16 @@ def look(
     """
     Load the exports of all sources that the configuration lists into an empty database, and say what was found.
 
-    `needed`: entities, as `system.entity`, that are read in full, and so are those that others refer to; of each other
-    one only the newest files are read. None: everything is read in full. `progress` is called with what was read, and
-    how much of how much. Raises `ConfigurationError`, and `CannotLoad` when memory or disk stop a load.
+    `needed`: entities, as `system.entity`, that are read in full, and so are those that others refer to. Where the
+    files of all others are many or large, only the newest are read. None: everything is read in full. `progress` is
+    called with what was read, and how much of how much. Raises `ConfigurationError`, and `CannotLoad` when memory or
+    disk stop a load.
     """
     connection.execute("set TimeZone = 'UTC'")
     present = [configuration.mapped(source) for source in sources if source.name in configuration.sources]
-    whole = None if needed is None else {*needed, *(to for source in present for to in _referred_to(source))}
-    folders = [Folder.of(source, configuration, whole) for source in present]
+    folders = [_folder(source, configuration) for source in present]
+    if needed is not None:
+        _leave_out_older(folders, {*needed, *(to for source in present for to in _referred_to(source))})
     for folder in folders:
         prepare_schema(connection, folder.source)
     _load(connection, folders, configuration, now, progress)
@@ -159,28 +163,36 @@ class Folder:
     settings: SourceSettings
     problem: str
     claims: Claims
-    unread: dict[str, int]
+    unread: dict[str, int] = field(default_factory=dict)
     reports: dict[str, LoadReport] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, source: Source, configuration: Configuration, whole: Collection[str] | None) -> "Folder":
-        """Find the files of a source, and choose which to read: see `look`."""
-        settings, unread = configuration.sources[source.name], {}
-        if problem := folder_problem(settings.folder):
-            return cls(source, settings, problem, Claims({}), unread)
-        claims = find_files(settings.folder, source.entities, configuration.limits)
-        for entity, files in claims.files.items():
-            if whole is not None and f"{source.name}.{entity}" not in whole:
-                claims.files[entity] = _newest(files)
-                unread[entity] = len(files) - len(claims.files[entity])
-        return cls(source, settings, "", claims, unread)
+
+def _folder(source: Source, configuration: Configuration) -> Folder:
+    settings = configuration.sources[source.name]
+    problem = folder_problem(settings.folder)
+    claims = Claims({}) if problem else find_files(settings.folder, source.entities, configuration.limits)
+    return Folder(source, settings, problem, claims)
 
 
-def _newest(files: Sequence[LandedFile]) -> list[LandedFile]:
-    """The last files by name within `PART_BYTES` and `PART_FILES`, at least one."""
-    weights = [file.size * (PACKED_PARQUET if file.format == "parquet" else 1) for file in files[-PART_FILES:]]
-    within = sum(size <= PART_BYTES for size in itertools.accumulate(reversed(weights)))
-    return list(files[-max(1, within) :])
+def _leave_out_older(folders: Sequence[Folder], whole: Collection[str]) -> None:
+    """Of entities that need not be read as a `whole` only the newest files, unless all are few and small."""
+    parts = [
+        (folder, entity, files)
+        for folder in folders
+        for entity, files in folder.claims.files.items()
+        if f"{folder.source.name}.{entity}" not in whole
+    ]
+    weights = [_weight(file) for _, _, files in parts for file in files]
+    if len(weights) <= SMALL_FILES and sum(weights) <= SMALL_BYTES:
+        return
+    for folder, entity, files in parts:
+        within = sum(size <= PART_BYTES for size in itertools.accumulate(map(_weight, reversed(files[-PART_FILES:]))))
+        folder.claims.files[entity] = files[-max(1, within) :]
+        folder.unread[entity] = len(files) - len(folder.claims.files[entity])
+
+
+def _weight(file: LandedFile) -> int:
+    return file.size * (PACKED_PARQUET if file.format == "parquet" else 1)
 
 
 def _referred_to(source: Source) -> Iterator[str]:

@@ -103,6 +103,7 @@ def test_what_a_file_says_commands_no_terminal(check, stripe):
 
 
 def test_all_reads_the_older_files_too(check, stripe, monkeypatch):
+    monkeypatch.setattr("pipelines.extraction.checkup.SMALL_FILES", 1)
     monkeypatch.setattr("pipelines.extraction.checkup.PART_FILES", 1)
     for day in ("2026-06-27", "2026-06-28"):
         (stripe / f"invoices-{day}.csv").write_text(f"id,Customer,Date (UTC)\nin_{day},cus_1,{day} 09:00\n")

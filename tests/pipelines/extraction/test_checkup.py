@@ -177,6 +177,7 @@ def test_keys_of_another_system_are_looked_up_where_the_company_has_it(exports):
 
 
 def test_of_what_nothing_depends_on_the_newest_files_are_read(exports, monkeypatch):
+    monkeypatch.setattr(checkup, "SMALL_FILES", 3)
     monkeypatch.setattr(checkup, "PART_FILES", 2)
     for day in ("2026-01-01", "2026-01-02", "2026-01-03"):
         exports.write(f"crm/company/{day}.csv", f"id,updated\nc{day},{day}\n")
@@ -188,6 +189,8 @@ def test_of_what_nothing_depends_on_the_newest_files_are_read(exports, monkeypat
         return {some.entity: len(some.files) for some in seen.files}, seen.unread
 
     assert read(None) == ({"company": 3, "deal": 3, "event": 3}, {})
+    assert read({"crm.deal"}) == ({"company": 3, "deal": 3, "event": 3}, {})  # few and small
+    monkeypatch.setattr(checkup, "SMALL_FILES", 2)
     assert read({"crm.deal"}) == ({"company": 3, "deal": 3, "event": 2}, {"event": 1})
     monkeypatch.setattr(checkup, "PART_BYTES", 1)
     assert read({"crm.event"}) == ({"company": 3, "deal": 1, "event": 3}, {"deal": 2})
