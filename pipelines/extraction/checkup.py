@@ -138,7 +138,6 @@ def look(
     called with what was read, and how much of how much. Raises `ConfigurationError`, and `CannotLoad` when memory or
     disk stop a load.
     """
-    connection.execute("set TimeZone = 'UTC'")
     present = [configuration.mapped(source) for source in sources if source.name in configuration.sources]
     folders = [_folder(source, configuration) for source in present]
     if needed is not None:
@@ -147,7 +146,7 @@ def look(
         prepare_schema(connection, folder.source)
     _load(connection, folders, configuration, now, progress)
 
-    def seen(folder: Folder) -> SourceSeen:
+    def seen(folder: _Folder) -> SourceSeen:
         with connection.cursor() as cursor:
             return _seen(cursor, folder, present, configuration.quarantine_limit)
 
@@ -156,7 +155,7 @@ def look(
 
 
 @dataclass
-class Folder:
+class _Folder:
     """A source's folder while it is looked into."""
 
     source: Source
@@ -167,14 +166,14 @@ class Folder:
     reports: dict[str, LoadReport] = field(default_factory=dict)
 
 
-def _folder(source: Source, configuration: Configuration) -> Folder:
+def _folder(source: Source, configuration: Configuration) -> _Folder:
     settings = configuration.sources[source.name]
     problem = folder_problem(settings.folder)
     claims = Claims({}) if problem else find_files(settings.folder, source.entities, configuration.limits)
-    return Folder(source, settings, problem, claims)
+    return _Folder(source, settings, problem, claims)
 
 
-def _leave_out_older(folders: Sequence[Folder], whole: Collection[str]) -> None:
+def _leave_out_older(folders: Sequence[_Folder], whole: Collection[str]) -> None:
     """Of entities that need not be read as a `whole` only the newest files, unless all are few and small."""
     parts = [
         (folder, entity, files)
@@ -204,14 +203,14 @@ def _referred_to(source: Source) -> Iterator[str]:
 
 def _load(
     connection: "duckdb.DuckDBPyConnection",
-    folders: Sequence[Folder],
+    folders: Sequence[_Folder],
     configuration: Configuration,
     now: datetime,
     progress: Callable[[str, int, int], None],
 ) -> None:
     """Load all entities, the largest first, in a few threads."""
 
-    def load(folder: Folder, entity: Entity) -> None:
+    def load(folder: _Folder, entity: Entity) -> None:
         limit, zone = configuration.quarantine_limit, folder.settings.time_zone
         with connection.cursor() as cursor:
             files = folder.claims.files[entity.name]
@@ -311,7 +310,7 @@ def _likeliest(folder: Path, sources: Sequence[Source], configuration: Configura
 
 
 def _seen(
-    connection: "duckdb.DuckDBPyConnection", folder: Folder, present: Sequence[Source], quarantine_limit: float
+    connection: "duckdb.DuckDBPyConnection", folder: _Folder, present: Sequence[Source], quarantine_limit: float
 ) -> SourceSeen:
     source, path = folder.source, folder.settings.folder
     if folder.problem:
