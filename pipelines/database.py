@@ -1,5 +1,6 @@
 """DuckDB files: connect, look up tables and columns, read and write frames. No Dagster."""
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -31,6 +32,18 @@ def connect(path: Path, read_only: bool = False, **settings: str) -> "Iterator[d
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def connect_in_memory(**settings: str) -> "Iterator[duckdb.DuckDBPyConnection]":
+    """A connection to an empty database in memory; what memory does not hold lies in the temporary folder."""
+    import duckdb
+
+    with (
+        tempfile.TemporaryDirectory(prefix="scorecast-") as folder,
+        duckdb.connect(config={**CONNECTION_SETTINGS, "temp_directory": folder, **settings}) as connection,
+    ):
+        yield connection
 
 
 def quoted(*names: str) -> str:

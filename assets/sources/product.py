@@ -22,6 +22,7 @@ product = Source(
                 "updated_at": "timestamp",
             },
             key=("workspace_id",),
+            references={"stripe_customer_id": ("stripe.customer",)},
             version="updated_at",
             time="updated_at",
             required=("updated_at",),
@@ -41,6 +42,7 @@ product = Source(
                 "received_at": "timestamp",
             },
             key=("date", "workspace_id"),
+            references={"workspace_id": ("workspace",)},
             time="received_at",
             rules={
                 "active_users is negative": "active_users >= 0",

@@ -1,4 +1,4 @@
-"""The command line: `scorecast run | predict | backfill | sql | ui | status | new | models | sample | forget | ...`."""
+"""The command line: `scorecast check | run | predict | backfill | sql | ui | status | new | models | sample | ...`."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from pipelines.commands.backfill import backfill
+from pipelines.commands.check import check
 from pipelines.commands.dbt import dbt
 from pipelines.commands.forget import forget
 from pipelines.commands.models import models
@@ -82,6 +83,7 @@ def keep_private(context: typer.Context) -> None:
         context.call_on_close(partial(os.umask, os.umask(0o077)))
 
 
+app.command()(check)
 app.command()(run)
 app.command()(predict)
 app.command()(backfill)

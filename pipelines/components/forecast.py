@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import dagster as dg
 from pydantic import ConfigDict, Field
 
+from pipelines.components.needs import MetricNeeds
 from pipelines.components.prediction.spec import NAME
 from pipelines.database import append_frame, columns_of, comment_on, read_frame, table_exists, write_frame
 from pipelines.instance.metadata import constant, image_metadata, markdown_metadata, table_metadata, table_shape, warn
@@ -75,6 +76,8 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
     """Which series Prophet may compete for: `totals`, `all` or `none`; it is the slowest candidate."""
     holidays: list[str] = Field(default_factory=list)
     """Countries (ISO codes) whose holidays Prophet knows."""
+    needs: list[MetricNeeds] = Field(default_factory=list)
+    """What each metric needs of the exports, for `scorecast check`; a metric without is not judged there."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The three assets of this forecast; each can be materialised on its own."""

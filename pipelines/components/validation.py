@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -271,8 +271,8 @@ def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
     where, model = [part for part in error["loc"] if isinstance(part, str)], kind
     for part in where[:-1]:
         inner = model.model_fields[part].annotation if part in model.model_fields else None
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            model = inner
+        kinds = [each for each in (inner, *get_args(inner)) if isinstance(each, type) and issubclass(each, BaseModel)]
+        model = kinds[0] if kinds else model
     name = where[-1] if where else "attributes"
     given, limits = error.get("input"), error.get("ctx", {})
     shown = "nothing" if given is None else repr(given)

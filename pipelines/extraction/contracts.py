@@ -44,6 +44,8 @@ class Entity:
     """Many companies use the system without it: that there is no export of it is no finding."""
     inside: "Inside | None" = None
     """Where the records also come along in the records of another entity."""
+    references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Column → the entities of which one has that key; `system.entity` for another system's."""
 
     @property
     def filled(self) -> tuple[str, ...]:

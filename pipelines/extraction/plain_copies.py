@@ -30,6 +30,8 @@ JSON_IN_MEMORY = 256 * 10**6
 """Bytes of a JSON document that is no JSON lines: it must be read as a whole."""
 NO_RECORDS = "has no list of records. Export JSON lines, or an array of objects"
 
+NOT_ASCII = bytes(range(128, 256))
+
 
 @dataclass
 class PlainCopy:
@@ -85,9 +87,9 @@ def foreign_encoding(path: Path) -> str | None:
             return encoding
         while chunk:
             if not chunk.isascii():
-                letters = [letter for letter in decoder.decode(chunk) if letter > "\x7f"]
-                odd = letters.count("\ufffd")
-                good, bad = good + len(letters) - odd, bad + odd
+                text = decoder.decode(chunk)
+                odd = text.count("\ufffd")
+                good, bad = good + len(text) - len(chunk.translate(None, NOT_ASCII)) - odd, bad + odd
             chunk = stream.read(CHUNK_BYTES)
     return WESTERN if bad > good else None
 

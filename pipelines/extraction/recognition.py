@@ -134,7 +134,7 @@ def _recognised(path: Path, folder: Path, entities: Sequence[Entity], refusal: s
         owner = max(named, key=lambda entity: shares[entity.name])
         return owner, "" if len(named) == 1 else "by its name and columns"
     best = sorted(entities, key=lambda entity: -shares[entity.name][0])
-    (most, share), (second, _) = (shares[best[0].name], shares[best[1].name]) if len(best) > 1 else ((0, 0.0), (0, 0))
+    (most, share), (second, _) = [*(shares[each.name] for each in best), (0, 0.0)][:2]
     if most >= FEWEST_KNOWN and share >= LEAST_SHARE and most > second:
         return best[0], "by its columns"
     return None, ""

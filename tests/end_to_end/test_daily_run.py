@@ -12,6 +12,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from assets.sources import all_sources
+from pipelines.components.prediction import Prediction
+from pipelines.components.prediction.queries import run_date, training_frame
+from pipelines.components.prospects import Loaded, answers_of
+from pipelines.components.validation import read_components
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCORECAST = str(Path(sys.executable).parent / "scorecast")
 
@@ -89,6 +95,25 @@ def test_the_first_run_says_what_was_published(company: Company):
         assert table in company.first_output
     assert "AUC" in company.first_output
     assert "make sql" in company.first_output
+
+
+@pytest.mark.parametrize("name", ["churn", "lead_score", "opportunity_win"])
+def test_a_check_counts_what_the_models_learn_from(company: Company, name: str):
+    (prediction,) = [each for _, each in read_components(ROOT) if isinstance(each, Prediction) and each.name == name]
+    sources = all_sources()
+    with duckdb.connect(str(company.data / "warehouse.duckdb"), read_only=True) as connection:
+        learnt_from = training_frame(connection, prediction)
+        loaded = Loaded(connection, sources, [each.name for each in sources], run_date(connection), ROOT)
+        found = answers_of(loaded, prediction, prediction.needs.records)
+    positives, negatives = (
+        learnt_from.filter(learnt_from[prediction.target] == answer)[prediction.entity].n_unique()
+        for answer in (True, False)
+    )
+    assert found.positives == positives
+    if name == "lead_score":  # that sales gave up a lead, and when, stands in no column of its own
+        assert negatives <= found.negatives < 1.1 * negatives and learnt_from.height <= found.rows
+    else:
+        assert (found.negatives, found.rows) == (negatives, learnt_from.height)
 
 
 @pytest.mark.parametrize("table", CONTRACTS)

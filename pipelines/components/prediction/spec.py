@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import dagster as dg
 from pydantic import ConfigDict, Field
 
+from pipelines.components.needs import Needs
 from pipelines.database import placed
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class DeclaredPrediction(dg.Model, dg.Resolvable):
     """Entities with a yes, and entities with a no, that a fit needs."""
     holdback: float = Field(default=0.0, ge=0, lt=1)
     """Share of the entities that are flagged `is_holdback`: nobody acts on them, so that acting can be measured."""
+    needs: Needs | None = None
+    """What it needs of the exports, for `scorecast check`; none: not judged there."""
 
     def learning_spec(self) -> "PredictionSpec":
         """The spec that `pipelines.learning` takes."""

@@ -29,7 +29,17 @@ from pipelines.extraction.loading.manifest import (
 )
 from pipelines.extraction.loading.reading import stage
 from pipelines.extraction.loading.schema_changes import follow_schema, note_original_names, prepare_schema
-from pipelines.extraction.loading.state import CannotLoad, Fresh, Load, LoadReport, Rejected, Staged, first_line, naive
+from pipelines.extraction.loading.state import (
+    CannotLoad,
+    Fresh,
+    Load,
+    LoadedFile,
+    LoadReport,
+    Rejected,
+    Staged,
+    first_line,
+    naive,
+)
 from pipelines.extraction.loading.versions import insert_rows
 from pipelines.extraction.recognition import find_files
 from pipelines.extraction.scratch import scratch_folder
@@ -205,6 +215,12 @@ def load_entity(
         rejected=tuple(item.message for item in rejected),
         schema_changes=tuple(changes),
         vanished=f"{source.name}.{entity.name}: {vanished}" if vanished else "",
+        files=tuple(
+            LoadedFile(
+                item.file.name, dict(zip(item.names, item.columns, strict=True)), tuple(item.readings), item.message
+            )
+            for item in fresh
+        ),
         seconds=time.monotonic() - started,
     )
 

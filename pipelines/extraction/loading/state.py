@@ -46,6 +46,18 @@ class CannotLoad(RuntimeError):
 
 
 @dataclass(frozen=True)
+class LoadedFile:
+    """How a file was read."""
+
+    name: str
+    columns: Mapping[str, str]
+    """Column of the raw table → what the file calls it."""
+    readings: tuple[str, ...] = ()
+    """How columns are read that are not written plainly."""
+    message: str = ""
+
+
+@dataclass(frozen=True)
 class LoadReport:
     """What one call did for one entity."""
 
@@ -72,6 +84,8 @@ class LoadReport:
     """What belongs to no entity of the source, in the first report of its load; one message a file."""
     vanished: str = ""
     """What is to be told of records that are gone from the exports."""
+    files: tuple["LoadedFile", ...] = ()
+    """The files that were read by this call, in the order of delivery."""
     seconds: float = 0.0
 
 

@@ -1,12 +1,16 @@
 """Every system's contract hangs together."""
 
+from dataclasses import replace
+
 import duckdb
 import pytest
 
 from assets.sources import all_sources
+from pipelines.database import placed
 from pipelines.extraction.checking import rule_columns
 from pipelines.extraction.configuration import known_sources
 from pipelines.extraction.loading.schema_changes import prepare_schema
+from pipelines.extraction.loading.state import contract_fingerprint
 
 ENTITIES = [(source, entity) for source in all_sources() for entity in source.entities]
 
@@ -29,3 +33,15 @@ def test_a_contract_mentions_only_its_own_columns(source, entity):
         if entity.time:
             kinds = {"timestamp": "timestamp", "date": "date", "epoch_s": "bigint", "epoch_ms": "bigint"}
             assert entity.columns[entity.time] == kinds[entity.time_unit]
+
+
+@pytest.mark.parametrize(
+    ("source", "entity"), ENTITIES, ids=[f"{source.name}.{entity.name}" for source, entity in ENTITIES]
+)
+def test_references_are_keys_of_one_column(source, entity):
+    keys = {f"{source.name}.{entity.name}": entity.key for source, entity in ENTITIES}
+    assert set(entity.references) <= set(entity.columns)
+    for targets in entity.references.values():
+        assert [len(keys[".".join(placed(target, source.name))]) for target in targets] == [1] * len(targets)
+    # A reference is no reason to load a file again.
+    assert contract_fingerprint(entity) == contract_fingerprint(replace(entity, references={}))

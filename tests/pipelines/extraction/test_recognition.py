@@ -89,6 +89,11 @@ def test_what_nobody_claims_is_told_with_the_nearest_name(tmp_path):
     )
 
 
+def test_the_only_entity_of_a_system_is_recognised_by_its_columns_too(tmp_path):
+    (tmp_path / "Export.csv").write_text(f"{HEADERS['company']}\n")
+    assert [file.name for file in find_files(tmp_path, [COMPANY]).files["company"]] == ["Export.csv"]
+
+
 @pytest.mark.parametrize("wrap", [lambda records: "\n".join(map(json.dumps, records)), json.dumps])
 def test_records_within_records_are_files_of_their_entity_too(tmp_path, wrap):
     records = [{"id": 1, "via": {"channel": "web"}, "status": "open", "comments": [{"id": 2}]}]

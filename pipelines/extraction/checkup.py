@@ -1,0 +1,462 @@
+"""What the exports look like to the loader, for people: files, rows, periods, columns, bad rows, keys of nothing."""
+
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.database import literal, placed, quoted
+from pipelines.extraction.checking import PER_SECOND, base_type, moment
+from pipelines.extraction.configuration import Configuration, ConfigurationError, SourceSettings
+from pipelines.extraction.contracts import Entity, Source
+from pipelines.extraction.files import FORMATS, LandedFile, folder_problem, format_of, is_left_alone, printable
+from pipelines.extraction.loading.load import ENTITIES_AT_ONCE, load_entity
+from pipelines.extraction.loading.manifest import DUPLICATE_OF, last_load, quarantined_share
+from pipelines.extraction.loading.schema_changes import prepare_schema
+from pipelines.extraction.loading.state import LoadedFile, LoadReport
+from pipelines.extraction.recognition import Claims, file_columns, find_files, known_share
+from pipelines.spelling import did_you_mean, plain
+
+if TYPE_CHECKING:
+    import duckdb
+
+SMALL_BYTES, SMALL_FILES = 10**7, 50
+"""More than this of entities on whose records nothing depends is not read, to be done in seconds."""
+PART_BYTES, PART_FILES = 10**6, 3
+"""Of each of them, then."""
+PACKED_PARQUET = 8
+"""A byte of Parquet stands for so many of text."""
+TWICE = "the same record is there twice in a file"
+KIND = f"case when contains(reason, {literal(DUPLICATE_OF)}) then {literal(TWICE)}" + (
+    r" else regexp_extract(reason, '^(.*?)(: | \(|; |$)', 1) end"
+)
+"""SQL: a reason of the quarantine without the values that it names."""
+
+
+@dataclass(frozen=True)
+class FileSeen:
+    """A file that was read."""
+
+    name: str
+    rows: int
+    put_aside: int
+    repeated: int
+    first: datetime | None
+    """The first creation in it, else the first time."""
+    last: datetime | None
+    currencies: Mapping[str, int]
+    """Currency → rows."""
+
+
+@dataclass(frozen=True)
+class FilesSeen:
+    """The files of an entity that have the same columns."""
+
+    entity: str
+    how: str
+    """How they were recognised; empty: by their names."""
+    files: tuple[FileSeen, ...]
+    used: Mapping[str, str]
+    """Column of the contract → what the files call it."""
+    custom: tuple[str, ...]
+    """Columns that pass through as custom fields, as the files call them."""
+    missing: tuple[str, ...]
+    """Columns of the contract that the files lack."""
+    readings: tuple[str, ...]
+    """How columns are read that are not written plainly, and what else the load said."""
+
+
+@dataclass(frozen=True)
+class PutAside:
+    """Rows of an entity that are put aside for the same reason."""
+
+    entity: str
+    reason: str
+    rows: int
+    file: str
+    line: int | None
+    example: str
+    """The whole reason of the first of them, with its values."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A column whose values are keys of other records, where some match nothing or could not be looked up."""
+
+    entity: str
+    column: str
+    to: tuple[str, ...]
+    """The entities whose keys they are."""
+    absent: tuple[str, ...]
+    """Those of them without any record: nothing was looked up."""
+    records: int
+    """Records with a value."""
+    unmatched: int
+    value: str
+    """The first value that matches nothing."""
+    file: str
+    line: int | None
+
+
+@dataclass(frozen=True)
+class SourceSeen:
+    """What a system's folder holds."""
+
+    name: str
+    folder: Path
+    problem: str
+    """Why the folder cannot be looked into; empty when it can."""
+    files: tuple[FilesSeen, ...]
+    unread: Mapping[str, int]
+    """Entity → how many of its older files were not looked at."""
+    rejected: tuple[str, ...]
+    """Why a file could not be read, one message a file."""
+    put_aside: tuple[PutAside, ...]
+    references: tuple[Reference, ...]
+    unclaimed: tuple[str, ...]
+    """Files that are not read, one message a file."""
+    stops: tuple[str, ...]
+    """Why a run would stop before anything is built."""
+
+
+def look(
+    connection: "duckdb.DuckDBPyConnection",
+    sources: Sequence[Source],
+    configuration: Configuration,
+    now: datetime,
+    needed: Collection[str] | None = None,
+    progress: Callable[[str, int, int], None] = lambda doing, done, of: None,
+) -> list[SourceSeen]:
+    """
+    Load the exports of all sources that the configuration lists into an empty database, and say what was found.
+
+    `needed`: entities, as `system.entity`, that are read in full, and so are those that others refer to. Where the
+    files of all others are many or large, only the newest are read. None: everything is read in full. `progress` is
+    called with what was read, and how much of how much. Raises `ConfigurationError`, and `CannotLoad` when memory or
+    disk stop a load.
+    """
+    present = [configuration.mapped(source) for source in sources if source.name in configuration.sources]
+    folders = [_folder(source, configuration) for source in present]
+    if needed is not None:
+        _leave_out_older(folders, {*needed, *(to for source in present for to in _referred_to(source))})
+    for folder in folders:
+        prepare_schema(connection, folder.source)
+    _load(connection, folders, configuration, now, progress)
+
+    def seen(folder: _Folder) -> SourceSeen:
+        with connection.cursor() as cursor:
+            return _seen(cursor, folder, present, configuration.quarantine_limit)
+
+    with ThreadPoolExecutor(max_workers=ENTITIES_AT_ONCE) as pool:
+        return list(pool.map(seen, folders))
+
+
+@dataclass
+class _Folder:
+    """A source's folder while it is looked into."""
+
+    source: Source
+    settings: SourceSettings
+    problem: str
+    claims: Claims
+    unread: dict[str, int] = field(default_factory=dict)
+    reports: dict[str, LoadReport] = field(default_factory=dict)
+
+
+def _folder(source: Source, configuration: Configuration) -> _Folder:
+    settings = configuration.sources[source.name]
+    problem = folder_problem(settings.folder)
+    claims = Claims({}) if problem else find_files(settings.folder, source.entities, configuration.limits)
+    return _Folder(source, settings, problem, claims)
+
+
+def _leave_out_older(folders: Sequence[_Folder], whole: Collection[str]) -> None:
+    """Of entities that need not be read as a `whole` only the newest files, unless all are few and small."""
+    parts = [
+        (folder, entity, files)
+        for folder in folders
+        for entity, files in folder.claims.files.items()
+        if f"{folder.source.name}.{entity}" not in whole
+    ]
+    weights = [_weight(file) for _, _, files in parts for file in files]
+    if len(weights) <= SMALL_FILES and sum(weights) <= SMALL_BYTES:
+        return
+    for folder, entity, files in parts:
+        within = sum(size <= PART_BYTES for size in itertools.accumulate(map(_weight, reversed(files[-PART_FILES:]))))
+        folder.claims.files[entity] = files[-max(1, within) :]
+        folder.unread[entity] = len(files) - len(folder.claims.files[entity])
+
+
+def _weight(file: LandedFile) -> int:
+    return file.size * (PACKED_PARQUET if file.format == "parquet" else 1)
+
+
+def _referred_to(source: Source) -> Iterator[str]:
+    """The entities whose keys stand in others' columns, as `system.entity`."""
+    for entity in source.entities:
+        for targets in entity.references.values():
+            yield from (".".join(placed(target, source.name)) for target in targets)
+
+
+def _load(
+    connection: "duckdb.DuckDBPyConnection",
+    folders: Sequence[_Folder],
+    configuration: Configuration,
+    now: datetime,
+    progress: Callable[[str, int, int], None],
+) -> None:
+    """Load all entities, the largest first, in a few threads."""
+
+    def load(folder: _Folder, entity: Entity) -> None:
+        limit, zone = configuration.quarantine_limit, folder.settings.time_zone
+        with connection.cursor() as cursor:
+            files = folder.claims.files[entity.name]
+            folder.reports[entity.name] = load_entity(cursor, folder.source, entity, files, now, limit, zone)
+
+    waiting = [
+        (folder, entity)
+        for folder in folders
+        for entity in folder.source.entities
+        if folder.claims.files.get(entity.name)
+    ]
+    waiting.sort(key=lambda each: -sum(file.size for file in each[0].claims.files[each[1].name]))
+    with ThreadPoolExecutor(max_workers=ENTITIES_AT_ONCE) as pool:
+        pending = {pool.submit(load, *each): each for each in waiting}
+        for done, future in enumerate(as_completed(pending), 1):
+            future.result()
+            folder, entity = pending[future]
+            progress(f"{folder.source.name}.{entity.name}", done, len(pending))
+
+
+def folder_configuration(
+    folder: Path, sources: Sequence[Source], configuration: Configuration
+) -> tuple[Configuration, list[str]]:
+    """
+    The configuration with this folder's exports as its only sources, and messages about what of it is not looked into.
+
+    The folder holds folders that are called like systems, or is the folder of one: it is called like it, or its files
+    are mostly those of that system. What `sources.yaml` says about files, columns, time zone and encoding holds.
+    Raises `ConfigurationError` if the folder is not there.
+    """
+    if problem := folder_problem(folder):
+        raise ConfigurationError(f"The folder {folder} {problem}.")
+    names = {plain(source.name): source.name for source in sources}
+    entries = [entry for entry in sorted(folder.iterdir()) if not is_left_alone(entry)]
+    found = {names[plain(entry.name)]: entry for entry in entries if entry.is_dir() and plain(entry.name) in names}
+    notes = []
+    if found:
+        others = [entry for entry in entries if entry not in found.values()]
+        notes = [
+            f"{printable(entry)} is not looked into: it has no system's name.{did_you_mean(entry.name, names.values())}"
+            for entry in others
+        ]
+    elif owner := names.get(plain(folder.name)) or _likeliest(folder, sources, configuration):
+        found = {owner: folder}
+    else:
+        notes = [
+            f"No system is recognised in {printable(folder)}. Call it, or a folder in it for each system, one of:"
+            f" {', '.join(sorted(names.values()))}."
+        ]
+        known = [*names.values(), *(entity.name for source in sources for entity in source.entities)]
+        notes += [f"{printable(entry)} is not looked into.{did_you_mean(entry.stem, known)}" for entry in entries]
+    settings = {
+        name: replace(configuration.sources.get(name) or SourceSettings(path), folder=path.resolve())
+        for name, path in sorted(found.items())
+    }
+    return replace(configuration, sources=settings), notes
+
+
+def latest(source: str, entity: Entity) -> str:
+    """SQL: the newest version of each record of a raw table, `_file` and `_line`; epochs are timestamps."""
+    columns = ", ".join(f"{in_time(entity, name) or quoted(name)} as {quoted(name)}" for name in entity.columns)
+    query = f"select {columns}, _file, _line from {quoted(f'raw_{source}', entity.name)}"
+    if entity.version is None:
+        return query
+    keys = ", ".join(quoted(name) for name in entity.key)
+    newest = f"{quoted(entity.version)} desc, _loaded_at desc, _file desc, _line desc"
+    return f"{query} qualify row_number() over (partition by {keys} order by {newest}) = 1"
+
+
+def in_time(entity: Entity, column: str) -> str | None:
+    """SQL: a column of dates, times or epochs as a timestamp; None for other columns."""
+    if base_type(entity.columns[column]) in ("date", "timestamp"):
+        return f"{quoted(column)}::timestamp"
+    if column in (entity.time, *entity.epochs) and entity.time_unit in PER_SECOND:
+        return f"make_timestamp({quoted(column)}::bigint * {1_000_000 // PER_SECOND[entity.time_unit]})"
+    return None
+
+
+def rows_of(connection: "duckdb.DuckDBPyConnection", source: str, entity: str) -> int:
+    """How many rows a raw table has."""
+    return connection.execute(f"select count(*) from {quoted(f'raw_{source}', entity)}").fetchone()[0]
+
+
+def _likeliest(folder: Path, sources: Sequence[Source], configuration: Configuration) -> str | None:
+    """The system whose entities know most of the files, by columns before names; None if none or several do."""
+    shares = {source.name: (0, 0.0, 0) for source in sources}
+    for source in sources:
+        mapped = configuration.mapped(source) if source.name in configuration.sources else source
+        found = find_files(folder, mapped.entities, configuration.limits).files
+        for entity in mapped.entities:
+            for file in found[entity.name]:
+                _, share = known_share(entity, file_columns(file.path))
+                known, total, named = shares[source.name]
+                shares[source.name] = (known + (share > 0), total + share, named + 1)
+    best, second = sorted(shares, key=lambda name: shares[name], reverse=True)[:2]
+    return best if shares[best] > shares[second] else None
+
+
+def _seen(
+    connection: "duckdb.DuckDBPyConnection", folder: _Folder, present: Sequence[Source], quarantine_limit: float
+) -> SourceSeen:
+    source, path = folder.source, folder.settings.folder
+    if folder.problem:
+        return SourceSeen(source.name, path, folder.problem, (), {}, (), (), (), (), ())
+    reports = [(entity, folder.reports[entity.name]) for entity in source.entities if entity.name in folder.reports]
+    return SourceSeen(
+        source.name,
+        path,
+        "",
+        files=tuple(
+            shape
+            for entity, report in reports
+            for shape in _shapes(connection, source.name, entity, report.files, folder.claims)
+        ),
+        unread={entity: files for entity, files in folder.unread.items() if files},
+        rejected=tuple(message for _, report in reports for message in report.rejected),
+        put_aside=tuple(_put_aside(connection, source.name)),
+        references=tuple(_references(connection, source, present)),
+        unclaimed=(*folder.claims.strays, *_not_exports(path, source)),
+        stops=tuple(_stops(connection, source, quarantine_limit)),
+    )
+
+
+def _shapes(
+    connection: "duckdb.DuckDBPyConnection",
+    source: str,
+    entity: Entity,
+    loaded: Sequence[LoadedFile],
+    claims: Claims,
+) -> Iterator[FilesSeen]:
+    """The files of an entity, those with the same columns together."""
+    seen = _figures(connection, source, entity) if loaded else {}
+    shapes: dict[tuple, list[LoadedFile]] = {}
+    for file in loaded:
+        shapes.setdefault((tuple(file.columns.items()), _how(claims, file.name)), []).append(file)
+    for (columns, how), files in shapes.items():
+        used = {name: original for name, original in columns if name in entity.columns}
+        said = [text for file in files for text in (*file.readings, file.message) if text]
+        yield FilesSeen(
+            entity.name,
+            how,
+            tuple(seen[file.name] for file in files),
+            used,
+            custom=tuple(original for name, original in columns if name not in entity.columns),
+            missing=tuple(name for name in entity.columns if name not in used),
+            readings=tuple(dict.fromkeys(said)),
+        )
+
+
+def _how(claims: Claims, name: str) -> str:
+    return claims.notes.get(name, "").rpartition(", ")[2]
+
+
+def _figures(connection: "duckdb.DuckDBPyConnection", source: str, entity: Entity) -> dict[str, FileSeen]:
+    """File → its rows, period and currencies."""
+    schema = quoted(f"raw_{source}")
+    created = [name for name in entity.columns if name.lower().startswith("creat") and in_time(entity, name)]
+    times = [time for name in [*created, *entity.columns] if (time := in_time(entity, name))]
+    when = times[0] if times else moment(entity)
+    currency = next((name for name in entity.columns if "currency" in name.lower()), None)
+    named = f"upper({quoted(currency)})" if currency else "null::varchar"
+    known = moment(entity)
+    counted = connection.execute(
+        f"""
+        with loaded as (
+            select _file, {named} as currency, count(*) as rows,
+                min({when}) as first, max({when}) as last, min({known}) as known, max({known}) as newest
+            from {schema}.{quoted(entity.name)} group by all
+        ), files as (
+            select _file, coalesce(min(first), min(known)) as first, coalesce(max(last), max(newest)) as last,
+                map_from_entries(list((currency, rows) order by rows desc, currency) filter (currency is not null))
+                    as currencies
+            from loaded group by all
+        )
+        select m.file, m.rows, m.quarantined, coalesce(m.repeated, 0), files.first, files.last, files.currencies
+        from {schema}._manifest m left join files on m.file = files._file
+        where m.entity = $1 and m.status = 'loaded'
+        """,
+        [entity.name],
+    ).fetchall()
+    return {name: FileSeen(name, *figures, currencies or {}) for name, *figures, currencies in counted}
+
+
+def _put_aside(connection: "duckdb.DuckDBPyConnection", source: str) -> Iterator[PutAside]:
+    for row in connection.execute(
+        f"""
+        with rows as (
+            select *, {KIND} as kind from {quoted(f"raw_{source}")}._quarantine
+            where line is not null or raw_text is not null
+        )
+        select entity, kind, count(*), arg_min((file, line, reason), (file, line)) from rows
+        group by all order by entity, count(*) desc, kind
+        """
+    ).fetchall():
+        yield PutAside(*row[:3], *row[3].values() if isinstance(row[3], dict) else row[3])
+
+
+def _references(
+    connection: "duckdb.DuckDBPyConnection", source: Source, present: Sequence[Source]
+) -> Iterator[Reference]:
+    """Columns with keys of other records, of which some match nothing or cannot be looked up."""
+    sources = {each.name: each for each in present}
+    for entity in source.entities:
+        for column, targets in entity.references.items():
+            tables = [placed(target, source.name) for target in targets]
+            if any(system not in sources for system, _ in tables):
+                continue
+            absent = tuple(target for target, at in zip(targets, tables, strict=True) if not rows_of(connection, *at))
+            known = " union ".join(
+                f"select {quoted(_key(sources[system], name))}::varchar as value from {quoted(f'raw_{system}', name)}"
+                for system, name in tables
+            )
+            # Several keys of one field stand with `;` between, the main one first.
+            records, unmatched, first = connection.execute(
+                f"""
+                with referring as (
+                    select trim(split_part({quoted(column)}::varchar, ';', 1)) as value, _file, _line
+                    from ({latest(source.name, entity)})
+                ), known as ({known})
+                select count(*), count(*) filter (known.value is null),
+                    arg_min((referring.value, _file, _line), (_file, _line)) filter (known.value is null)
+                from referring left join known on referring.value = known.value where referring.value <> ''
+                """
+            ).fetchone()
+            if records and unmatched:
+                yield Reference(entity.name, column, targets, absent, records, unmatched, *first)
+
+
+def _key(source: Source, entity: str) -> str:
+    return next(each.key[0] for each in source.entities if each.name == entity)
+
+
+def _not_exports(folder: Path, source: Source) -> Iterator[str]:
+    """Loose files of an ending that is not read: a run passes over them."""
+    endings = ", ".join(sorted({ending.removeprefix(".") for ending in FORMATS}))
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not is_left_alone(path) and format_of(path) is None:
+            hint = did_you_mean(path.stem, [entity.name for entity in source.entities])
+            yield f"{printable(path)} is not read: its ending is none of {endings}.{hint}"
+
+
+def _stops(connection: "duckdb.DuckDBPyConnection", source: Source, limit: float) -> Iterator[str]:
+    for entity in source.entities:
+        share = quarantined_share(last_load(connection, f"raw_{source.name}", entity.name)[1])
+        if share > limit:
+            yield (
+                f"{source.name}.{entity.name}: {share:.1%} of the rows are put aside; a run stops above {limit:.0%}"
+                " (quarantine_limit in sources.yaml)"
+            )
