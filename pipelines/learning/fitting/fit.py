@@ -294,8 +294,9 @@ def _gates(figures: dict, spec: PredictionSpec) -> tuple[str, bool, str]:
             "no_signal",
             False,
             (
-                f"Refused: no better than the base rate by more than noise (log loss {gain:+.4f} better, where chance "
-                f"alone makes {SURE * error:.4f}; AUC {figures['auc']:.3f})."
+                "Refused: no better than the base rate by more than noise (log loss"
+                f" {abs(gain):.4f} {'better' if gain > 0 else 'worse'}, where chance alone makes {SURE * error:.4f};"
+                f" AUC {figures['auc']:.3f})."
             ),
         )
     limit = spec.max_calibration_error + figures["calibration_noise"]
