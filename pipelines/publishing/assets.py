@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from pipelines.extraction.configuration import read_configuration
 from pipelines.instance.metadata import report_link, warn
 from pipelines.publishing.release import build_release, removed_in_words
-from pipelines.publishing.states import AuditFailedError
-from pipelines.quality.findings import record_findings
+from pipelines.publishing.states import AuditFailedError, Release
+from pipelines.quality.findings import Finding, record_findings
 from pipelines.quality.publish import audit_release
 from pipelines.settings import data_dir, published_path, warehouse_path
 from pipelines.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import duckdb
 
 KEY_METADATA = "scorecast/key"
 """Metadata of a published asset: its key columns, comma-separated; without it the table's first column."""
@@ -50,11 +54,11 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
     )
     def release(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         row_count_range = read_configuration().row_count_range
-        docs = data_dir() / "reports" / "publish"
         now = datetime.now(UTC)
-        findings = []
+        findings: list[Finding] = []
 
-        def audit(connection):
+        def audit(connection: "duckdb.DuckDBPyConnection") -> list[Finding]:
+            docs = data_dir() / "reports" / "publish"
             findings.extend(audit_release(connection, keys, docs, row_count_range, growing))
             return findings
 
@@ -69,34 +73,39 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
                 declared=declared,
             )
         except AuditFailedError:
-            # The draft with its findings is deleted. Written to the warehouse, they are in the next release's history.
-            with warehouse.connect() as connection:
-                connection.execute("create schema if not exists published")
-                record_findings(connection, "published.data_quality", findings, context.run_id, now)
+            _keep_findings(warehouse, findings, context.run_id, now)
             raise
-        messages = [
-            *([f"{made.fallback}."] if made.fallback else []),
-            *(removed_in_words(table) for table in made.removed),
-        ]
-        if messages:
+        if messages := [*([f"{made.fallback}."] if made.fallback else []), *map(removed_in_words, made.removed)]:
             warn(context, "\n".join(messages))
-        warnings = [finding.message for finding in findings if not finding.success]
-        return dg.MaterializeResult(
-            metadata={
-                "release_id": made.release_id,
-                "as_of_date": str(made.as_of_date),
-                "note": made.note,
-                "tables": dg.MetadataValue.json({table: described["rows"] for table, described in made.tables.items()}),
-                "data_docs": report_link("publish", "index.html"),
-            },
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name="audit",
-                    passed=True,
-                    description="\n".join(warnings) or "Everything holds.",
-                    metadata={"expectations": len(findings), "warnings": len(warnings)},
-                )
-            ],
-        )
+        return _materialized(made, findings)
 
     return release
+
+
+def _keep_findings(warehouse: Warehouse, findings: list[Finding], run_id: str, now: datetime) -> None:
+    """The draft with its findings is deleted. Written to the warehouse, they are in the next release's history."""
+    with warehouse.connect() as connection:
+        connection.execute("create schema if not exists published")
+        record_findings(connection, "published.data_quality", findings, run_id, now)
+
+
+def _materialized(made: Release, findings: list[Finding]) -> dg.MaterializeResult:
+    """What the UI shows of a release, and what its audit found."""
+    warnings = [finding.message for finding in findings if not finding.success]
+    return dg.MaterializeResult(
+        metadata={
+            "release_id": made.release_id,
+            "as_of_date": str(made.as_of_date),
+            "note": made.note,
+            "tables": dg.MetadataValue.json({table: described["rows"] for table, described in made.tables.items()}),
+            "data_docs": report_link("publish", "index.html"),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="audit",
+                passed=True,
+                description="\n".join(warnings) or "Everything holds.",
+                metadata={"expectations": len(findings), "warnings": len(warnings)},
+            )
+        ],
+    )
