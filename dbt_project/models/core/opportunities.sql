@@ -9,6 +9,9 @@ latest as (
     select * from versions
     where valid_to is null
 ),
+accounts as (
+    select * from {{ ref('accounts') }}
+),
 closings as (
     select
         source_system,
@@ -44,6 +47,11 @@ final as (
         latest.lead_source,
         latest.forecast_category,
         latest.owner_id,
+        latest.owner_name,
+        accounts.account_name,
+        accounts.main_contact_name,
+        accounts.main_contact_email,
+        accounts.main_contact_phone,
         latest.campaign_id,
         {{- select_custom_columns('opportunities', 'latest') }}
         latest.close_date,
@@ -58,6 +66,7 @@ final as (
     from latest
     inner join firsts
         on latest.source_system = firsts.source_system and latest.opportunity_id = firsts.opportunity_id
+    left join accounts on latest.account_id = accounts.account_id
     left join closings
         on latest.source_system = closings.source_system and latest.opportunity_id = closings.opportunity_id
     left join deletions
