@@ -1,4 +1,4 @@
-"""The command line: `scorecast run | predict | backfill | sql | ui | status | new | models | sample | forget | ...`."""
+"""The command line: `scorecast run | predict | backfill | sql | export | ui | status | new | models | forget | ...`."""
 
 import os
 import sys
@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from pipelines.commands.backfill import backfill
 from pipelines.commands.dbt import dbt
+from pipelines.commands.export import export
 from pipelines.commands.forget import forget
 from pipelines.commands.models import models
 from pipelines.commands.new import new_prediction
@@ -87,6 +88,7 @@ app.command()(predict)
 app.command()(backfill)
 app.command()(ui)
 app.command()(sql)
+app.command()(export)
 app.command()(status)
 new.command("prediction")(new_prediction)
 app.command()(models)
