@@ -51,7 +51,7 @@
 
 {#- What an export writes for one of us: a name where it writes names, null where it writes numeric ids. -#}
 {% macro name_not_number(column) -%}
-    case when translate(trim({{ column }}), '0123456789', '') <> '' then trim({{ column }}) end
+    nullif(regexp_replace(trim({{ column }}), '^[0-9]+$', ''), '')
 {%- endmacro %}
 
 {#- What a page of our site is about, by the first word of its path. -#}

@@ -103,8 +103,8 @@ RAW: dict[str, list[dict]] = {
     ],
     "salesforce.contact": [
         {"Id": "C-mail", "AccountId": "A-mail", "Email": "Paula@Partner.net", "CreatedDate": "2025-01-02", "SystemModstamp": "2025-01-02"},
-        {"Id": "C-1", "AccountId": "A-exact", "Email": "ann@exact.com", "Title": "CTO", "CreatedDate": "2025-01-03", "SystemModstamp": "2025-01-03"},
-        {"Id": "C-nomail", "AccountId": "A-exact", "Email": None, "CreatedDate": "2025-02-10", "SystemModstamp": "2025-02-10"},
+        {"Id": "C-1", "AccountId": "A-exact", "FirstName": "Ann", "Email": "ann@exact.com", "Phone": "+49 1", "Title": "CTO", "CreatedDate": "2025-01-03", "SystemModstamp": "2025-01-03"},
+        {"Id": "C-nomail", "AccountId": "A-exact", "LastName": "Kim", "Email": None, "CreatedDate": "2025-02-10", "SystemModstamp": "2025-02-10"},
     ],
     "salesforce.lead": [
         lead("L-1", "dana@domain.io", "2025-01-10"),
@@ -125,7 +125,7 @@ RAW: dict[str, list[dict]] = {
     ],
     "salesforce.opportunity": [
         {"Id": "O-1", "AccountId": "A-exact", "StageName": "Prospecting", "Amount": 100.0, "IsClosed": False, "IsWon": False, "CreatedDate": "2025-01-05", "SystemModstamp": "2025-01-05"},
-        {"Id": "O-1", "AccountId": "A-exact", "StageName": "Closed Won", "Amount": 90.0, "IsClosed": True, "IsWon": True, "CreatedDate": "2025-01-05", "SystemModstamp": "2025-02-05"},
+        {"Id": "O-1", "AccountId": "A-exact", "StageName": "Closed Won", "Amount": 90.0, "OwnerId": "005-1", "OwnerName": "Mara Stein", "IsClosed": True, "IsWon": True, "CreatedDate": "2025-01-05", "SystemModstamp": "2025-02-05"},
     ],
     "salesforce.opportunity_history": [
         {"Id": "H-1", "OpportunityId": "O-1", "StageName": "Prospecting", "Amount": 100.0, "CreatedDate": "2025-01-05"},
@@ -138,10 +138,11 @@ RAW: dict[str, list[dict]] = {
     ],
     "salesforce.task": [
         {"Id": "T-1", "WhoId": "L-1", "TaskSubtype": "Call", "CreatedDate": "2025-01-13", "SystemModstamp": "2025-01-13"},
+        {"Id": "T-3", "WhoId": "C-nomail", "TaskSubtype": "Call", "CreatedDate": "2025-03-13", "SystemModstamp": "2025-03-13"},
         {"Id": "T-2", "WhoId": "C-1", "AccountId": "A-exact", "TaskSubtype": "ListEmail", "CreatedDate": "2025-01-13", "SystemModstamp": "2025-01-13"},
     ],
     "hubspot.contact": [
-        {"id": "h-1", "email": "dana.private@gmail.com", "salesforceleadid": "L-1", "twitterhandle": "dana", "createdate": "2025-01-15", "lastmodifieddate": "2025-01-15"},
+        {"id": "h-1", "email": "dana.private@gmail.com", "salesforceleadid": "L-1", "firstname": "Dana", "phone": "+49 2", "twitterhandle": "dana", "createdate": "2025-01-15", "lastmodifieddate": "2025-01-15"},
     ],
     "hubspot.form_submission": [
         {"conversionId": "f-1", "formTitle": "Demo", "email": "dana@domain.io", "visitorId": "anon-dana", "submittedAt": epoch_ms("2025-02-01T12:00:00")},
