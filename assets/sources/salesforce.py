@@ -224,6 +224,26 @@ salesforce = Source(
             required=("SystemModstamp",),
             labels={"SystemModstamp": ("LastModifiedDate",)},
         ),
+        Entity(
+            name="user",
+            description="One of us who works in the CRM, and owns records. One row per version of the record.",
+            is_optional=True,
+            columns={
+                "Id": "varchar",
+                "Name": "varchar",
+                "FirstName": "varchar",
+                "LastName": "varchar",
+                "Username": "varchar",
+                "IsActive": "boolean",
+                "CreatedDate": "timestamp",
+                "SystemModstamp": "timestamp",
+            },
+            key=("Id",),
+            version="SystemModstamp",
+            time="SystemModstamp",
+            required=("SystemModstamp",),
+            labels={"SystemModstamp": ("LastModifiedDate",)},
+        ),
     ),
 )
 

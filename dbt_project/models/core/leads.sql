@@ -14,6 +14,9 @@ latest as (
     select * from versions
     where valid_to is null
 ),
+owners as (
+    select * from {{ ref('owners') }}
+),
 people as (
     select * from {{ ref('people') }}
     where deleted_at is null
@@ -59,7 +62,7 @@ final as (
         latest.status,
         latest.rating,
         latest.owner_id,
-        latest.owner_name,
+        coalesce(latest.owner_name, owners.owner_name) as owner_name,
         {{- select_custom_columns('leads', 'latest') }}
         latest.is_converted,
         case
@@ -78,6 +81,7 @@ final as (
         firsts.known_at
     from latest
     inner join firsts on latest.source_system = firsts.source_system and latest.lead_id = firsts.lead_id
+    left join owners on latest.owner_id = owners.owner_id
     left join people on latest.person_id = people.person_id
     left join conversions on latest.source_system = conversions.source_system and latest.lead_id = conversions.lead_id
     left join deletions on latest.source_system = deletions.source_system and latest.lead_id = deletions.lead_id

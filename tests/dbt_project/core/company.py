@@ -84,7 +84,7 @@ def usage(workspace: str, date: str, logins: int) -> dict:
 RAW: dict[str, list[dict]] = {
     "salesforce.account": [
         account("A-exact", "Exact", "2025-01-01", Website="https://www.exact.com/home", Industry_Segment__c="smb"),
-        account("A-mail", "Mail", "2025-01-01", Website="mail-co.com"),
+        account("A-mail", "Mail", "2025-01-01", Website="mail-co.com", OwnerId="005-2"),
         account("A-domain", "Domain", "2025-01-01", Website="http://domain.io"),
         account("A-twin", "Domain twin", "2025-01-05", Website="domain.io"),
         account("A-free", "Free", "2025-01-01", Website="gmail.com"),
@@ -107,7 +107,7 @@ RAW: dict[str, list[dict]] = {
         {"Id": "C-nomail", "AccountId": "A-exact", "LastName": "Kim", "Email": None, "CreatedDate": "2025-02-10", "SystemModstamp": "2025-02-10"},
     ],
     "salesforce.lead": [
-        lead("L-1", "dana@domain.io", "2025-01-10"),
+        lead("L-1", "dana@domain.io", "2025-01-10", OwnerId="005-2"),
         lead("L-2", "DANA@domain.io ", "2025-02-10"),
         lead("L-free", "joe@gmail.com", "2025-01-10"),
         lead("L-key", "kim@exact.com", "2025-01-10"),
@@ -131,6 +131,10 @@ RAW: dict[str, list[dict]] = {
         {"Id": "H-1", "OpportunityId": "O-1", "StageName": "Prospecting", "Amount": 100.0, "CreatedDate": "2025-01-05"},
         {"Id": "H-2", "OpportunityId": "O-1", "StageName": "Closed Won", "Amount": 90.0, "CreatedDate": "2025-02-05"},
         {"Id": "H-3", "OpportunityId": "O-1", "StageName": "Closed Won", "Amount": 95.0, "CreatedDate": "2025-03-05"},
+    ],
+    "salesforce.user": [
+        {"Id": "005-2", "FirstName": "Before", "LastName": "Marriage", "Username": "ola", "SystemModstamp": "2025-01-01"},
+        {"Id": "005-2", "FirstName": "Ola", "LastName": "Nord", "Username": "ola", "SystemModstamp": "2025-01-02"},
     ],
     "salesforce.campaign_member": [
         {"Id": "M-1", "CampaignId": "K-1", "LeadId": "L-1", "HasResponded": False, "CreatedDate": "2025-01-12", "SystemModstamp": "2025-01-12"},

@@ -102,6 +102,7 @@ def test_a_lead_that_sales_gave_up_is_not_open_until_somebody_works_on_it_again(
 def test_a_lead_has_what_other_systems_know_of_the_person(company: Path):
     (lead,) = rows(company, "leads", "lead_id = 'L-1'")
     assert (lead["full_name"], lead["email"], lead["phone"]) == ("Dana", "dana@domain.io", "+49 2")
+    assert (lead["owner_id"], lead["owner_name"]) == ("005-2", "Ola Nord"), "by the CRM's users"
     (version,) = rows(company, "lead_versions", "lead_id = 'L-1'")
     assert (version["full_name"], version["has_phone"]) == (None, False), "what a model learns from is the lead's own"
 
@@ -110,6 +111,7 @@ def test_the_main_contact_is_whom_we_heard_of_last(company: Path):
     (exact,) = rows(company, "accounts", "account_id = 'salesforce:A-exact'", "1")
     assert (exact["main_contact_name"], exact["main_contact_email"]) == ("Kim", "kim@exact.com")
     (mail,) = rows(company, "accounts", "account_id = 'salesforce:A-mail'", "1")
+    assert (mail["owner_id"], mail["owner_name"]) == ("005-2", "Ola Nord")
     assert mail["main_contact_email"] == "paula@partner.net", "without activity, the one known longest"
     (nobody,) = rows(company, "accounts", "account_id = 'salesforce:A-twin'", "1")
     assert (nobody["main_contact_name"], nobody["main_contact_email"]) == (None, None)
