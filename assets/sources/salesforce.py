@@ -240,7 +240,6 @@ salesforce = Source(
             },
             key=("Id",),
             version="SystemModstamp",
-            time="SystemModstamp",
             required=("SystemModstamp",),
             labels={"SystemModstamp": ("LastModifiedDate",)},
         ),
