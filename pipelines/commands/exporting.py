@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.commands.mishaps import explained
+from pipelines.commands.mishaps import FULL, explained, full
 from pipelines.commands.sql_shell import SEALED
 from pipelines.database import connect, quoted
 from pipelines.spelling import did_you_mean
@@ -147,6 +147,9 @@ def _as_json(value: object) -> str:
 
 def _write_whole(to: Path, write: Callable[[Path], None]) -> None:
     """Write a file beside `to` and put it in its place. Raises `ExportError` where that cannot be done."""
+    from polars.exceptions import PolarsError
+    from xlsxwriter.exceptions import XlsxWriterException
+
     target = to.resolve()  # a link stays a link
     draft = None
     try:
@@ -155,8 +158,11 @@ def _write_whole(to: Path, write: Callable[[Path], None]) -> None:
         draft = Path(name)
         write(draft)
         draft.replace(target)
-    except OSError as problem:
-        raise ExportError(f"{to} could not be written: {problem.strerror or problem}. Check its folder.") from None
+    except (OSError, PolarsError, XlsxWriterException) as problem:
+        if FULL.search(str(problem)):
+            raise ExportError(f"{to} could not be written. {full()}") from None
+        reason = getattr(problem, "strerror", None) or str(problem).splitlines()[0]
+        raise ExportError(f"{to} could not be written: {reason}. Check its folder.") from None
     finally:
         if draft is not None:
             draft.unlink(missing_ok=True)

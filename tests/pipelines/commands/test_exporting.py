@@ -2,6 +2,7 @@
 
 import csv
 import json
+import resource
 import zipfile
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -179,17 +180,17 @@ def test_before_the_first_release_it_says_what_to_type(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("ending", ["csv", "xlsx", "parquet"])
-def test_a_full_disk_leaves_the_old_file_and_no_part_of_a_new_one(
-    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
-):
-    def full(frame: pl.DataFrame, path: Path, table: str) -> list[str]:
-        path.write_text("half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setitem(exporting.WRITERS, f".{ending}", full)
+def test_a_full_disk_leaves_the_old_file_and_no_part_of_a_new_one(published: Path, tmp_path: Path, ending: str):
     to = tmp_path / f"leads.{ending}"
     to.write_text("old")
-    assert "could not be written: No space left on device" in refused("lead_scores", "--to", to, "--force")
+    most, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
+    try:
+        told = refused("lead_scores", "--to", to, "--force")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    assert told.startswith(f"{to} could not be written. ")
+    assert "is full" in told
     assert to.read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", to.name]
 
