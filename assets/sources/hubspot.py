@@ -17,6 +17,7 @@ hubspot = Source(
                 "email": "varchar",
                 "firstname": "varchar",
                 "lastname": "varchar",
+                "phone": "varchar",
                 "company": "varchar",
                 "website": "varchar",
                 "city": "varchar",
@@ -41,6 +42,7 @@ hubspot = Source(
             required=("lastmodifieddate",),
             labels={
                 "id": ("Record ID", "Contact ID", "hs_object_id", "vid"),
+                "phone": ("Phone Number",),
                 "company": ("Company name", "Associated Company"),
                 "website": ("Website URL",),
                 "country": ("Country/Region",),

@@ -49,6 +49,11 @@
     nullif(regexp_replace({{ dbt.split_part("regexp_replace(" ~ column ~ ", '^[^a-zA-Z0-9]+', '')", "','", 1) }}, '[^a-zA-Z0-9.-]+$', ''), '')
 {%- endmacro %}
 
+{#- What an export writes for one of us: a name where it writes names, null where it writes numeric ids. -#}
+{% macro name_not_number(column) -%}
+    nullif(regexp_replace(trim({{ column }}), '^[0-9]+$', ''), '')
+{%- endmacro %}
+
 {#- What a page of our site is about, by the first word of its path. -#}
 {% macro page_kind(path) -%}
     case

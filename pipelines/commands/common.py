@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from pipelines.settings import data_dir, project_root
+from pipelines.settings import data_dir, project_root, published_path
 
 
 def prepare_instance() -> Path:
@@ -30,6 +30,20 @@ def told_in_words(*mistakes: type[Exception], code: int = 1) -> Iterator[None]:
     except mistakes as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(code) from None
+
+
+def published_file() -> Path:
+    """The file that users query; ends the command, saying what to do, where there is none."""
+    path = published_path()
+    if path.exists():
+        return path
+    from pipelines.publishing.kept_releases import last_release
+
+    if note := last_release(path).note:
+        typer.echo(f"{note}. `scorecast rollback` publishes it again.", err=True)
+    else:
+        typer.echo(f"Nothing is published yet: {path} is not there. Run `make run` first.", err=True)
+    raise typer.Exit(1)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The command line: `scorecast check | run | predict | backfill | sql | ui | status | new | models | sample | ...`."""
+"""The command line: `scorecast check | run | predict | backfill | sql | export | ui | status | new | models | ...`."""
 
 import os
 import sys
@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from pipelines.commands.backfill import backfill
 from pipelines.commands.check import check
 from pipelines.commands.dbt import dbt
+from pipelines.commands.export import export
 from pipelines.commands.forget import forget
 from pipelines.commands.models import models
 from pipelines.commands.new import new_prediction
@@ -89,6 +90,7 @@ app.command()(predict)
 app.command()(backfill)
 app.command()(ui)
 app.command()(sql)
+app.command()(export)
 app.command()(status)
 new.command("prediction")(new_prediction)
 app.command()(models)

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.settings import published_path, warehouse_path
+from pipelines.commands.common import published_file
+from pipelines.settings import warehouse_path
 
 
 def sql(
@@ -17,16 +18,10 @@ def sql(
     """Query the published tables, or with --warehouse the pipeline's own, read-only."""
     from pipelines.commands.sql_shell import open_shell, run_query
 
-    path = warehouse_path() if warehouse else published_path()
-    if not path.exists():
-        from pipelines.publishing.kept_releases import last_release
-
-        if not warehouse and (note := last_release(path).note):
-            typer.echo(f"{note}. `scorecast rollback` publishes it again.", err=True)
-            raise typer.Exit(1)
-        nothing = "Nothing is loaded yet" if warehouse else "Nothing is published yet"
-        typer.echo(f"{nothing}: {path} is not there. Run `make run` first.", err=True)
+    if warehouse and not warehouse_path().exists():
+        typer.echo(f"Nothing is loaded yet: {warehouse_path()} is not there. Run `make run` first.", err=True)
         raise typer.Exit(1)
+    path = warehouse_path() if warehouse else published_file()
     if query is None:
         open_shell(path)
     else:

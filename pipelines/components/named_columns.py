@@ -58,8 +58,9 @@ def column_problems(prediction: "DeclaredPrediction", tables: Mapping[str, Table
         for number, column in enumerate(getattr(prediction, role)):
             yield from look((role, number), role, column, features)
     if prediction.described_by_table:
-        for number, column in enumerate(prediction.publish.columns):
-            yield from look(("publish", "columns", number), "column", column, placed["publish", "described_by"])
+        for role in ("columns", "private"):
+            for number, column in enumerate(getattr(prediction.publish, role)):
+                yield from look(("publish", role, number), "column", column, placed["publish", "described_by"])
     try:
         there = {column.lower() for column in tables[features].columns} if features in tables else set()
         for column in columns_of(prediction.population):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from pipelines.components.named_columns import NUMBER, Where, column_problems, did_you_mean, no_table, suggestion
+from pipelines.components.prediction.spec import LINKED
 from pipelines.spelling import closest
 from pipelines.transformation.known_tables import Table
 
@@ -227,8 +228,17 @@ def _contradictions(prediction: "Prediction") -> Iterator[tuple[Where, str]]:
     for number, column in enumerate(prediction.text):
         if column in prediction.exclude:
             yield ("text", number), f"text '{column}' is excluded, too: leave one of them out"
-    if prediction.publish.columns and prediction.publish.described_by is None:
-        yield ("publish", "columns"), "columns are those of `described_by`, which is missing"
+    for role in ("columns", "private"):
+        if getattr(prediction.publish, role) and prediction.publish.described_by is None:
+            yield ("publish", role), f"{role} are those of `described_by`, which is missing"
+    for number, column in enumerate(prediction.publish.private):
+        if column in prediction.publish.columns:
+            yield ("publish", "private", number), f"private '{column}' is in `columns`, too: leave one of them out"
+    if prediction.publish.link and prediction.entity not in LINKED:
+        yield (
+            ("publish", "link"),
+            f"link: only records of {', '.join(LINKED)} have one, not those of {prediction.entity}",
+        )
     for path, table in (("features",), prediction.features), (("outcomes",), prediction.outcomes):
         if table and table.count(".") > 1:
             yield path, f"{path[0]} '{table}' must be a model's name or `schema.table`"

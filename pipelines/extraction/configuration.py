@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipelines.extraction.contracts import Source
@@ -24,7 +25,7 @@ SETTINGS = (
     "row_count_range",
     "limits",
 )
-SOURCE_SETTINGS = ("folder", "files", "columns", "time_zone", "encoding", "export")
+SOURCE_SETTINGS = ("folder", "files", "columns", "links", "time_zone", "encoding", "export")
 EXPORT_KINDS = ("full", "incremental")
 SAMPLE_SETTINGS = ("accounts", "months", "seed")
 DEFAULT_TIMEZONE = "UTC"
@@ -67,6 +68,8 @@ class SourceSettings:
     """Entity → patterns of its files' names."""
     columns: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     """Entity → the contract's column → what the export calls it."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Entity → address of one of its records in the system, with `{id}` for the record's key."""
     time_zone: str | None = None
     """Of times that are written without one."""
     encoding: str | None = None
@@ -99,6 +102,13 @@ class Configuration:
     def mapped(self, source: Source) -> Source:
         """The source as the company's own exports have it. Raises `ConfigurationError` for names that there are not."""
         settings = self.sources[source.name]
+        names = [entity.name for entity in source.entities]
+        for name in settings.links:
+            if name not in names:
+                raise ConfigurationError(
+                    f"{sources_file()}: sources: {source.name}: links: {source.name} has no entity '{name}'."
+                    f"{did_you_mean(name, names)} There are: {', '.join(names)}."
+                )
         try:
             mapped = source.mapped(settings.files, settings.columns)
         except ValueError as problem:
@@ -213,6 +223,10 @@ class _Reader:
                     entity: {column: self.texts(column, label) for column, label in self.mapping(entity, some).items()}
                     for entity, some in self.mapping("columns", settings.get("columns")).items()
                 },
+                links={
+                    entity: self.link(entity, template)
+                    for entity, template in self.mapping("links", settings.get("links")).items()
+                },
                 time_zone=None if zone is None else self.zone("time_zone", zone),
                 encoding=self.encoding(settings.get("encoding")),
                 export=self.export(settings.get("export")),
@@ -233,6 +247,25 @@ class _Reader:
         if not some or not all(isinstance(each, str) and each for each in some):
             raise self.problem(str(key), f"'{key}' must be a text, or a list of texts, not {value!r}.")
         return tuple(some)
+
+    def link(self, entity: object, value: object) -> str:
+        """The address of a record, with `{id}` for its key."""
+        template = self.resolved(str(entity), value) or ""
+        example = f'such as {entity}: "https://crm.example/{{id}}"'
+        if re.findall(r"\{.*?\}", template) != ["{id}"]:
+            raise self.problem(
+                str(entity), f"the link of '{entity}' must have {{id}} once, where the record's key goes, {example}."
+            )
+        try:
+            is_address = urlsplit(template).scheme in ("http", "https") and urlsplit(template).hostname
+        except ValueError:
+            is_address = False
+        if not is_address or re.search(r"[\s<>\"]", template):
+            raise self.problem(
+                str(entity),
+                f"the link of '{entity}' must be an address of http or https without blanks, {example}, not {value!r}.",
+            )
+        return template
 
     def encoding(self, value: object) -> str | None:
         if value is None:

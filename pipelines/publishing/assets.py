@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 KEY_METADATA = "scorecast/key"
 """Metadata of a published asset: its key columns, comma-separated; without it the table's first column."""
+WITHHELD_METADATA = "scorecast/withheld"
+"""Metadata of a published asset: columns, comma-separated, that no release may have any more, though the last did."""
 GROWS_METADATA = "scorecast/grows"
 """Metadata of an append-only published asset: its row count may grow without limit, never shrink."""
 
@@ -32,6 +34,11 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
         if KEY_METADATA in spec.metadata
     }
 
+    withheld = {
+        spec.key.path[-1]: str(spec.metadata[WITHHELD_METADATA]).split(",")
+        for spec in tables
+        if WITHHELD_METADATA in spec.metadata
+    }
     declared = {spec.key.path[-1] for spec in tables}
     growing = {spec.key.path[-1] for spec in tables if spec.metadata.get(GROWS_METADATA)}
 
@@ -59,7 +66,7 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
 
         def audit(connection: "duckdb.DuckDBPyConnection") -> list[Finding]:
             docs = data_dir() / "reports" / "publish"
-            findings.extend(audit_release(connection, keys, docs, row_count_range, growing))
+            findings.extend(audit_release(connection, keys, docs, row_count_range, growing, withheld))
             return findings
 
         try:
@@ -71,6 +78,7 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
                 context.run_id,
                 now,
                 declared=declared,
+                withheld=withheld,
             )
         except AuditFailedError:
             _keep_findings(warehouse, findings, context.run_id, now)

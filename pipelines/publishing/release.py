@@ -11,7 +11,7 @@ If the published file is damaged or gone, the history comes from the newest kept
 release's note says so.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,12 +44,14 @@ def build_release(
     now: datetime,
     keep: int = KEPT_RELEASES,
     declared: Collection[str] | None = None,
+    withheld: Mapping[str, Collection[str]] | None = None,
 ) -> Release:
     """
     Publish all tables of the warehouse's schema `published`, or those that are `declared`.
 
     `audit` checks the finished draft through a connection and returns its findings; a blocking finding that failed
-    refuses the release. A declared table that the warehouse does not have is carried over from the last release. If the
+    refuses the release. A declared table that the warehouse does not have is carried over from the last release.
+    `withheld`: table to columns that it must not have, wherever it comes from. If the
     published file cannot be read, the newest readable copy is the last release; without one a new history begins.
     Raises `NothingToPublishError`, `AuditFailedError` or `NoSpaceLeftError`; in each case the old release is untouched
     and no draft is left.
@@ -60,7 +62,7 @@ def build_release(
             as_of = _attach_warehouse(connection, warehouse)
             previous = attach_previous(connection, last)
             release_id = new_release_id(connection, previous, now)
-            tables, removed = copy_tables(connection, previous, release_id, declared)
+            tables, removed = copy_tables(connection, previous, release_id, declared, withheld or {})
             append_history(connection, previous)
             append_score_history(connection, previous, sorted(tables), release_id, as_of)
             fallback = fallback_in_words(place, last, release_id)

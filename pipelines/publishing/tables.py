@@ -1,7 +1,7 @@
 """The tables of a release: copied from the warehouse, carried over from the last release, described."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from pipelines.database import comment_on, quoted
@@ -37,7 +37,11 @@ def facts_of(connection: "duckdb.DuckDBPyConnection", table: str) -> dict:
 
 
 def copy_tables(
-    connection: "duckdb.DuckDBPyConnection", previous: bool, release_id: str, declared: Collection[str] | None
+    connection: "duckdb.DuckDBPyConnection",
+    previous: bool,
+    release_id: str,
+    declared: Collection[str] | None,
+    withheld: Mapping[str, Collection[str]],
 ) -> tuple[dict[str, dict], tuple[str, ...]]:
     """The release's tables, copied or carried over, and the last release's tables that are no longer declared."""
     special = OWN_TABLES | set(HISTORY_KEYS)
@@ -54,7 +58,7 @@ def copy_tables(
         query = f"from {source}"
         if columns >= SCORE_COLUMNS and "change_reason" not in columns:
             query = with_changes(connection, table, previous)
-        chosen = "* exclude (release_id)" if "release_id" in columns else "*"
+        chosen = _all_but(columns & {"release_id", *withheld.get(table, ())})
         connection.execute(
             f"create table {quoted(table)} as select {chosen}, '{release_id}' as release_id from ({query})"
         )
@@ -64,7 +68,7 @@ def copy_tables(
             "select release_id, tables from previous.releases order by release_id desc limit 1"
         ).fetchone()
         origin = json.loads(described).get(table, {}).get("carried_over_from", last)
-        tables[table] = carry_over(connection, "previous", table, release_id, origin)
+        tables[table] = carry_over(connection, "previous", table, release_id, origin, withheld.get(table, ()))
     return tables, removed
 
 
@@ -93,11 +97,22 @@ def describe_tables(connection: "duckdb.DuckDBPyConnection") -> None:
 
 
 def carry_over(
-    connection: "duckdb.DuckDBPyConnection", database: str, table: str, release_id: str, origin: str
+    connection: "duckdb.DuckDBPyConnection",
+    database: str,
+    table: str,
+    release_id: str,
+    origin: str,
+    withheld: Collection[str] = (),
 ) -> dict:
-    """Copy a table of an earlier release; `origin` is the release in which it was made."""
+    """Copy a table of an earlier release, less the `withheld` columns; `origin` is the release in which it was made."""
+    source = f"{database}.main.{quoted(table)}"
+    chosen = _all_but(set(names_of(connection, source)).intersection(withheld))
     connection.execute(
-        f"create table {quoted(table)} as"
-        f" select * replace ('{release_id}' as release_id) from {database}.main.{quoted(table)}"
+        f"create table {quoted(table)} as select {chosen} replace ('{release_id}' as release_id) from {source}"
     )
     return {**facts_of(connection, table), "carried_over_from": origin}
+
+
+def _all_but(columns: Collection[str]) -> str:
+    """A select list; what it leaves out is never written into the file."""
+    return f"* exclude ({', '.join(map(quoted, sorted(columns)))})" if columns else "*"

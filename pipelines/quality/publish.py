@@ -30,6 +30,7 @@ def audit_release(
     docs: Path,
     row_count_range: tuple[float, float] = DEFAULT_ROW_COUNT_RANGE,
     growing: Collection[str] = (),
+    withheld: Mapping[str, Collection[str]] | None = None,
 ) -> list[Finding]:
     """
     Check every table of a drafted release; the rules follow from its columns, so a new model needs none of its own.
@@ -38,8 +39,8 @@ def audit_release(
     outside 0 to 1, scores outside 1 to 99, a score without a reason, quantiles out of order, a column of the last
     release missing, a type that the column's name excludes, a row count outside `row_count_range` times the last
     release's. Tables in `growing` are append-only: their row counts have no upper limit. If a table's rows belong to
-    metrics or systems, the rows of each are compared: new ones may have any number, lost ones block. Warning: a table
-    that is older than the release.
+    metrics or systems, the rows of each are compared: new ones may have any number, lost ones block. Columns that are
+    `withheld` from a table may be missing. Warning: a table that is older than the release.
     """
     tables, as_of = _release(connection)
     earlier = _last_release(connection)
@@ -61,7 +62,9 @@ def audit_release(
         suites.append(Suite(table, frame, rules, key=tuple(key)))
         suites.append(_types_suite(table, types))
         if earlier.get(table, {}).get("columns"):
-            suites.append(_columns_suite(connection, table, earlier[table]["columns"]))
+            gone = (withheld or {}).get(table, ())
+            columns_before = [column for column in earlier[table]["columns"] if column not in gone]
+            suites.append(_columns_suite(connection, table, columns_before))
     return check("publish", suites, docs)
 
 

@@ -25,7 +25,8 @@ CONTRACTS = {
     "churn_scores": [
         *["account_id", "account_name", "as_of_date", "horizon_days", "probability", "score", "grade", "arr"],
         *["expected_loss", "currency", "reason_1", "reason_2", "reason_3", "reasons", "probability_change_7d"],
-        *["change_reason", "model_version", "release_id"],
+        *["change_reason", "model_version", "release_id", "owner_id", "owner_name", "account_url"],
+        *["main_contact_name", "main_contact_email", "main_contact_phone"],
     ],
     "lead_scores": [
         *[
@@ -41,7 +42,9 @@ CONTRACTS = {
         ],
         *["expected_value", "reason_1", "reason_2", "reason_3", "reasons", "probability_change_7d", "change_reason"],
         *["points_engagement", "points_fit", "points_other", "model_version", "release_id"],
+        *["full_name", "email", "phone", "person_id", "account_id", "owner_id", "owner_name", "lead_url"],
     ],
+    "people": ["person_id", "account_id", "lead_id", "email", "full_name", "phone"],
     "forecasts": [
         *["metric", "segment", "period_start_date", "frequency", "forecast", "p10", "p50", "p90", "actual", "method"],
         *["as_of_date", "release_id"],

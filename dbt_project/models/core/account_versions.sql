@@ -1,6 +1,6 @@
 {%- set attributes = [
     'account_name', 'account_type', 'domain', 'phone', 'industry', 'employee_count', 'annual_revenue', 'country', 'city',
-    'owner_id', 'plan', 'seats', 'currency'
+    'owner_id', 'owner_name', 'plan', 'seats', 'currency'
 ] + custom_columns('accounts') -%}
 {%- set order = 'known_at, is_end, is_link desc, is_register desc, source_system, account_key' -%}
 

@@ -41,6 +41,12 @@ churns as (
     where was_customer and not is_customer
     group by account_id
 ),
+owners as (
+    select * from {{ ref('owners') }}
+),
+main_contacts as (
+    select * from {{ ref('main_contacts') }}
+),
 systems as (
     {{ systems_that_know('account', ref('account_link_periods'), ref('account_records')) }}
 ),
@@ -57,6 +63,10 @@ final as (
         latest_versions.phone,
         latest_versions.account_type,
         latest_versions.owner_id,
+        coalesce(latest_versions.owner_name, owners.owner_name) as owner_name,
+        main_contacts.main_contact_name,
+        main_contacts.main_contact_email,
+        main_contacts.main_contact_phone,
         latest_versions.plan,
         latest_versions.seats,
         coalesce(latest_revenue.is_customer, false) as is_customer,
@@ -72,6 +82,8 @@ final as (
     left join latest_revenue on latest_versions.account_id = latest_revenue.account_id
     left join deletions on latest_versions.account_id = deletions.account_id
     left join churns on latest_versions.account_id = churns.account_id
+    left join owners on latest_versions.owner_id = owners.owner_id
+    left join main_contacts on latest_versions.account_id = main_contacts.account_id
     left join systems on latest_versions.account_id = systems.account_id
 )
 select * from final

@@ -36,6 +36,7 @@ attributed as (
         records.status,
         records.rating,
         records.owner_id,
+        records.owner_name,
         {{- select_custom_columns('leads', 'records') }}
         coalesce(records.is_converted, false) as is_converted,
         records.converted_date,

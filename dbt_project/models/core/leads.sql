@@ -14,6 +14,13 @@ latest as (
     select * from versions
     where valid_to is null
 ),
+owners as (
+    select * from {{ ref('owners') }}
+),
+people as (
+    select * from {{ ref('people') }}
+    where deleted_at is null
+),
 conversions as (
     select
         source_system,
@@ -41,9 +48,10 @@ final as (
         firsts.recorded_person_id,
         latest.account_id,
         firsts.recorded_account_id,
-        latest.full_name,
-        latest.email,
-        latest.email_domain,
+        coalesce(latest.full_name, people.full_name) as full_name,
+        coalesce(latest.email, people.email) as email,
+        coalesce(latest.email_domain, people.email_domain) as email_domain,
+        coalesce(latest.phone, people.phone) as phone,
         latest.company,
         latest.title,
         latest.industry,
@@ -54,6 +62,7 @@ final as (
         latest.status,
         latest.rating,
         latest.owner_id,
+        coalesce(latest.owner_name, owners.owner_name) as owner_name,
         {{- select_custom_columns('leads', 'latest') }}
         latest.is_converted,
         case
@@ -72,6 +81,8 @@ final as (
         firsts.known_at
     from latest
     inner join firsts on latest.source_system = firsts.source_system and latest.lead_id = firsts.lead_id
+    left join owners on latest.owner_id = owners.owner_id
+    left join people on latest.person_id = people.person_id
     left join conversions on latest.source_system = conversions.source_system and latest.lead_id = conversions.lead_id
     left join deletions on latest.source_system = deletions.source_system and latest.lead_id = deletions.lead_id
 )

@@ -9,6 +9,12 @@ latest as (
     select * from versions
     where valid_to is null
 ),
+owners as (
+    select * from {{ ref('owners') }}
+),
+accounts as (
+    select * from {{ ref('accounts') }}
+),
 closings as (
     select
         source_system,
@@ -44,6 +50,11 @@ final as (
         latest.lead_source,
         latest.forecast_category,
         latest.owner_id,
+        coalesce(latest.owner_name, owners.owner_name) as owner_name,
+        accounts.account_name,
+        accounts.main_contact_name,
+        accounts.main_contact_email,
+        accounts.main_contact_phone,
         latest.campaign_id,
         {{- select_custom_columns('opportunities', 'latest') }}
         latest.close_date,
@@ -58,6 +69,8 @@ final as (
     from latest
     inner join firsts
         on latest.source_system = firsts.source_system and latest.opportunity_id = firsts.opportunity_id
+    left join owners on latest.owner_id = owners.owner_id
+    left join accounts on latest.account_id = accounts.account_id
     left join closings
         on latest.source_system = closings.source_system and latest.opportunity_id = closings.opportunity_id
     left join deletions

@@ -14,6 +14,7 @@ with records as (
         'lead_source': 'string',
         'forecast_category': 'string',
         'owner_id': 'string',
+        'owner_name': 'string',
         'campaign_id': 'string',
         'is_closed': 'boolean',
         'is_won': 'boolean',
@@ -44,6 +45,7 @@ attributed as (
         records.lead_source,
         records.forecast_category,
         records.owner_id,
+        records.owner_name,
         records.campaign_id,
         {{- select_custom_columns('opportunities', 'records') }}
         coalesce(records.is_closed, records.is_won, false) as is_closed,

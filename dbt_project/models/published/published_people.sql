@@ -7,13 +7,23 @@ with people as (
 accounts as (
     select * from {{ ref('accounts') }}
 ),
+ranked_leads as (
+    select
+        leads.*,
+        row_number() over (
+            partition by person_id
+            order by case when is_open then 0 else 1 end, created_at desc, lead_id
+        ) as place
+    from {{ ref('leads') }} as leads
+),
 leads as (
     select
         person_id,
+        max(case when place = 1 then lead_id end) as lead_id,
         count(*) as leads,
         max(case when is_open then 1 else 0 end) = 1 as has_open_lead,
         max(case when is_converted then 1 else 0 end) = 1 as has_converted
-    from {{ ref('leads') }}
+    from ranked_leads
     group by person_id
 ),
 visits as (
@@ -51,6 +61,7 @@ final as (
     select
         people.person_id,
         people.account_id,
+        leads.lead_id,
         accounts.account_name,
         people.email,
         people.full_name,

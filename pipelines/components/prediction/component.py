@@ -16,7 +16,7 @@ from pipelines.components.prediction.queries import (
     scoring_frame,
     training_frame,
 )
-from pipelines.components.prediction.spec import DeclaredPrediction
+from pipelines.components.prediction.spec import LINKED, DeclaredPrediction
 from pipelines.database import (
     column_types,
     columns_of,
@@ -26,9 +26,10 @@ from pipelines.database import (
     table_exists,
     write_frame,
 )
+from pipelines.extraction.configuration import read_configuration
 from pipelines.instance.metadata import WARNING, constant, report_link, table_metadata, table_shape, warn
 from pipelines.learning.scoring.wording import humanise
-from pipelines.publishing.assets import KEY_METADATA
+from pipelines.publishing.assets import KEY_METADATA, WITHHELD_METADATA
 from pipelines.publishing.descriptions import GRADES, description_of
 from pipelines.registry.fits import record_fit
 from pipelines.registry.store import (
@@ -47,6 +48,7 @@ from pipelines.settings import data_dir
 from pipelines.track_record.backfill import backfill_asset
 from pipelines.track_record.late_changes import LateChange, late_changes
 from pipelines.track_record.score_history import happens_of, score_outcomes_of, words_of
+from pipelines.transformation.building import staged_as
 from pipelines.transformation.known_tables import Table
 from pipelines.warehouse import Warehouse
 
@@ -105,14 +107,17 @@ class Prediction(dg.Component, DeclaredPrediction):
         return scores
 
     def _published_asset(self) -> dg.AssetsDefinition:
+        deps = [["scores", self.name], *([list(self.described_by_table)] if self.described_by_table else [])]
+        withheld = [] if self.publish.show_private else self.publish.private
+
         @dg.asset(
             key=["published", self.publish.table],
-            deps=[["scores", self.name], *([list(self.described_by_table)] if self.described_by_table else [])],
+            deps=[*deps, *([["core", "record_keys"]] if self.publish.link else [])],
             group_name=self.name,
             kinds={"duckdb"},
             owners=[self.owner],
             description=f"What users query: key, answer, reasons, provenance. {self.description}",
-            metadata={KEY_METADATA: self.entity},
+            metadata={KEY_METADATA: self.entity, **({WITHHELD_METADATA: ",".join(withheld)} if withheld else {})},
             pool="warehouse",
         )
         def published(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
@@ -228,12 +233,27 @@ class Prediction(dg.Component, DeclaredPrediction):
                 return dg.MaterializeResult(metadata={"status": "no scores yet"})
             connection.execute("create schema if not exists published")
             described = columns_of(connection, *self.described_by_table) if self.described_by_table else {}
-            query = published_query(self, columns_of(connection, "scores", self.name), described)
+            query = published_query(self, columns_of(connection, "scores", self.name), described, self._links())
             connection.execute(f"create or replace table published.{self.publish.table} as {query}")
             self._describe(connection)
             shape = table_shape(connection, "published", self.publish.table)
-            sample = read_frame(connection, f"from published.{self.publish.table} order by score desc limit 5")
+            # The sample stays in Dagster's records, where personal data has no end.
+            sample = read_frame(connection, f"from published.{self.publish.table} order by score desc limit 5").drop(
+                self.publish.private, strict=False
+            )
         return dg.MaterializeResult(metadata={**shape, "sample": table_metadata(sample)})
+
+    def _links(self) -> dict[str, str]:
+        """System → address of its records of this entity, as sources.yaml has it."""
+        if self.publish.link is None:
+            return {}
+        staged = staged_as()
+        return {
+            system: template
+            for system, source in read_configuration().sources.items()
+            for record, template in source.links.items()
+            if LINKED.get(self.entity) in staged.get((system, record), ())
+        }
 
     def _describe(self, connection: "duckdb.DuckDBPyConnection") -> None:
         """Write comments on the published table and its columns, from the tables that they come from."""
@@ -241,13 +261,17 @@ class Prediction(dg.Component, DeclaredPrediction):
         for source in (self.features_table, self.described_by_table):
             known |= comments(connection, *source) if source else {}
         table, value = self.publish.table, (self.value or "").replace("_", " ")
+        if self.publish.link:
+            known[self.publish.link] = (
+                "Where the record is in its system, by the links in sources.yaml; null without one."
+            )
         known[self.publish.expected_value_as] = f"Probability times the money at stake ({value})."
         described = {
             column: description_of(table, column) or known.get(column) or f"{humanise(column)}."
             for column in columns_of(connection, "published", table)
         }
         # A column that is shown from the entity's own model has that model's description.
-        described |= {column: known[column] for column in [self.entity, *self.publish.columns] if column in known}
+        described |= {column: known[column] for column in [self.entity, *self.publish.described] if column in known}
         comment_on(connection, f"published.{table}", f"{self.description} {GRADES}", described)
 
     def training_frame(self, connection: "duckdb.DuckDBPyConnection", known_by: "date | None" = None) -> "pl.DataFrame":

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import dagster as dg
 
 from pipelines.components.prediction.spec import DeclaredPrediction
-from pipelines.database import quoted, read_frame
+from pipelines.database import literal, quoted, read_frame
 from pipelines.quality.publish import SYSTEM_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from datetime import date
 
     import duckdb
@@ -141,12 +141,18 @@ def scoring_frame(connection: "duckdb.DuckDBPyConnection", declared: DeclaredPre
     return ToScore(frame, who, was_learnt_from)
 
 
-def published_query(declared: DeclaredPrediction, columns: "Collection[str]", described_by: "Collection[str]") -> str:
+def published_query(
+    declared: DeclaredPrediction,
+    columns: "Collection[str]",
+    described_by: "Collection[str]",
+    links: "Mapping[str, str]",
+) -> str:
     """
     The query of the published table.
 
     `columns`: those of the scores, by which two classes and more are told apart. `described_by`: columns of the model
-    that describes the entity; its columns of source systems are published, too, for the audit.
+    that describes the entity; its columns of source systems are published, too, for the audit. `links`: system →
+    address of one of its records, with `{id}` for the key.
     """
     key = quoted(declared.entity)
     answers = [name for name in columns if name in ("probability", "predicted") or name.startswith("probability_")]
@@ -160,17 +166,39 @@ def published_query(declared: DeclaredPrediction, columns: "Collection[str]", de
     for name in ("reason_1", "reason_2", "reason_3", "reasons", *held_back):
         shown[name] = f"scores.{name}"
     for name in SYSTEM_COLUMNS:
-        if name in described_by and name not in (*columns, *declared.publish.columns):
+        if name in described_by and name not in (*columns, *declared.publish.described):
             shown[name] = f"descriptions.{name}"
     shown["model_version"] = "scores.model_version"
-    described = [f"descriptions.{quoted(column)}" for column in declared.publish.columns]
+    described = [f"descriptions.{quoted(column)}" for column in declared.publish.described]
+    if declared.publish.link:
+        described.append(f"{'links.url' if links else 'cast(null as varchar)'} as {quoted(declared.publish.link)}")
     selected = [f"scores.{key}", *described, "scores.as_of_date", "scores.horizon_days", *shown.values()]
     join = ""
     if declared.described_by_table:
         join = f"left join {quoted(*declared.described_by_table)} as descriptions using ({key})"
+    if declared.publish.link and links:
+        join += f"\nleft join ({_links_query(declared.entity, links)}) as links on links.entity_id = scores.{key}"
     return f"""
         select {", ".join(selected)}
         from scores.{declared.name} as scores
         {join}
         order by scores.{"probability" if "probability" in answers else "score"} desc, scores.{key}
+    """
+
+
+def _links_query(entity: str, links: "Mapping[str, str]") -> str:
+    """One address per entity: of its records in systems with a link, that of the register of companies comes first."""
+    cases = [
+        f"when {literal(system)} then replace({literal(template)}, '{{id}}', url_encode(record_key))"
+        for system, template in links.items()
+    ]
+    return f"""
+        select entity_id, first(url order by is_register desc, source_system, record_key) as url
+        from (
+            select *, case source_system {" ".join(cases)} end as url
+            from core.record_keys
+            where entity = {literal(entity)}
+        )
+        where url is not null
+        group by entity_id
     """

@@ -15,6 +15,10 @@ NAME = r"^[a-z][a-z0-9_]*$"
 """Names of models and published tables; they are part of file names, asset keys and queries."""
 
 
+LINKED = {"account_id": "accounts", "lead_id": "leads", "opportunity_id": "opportunities"}
+"""Keys of entities whose records core.record_keys has → what staging calls such records."""
+
+
 class PublishedScores(dg.Model, dg.Resolvable):
     """The published table, and the columns that describe its rows."""
 
@@ -26,8 +30,19 @@ class PublishedScores(dg.Model, dg.Resolvable):
     """Core model (or `schema.table`) with one row per entity; none: the key alone says who it is."""
     columns: list[str] = Field(default_factory=list)
     """Columns of that model to show beside the key."""
+    private: list[str] = Field(default_factory=list)
+    """More columns of that model: those with personal data, such as names, e-mail addresses and phone numbers."""
+    show_private: bool = True
+    """Whether the published table has the `private` columns; false: no release from then on has them."""
+    link: str | None = Field(None, pattern=NAME)
+    """Name of a column with the record's address in its system, by the `links` of sources.yaml."""
     expected_value_as: str = Field("expected_value", pattern=NAME)
     """What probability times value is called."""
+
+    @property
+    def described(self) -> list[str]:
+        """The columns that are shown of the model that describes the entity."""
+        return [*self.columns, *(self.private if self.show_private else [])]
 
 
 class DeclaredPrediction(dg.Model, dg.Resolvable):

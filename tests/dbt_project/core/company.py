@@ -84,7 +84,7 @@ def usage(workspace: str, date: str, logins: int) -> dict:
 RAW: dict[str, list[dict]] = {
     "salesforce.account": [
         account("A-exact", "Exact", "2025-01-01", Website="https://www.exact.com/home", Industry_Segment__c="smb"),
-        account("A-mail", "Mail", "2025-01-01", Website="mail-co.com"),
+        account("A-mail", "Mail", "2025-01-01", Website="mail-co.com", OwnerId="005-2"),
         account("A-domain", "Domain", "2025-01-01", Website="http://domain.io"),
         account("A-twin", "Domain twin", "2025-01-05", Website="domain.io"),
         account("A-free", "Free", "2025-01-01", Website="gmail.com"),
@@ -103,11 +103,11 @@ RAW: dict[str, list[dict]] = {
     ],
     "salesforce.contact": [
         {"Id": "C-mail", "AccountId": "A-mail", "Email": "Paula@Partner.net", "CreatedDate": "2025-01-02", "SystemModstamp": "2025-01-02"},
-        {"Id": "C-1", "AccountId": "A-exact", "Email": "ann@exact.com", "Title": "CTO", "CreatedDate": "2025-01-03", "SystemModstamp": "2025-01-03"},
-        {"Id": "C-nomail", "AccountId": "A-exact", "Email": None, "CreatedDate": "2025-02-10", "SystemModstamp": "2025-02-10"},
+        {"Id": "C-1", "AccountId": "A-exact", "FirstName": "Ann", "Email": "ann@exact.com", "Phone": "+49 1", "Title": "CTO", "CreatedDate": "2025-01-03", "SystemModstamp": "2025-01-03"},
+        {"Id": "C-nomail", "AccountId": "A-exact", "LastName": "Kim", "Email": None, "CreatedDate": "2025-02-10", "SystemModstamp": "2025-02-10"},
     ],
     "salesforce.lead": [
-        lead("L-1", "dana@domain.io", "2025-01-10"),
+        lead("L-1", "dana@domain.io", "2025-01-10", OwnerId="005-2"),
         lead("L-2", "DANA@domain.io ", "2025-02-10"),
         lead("L-free", "joe@gmail.com", "2025-01-10"),
         lead("L-key", "kim@exact.com", "2025-01-10"),
@@ -125,12 +125,16 @@ RAW: dict[str, list[dict]] = {
     ],
     "salesforce.opportunity": [
         {"Id": "O-1", "AccountId": "A-exact", "StageName": "Prospecting", "Amount": 100.0, "IsClosed": False, "IsWon": False, "CreatedDate": "2025-01-05", "SystemModstamp": "2025-01-05"},
-        {"Id": "O-1", "AccountId": "A-exact", "StageName": "Closed Won", "Amount": 90.0, "IsClosed": True, "IsWon": True, "CreatedDate": "2025-01-05", "SystemModstamp": "2025-02-05"},
+        {"Id": "O-1", "AccountId": "A-exact", "StageName": "Closed Won", "Amount": 90.0, "OwnerId": "005-1", "OwnerName": "Mara Stein", "IsClosed": True, "IsWon": True, "CreatedDate": "2025-01-05", "SystemModstamp": "2025-02-05"},
     ],
     "salesforce.opportunity_history": [
         {"Id": "H-1", "OpportunityId": "O-1", "StageName": "Prospecting", "Amount": 100.0, "CreatedDate": "2025-01-05"},
         {"Id": "H-2", "OpportunityId": "O-1", "StageName": "Closed Won", "Amount": 90.0, "CreatedDate": "2025-02-05"},
         {"Id": "H-3", "OpportunityId": "O-1", "StageName": "Closed Won", "Amount": 95.0, "CreatedDate": "2025-03-05"},
+    ],
+    "salesforce.user": [
+        {"Id": "005-2", "FirstName": "Before", "LastName": "Marriage", "Username": "ola", "SystemModstamp": "2025-01-01"},
+        {"Id": "005-2", "FirstName": "Ola", "LastName": "Nord", "Username": "ola", "SystemModstamp": "2025-01-02"},
     ],
     "salesforce.campaign_member": [
         {"Id": "M-1", "CampaignId": "K-1", "LeadId": "L-1", "HasResponded": False, "CreatedDate": "2025-01-12", "SystemModstamp": "2025-01-12"},
@@ -138,10 +142,11 @@ RAW: dict[str, list[dict]] = {
     ],
     "salesforce.task": [
         {"Id": "T-1", "WhoId": "L-1", "TaskSubtype": "Call", "CreatedDate": "2025-01-13", "SystemModstamp": "2025-01-13"},
+        {"Id": "T-3", "WhoId": "C-nomail", "TaskSubtype": "Call", "CreatedDate": "2025-03-13", "SystemModstamp": "2025-03-13"},
         {"Id": "T-2", "WhoId": "C-1", "AccountId": "A-exact", "TaskSubtype": "ListEmail", "CreatedDate": "2025-01-13", "SystemModstamp": "2025-01-13"},
     ],
     "hubspot.contact": [
-        {"id": "h-1", "email": "dana.private@gmail.com", "salesforceleadid": "L-1", "twitterhandle": "dana", "createdate": "2025-01-15", "lastmodifieddate": "2025-01-15"},
+        {"id": "h-1", "email": "dana.private@gmail.com", "salesforceleadid": "L-1", "firstname": "Dana", "phone": "+49 2", "twitterhandle": "dana", "createdate": "2025-01-15", "lastmodifieddate": "2025-01-15"},
     ],
     "hubspot.form_submission": [
         {"conversionId": "f-1", "formTitle": "Demo", "email": "dana@domain.io", "visitorId": "anon-dana", "submittedAt": epoch_ms("2025-02-01T12:00:00")},

@@ -99,6 +99,50 @@ def test_a_lead_that_sales_gave_up_is_not_open_until_somebody_works_on_it_again(
     assert [version["is_open"] for version in versions] == [True, False, True]
 
 
+def test_a_lead_has_what_other_systems_know_of_the_person(company: Path):
+    (lead,) = rows(company, "leads", "lead_id = 'L-1'")
+    assert (lead["full_name"], lead["email"], lead["phone"]) == ("Dana", "dana@domain.io", "+49 2")
+    assert (lead["owner_id"], lead["owner_name"]) == ("005-2", "Ola Nord"), "by the CRM's users"
+    (version,) = rows(company, "lead_versions", "lead_id = 'L-1'")
+    assert (version["full_name"], version["has_phone"]) == (None, False), "what a model learns from is the lead's own"
+
+
+def test_the_main_contact_is_whom_we_heard_of_last(company: Path):
+    (exact,) = rows(company, "accounts", "account_id = 'salesforce:A-exact'", "1")
+    assert (exact["main_contact_name"], exact["main_contact_email"]) == ("Kim", "kim@exact.com")
+    (mail,) = rows(company, "accounts", "account_id = 'salesforce:A-mail'", "1")
+    assert (mail["owner_id"], mail["owner_name"]) == ("005-2", "Ola Nord")
+    assert mail["main_contact_email"] == "paula@partner.net", "without activity, the one known longest"
+    (nobody,) = rows(company, "accounts", "account_id = 'salesforce:A-twin'", "1")
+    assert (nobody["main_contact_name"], nobody["main_contact_email"]) == (None, None)
+
+
+def test_a_deal_says_whom_to_talk_to_today(company: Path):
+    (deal,) = rows(company, "opportunities")
+    assert [deal[name] for name in ("owner_id", "owner_name", "account_name", "main_contact_email")] == [
+        *("005-1", "Mara Stein", "Exact", "kim@exact.com")
+    ]
+
+
+def test_records_that_can_be_opened_are_those_that_stand_today(company: Path):
+    keys = table(company, "from core.record_keys where entity = 'account_id' order by entity_id, source_system")
+    assert [
+        (key["source_system"], key["record_key"], key["is_register"]) for key in keys if "A-exact" in key["entity_id"]
+    ] == [
+        *(
+            ("product", "w-exact", False),
+            ("salesforce", "A-exact", True),
+            ("stripe", "cus-exact", False),
+            ("zendesk", "z-1", False),
+        )
+    ]
+    records = {key["record_key"] for key in keys}
+    assert records.isdisjoint({"A-loser", "A-gone", "A-ring-1", "A-ring-2"})
+    assert "A-winner" in records
+    (deal,) = table(company, "from core.record_keys where entity = 'opportunity_id'")
+    assert (deal["entity_id"], deal["source_system"], deal["record_key"]) == ("O-1", "salesforce", "O-1")
+
+
 def test_a_deal_in_time(company: Path):
     (deal,) = rows(company, "opportunities")
     assert (deal["is_won"], deal["amount"], deal["first_amount"], deal["closed_at"]) == (
@@ -297,6 +341,13 @@ def test_late_rows_and_late_links_reach_growing_tables(next_day: Path):
     assert trial["known_at"] == datetime(2025, 6, 1)
     (visited,) = rows(next_day, "visits", "visit_id = 'v-3'")
     assert visited["person_id"] is not None
+
+
+def test_a_person_has_the_lead_to_work_on(next_day: Path):
+    """L-1 and L-2 are one person's; the newer is worked on. L-key is converted and the only one."""
+    people = table(next_day, "select email, lead_id from published.people where lead_id is not null")
+    found = {person["email"]: person["lead_id"] for person in people}
+    assert (found["dana@domain.io"], found["kim@exact.com"]) == ("L-2", "L-key")
 
 
 def test_all_that_is_built_can_be_said_to_a_second_engine(company: Path, next_day: Path):

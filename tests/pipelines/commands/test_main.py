@@ -81,7 +81,8 @@ def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Company:
 def test_without_a_command_it_lists_what_there_is(company: Company):
     told = company.call().output
     assert all(
-        command in told for command in ("check", "run", "backfill", "ui", "sql", "status", "rollback", "sample", "dbt")
+        command in told
+        for command in ("check", "run", "backfill", "ui", "sql", "export", "status", "rollback", "sample", "dbt")
     )
 
 

@@ -21,6 +21,7 @@ from pipelines.database import connect, write_frame
 from pipelines.instance.metadata import WARNING
 from pipelines.learning.scoring.plain_values import to_bytes
 from pipelines.learning.scoring.storage import load_model, save_model
+from pipelines.publishing.assets import WITHHELD_METADATA
 from pipelines.registry.store import REFIT_TAG, champion_version, model_path, promote, read_champion
 from pipelines.warehouse import Warehouse
 from tests.pipelines.learning.synthetic import FIRST, panel
@@ -582,3 +583,102 @@ def test_what_the_assets_wait_for():
         assets=flat.build_defs(None).assets, resources={"warehouse": Warehouse()}
     ).resolve_asset_graph()
     assert dg.AssetKey(["core", "flat"]) in graph.get(models).parent_keys
+
+
+def list_of_customers(**changes: object) -> Prediction:
+    """Scores to work from: an owner, whom to talk to, and a link."""
+    publish = {
+        "table": "churn_scores",
+        "described_by": "accounts",
+        "columns": ["account_name", "owner_name"],
+        "private": ["main_contact_name", "main_contact_email"],
+        "link": "account_url",
+        **changes,
+    }
+    return prediction(publish=PublishedScores(**publish))
+
+
+def write_people(company: Company) -> None:
+    names = company.ask("from core.accounts").select("account_id", "account_name")
+    names = names.with_columns(
+        owner_name=pl.lit("Mara Stein"),
+        main_contact_name=pl.lit("Ann"),
+        main_contact_email=pl.lit("ann@withheld.example"),
+    )
+    company.write("core.accounts", names)
+
+
+def test_a_list_says_whom_to_talk_to_and_the_model_does_not_learn_from_it(fitted: Company):
+    write_people(fitted)
+    with connect(fitted.data / "warehouse.duckdb") as connection:
+        connection.execute("comment on column core.accounts.main_contact_email is 'Her address.'")
+    before = fitted.scores()
+    result = fitted.run(list_of_customers(), only=["scores", "published"])
+    scores = fitted.scores()
+    assert scores.columns[:7] == [
+        *["account_id", "account_name", "owner_name", "main_contact_name", "main_contact_email", "account_url"],
+        "as_of_date",
+    ]
+    assert scores.select("owner_name", "main_contact_email").unique().rows() == [("Mara Stein", "ann@withheld.example")]
+    assert_frame_equal(
+        scores.select("account_id", "probability", "reasons"), before.select("account_id", "probability", "reasons")
+    )
+    described = dict(
+        fitted.ask("select column_name, comment from duckdb_columns() where table_name = 'churn_scores'").rows()
+    )
+    assert described["main_contact_email"] == "Her address."
+    assert described["account_url"].startswith("Where the record is in its system")
+    assert "account_name" in str(told(result, "published")["sample"])
+    assert "ann@withheld.example" not in str(told(result, "published")), "Dagster's records keep no personal data"
+
+
+def test_private_columns_can_be_switched_off(fitted: Company):
+    write_people(fitted)
+    component = list_of_customers(show_private=False)
+    assert fitted.run(component, only=["published"]).success
+    columns = fitted.scores().columns
+    assert "owner_name" in columns
+    assert not {"main_contact_name", "main_contact_email"} & set(columns)
+    (spec,) = [
+        spec for asset in component.build_defs(None).assets for spec in asset.specs if "published" in spec.key.path
+    ]
+    assert spec.metadata[WITHHELD_METADATA] == "main_contact_name,main_contact_email"
+    (shown,) = [
+        spec
+        for asset in list_of_customers().build_defs(None).assets
+        for spec in asset.specs
+        if "published" in spec.key.path
+    ]
+    assert WITHHELD_METADATA not in shown.metadata
+
+
+def test_links_lead_to_the_record_in_the_system_that_has_one(fitted: Company, monkeypatch: pytest.MonkeyPatch):
+    """The CRM's record comes first; a system without a link, or whose link is of another entity, gives none."""
+    write_people(fitted)
+    records = [
+        ("account_id", "A00000", "stripe", "cus 0/ä", False),
+        ("account_id", "A00001", "stripe", "cus_1", False),
+        ("account_id", "A00001", "hubspot", "77", True),
+        ("account_id", "A00002", "zendesk", "z-2", False),
+        ("lead_id", "A00003", "hubspot", "78", True),
+    ]
+    schema = ["entity", "entity_id", "source_system", "record_key", "is_register"]
+    fitted.write("core.record_keys", pl.DataFrame(records, schema=schema, orient="row"))
+    sources = fitted.data / "sources.yaml"
+    monkeypatch.setenv("SCORECAST_SOURCES", str(sources))
+    sources.write_text(
+        "sources:\n"
+        '  hubspot: {folder: x, links: {company: "https://crm.example/o\'brien/{id}?a=1", deal: "https://crm.example/d/{id}"}}\n'
+        '  stripe: {folder: x, links: {customer: "https://pay.example/{id}/edit"}}\n'
+        "  zendesk: x\n"
+    )
+    assert fitted.run(list_of_customers(), only=["published"]).success
+    links = dict(fitted.scores().select("account_id", "account_url").rows())
+    assert {key: url for key, url in links.items() if url is not None} == {
+        "A00000": "https://pay.example/cus%200%2F%C3%A4/edit",
+        "A00001": "https://crm.example/o'brien/77?a=1",
+    }
+    sources.write_text("sources: {hubspot: x}\n")
+    assert fitted.run(list_of_customers(), only=["published"]).success
+    assert fitted.scores()["account_url"].null_count() == 250
+    assert fitted.scores().schema["account_url"] == pl.String

@@ -139,6 +139,30 @@ def test_what_is_right_is_not_refused(tmp_path: Path):
         ),
         ("    described_by: accounts\n", "", 15, "columns are those of `described_by`, which is missing"),
         (
+            "    columns: [account_name, currency]",
+            "    private: [emial]",
+            16,
+            "column 'emial' is no column of core.accounts",
+        ),
+        (
+            "    columns: [account_name, currency]",
+            "    columns: [currency]\n    private: [currency]",
+            17,
+            "private 'currency' is in `columns`, too: leave one of them out",
+        ),
+        (
+            "    described_by: accounts\n    columns: [account_name, currency]",
+            "    private: [account_name]",
+            15,
+            "private are those of `described_by`, which is missing",
+        ),
+        (
+            "    columns: [account_name, currency]",
+            "    link: Account URL",
+            16,
+            "link is 'Account URL'; use lower-case letters, digits and underscores, a letter first",
+        ),
+        (
             "account_name",
             "acount_name",
             16,
@@ -195,6 +219,13 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, li
     found = mistakes(tmp_path, changed(old, new))
     assert any(each.startswith(f"{FILE}:{line}: ") and words in each for each in found), found
     assert all(each.startswith(f"{FILE}:") for each in found)
+
+
+def test_a_link_of_records_that_have_none_is_named(tmp_path: Path):
+    text = changed("described_by: accounts", "link: ticket_url").replace("account_id", "ticket_id")
+    assert f"{FILE}:15: link: only records of account_id, lead_id, opportunity_id have one, not those of ticket_id" in (
+        mistakes(tmp_path, text.replace("    columns: [account_name, currency]\n", ""))
+    )
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path):

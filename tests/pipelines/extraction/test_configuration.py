@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from assets.sources.stripe import stripe
 from pipelines.extraction.configuration import (
     Configuration,
     ConfigurationError,
@@ -14,6 +15,11 @@ from pipelines.extraction.configuration import (
     read_configuration,
 )
 from pipelines.settings import project_root
+
+
+def link(template: str) -> str:
+    """A `sources.yaml` with a link of Stripe's customers."""
+    return f'sources:\n  stripe:\n    folder: x\n    links:\n      customer: "{template}"\n'
 
 
 @pytest.fixture
@@ -37,10 +43,12 @@ def test_the_shipped_file_lists_every_system_below_the_data_folder(monkeypatch, 
 
 def test_everything_that_can_be_said(written, monkeypatch):
     monkeypatch.setenv("EXPORTS", "/exports")
+    monkeypatch.setenv("HUB", "42")
     monkeypatch.setenv("HOOK", "https://example.test/hook")
     configuration = written(
         "sources:\n  salesforce: ${EXPORTS}/sf\n"
         '  hubspot: {folder: /exports/hs, files: {deal: "*deals*.csv"}, columns: {deal: {amount: [Betrag, Summe]}},'
+        ' links: {deal: "https://crm.example/${HUB}/{id}?tab=1"},'
         " time_zone: Europe/Berlin, encoding: windows-1252}\n"
         "as_of: 2025-06-30\ntimezone: Europe/Berlin\n"
         "failure_webhook: ${HOOK}\nquarantine_limit: 0.2\nrow_count_range: [0.5, 3]\n"
@@ -53,6 +61,7 @@ def test_everything_that_can_be_said(written, monkeypatch):
                 Path("/exports/hs"),
                 files={"deal": ("*deals*.csv",)},
                 columns={"deal": {"amount": ("Betrag", "Summe")}},
+                links={"deal": "https://crm.example/42/{id}?tab=1"},
                 time_zone="Europe/Berlin",
                 encoding="cp1252",
             ),
@@ -64,6 +73,14 @@ def test_everything_that_can_be_said(written, monkeypatch):
         row_count_range=(0.5, 3.0),
         limits=Limits(file_size=500 * 10**6, row_size=10_000, columns=300, expansion=1000),
     )
+
+
+def test_a_link_of_no_entity_is_named(written):
+    configuration = written('sources: {stripe: {folder: x, links: {costumer: "https://crm.example/{id}"}}}')
+    with pytest.raises(
+        ConfigurationError, match=r"stripe: links: stripe has no entity 'costumer'\. Did you mean 'cust"
+    ):
+        configuration.mapped(stripe)
 
 
 def test_an_empty_file_means_no_sources(written):
@@ -87,6 +104,15 @@ def test_an_empty_file_means_no_sources(written):
             5,
             "must be a text, or a list of texts, not 5",
         ),
+        (link("https://crm.example/1"), 5, "the link of 'customer' must have {id} once, where the record's key goes"),
+        (link("https://crm.example/{key}"), 5, "must have {id} once"),
+        (link("https://crm.example/{id}/{name}"), 5, "must have {id} once"),
+        (link("javascript:alert({id})"), 5, "must be an address of http or https without blanks, such as customer:"),
+        (link("crm.example/{id}"), 5, "must be an address of http or https"),
+        (link("https:///{id}"), 5, "must be an address of http or https"),
+        (link("https://[x/{id}"), 5, "must be an address of http or https"),
+        (link("https://crm.example/a b/{id}"), 5, "must be an address of http or https without blanks"),
+        ("sources:\n  stripe:\n    folder: x\n    links:\n      customer: 5\n", 5, "'customer' must be a text, not 5"),
         ("sources:\n  stripe:\n    folder: x\n    time_zone: Berlin\n", 4, "no time zone 'Berlin'"),
         ("sources:\n  stripe:\n    folder: x\n    encoding: klingon\n", 4, "no encoding 'klingon'"),
         ("sources: landing\n", 1, "must be a block of `name: value` lines"),

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from pipelines.commands.running import notices
-from pipelines.publishing.assets import release_asset
+from pipelines.publishing.assets import WITHHELD_METADATA, release_asset
 from pipelines.publishing.states import AuditFailedError
 from pipelines.warehouse import Warehouse
 
@@ -48,8 +48,9 @@ class Company:
             """
         )
 
-    def run(self, *tables: str) -> dg.ExecuteInProcessResult:
-        asset = release_asset([dg.AssetSpec(["published", table]) for table in tables or ("churn_scores",)])
+    def run(self, *tables: str, **metadata: str) -> dg.ExecuteInProcessResult:
+        specs = [dg.AssetSpec(["published", table], metadata=metadata) for table in tables or ("churn_scores",)]
+        asset = release_asset(specs)
         with dg.DagsterInstance.ephemeral() as instance:
             return dg.materialize([asset], instance=instance, resources={"warehouse": Warehouse()})
 
@@ -147,3 +148,30 @@ def test_a_run_says_that_the_last_release_was_damaged_and_the_next_one_does_not(
     assert told.endswith(f"; the kept release {kept.stem} takes its place.")
     assert company.ask("select count(*) from score_history") == [(80,)]
     assert notices(company.run().all_events) == []
+
+
+@pytest.mark.parametrize("is_made_again", [True, False])
+def test_columns_that_are_withheld_leave_the_release_though_the_last_one_had_them(
+    company: Company, is_made_again: bool
+):
+    """Also those of a table that no run has made since, and not one of their values stays in the file."""
+    company.write("alter table published.churn_scores add column email varchar default 'ann@withheld.example'")
+    company.run()
+    assert company.ask("select distinct email from churn_scores") == [("ann@withheld.example",)]
+    assert b"ann@withheld.example" in (company.data / "published.duckdb").read_bytes()
+    if not is_made_again:
+        company.write("drop table published.churn_scores")
+
+    assert company.run(**{WITHHELD_METADATA: "email,phone"}).success
+    columns = [name for name, *_ in company.ask("describe churn_scores")]
+    assert "email" not in columns
+    assert "reason_1" in columns
+    assert b"ann@withheld.example" not in (company.data / "published.duckdb").read_bytes()
+
+
+def test_a_column_that_is_not_withheld_may_not_leave(company: Company):
+    company.write("alter table published.churn_scores add column email varchar default 'x'")
+    company.run()
+    company.write("alter table published.churn_scores drop column email")
+    with pytest.raises(AuditFailedError, match="every column of the last release is still there, but email is missing"):
+        company.run(**{WITHHELD_METADATA: "phone"})

@@ -14,6 +14,7 @@ with records as (
         'country': 'string',
         'city': 'string',
         'owner_id': 'string',
+        'owner_name': 'string',
         'plan': 'string',
         'seats': 'bigint',
         'currency': 'string',

@@ -19,6 +19,7 @@ with records as (
         'status': 'string',
         'rating': 'string',
         'owner_id': 'string',
+        'owner_name': 'string',
         'campaign_id': 'string',
         'is_converted': 'boolean',
         'is_closed': 'boolean',

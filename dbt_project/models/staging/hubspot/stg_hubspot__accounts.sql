@@ -22,6 +22,7 @@ with companies as (
 final as (
     select
         companies.*,
+        {{ name_not_number('owner_id') }} as owner_name,
         {{ website_domain('website') }} as domain,
         true as is_register
     from companies

@@ -4,6 +4,7 @@ with contacts as (
         'email': ['email', 'string'],
         'first_name': ['firstname', 'string'],
         'last_name': ['lastname', 'string'],
+        'phone': ['phone', 'string'],
         'company': ['company', 'string'],
         'website': ['website', 'string'],
         'city': ['city', 'string'],

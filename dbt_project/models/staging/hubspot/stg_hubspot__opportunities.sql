@@ -35,6 +35,7 @@ with deals as (
 final as (
     select
         deals.*,
+        {{ name_not_number('owner_id') }} as owner_name,
         -- several companies of one deal stand in one field; the first is the primary one
         trim({{ dbt.split_part('account_keys', "';'", 1) }}) as account_key,
         cast(closes_at as date) as close_date,

@@ -11,6 +11,7 @@ with accounts as (
         'country': ['BillingCountry', 'string'],
         'city': ['BillingCity', 'string'],
         'owner_id': ['OwnerId', 'string'],
+        'owner_name': ['OwnerName', 'string'],
         'is_deleted': ['IsDeleted', 'boolean'],
         'merged_into_key': ['MasterRecordId', 'string'],
         'created_at': ['CreatedDate', 'timestamp'],

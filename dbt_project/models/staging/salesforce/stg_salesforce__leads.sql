@@ -16,6 +16,7 @@ with leads as (
         'status': ['Status', 'string'],
         'rating': ['Rating', 'string'],
         'owner_id': ['OwnerId', 'string'],
+        'owner_name': ['OwnerName', 'string'],
         'is_converted': ['IsConverted', 'boolean'],
         'converted_date': ['ConvertedDate', 'date'],
         'converted_account_key': ['ConvertedAccountId', 'string'],

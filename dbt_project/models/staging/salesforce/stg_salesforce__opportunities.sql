@@ -11,6 +11,7 @@ with opportunities as (
         'lead_source': ['LeadSource', 'string'],
         'forecast_category': ['ForecastCategory', 'string'],
         'owner_id': ['OwnerId', 'string'],
+        'owner_name': ['OwnerName', 'string'],
         'campaign_id': ['CampaignId', 'string'],
         'is_closed': ['IsClosed', 'boolean'],
         'is_won': ['IsWon', 'boolean'],
