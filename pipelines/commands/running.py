@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -232,6 +233,9 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
                     update(doing=entry.user_message[:70])
                 elif event.event_type == DagsterEventType.STEP_START:
                     update(doing=event.step_key)
+                elif event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
+                    for line in notices([event]):
+                        console.print(line, markup=False, highlight=False, soft_wrap=True)
                 elif event.event_type in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_SKIPPED):
                     done += 1
                     update(completed=done)
@@ -256,16 +260,16 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
             watcher.join()
             without_docs = stop_checker(wait=True)
     seconds = time.monotonic() - started
+    told = [*notices(result.all_events), *(f"  ! No Data Docs: {why.splitlines()[-1]}" for why in without_docs)]
     if result.success:
-        console.print(f"Job {job.name} succeeded in {seconds:.0f} s (run {run_id}).")
+        told.insert(0, f"Job {job.name} succeeded in {seconds:.0f} s (run {run_id}).")
     else:
-        console.print(
+        told = [f"  {line}" for line in failures(result.all_events)] + told
+        told.append(
             f"Job {job.name} failed after {seconds:.0f} s. `make ui` shows run {run_id}; all output is in {log}."
         )
-        for line in failures(result.all_events):
-            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
-    for line in [*notices(result.all_events), *(f"  ! No Data Docs: {why.splitlines()[-1]}" for why in without_docs)]:
-        console.print(line, markup=False, highlight=False)
+    for line in told:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     return result.success
 
 
@@ -317,10 +321,14 @@ def output_to(path: Path) -> Iterator[None]:
 
 
 def failures(events: "Sequence[DagsterEvent]") -> list[str]:
-    """One line per reason why steps failed, with the steps; an error of the disk or a file stands once."""
+    """
+    One line per reason why steps failed, with the steps; an error of the disk or a file stands once.
+
+    A step that failed by its checks is left out: `notices` says what they found.
+    """
     steps: dict[str, list[str]] = {}
     for event in events:
-        if event.is_step_failure:
+        if event.is_step_failure and event.step_failure_data.error.cls_name != "DagsterAssetCheckFailedError":
             reason = failure_reason(event)
             steps.setdefault(explained(reason) or reason, []).append(event.step_key)
     return [f"{', '.join(stopped)}: {reason}" for reason, stopped in steps.items()]
@@ -331,7 +339,8 @@ def failure_reason(event) -> str:
     error = event.step_failure_data.error
     while error is not None and error.cause is not None:
         error = error.cause
-    return (error.message if error else event.message or "").strip()
+    told = (error.message if error else event.message or "").strip()
+    return re.sub(r"^pipelines\.[\w.]+: ", "", told)  # our own errors say it all in words
 
 
 @contextmanager

@@ -111,10 +111,14 @@ def report_metadata(connection: "duckdb.DuckDBPyConnection", report: "LoadReport
 
 
 def files_check(connection: "duckdb.DuckDBPyConnection", key: dg.AssetKey, report: "LoadReport") -> dg.AssetCheckResult:
-    """Warn of a missing folder, of files of no entity, and of every file that could not be read, now or before."""
-    from pipelines.extraction.loading.load import rejected_files
+    """
+    Warn of a missing folder, of files of no entity, and of every file that could not be read, or of which no row could
+    be loaded, now or before.
+    """
+    from pipelines.extraction.loading.load import put_aside_files, rejected_files
 
     problems = [*rejected_files(connection, report.source, report.entity), *report.strays]
+    problems += put_aside_files(connection, report.source, report.entity)
     if report.status == "missing":
         problems = [report.message, *problems]
     return dg.AssetCheckResult(
@@ -128,7 +132,7 @@ def files_check(connection: "duckdb.DuckDBPyConnection", key: dg.AssetKey, repor
 
 
 def as_of_definitions(sources: Iterable[Source]) -> dg.Definitions:
-    """The asset `raw_scorecast/as_of`: the run's date, from what all present sources have loaded."""
+    """The asset `raw_scorecast/as_of`: the run's date, from what all present sources have loaded; fails on nothing."""
     folders = read_configuration().folders
     present = [source for source in sources if source.name in folders]
 
@@ -145,9 +149,11 @@ def as_of_definitions(sources: Iterable[Source]) -> dg.Definitions:
     )
     def as_of(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         from pipelines.extraction.as_of import write_as_of
+        from pipelines.extraction.loading.load import require_rows
 
         configuration: Configuration = read_configuration()
         with context.resources.warehouse.connect() as connection:
+            require_rows(connection, present, configuration.folders)
             day = write_as_of(connection, present, configuration.as_of, datetime.now(UTC))
         return dg.MaterializeResult(
             metadata={

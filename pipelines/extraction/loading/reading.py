@@ -321,7 +321,7 @@ def _read(
             read_type=read_type,
             type=load.entity.columns.get(name, "varchar"),
             in_contract=name in load.entity.columns,
-            date_format=load.entity.date_format,
+            date_format=load.entity.strptime,
             time_zone=load.time_zone,
         )
         for position, (source, name, read_type) in enumerate(

@@ -43,6 +43,10 @@ class CannotLoad(RuntimeError):
     """A load that stopped and left everything as it was; the message says why and what to do."""
 
 
+class NothingLoaded(RuntimeError):
+    """There is no row of any source, neither from this load nor from one before; the message says why."""
+
+
 @dataclass(frozen=True)
 class LoadReport:
     """What one call did for one entity."""
