@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pipelines.publishing.states import Release
 
 POLL_SECONDS = 1.0
+OWN_ERROR = re.compile(r"^pipelines(\.\w+)+: ")
+"""How an error's message begins whose class is ours."""
 CODE_LOCATION = "scorecast"
 """What `workspace.yaml` calls the definitions."""
 
@@ -222,7 +224,7 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
     started = time.monotonic()
 
     def watch(update) -> None:
-        cursor, done = None, 0
+        cursor, done, said = None, 0, set()
         while not finished.wait(POLL_SECONDS):
             records = instance.get_records_for_run(run_id, cursor=cursor)
             cursor = records.cursor
@@ -235,7 +237,9 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
                     update(doing=event.step_key)
                 elif event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
                     for line in notices([event]):
-                        console.print(line, markup=False, highlight=False, soft_wrap=True)
+                        if line not in said:
+                            console.print(line, markup=False, highlight=False, soft_wrap=True)
+                        said.add(line)
                 elif event.event_type in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_SKIPPED):
                     done += 1
                     update(completed=done)
@@ -331,7 +335,9 @@ def failures(events: "Sequence[DagsterEvent]") -> list[str]:
         if event.is_step_failure and event.step_failure_data.error.cls_name != "DagsterAssetCheckFailedError":
             reason = failure_reason(event)
             steps.setdefault(explained(reason) or reason, []).append(event.step_key)
-    return [f"{', '.join(stopped)}: {reason}" for reason, stopped in steps.items()]
+    # What one of our own errors says needs neither its class nor its step.
+    told = {reason: OWN_ERROR.sub("", reason) for reason in steps}
+    return [words if words != reason else f"{', '.join(steps[reason])}: {reason}" for reason, words in told.items()]
 
 
 def failure_reason(event) -> str:
@@ -339,8 +345,7 @@ def failure_reason(event) -> str:
     error = event.step_failure_data.error
     while error is not None and error.cause is not None:
         error = error.cause
-    told = (error.message if error else event.message or "").strip()
-    return re.sub(r"^pipelines\.[\w.]+: ", "", told)  # our own errors say it all in words
+    return (error.message if error else event.message or "").strip()
 
 
 @contextmanager

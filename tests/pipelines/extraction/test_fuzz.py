@@ -68,7 +68,7 @@ def tickets(token: str, n: int, text: str) -> dict:
     return {
         "id": token,
         "subject": text,
-        "description": f"It does not work, {n} times",
+        "description": f"It does not work {n} times",
         "via_channel": "web",
         "created_at": opened,
         "updated_at": opened + timedelta(days=2),
@@ -87,13 +87,13 @@ def usage(token: str, n: int, text: str) -> dict:
     }
 
 
-KINDS: list[tuple[Source, str, str, Callable[[str, int, str], dict]]] = [
-    (salesforce, "account", "lead", accounts),
-    (stripe, "invoice", "customer", invoices),
-    (zendesk, "ticket", "user", tickets),
-    (product, "usage_daily", "workspace", usage),
-]
-"""System, entity, another entity of it that has a file, and what makes the values of a record."""
+KINDS: dict[str, tuple[Source, str, Callable[[str, int, str], dict]]] = {
+    "account": (salesforce, "lead", accounts),
+    "invoice": (stripe, "customer", invoices),
+    "ticket": (zendesk, "user", tickets),
+    "usage_daily": (product, "workspace", usage),
+}
+"""Entity → its system, another entity of it that has a file, and what makes the values of a record."""
 
 REFUSED = object()
 """No value: the row must be put aside."""
@@ -107,7 +107,24 @@ NONSENSE: dict[str, dict[str, object]] = {
         **{"n/a": None, "": None, "0001-01-01": REFUSED, "2025-01-31": datetime(2025, 1, 31)},
     },
     "boolean": {**dict.fromkeys(("maybe", "2", "ja"), REFUSED), "n/a": None, "": None, "Yes": True},
-    "text": {text: text for text in ("=1+1", "\\N", "null", "1e5", '"', "'", "  x ", "ﬀ\u200b", "1,5", "NaN", "[1]")},
+    "text": {
+        text: text
+        for text in (
+            "=1+1",
+            "\\N",
+            "null",
+            "1e5",
+            '"',
+            "'",
+            "  x ",
+            "ﬀ\u200b",
+            "1,5",
+            "NaN",
+            "[1]",
+            "🙂\x01",
+            "x" * 3000,
+        )
+    },
 }
 """What is written in place of a value, by its kind → how it is to be read."""
 
@@ -128,8 +145,10 @@ class Table:
     """Column → a key of `NONSENSE`."""
     may_be_aside: set[str] = field(default_factory=set)
     """Records with nonsense."""
-    missing: str = ""
-    """A column without which the file is refused."""
+    broken: set[int] = field(default_factory=set)
+    """Rows that are no records."""
+    missing: set[str] = field(default_factory=set)
+    """Columns without which the file is refused."""
     is_twice: bool = False
     """It has a column of the contract twice."""
 
@@ -143,7 +162,7 @@ def table(entity: Entity, make: Make, letter: str, texts: Iterable[str]) -> Tabl
         is_time = column in (entity.time, *entity.epochs) or isinstance(value, date) or value is None
         is_number = isinstance(value, (int, float))
         kinds[column] = (
-            "time" if is_time else "boolean" if value in (True, False) else "number" if is_number else "text"
+            "time" if is_time else "boolean" if isinstance(value, bool) else "number" if is_number else "text"
         )
     return Table(list(columns), [list(record.values()) for record in records], columns, records, kinds)
 
@@ -180,7 +199,7 @@ def renamed(data: st.DataObject, some: Table, entity: Entity) -> None:
 def lose(some: Table, entity: Entity, column: str) -> None:
     """What becomes of a file without the column."""
     if column in (*entity.key, *entity.required) and column not in entity.filled:
-        some.missing = column
+        some.missing.add(column)
     for row in some.expected:
         row.pop(column, None)
         if column in entity.columns and column not in entity.filled:
@@ -244,17 +263,28 @@ def text_of(value: object, is_comma: bool = False, is_german: bool = False) -> s
 
 def as_csv(data: st.DataObject, some: Table) -> tuple[str, bytes]:
     draw = data.draw
-    delimiter, end = draw(st.sampled_from(",;\t|")), draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    delimiter, ends = draw(st.sampled_from(",;\t|")), draw(st.sampled_from([["\n"], ["\r\n"], ["\r"], ["\n", "\r\n"]]))
     quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
-    is_comma, is_german, has_last_end, has_sep = (draw(st.booleans()) for _ in range(4))
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting)
-    writer.writerow(some.names)
-    for row in some.rows:
-        writer.writerow([text_of(value, is_comma, is_german).replace("\n", end) for value in row])
-    content = out.getvalue() if has_last_end else out.getvalue().removesuffix(end)
+    is_comma, is_german, has_sep = (draw(st.booleans()) for _ in range(3))
+
+    def line(values: list[str], number: int) -> str:
+        end, out = ends[number % len(ends)], io.StringIO(newline="")
+        csv.writer(out, delimiter=delimiter, quoting=quoting, lineterminator="\n").writerow(values)
+        return out.getvalue().replace("\n", end)
+
+    lines = [line(some.names, 0)]
+    lines += [line([text_of(value, is_comma, is_german) for value in row], n) for n, row in enumerate(some.rows)]
+    lines[-1] = lines[-1].rstrip("\r\n") + draw(st.sampled_from(["", ends[0], ends[0] * 3]))
+    broken = draw(st.integers(0, len(lines) * 2))
+    if 0 < broken < len(lines) and not {"\n", "\r"} & set(lines[broken].rstrip("\r\n")):
+        bare = lines[broken].rstrip("\r\n")
+        too_much, too_little = f"{bare}{delimiter}{bare}", bare.rpartition(delimiter)[0]
+        changed = draw(st.sampled_from([too_much, too_little, lines[0].rstrip("\r\n"), f'"{bare}']))
+        lines[broken] = changed + lines[broken].removeprefix(bare)
+        some.broken.add(broken - 1)
+    content = "".join(lines)
     if has_sep:
-        content = f"sep={delimiter}{end}{content}"
+        content = f"sep={delimiter}{ends[0]}{content}"
     encoding = draw(st.sampled_from(["utf-8", "utf-8", "utf-8-sig", "utf-16", "cp1252"]))
     try:
         return "csv", content.encode(encoding)
@@ -340,7 +370,7 @@ def alike(found: object, wanted: object, ending: str) -> bool:
 def check_values(loaded: list[dict], some: Table, entity: Entity, ending: str) -> None:
     """Every loaded row is one that was written, and every record without nonsense is loaded."""
     column = token_column(entity)
-    wanted = [(token_of(some, n, entity), row) for n, row in enumerate(some.expected)]
+    wanted = [(token_of(some, n, entity), row) for n, row in enumerate(some.expected) if n not in some.broken]
     for row in loaded:
         different = [
             [
@@ -363,10 +393,11 @@ def check_tokens(loaded: list[dict], aside: list[tuple], repeated: int, content:
     assert len(TOKEN.findall(text)) <= repeated + sum(len(TOKEN.findall(each)) for each in known)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_every_row_of_a_changed_file_is_loaded_or_put_aside_as_it_was_written(data):
-    source, name, beside, make = data.draw(st.sampled_from(KINDS))
+    name = data.draw(st.sampled_from(list(KINDS)))
+    source, beside, make = KINDS[name]
     by_name = {entity.name: entity for entity in source.entities}
     entity, other = by_name[name], by_name[beside]
     some = table(entity, make, "K", data.draw(st.lists(TEXT, min_size=1, max_size=6)))
@@ -408,7 +439,7 @@ def test_every_row_of_a_changed_file_is_loaded_or_put_aside_as_it_was_written(da
         assert Path(file).name in message
         assert loaded == []
         assert is_damaged or some.missing or some.is_twice, message
-        assert is_damaged or f"'{some.missing}'" in message or "more than once" in message
+        assert is_damaged or "more than once" in message or any(f"'{name}'" in message for name in some.missing)
         return
     assert rows == len(loaded) + len(aside) + repeated
     assert repeated == 0
