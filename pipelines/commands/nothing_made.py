@@ -55,22 +55,27 @@ def _listed(missing: Mapping[str, list[str]]) -> str:
 
 
 def _missing(connection: "duckdb.DuckDBPyConnection", nodes: Mapping[str, Mapping], model: str) -> dict[str, list[str]]:
-    """What a dbt model lacks, by the tables below it that have no row: `subscriptions` → `stripe/subscription`."""
+    """The nearest exports below a dbt model that have no row: `subscriptions` → `stripe/subscription`."""
+
+    def empty_parents(of: str) -> list[str]:
+        parents = [key for key in nodes.get(of, {"depends_on": {"nodes": []}})["depends_on"]["nodes"] if key in nodes]
+        tables = {key: quoted(nodes[key]["schema"], nodes[key]["alias"]) for key in parents}
+        return [
+            key
+            for key, table in tables.items()
+            if nodes[key]["schema"] in LAYERS and not connection.execute(f"select 1 from {table} limit 1").fetchone()
+        ]
+
     missing: dict[str, list[str]] = {}
-    waiting, seen = [model], {model}
-    while waiting:
-        for parent in nodes.get(waiting.pop(0), {}).get("depends_on", {}).get("nodes", []):
-            node = nodes.get(parent)
-            if parent in seen or node is None or node["schema"] not in LAYERS:
-                continue
-            seen.add(parent)
-            table = quoted(node["schema"], node["alias"])
-            if connection.execute(f"select 1 from {table} limit 1").fetchone():
-                continue
-            waiting.append(parent)
-            if node["schema"] == "staging":
-                what = node["alias"].split("__", 1)[-1].replace("_", " ")
-                missing.setdefault(what, []).extend(_raw_tables(node))
+    for table in empty_parents(model):
+        below = [table]
+        while below and not any(nodes[key]["schema"] == "staging" for key in below):
+            below = list(dict.fromkeys(parent for key in below for parent in empty_parents(key)))
+        for key in below:
+            if nodes[key]["schema"] == "staging":
+                what = nodes[key]["alias"].split("__", 1)[-1].replace("_", " ")
+                found = missing.setdefault(what, [])
+                found += [raw for raw in _raw_tables(nodes[key]) if raw not in found]
     return missing
 
 
