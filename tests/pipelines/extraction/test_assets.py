@@ -143,7 +143,7 @@ def test_rows_that_cannot_be_loaded_at_all_are_told_with_their_reason_as_long_as
     (company / "sources.yaml").write_text("sources:\n  cms: {folder: landing/cms, date_format: day_first}\n")
     run(company)
     with duckdb.connect(str(company / "warehouse.duckdb")) as connection:
-        found = connection.execute("select at::varchar from raw_cms.article where id = '1'").fetchall()
+        found = connection.execute("select article.at::varchar from raw_cms.article where id = '1'").fetchall()
     assert found == [("2024-03-05 00:00:00",)]
 
 

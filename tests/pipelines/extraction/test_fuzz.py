@@ -326,16 +326,35 @@ def as_xlsx(data: st.DataObject, some: Table) -> tuple[str, bytes]:
 
 
 FORMATS = [as_csv, as_csv, as_csv, as_json, as_json, as_parquet, as_xlsx]
-INSERTED = [b"\0", b'"', b"\n", b"\r", b"\xff", b",", b"{", b"a"]
+INSERTED = [
+    b"\0",
+    b'"',
+    b'""',
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b"\xff",
+    b"\xc3",
+    b"\xed\xa0\x80",
+    b"\x1a",
+    b",",
+    b";",
+    b"{",
+    b"[",
+    b"a",
+]
 
 
 def damaged(data: st.DataObject, ending: str, content: bytes) -> bytes:
-    position = data.draw(st.integers(0, len(content) - 1))
-    before, after = content[:position], content[position:]
     if ending in ("parquet", "xlsx"):
-        return before
-    changed = [before + after[1:], before + after[7:], *(before + piece + after for piece in INSERTED)]
-    return data.draw(st.sampled_from([before, *changed]))
+        return content[: data.draw(st.integers(0, len(content) - 1))]
+    for _ in range(data.draw(st.integers(1, 3))):
+        last = data.draw(st.sampled_from([len(content), len(content), min(len(content), 100)]))
+        position = data.draw(st.integers(0, max(last - 1, 0)))
+        before, after = content[:position], content[position:]
+        changed = [before, before + after[1:], before + after[7:], *(before + piece + after for piece in INSERTED)]
+        content = data.draw(st.sampled_from(changed))
+    return content
 
 
 # What must hold
