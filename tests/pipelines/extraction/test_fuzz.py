@@ -217,7 +217,7 @@ def nonsense(data: st.DataObject, some: Table, entity: Entity) -> None:
     row, position = (data.draw(st.integers(0, len(values) - 1)) for values in (some.rows, some.names))
     column = some.columns[position]
     token = token_of(some, row, entity)
-    if column not in some.kinds or column == token_column(entity) or token is None:
+    if column not in some.kinds or column == token_column(entity) or token is None or some.columns.count(column) > 1:
         return
     kind = some.kinds[column]
     written = data.draw(st.sampled_from(list(NONSENSE[kind])))
