@@ -13,9 +13,12 @@ def run(
     job: Annotated[Job, typer.Argument(help="which job")] = "daily",
 ) -> None:
     """Run a job from exports to published tables, and print the result."""
+    from pipelines.commands.nothing_made import has_scores, why_no_scores
     from pipelines.commands.running import NoSample, prepare_run, print_summary, run_job
     from pipelines.components.validation import YamlMistakes
     from pipelines.extraction.configuration import ConfigurationError
+    from pipelines.publishing.kept_releases import last_release
+    from pipelines.settings import published_path
     from pipelines.transformation.building import ProjectMistake
 
     prepare_instance()
@@ -25,8 +28,13 @@ def run(
         own_temporary_files(),
     ):
         prepare_run()
+        is_first = last_release(published_path()).path is None
         ok = run_job(job)
-    if not ok:
-        typer.echo("The run failed. What is published now:", err=True)
+        if ok and is_first and not has_scores(published_path()):
+            ok = False
+            typer.echo("No model could be fitted, so there are no scores and no forecasts:", err=True)
+            typer.echo("\n".join(f"  {line}" for line in why_no_scores()), err=True)
+        elif not ok:
+            typer.echo("The run failed. What is published now:", err=True)
     print_summary()
     raise typer.Exit(0 if ok else 1)

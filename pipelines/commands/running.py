@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pipelines.publishing.states import Release
 
 POLL_SECONDS = 1.0
+OWN_ERROR = re.compile(r"^pipelines(\.\w+)+: ")
+"""How an error's message begins whose class is ours."""
 CODE_LOCATION = "scorecast"
 """What `workspace.yaml` calls the definitions."""
 
@@ -221,7 +224,7 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
     started = time.monotonic()
 
     def watch(update) -> None:
-        cursor, done = None, 0
+        cursor, done, said = None, 0, set()
         while not finished.wait(POLL_SECONDS):
             records = instance.get_records_for_run(run_id, cursor=cursor)
             cursor = records.cursor
@@ -232,6 +235,11 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
                     update(doing=entry.user_message[:70])
                 elif event.event_type == DagsterEventType.STEP_START:
                     update(doing=event.step_key)
+                elif event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
+                    for line in notices([event]):
+                        if line not in said:
+                            console.print(line, markup=False, highlight=False, soft_wrap=True)
+                        said.add(line)
                 elif event.event_type in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_SKIPPED):
                     done += 1
                     update(completed=done)
@@ -256,16 +264,16 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
             watcher.join()
             without_docs = stop_checker(wait=True)
     seconds = time.monotonic() - started
+    told = [*notices(result.all_events), *(f"  ! No Data Docs: {why.splitlines()[-1]}" for why in without_docs)]
     if result.success:
-        console.print(f"Job {job.name} succeeded in {seconds:.0f} s (run {run_id}).")
+        told.insert(0, f"Job {job.name} succeeded in {seconds:.0f} s (run {run_id}).")
     else:
-        console.print(
+        told = [f"  {line}" for line in failures(result.all_events)] + told
+        told.append(
             f"Job {job.name} failed after {seconds:.0f} s. `make ui` shows run {run_id}; all output is in {log}."
         )
-        for line in failures(result.all_events):
-            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
-    for line in [*notices(result.all_events), *(f"  ! No Data Docs: {why.splitlines()[-1]}" for why in without_docs)]:
-        console.print(line, markup=False, highlight=False)
+    for line in told:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     return result.success
 
 
@@ -317,13 +325,19 @@ def output_to(path: Path) -> Iterator[None]:
 
 
 def failures(events: "Sequence[DagsterEvent]") -> list[str]:
-    """One line per reason why steps failed, with the steps; an error of the disk or a file stands once."""
+    """
+    One line per reason why steps failed, with the steps; an error of the disk or a file stands once.
+
+    A step that failed by its checks is left out: `notices` says what they found.
+    """
     steps: dict[str, list[str]] = {}
     for event in events:
-        if event.is_step_failure:
+        if event.is_step_failure and event.step_failure_data.error.cls_name != "DagsterAssetCheckFailedError":
             reason = failure_reason(event)
             steps.setdefault(explained(reason) or reason, []).append(event.step_key)
-    return [f"{', '.join(stopped)}: {reason}" for reason, stopped in steps.items()]
+    # What one of our own errors says needs neither its class nor its step.
+    told = {reason: OWN_ERROR.sub("", reason) for reason in steps}
+    return [words if words != reason else f"{', '.join(steps[reason])}: {reason}" for reason, words in told.items()]
 
 
 def failure_reason(event) -> str:

@@ -111,13 +111,17 @@ def report_metadata(connection: "duckdb.DuckDBPyConnection", report: "LoadReport
 
 
 def files_check(connection: "duckdb.DuckDBPyConnection", key: dg.AssetKey, report: "LoadReport") -> dg.AssetCheckResult:
-    """Warn of a missing folder, files of no entity, records that vanished, and every file that could not be read."""
-    from pipelines.extraction.loading.load import rejected_files
+    """
+    Warn of a missing folder, files of no entity, records that are gone, and of every file that could not be read, or
+    of which no row could be loaded, now or before.
+    """
+    from pipelines.extraction.loading.load import put_aside_files, rejected_files
 
     problems = [
         *rejected_files(connection, report.source, report.entity),
         *report.strays,
         *filter(None, [report.vanished]),
+        *put_aside_files(connection, report.source, report.entity),
     ]
     if report.status == "missing":
         problems = [report.message, *problems]
@@ -132,7 +136,7 @@ def files_check(connection: "duckdb.DuckDBPyConnection", key: dg.AssetKey, repor
 
 
 def as_of_definitions(sources: Iterable[Source]) -> dg.Definitions:
-    """The asset `raw_scorecast/as_of`: the run's date, from what all present sources have loaded."""
+    """The asset `raw_scorecast/as_of`: the run's date, from what all present sources have loaded; fails on nothing."""
     folders = read_configuration().folders
     present = [source for source in sources if source.name in folders]
 
@@ -149,9 +153,11 @@ def as_of_definitions(sources: Iterable[Source]) -> dg.Definitions:
     )
     def as_of(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         from pipelines.extraction.as_of import write_as_of
+        from pipelines.extraction.loading.load import require_rows
 
         configuration: Configuration = read_configuration()
         with context.resources.warehouse.connect() as connection:
+            require_rows(connection, present, configuration.folders)
             day = write_as_of(connection, present, configuration.as_of, datetime.now(UTC))
         return dg.MaterializeResult(
             metadata={

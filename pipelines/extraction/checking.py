@@ -96,7 +96,10 @@ def plain_cast(column: StagedColumn, value: str) -> str:
         return f"{value}::varchar"
     if read == "varchar" and target in ("date", "timestamp") and column.date_format:
         written = f"try_strptime({value}, {literal(column.date_format)})"
-        return f"coalesce({written}::{target}, try_cast({value} as {target}))"
+        if column.time_zone and target == "timestamp" and "%z" not in column.date_format:
+            in_zone = f"timezone({literal(column.time_zone)}, {written})::timestamp"
+            written = f"case when contains({value}, ':') then {in_zone} else {written} end"
+        return f"coalesce({written}::{target}, {plain_cast(replace(column, date_format=None), value)})"
     if read == "varchar" and target == "timestamp":
         local = ""
         if column.time_zone:

@@ -6,12 +6,12 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pipelines.extraction.contracts import Source
+from pipelines.extraction.contracts import DATE_ORDERS, Source
 from pipelines.settings import data_dir, project_root, sources_file
 from pipelines.spelling import did_you_mean
 
@@ -25,7 +25,7 @@ SETTINGS = (
     "row_count_range",
     "limits",
 )
-SOURCE_SETTINGS = ("folder", "files", "columns", "links", "time_zone", "encoding", "export")
+SOURCE_SETTINGS = ("folder", "files", "columns", "links", "time_zone", "encoding", "date_format", "export")
 EXPORT_KINDS = ("full", "incremental")
 SAMPLE_SETTINGS = ("accounts", "months", "seed")
 DEFAULT_TIMEZONE = "UTC"
@@ -76,6 +76,8 @@ class SourceSettings:
     """Of text that is not UTF-8."""
     export: str | None = None
     """Whether an export has every record (`full`) or what changed (`incremental`)."""
+    date_format: str | None = None
+    """Of its dates and times: `day_first`, `month_first` or a format as in strptime."""
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,26 @@ class Configuration:
             mapped = source.mapped(settings.files, settings.columns)
         except ValueError as problem:
             raise ConfigurationError(f"{sources_file()}: sources: {source.name}: {problem}") from None
-        return replace(mapped, encoding=settings.encoding, export=settings.export)
+        mapped = replace(mapped, encoding=settings.encoding, export=settings.export)
+        if settings.date_format is None:
+            return mapped
+        return replace(
+            mapped, entities=tuple(replace(entity, date_format=settings.date_format) for entity in mapped.entities)
+        )
 
     @property
     def folders(self) -> dict[str, Path]:
         """System → absolute path of its exports."""
         return {name: source.folder for name, source in self.sources.items()}
+
+
+def has_day(written: object) -> bool:
+    """Whether a text is a format of strptime by which a day can be read."""
+    day = datetime(2026, 5, 3)
+    try:
+        return isinstance(written, str) and datetime.strptime(day.strftime(written), written).date() == day.date()
+    except (ValueError, re.error):
+        return False
 
 
 def known_sources() -> list[str]:
@@ -230,6 +246,7 @@ class _Reader:
                 time_zone=None if zone is None else self.zone("time_zone", zone),
                 encoding=self.encoding(settings.get("encoding")),
                 export=self.export(settings.get("export")),
+                date_format=self.date_format(settings.get("date_format")),
             )
         return sources
 
@@ -276,6 +293,13 @@ class _Reader:
             raise self.problem(
                 "encoding", f"there is no encoding '{value}'. Write one such as cp1252 or utf-16."
             ) from None
+
+    def date_format(self, value: object) -> str | None:
+        if value is None or value in DATE_ORDERS or has_day(value):
+            return value
+        raise self.problem(
+            "date_format", f"'date_format' must be day_first, month_first or a format such as %d/%m/%Y, not {value!r}."
+        )
 
     def sample(self, value: object) -> dict[str, int]:
         sample = self.mapping("sample", value)

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field, replace
 
 from pipelines.spelling import did_you_mean, plain
 
+DATE_ORDERS = {"day_first": "dmy", "month_first": "mdy"}
+"""What a `date_format` may say without being a format."""
+
 
 @dataclass(frozen=True)
 class Entity:
@@ -30,7 +33,8 @@ class Entity:
     epochs: tuple[str, ...] = ()
     """Other columns with the same unit as `time`; a value of no plausible year is quarantined."""
     date_format: str | None = None
-    """Format of dates and times in text exports, as in strptime (`%m/%d/%Y`); None: ISO 8601."""
+    """Format of dates and times in text exports, as in strptime (`%m/%d/%Y`), or only the order of day and month:
+    `day_first` or `month_first`; None: ISO 8601, or what all values of a column say."""
     required: tuple[str, ...] = ()
     """Columns besides the key that may not be null."""
     rules: Mapping[str, str] = field(default_factory=dict)
@@ -46,6 +50,19 @@ class Entity:
     """Where the records also come along in the records of another entity."""
     references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Column → the entities of which one has that key; `system.entity` for another system's."""
+
+    @property
+    def strptime(self) -> str | None:
+        """The `date_format`, where it is a format."""
+        return None if self.date_format in DATE_ORDERS else self.date_format
+
+    @property
+    def date_order(self) -> str:
+        """`dmy` or `mdy`, where the `date_format` says which of day and month is first; else empty."""
+        written = self.date_format or ""
+        day, month = (written.find(sign) for sign in ("%d", "%m"))
+        by_format = "" if min(day, month) < 0 else "dmy" if day < month else "mdy"
+        return DATE_ORDERS.get(written, by_format)
 
     @property
     def filled(self) -> tuple[str, ...]:

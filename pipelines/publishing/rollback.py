@@ -93,5 +93,5 @@ def _target(
         else:
             return name, kept[name], problems
     why = f": {'; '.join(problems)}" if problems else ""
-    listed = ", ".join(kept) or "none"
-    raise LookupError(f"There is no release {to or 'before the current one'} to go back to{why}. Kept: {listed}.")
+    others = f"Kept: {', '.join(kept)}." if kept else "No other one is kept: what is published stays as it is."
+    raise LookupError(f"There is no release {to or 'before the current one'} to go back to{why}. {others}")

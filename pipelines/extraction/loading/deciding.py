@@ -34,7 +34,10 @@ POINT_ZERO, LOST_DIGITS = r"^-?\d+\.0$", r"^-?\d(?:[.,]\d+)?[eE]\+\d+$"
 
 MIXED_MARKS = "decimal points and decimal commas are mixed in this column: export it again with one of them"
 MIXED_ORDERS = "day first and month first are mixed in this column: export dates as 2024-01-31"
-OPEN_ORDER = "day and month cannot be told apart: set `date_format` in {contract}, or export dates as 2024-01-31"
+OPEN_ORDER = (
+    "day and month cannot be told apart: write `{source}: {{folder: ..., date_format: day_first}}`, or month_first, in"
+    " sources.yaml, or export dates as 2024-01-31"
+)
 WHICH_YEAR = "which part is the year cannot be told: export years with four digits"
 NO_YEAR = "with two digits the year cannot be told: export years with four digits"
 NO_DIGITS = "its digits are lost: export the column as text"
@@ -54,8 +57,10 @@ class Question:
     this_year: int = 0
     last_year: int = 0
     """The latest that a year of two digits may be."""
-    contract: str = ""
-    """The file to change, for messages."""
+    order: str = ""
+    """`dmy` or `mdy` where the user or the contract says it."""
+    source: str = ""
+    """For messages."""
 
 
 @dataclass
@@ -297,10 +302,12 @@ def _decide_orders(columns: Sequence[tuple[Evidence, Decision]]) -> None:
             found.append((row, order, item, decision))
     for row, order, item, decision in found:
         place, why, short_why = (row["path"], row["separator"]), "", ""
-        if order is None:
+        if item.question.order:
+            order = item.question.order
+        elif order is None:
             # Dates with points are written day first.
             order = commoner(votes.get(place, []), "dmy", "mdy") or ("dmy" if place[1] == "." else "")
-            why = "" if order else OPEN_ORDER.format(contract=item.question.contract)
+            why = "" if order else OPEN_ORDER.format(source=item.question.source)
         elif not order:
             why = MIXED_ORDERS
         if row["short"] and place not in year_last:

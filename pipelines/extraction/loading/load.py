@@ -35,6 +35,7 @@ from pipelines.extraction.loading.state import (
     Load,
     LoadedFile,
     LoadReport,
+    NothingLoaded,
     Rejected,
     Staged,
     first_line,
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 
 
 ENTITIES_AT_ONCE = 2
+ASK_THE_USER = "in sources.yaml"
+"""In the reason of a row that is put aside until the user says how its column is to be read."""
 
 
 def load_all(
@@ -153,6 +156,61 @@ def rejected_files(connection: "duckdb.DuckDBPyConnection", source: str, entity:
             [entity],
         ).fetchall()
     ]
+
+
+def put_aside_files(connection: "duckdb.DuckDBPyConnection", source: str, entity: str) -> list[str]:
+    """Files of which no row could be loaded, or of which the user has to say how to read them: one message a file."""
+    schema = quoted(f"raw_{source}")
+    return [
+        f"{source}/{file}: {'all' if aside == rows else f'{aside:,} of'} {rows:,} rows are put aside. {reason}"
+        for file, rows, aside, reason in connection.execute(
+            f"""
+            with counted as (
+                select file, reason, count(*) over (partition by file, kind) as times,
+                    bool_or(contains(reason, {literal(ASK_THE_USER)})) over (partition by file) as is_asked,
+                    contains(reason, {literal(ASK_THE_USER)}) as asks, line
+                from (
+                    select *, regexp_replace(reason, '(: | [(]).*', '', 's') as kind from {schema}._quarantine
+                    where entity = $1 and raw_text is not null
+                )
+            )
+            select m.file, m.rows, m.quarantined, c.reason
+            from {schema}._manifest m join counted c on m.file = c.file
+            where m.entity = $1 and (c.is_asked or m.quarantined = m.rows)
+            qualify row_number() over (partition by m.file order by c.asks desc, c.times desc, c.line) = 1
+            order by m.file
+            """,
+            [entity],
+        ).fetchall()
+    ]
+
+
+def require_rows(
+    connection: "duckdb.DuckDBPyConnection", sources: Iterable[Source], folders: Mapping[str, Path]
+) -> None:
+    """Raise `NothingLoaded`, with the reason of each source, when no raw table has a row; `folders`: by source."""
+    reasons = []
+    for source in sources:
+        prepare_schema(connection, source)
+        schema, names = quoted(f"raw_{source.name}"), [entity.name for entity in source.entities]
+        if any(connection.execute(f"select 1 from {schema}.{quoted(name)} limit 1").fetchone() for name in names):
+            return
+        rows, refused = connection.execute(
+            f"select coalesce(sum(rows), 0), count(*) filter (where status = 'rejected') from {schema}._manifest"
+        ).fetchone()
+        folder = folders[source.name]
+        found = f"no file in {folder} is one of {', '.join(names)}"
+        if problem := folder_problem(folder):
+            found = f"{folder} {problem}"
+        elif rows or refused:
+            found = (
+                f"all {rows:,} rows of its files are put aside" if rows else f"none of its {refused:,} files is read"
+            )
+        reasons.append(f"{source.name}: {found}")
+    raise NothingLoaded(
+        f"Nothing is loaded, so there is nothing to score. {'; '.join(reasons) or 'No system is listed'}. Correct"
+        " `sources:` in sources.yaml or what lies in the folders, and run again."
+    )
 
 
 def load_entity(

@@ -4,6 +4,7 @@ import bisect
 import codecs
 import itertools
 import os
+import re
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -86,9 +87,12 @@ def stage(load: Load, fresh: list[Fresh], scratch: Path) -> tuple[list[Staged], 
     # One after the other in the order of delivery: which row is the newer one depends on it.
     for (format_, _, columns, read_types), items in itertools.groupby(fresh, shape):
         staged += _read(load, format_, columns, read_types, list(items), scratch, rejected)
-    for item in [item.fresh for item in rejected]:
-        if item in fresh:
-            fresh.remove(item)
+    # The user knows the file, not the copy of it that was read.
+    copies = re.compile(rf"{re.escape(printable(scratch))}/[\w./]*\w")
+    for refused in rejected:
+        refused.message = copies.sub(lambda _, file=refused.fresh.file: printable(file.path), refused.message)
+        if refused.fresh in fresh:
+            fresh.remove(refused.fresh)
     _type_passed_through(load, staged)
     for part in staged:
         find_meanings(load, part)
@@ -321,7 +325,7 @@ def _read(
             read_type=read_type,
             type=load.entity.columns.get(name, "varchar"),
             in_contract=name in load.entity.columns,
-            date_format=load.entity.date_format,
+            date_format=load.entity.strptime,
             time_zone=load.time_zone,
         )
         for position, (source, name, read_type) in enumerate(

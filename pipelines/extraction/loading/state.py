@@ -45,6 +45,10 @@ class CannotLoad(RuntimeError):
     """A load that stopped and left everything as it was; the message says why and what to do."""
 
 
+class NothingLoaded(RuntimeError):
+    """There is no row of any source, neither from this load nor from one before; the message says why."""
+
+
 @dataclass(frozen=True)
 class LoadedFile:
     """How a file was read."""

@@ -103,7 +103,7 @@ def _kind(load: Load, column: StagedColumn) -> str:
     if _epoch_unit(load, column):
         return "time"
     if target in ("date", "timestamp"):
-        return "time" if is_number or (is_text and not column.date_format) else ""
+        return "time" if is_number or is_text else ""
     if target == "varchar":
         named = column.name in entity.key or _is_identifier(column.name, load)
         return "identifier" if named and (is_text or read in FRACTIONS) else ""
@@ -147,10 +147,11 @@ def _column(
         is_odd, is_looked_up = f"not coalesce({within}, not {filled}){as_json}", f"{filled}{as_json}"
     elif kind == "time":
         first, last = year_bounds("timestamp", OPEN_END_YEAR)
-        # A cast takes `epoch` for 1970.
-        within = f"try_cast({text} as timestamp) between {first} and {last} and not contains({text}, 'poch')"
-        is_odd = f"not coalesce({within}, not {filled})"
         as_time = plain_cast(replace(column, read_type="varchar", type="timestamp", time_zone=None), text)
+        read = f"({as_time})" if column.date_format else f"try_cast({text} as timestamp)"
+        # A cast takes `epoch` for 1970.
+        within = f"{read} between {first} and {last} and not contains({text}, 'poch')"
+        is_odd = f"not coalesce({within}, not {filled})"
         is_looked_up = f"{is_odd} and not (regexp_matches({text}, '{YEAR_FIRST}') and ({as_time}) is not null)"
     elif kind == "boolean":
         is_odd = f"try_cast({text} as boolean) is null and {text} <> ''"
@@ -190,7 +191,8 @@ def _question(load: Load, column: _Column) -> "Question":
         is_key=name in entity.key,
         this_year=load.now.year,
         last_year=load.now.year + (0 if is_past else YEARS_AHEAD),
-        contract=f"assets/sources/{load.source.name}.py",
+        order=entity.date_order,
+        source=load.source.name,
     )
 
 

@@ -188,7 +188,10 @@ def test_rollback_with_one_release_has_nothing_to_go_back_to(company: Company):
     before = company.published.read_bytes()
     result = company.call("rollback")
     assert result.exit_code == 1
-    assert result.stderr == "There is no release before the current one to go back to. Kept: none.\n"
+    assert result.stderr == (
+        "There is no release before the current one to go back to. No other one is kept: what is published stays as it"
+        " is.\n"
+    )
     assert company.published.read_bytes() == before
 
 

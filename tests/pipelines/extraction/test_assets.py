@@ -1,5 +1,6 @@
 """The raw tables in a real Dagster instance."""
 
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import dagster as dg
 import duckdb
 import pytest
 
+from pipelines.commands.running import failure_reason
 from pipelines.extraction.assets import FILES_CHECK, as_of_definitions, source_definitions
 from pipelines.extraction.contracts import Entity, Source
 
@@ -91,13 +93,58 @@ def test_a_file_that_cannot_be_read_warns_and_stops_nothing(company):
         assert "2.csv is empty (0 bytes)" in checks["article"].description
 
 
-def test_a_missing_folder_warns_and_stops_nothing(company):
+def test_a_missing_folder_warns_and_stops_nothing_when_something_is_loaded(company):
+    assert run(company).success
     (company / "landing").rename(company / "moved")
     result = run(company)
     assert result.success
     check = result.get_asset_check_evaluations()[0]
     assert not check.passed
     assert str(company / "landing" / "cms") in check.description
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (None, "cms: {folder} is not there"),
+        ({}, "cms: no file in {folder} is one of article, author"),
+        ({"author.csv": "id\n"}, "cms: no file in {folder} is one of article, author"),
+        ({"author.csv": ""}, "cms: none of its 1 files is read"),
+        ({"article.csv": "id,at\na1,never\na2,never\n"}, "cms: all 2 rows of its files are put aside"),
+    ],
+)
+def test_a_run_of_nothing_stops_before_anything_is_built_and_says_why(company, files, words):
+    folder = company / "landing" / "cms"
+    shutil.rmtree(folder)
+    if files is not None:
+        folder.mkdir()
+    for name, text in (files or {}).items():
+        (folder / name).write_text(text)
+    result = run(company)
+    assert not result.success
+    (failed,) = [event for event in result.all_events if event.is_step_failure]
+    assert failed.step_key == "raw_scorecast__as_of"
+    assert words.format(folder=folder) in failure_reason(failed)
+
+
+def test_rows_that_cannot_be_loaded_at_all_are_told_with_their_reason_as_long_as_they_lie_there(company):
+    article = company / "landing" / "cms" / "article"
+    (article / "2.csv").write_text("id,at\n1,05/03/2024\n2,2024-05-01\n")
+    (article / "3.csv").write_text("id,at\n1,never\n2,never\n3,never\n")
+    for _ in range(2):
+        (check,) = [c for c in run(company).get_asset_check_evaluations() if c.asset_key.path[-1] == "article"]
+        assert not check.passed
+        assert check.description.splitlines() == [
+            "cms/article/2.csv: 1 of 2 rows are put aside. at is not a time (2024-01-31 13:45:00): '05/03/2024' (day"
+            " and month cannot be told apart: write `cms: {folder: ..., date_format: day_first}`, or month_first, in"
+            " sources.yaml, or export dates as 2024-01-31)",
+            "cms/article/3.csv: all 3 rows are put aside. at is not a time (2024-01-31 13:45:00): 'never'",
+        ]
+    (company / "sources.yaml").write_text("sources:\n  cms: {folder: landing/cms, date_format: day_first}\n")
+    run(company)
+    with duckdb.connect(str(company / "warehouse.duckdb")) as connection:
+        found = connection.execute("select article.at::varchar from raw_cms.article where id = '1'").fetchall()
+    assert found == [("2024-03-05 00:00:00",)]
 
 
 def test_what_the_ui_shows(company):

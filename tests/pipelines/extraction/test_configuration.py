@@ -49,7 +49,7 @@ def test_everything_that_can_be_said(written, monkeypatch):
         "sources:\n  salesforce: ${EXPORTS}/sf\n"
         '  hubspot: {folder: /exports/hs, files: {deal: "*deals*.csv"}, columns: {deal: {amount: [Betrag, Summe]}},'
         ' links: {deal: "https://crm.example/${HUB}/{id}?tab=1"},'
-        " time_zone: Europe/Berlin, encoding: windows-1252}\n"
+        " time_zone: Europe/Berlin, encoding: windows-1252, date_format: day_first}\n"
         "as_of: 2025-06-30\ntimezone: Europe/Berlin\n"
         "failure_webhook: ${HOOK}\nquarantine_limit: 0.2\nrow_count_range: [0.5, 3]\n"
         "limits:\n  file_size: 500MB\n  row_size: 10 kB\n  columns: 300\n"
@@ -64,6 +64,7 @@ def test_everything_that_can_be_said(written, monkeypatch):
                 links={"deal": "https://crm.example/42/{id}?tab=1"},
                 time_zone="Europe/Berlin",
                 encoding="cp1252",
+                date_format="day_first",
             ),
         },
         as_of=date(2025, 6, 30),
@@ -115,6 +116,8 @@ def test_an_empty_file_means_no_sources(written):
         ("sources:\n  stripe:\n    folder: x\n    links:\n      customer: 5\n", 5, "'customer' must be a text, not 5"),
         ("sources:\n  stripe:\n    folder: x\n    time_zone: Berlin\n", 4, "no time zone 'Berlin'"),
         ("sources:\n  stripe:\n    folder: x\n    encoding: klingon\n", 4, "no encoding 'klingon'"),
+        ("sources:\n  stripe:\n    folder: x\n    date_format: dmy\n", 4, "must be day_first, month_first or a format"),
+        ("sources:\n  stripe:\n    folder: x\n    date_format: '%d/%m'\n", 4, "such as %d/%m/%Y, not '%d/%m'"),
         ("sources: landing\n", 1, "must be a block of `name: value` lines"),
         ("source:\n  stripe: x\n", 1, "Did you mean 'sources'?"),
         ("sources:\n  stripe: x\n cms: y\n", 3, "Check the indentation"),

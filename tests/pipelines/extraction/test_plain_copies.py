@@ -194,12 +194,20 @@ def test_the_first_sheet_with_rows_is_read_and_the_others_are_told(load, connect
         ("thing.json", b'[{"id": 1}', "is not valid JSON"),
         ("thing.json", b"7", "has no list of records"),
         ("thing.xlsx", b"PK\x03\x04 no workbook", "cannot be read as an Excel workbook"),
+        (
+            "thing.csv",
+            b"id,name,updated_at\r1,\xfc\xfc,2025-01-01\r\n2,x,2025-01-01\r",
+            "thing.csv, line 1: the header has",
+        ),
+        ("thing.csv.gz", packed(b'id,"name\n1,x\n'), "thing.csv.gz, line 1: a quote is opened in the header"),
+        ("thing.csv.gz", packed(b"name\nx\n"), "thing.csv.gz, line 1: there is no column 'id'"),
     ],
 )
 def test_what_cannot_be_opened_is_refused_and_the_others_load(load, connection, name, content, words):
     report = load({name: content, "things.csv": csv_text().encode()})["thing"]
     (message,) = report.rejected
     assert name in message and words in message
+    assert "scratch" not in message and "scorecast-" not in message
     assert connection.execute("select count(*) from raw_shop.thing").fetchone() == (2,)
 
 

@@ -37,7 +37,8 @@ THING = Entity(
 )
 SOURCE = Source(name="shop", description="A shop.", entities=(THING,))
 OPEN = (
-    "(day and month cannot be told apart: set `date_format` in assets/sources/shop.py, or export dates as 2024-01-31)"
+    "(day and month cannot be told apart: write `shop: {folder: ..., date_format: day_first}`, or month_first, in"
+    " sources.yaml, or export dates as 2024-01-31)"
 )
 
 
@@ -312,6 +313,36 @@ def test_the_contracts_own_format_wins(landing):
     rows = landing.rows("select day from raw_shop.thing order by id")
     assert rows == [(date(2026, 5, 3),), (date(2026, 1, 31),)]
     assert landing.rows("select reason from raw_shop._quarantine") == [("day is not a date (%m/%d/%Y): '31/01/2026'",)]
+
+
+@pytest.mark.parametrize(
+    ("date_format", "days", "refused"),
+    [
+        ("day_first", [date(2026, 3, 5), date(2026, 1, 31), date(2026, 1, 31)], []),
+        ("month_first", [date(2026, 5, 3), date(2026, 1, 31)], ["day is not a date (2024-01-31): '31/01/2026'"]),
+        ("%d/%m/%Y", [date(2026, 3, 5), date(2026, 1, 31), date(2026, 1, 31)], []),
+        ("%m/%d/%Y", [date(2026, 5, 3), date(2026, 1, 31)], ["day is not a date (%m/%d/%Y): '31/01/2026'"]),
+    ],
+)
+def test_what_is_said_of_day_and_month_holds_for_every_column(landing, date_format, days, refused):
+    entity = replace(THING, date_format=date_format)
+    landing.source = Source(name="shop", description="", entities=(entity,))
+    landing.write("thing/1.csv", "id,day,received\n1,05/03/2026,05/03/2025 10:30\n2,2026-01-31,n/a\n3,31/01/2026,\n")
+    load_source(landing.connection, landing.source, landing.folder, datetime(2027, 1, 1))
+    assert landing.rows("select day from raw_shop.thing order by id") == [(day,) for day in days]
+    assert [reason for (reason,) in landing.rows("select reason from raw_shop._quarantine")] == refused
+    received = "select epoch_ms(received) from raw_shop.thing order by id limit 1"
+    month = 3 if date_format in ("day_first", "%d/%m/%Y") else 5
+    assert landing.rows(received) == [(datetime(2025, month, 8 - month, 10, 30),)]
+
+
+def test_a_format_and_a_time_zone_go_together(landing):
+    entity = replace(THING, date_format="%d/%m/%Y %H:%M")
+    landing.source = Source(name="shop", description="", entities=(entity,))
+    landing.write("thing/1.csv", "id,created\n1,05/07/2026 10:30\n2,2026-07-05 10:30:00\n3,05/07/2026\n")
+    load_source(landing.connection, landing.source, landing.folder, NOW, time_zone="Europe/Berlin")
+    rows = landing.rows("select created from raw_shop.thing order by id")
+    assert rows == [(datetime(2026, 7, 5, 8, 30),)] * 2 + [(datetime(2026, 7, 5),)]
 
 
 def test_rules_and_repeats_go_by_what_is_meant(landing):
