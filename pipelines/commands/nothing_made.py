@@ -1,11 +1,11 @@
-"""Why a run made no score and no forecast: which exports each model lacks."""
+"""What a run did not make, and why: which exports each model lacks."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.database import connect, quoted, table_exists
+from pipelines.database import connect, quoted
 from pipelines.settings import project_root, warehouse_path
 
 if TYPE_CHECKING:
@@ -27,27 +27,23 @@ def has_scores(published: Path) -> bool:
     )
 
 
-def why_no_scores() -> list[str]:
-    """One line a model: the exports without which there is nothing to learn from, else why it was not fitted."""
+def missing_exports() -> dict[str, str]:
+    """Model → the exports without which it has nothing to learn from, in words; models that lack none are left out."""
     from pipelines.components.forecast import Forecast
     from pipelines.components.validation import read_components
     from pipelines.transformation.building import ensure_manifest
 
     nodes = json.loads(ensure_manifest().read_text())["nodes"]
     ids = {f"{node['schema']}.{node['alias']}": key for key, node in nodes.items() if node["resource_type"] == "model"}
-    lines = []
+    found = {}
     with connect(warehouse_path(), read_only=True) as connection:
-        has_runs = table_exists(connection, "published", "model_runs")
-        query = "select model, arg_max(reason, started_at) from published.model_runs group by model"
-        reasons = dict(connection.execute(query).fetchall()) if has_runs else {}
         for _, component in read_components(project_root()):
             is_forecast = isinstance(component, Forecast)
-            name = component.model_name if is_forecast else component.name
             table = f"features.{component.series}" if is_forecast else ".".join(component.outcomes_table)
-            missing = _missing(connection, nodes, ids.get(table, ""))
-            why = f"there are no {_listed(missing)}" if missing else reasons.get(name) or "it was not fitted"
-            lines.append(f"{name}: no {'forecasts' if is_forecast else 'scores'}, {why}")
-    return lines
+            if missing := _missing(connection, nodes, ids.get(table, "")):
+                name = component.model_name if is_forecast else component.name
+                found[name] = f"there are no {_listed(missing)}"
+    return found
 
 
 def _listed(missing: Mapping[str, list[str]]) -> str:

@@ -13,11 +13,10 @@ def run(
     job: Annotated[Job, typer.Argument(help="which job")] = "daily",
 ) -> None:
     """Run a job from exports to published tables, and print the result."""
-    from pipelines.commands.nothing_made import has_scores, why_no_scores
+    from pipelines.commands.nothing_made import has_scores, missing_exports
     from pipelines.commands.running import NoSample, prepare_run, print_summary, run_job
     from pipelines.components.validation import YamlMistakes
     from pipelines.extraction.configuration import ConfigurationError
-    from pipelines.publishing.kept_releases import last_release
     from pipelines.settings import published_path
     from pipelines.transformation.building import ProjectMistake
 
@@ -28,13 +27,11 @@ def run(
         own_temporary_files(),
     ):
         prepare_run()
-        is_first = last_release(published_path()).path is None
         ok = run_job(job)
-        if ok and is_first and not has_scores(published_path()):
-            ok = False
-            typer.echo("No model could be fitted, so there are no scores and no forecasts:", err=True)
-            typer.echo("\n".join(f"  {line}" for line in why_no_scores()), err=True)
-        elif not ok:
+        missing = missing_exports() if ok else {}
+        if not ok:
             typer.echo("The run failed. What is published now:", err=True)
-    print_summary()
+        elif not has_scores(published_path()):
+            typer.echo("  ! No model could be fitted: there are no scores and no forecasts. Why is below.", err=True)
+    print_summary(missing)
     raise typer.Exit(0 if ok else 1)

@@ -444,10 +444,11 @@ def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
     return f"backtested error (sMAPE): {errors_by_metric}" if errors_by_metric else ""
 
 
-def print_summary() -> bool:
+def print_summary(missing: Mapping[str, str] | None = None) -> bool:
     """
     Print what is published: rows, model quality, the release's day, and how to query it.
 
+    `missing`: for models that were not fitted, the exports that they lack, where that is the reason.
     Returns False when nothing is published yet, or the published file cannot be read; then it prints that, and what the
     newest kept release has.
     """
@@ -480,7 +481,8 @@ def print_summary() -> bool:
     for line in release["came_true"]:
         console.print(line, markup=False, highlight=False)
     for model, status, reason in release["not_kept"]:
-        console.print(f"{model} was {status.replace('_', ' ')}: {reason}", markup=False)
+        why = (missing or {}).get(model) if status == "skipped" else reason.removeprefix("Refused: ")
+        console.print(f"{model} was {status.replace('_', ' ')}: {why or reason}", markup=False, soft_wrap=True)
     shown = next((name for name, _ in tables if name.endswith("_scores")), tables[0][0])
     if last.note:
         return False
