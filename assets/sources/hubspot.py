@@ -136,6 +136,18 @@ hubspot = Source(
                 "receivedAt": "bigint",
                 "portalSubscriptionStatus": "varchar",
             },
+            words={
+                "type": (
+                    "sent",
+                    "delivered",
+                    "open",
+                    "click",
+                    "bounce",
+                    "unsubscribe",
+                    "unsubscribed",
+                    "statuschange",
+                ),
+            },
             key=("id",),
             time="receivedAt",
             time_unit="epoch_ms",

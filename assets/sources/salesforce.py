@@ -227,6 +227,14 @@ salesforce = Source(
                 "CreatedDate": "timestamp",
                 "SystemModstamp": "timestamp",
             },
+            words={
+                "TaskSubtype": (
+                    "call",
+                    "email",
+                    "meeting",
+                    "task",
+                ),
+            },
             key=("Id",),
             references={
                 "WhoId": (

@@ -64,6 +64,18 @@ stripe = Source(
                 "updated": "bigint",
                 "plan_amount_in_units": "double",
             },
+            words={
+                "status": (
+                    "trialing",
+                    "active",
+                    "past_due",
+                    "unpaid",
+                    "canceled",
+                    "incomplete",
+                    "incomplete_expired",
+                    "paused",
+                ),
+            },
             key=("id",),
             references={"customer": ("customer",)},
             version="updated",
@@ -121,6 +133,14 @@ stripe = Source(
                 "updated": "bigint",
                 "amount_due_in_units": "double",
                 "amount_paid_in_units": "double",
+            },
+            words={
+                "billing_reason": (
+                    "subscription_create",
+                    "subscription_cycle",
+                    "subscription_update",
+                    "manual",
+                ),
             },
             key=("id",),
             references={"customer": ("customer",), "subscription": ("subscription",)},

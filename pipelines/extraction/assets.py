@@ -112,15 +112,15 @@ def report_metadata(connection: "duckdb.DuckDBPyConnection", report: "LoadReport
 
 def files_check(connection: "duckdb.DuckDBPyConnection", key: dg.AssetKey, report: "LoadReport") -> dg.AssetCheckResult:
     """
-    Warn of a missing folder, files of no entity, records that are gone, and of every file that could not be read, or
-    of which no row could be loaded, now or before.
+    Warn of a missing folder, files of no entity, what is told once, and of every file that could not be read, or of
+    which no row could be loaded, now or before.
     """
     from pipelines.extraction.loading.load import put_aside_files, rejected_files
 
     problems = [
         *rejected_files(connection, report.source, report.entity),
         *report.strays,
-        *filter(None, [report.vanished]),
+        *report.notices,
         *put_aside_files(connection, report.source, report.entity),
     ]
     if report.status == "missing":

@@ -44,6 +44,9 @@ class Entity:
     of a nested field (`via.channel`). Case, blanks and signs do not matter: `Create Date` is `createdate` anyway."""
     files: tuple[str, ...] = ()
     """Patterns of the names that the vendor's export gives its files, besides the entity's own name (`*_unified*`)."""
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Column → the words that core knows; any other counts as `other` there, and is told when it first appears. Case,
+    blanks and hyphens do not matter."""
     is_optional: bool = False
     """Many companies use the system without it: that there is no export of it is no finding."""
     inside: "Inside | None" = None

@@ -42,6 +42,7 @@ from pipelines.extraction.loading.state import (
     naive,
 )
 from pipelines.extraction.loading.versions import insert_rows
+from pipelines.extraction.loading.words import unknown_words
 from pipelines.extraction.recognition import find_files
 from pipelines.extraction.scratch import scratch_folder
 
@@ -238,7 +239,7 @@ def load_entity(
         staged, rejected = stage(load, fresh, scratch)
         try:
             with transaction(connection):
-                changes, quarantined, vanished = apply(load, staged, rejected, touched, gone, former)
+                changes, quarantined, notices = apply(load, staged, rejected, touched, gone, former)
         finally:
             for part in staged:
                 for name in [part.table, *(column.meanings for column in part.columns if column.meanings)]:
@@ -272,7 +273,7 @@ def load_entity(
         changed=changed,
         rejected=tuple(item.message for item in rejected),
         schema_changes=tuple(changes),
-        vanished=f"{source.name}.{entity.name}: {vanished}" if vanished else "",
+        notices=tuple(f"{source.name}.{entity.name}: {notice}" for notice in notices),
         files=tuple(
             LoadedFile(
                 item.file.name, dict(zip(item.names, item.columns, strict=True)), tuple(item.readings), item.message
@@ -290,11 +291,11 @@ def apply(
     touched: list[LandedFile],
     gone: Collection[str],
     former: Collection[str],
-) -> tuple[list[str], int, str]:
+) -> tuple[list[str], int, list[str]]:
     """
     Write what was read, inside the caller's transaction.
 
-    Returns schema changes, how much was put aside, and what is to be told of records that are gone from the exports.
+    Returns schema changes, how much was put aside, and what is to be told once.
 
     `gone` and `former`: the two kinds of `gone_files`.
     """
@@ -321,7 +322,9 @@ def apply(
     note_original_names(load, fresh)
     _write_quarantine(load, put_aside)
     delete_entries(load.connection, load.schema_name, "_manifest", load.entity.name, replaced)
-    vanished = note_vanished(load, staged, is_whole=not rejected)
+    notices = [
+        notice for notice in (note_vanished(load, staged, is_whole=not rejected), *unknown_words(load)) if notice
+    ]
     _write_manifest(load, fresh, rejected, touched)
     if fresh or gone:
         note_first_export(load)
@@ -331,7 +334,7 @@ def apply(
             f" {', '.join(replaced)}: loaded, put aside, known and replaced ones are not the rows of the files."
             " Nothing of it was loaded. That is a fault of the loader: move the newest file away, and report it."
         )
-    return notes, len(put_aside), vanished
+    return notes, len(put_aside), notices
 
 
 def _write_quarantine(load: Load, put_aside: Sequence[tuple[str, int | None, str, str | None]]) -> None:

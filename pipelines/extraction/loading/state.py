@@ -86,8 +86,8 @@ class LoadReport:
     schema_changes: tuple[str, ...] = ()
     strays: tuple[str, ...] = ()
     """What belongs to no entity of the source, in the first report of its load; one message a file."""
-    vanished: str = ""
-    """What is to be told of records that are gone from the exports."""
+    notices: tuple[str, ...] = ()
+    """What the user is to be told once: records that are gone from the exports, words that are not known."""
     files: tuple["LoadedFile", ...] = ()
     """The files that were read by this call, in the order of delivery."""
     seconds: float = 0.0

@@ -35,7 +35,7 @@ class Shop:
             lines = ["id,created,updated", *(",".join(row) for row in rows)]
             (self.folder / name).write_text("\n".join(lines) + "\n")
         (report,) = load_source(self.connection, self.source, self.folder, now)
-        return report.vanished
+        return "".join(report.notices)
 
     def ask(self, query: str) -> list[tuple]:
         return self.connection.execute(query).fetchall()
