@@ -226,7 +226,8 @@ def known_in(raw: dict[str, list[dict]], cutoff: datetime) -> dict[str, list[dic
         kept[name] = [
             row
             for row in entries
-            if (
+            if entity.time is None
+            or (
                 row[entity.time] / scale < (cutoff - datetime(1970, 1, 1)).total_seconds()
                 if scale
                 else datetime.fromisoformat(str(row[entity.time])) < cutoff

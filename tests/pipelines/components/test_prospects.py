@@ -263,16 +263,19 @@ def test_needs_that_cannot_be_used_are_told(warehouse, project, wrong, right, wo
 
 
 @pytest.mark.parametrize(
-    ("wrong", "right", "words"),
+    ("wrong", "right", "place", "words"),
     [
-        ("    called: customers\n", "", ":19: 'called' is missing: those who are learnt from"),
-        ("since:", "sinc:", ":25: there is no attribute 'sinc'; did you mean 'since'?"),
+        ("    called: customers\n", "", "  needs:", "'called' is missing: those who are learnt from"),
+        ("since:", "sinc:", "sinc:", "there is no attribute 'sinc'; did you mean 'since'?"),
     ],
 )
-def test_mistakes_in_needs_have_file_and_line(project, wrong, right, words):
+def test_mistakes_in_needs_have_file_and_line(project, wrong, right, place, words):
+    root = project(NEEDS.replace(wrong, right))
+    path = "assets/predictions/leaving/defs.yaml"
+    line = next(n for n, text in enumerate((root / path).read_text().splitlines(), 1) if place in text)
     with pytest.raises(YamlMistakes) as raised:
-        needed_entities(project(NEEDS.replace(wrong, right)))
-    assert f"assets/predictions/leaving/defs.yaml{words}" in str(raised.value)
+        needed_entities(root)
+    assert f"{path}:{line}: {words}" in str(raised.value)
 
 
 def test_a_system_of_ones_own_that_brings_the_records_is_not_judged(warehouse, project):

@@ -87,10 +87,13 @@ def small_world(last_day: int | None = None, since: int | None = None) -> World:
     return World(plan, 0, last_day, day_number(plan.first_day) if since is None else since)
 
 
-ELSEWHERE = {"hubspot.company", "hubspot.deal"}
-"""The sample company's CRM is Salesforce."""
+ELSEWHERE = {"hubspot.company", "hubspot.deal", "salesforce.user"}
+"""The sample company's CRM is Salesforce, of which it exports no users."""
 OF_OTHER_EXPORTS = {
-    "hubspot.contact": {"associatedcompanyid"},
+    "hubspot.contact": {"associatedcompanyid", "archived", "phone"},
+    "salesforce.account": {"OwnerName"},
+    "salesforce.lead": {"OwnerName"},
+    "salesforce.opportunity": {"OwnerName"},
     "hubspot.email_event": {"portalSubscriptionStatus"},
     "stripe.subscription": {"plan_amount_in_units"},
     "stripe.invoice": {"amount_due_in_units", "amount_paid_in_units"},
