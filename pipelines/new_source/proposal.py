@@ -1,0 +1,491 @@
+"""From exports of an unknown system to a draft of its source: proposed where the files tell, asked where they do not."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pipelines.new_source.exports import Export, Exports, FileColumn
+from pipelines.new_source.vocabulary import (
+    CONVERTED,
+    GIVEN_UP,
+    ID_WORDS,
+    LEAST_LIKENESS,
+    LOST,
+    WON,
+    Vocabulary,
+    likeness,
+    tokens,
+)
+from pipelines.spelling import did_you_mean
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+NOT_A_SYSTEM = {
+    *("export", "exports", "download", "downloads", "data", "landing", "csv", "files", "tmp", "temp", "home", "desktop"),
+    *("documents", "sample", "all", "full", "report", "crm", "backup", "new", "my"),
+}
+FEWEST_COLUMNS = 4
+"""That are recognised in a file whose name says nothing, for what it holds to be proposed."""
+LEAST_SHARE = 0.5
+"""Of a column's values that must be those of another file's column, to be taken for references to it."""
+ACCOUNT_LISTS = ("opportunities", "contacts", "subscriptions", "invoices", "tickets")
+"""Of which entity the companies are taken where no file has them; the first that names them."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What flags say."""
+
+    name: str | None = None
+    description: str | None = None
+    owner: str = "team:data"
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    """File name → canonical entity."""
+    columns: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(raw table, our name) → the file's column; empty: none."""
+    words: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """(raw table, `won`, `lost` or `converted`) → the words that mean it."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question, with possible answers and a default."""
+
+    flag: str
+    """The flag that answers it."""
+    words: str
+    choices: tuple[str, ...] = ()
+    default: str | None = None
+    """None: there is no default; the empty text: no answer is needed."""
+    is_open: bool = False
+    """Other answers than `choices` may be valid."""
+
+    def problem(self, answer: str) -> str | None:
+        """Why an answer is not valid, or None."""
+        if self.is_open or answer in self.choices or (answer == "" and self.default == ""):
+            return None
+        return f"There is no '{answer}'.{did_you_mean(answer, self.choices)}"
+
+
+Asked = Callable[[Question], str | None]
+"""Asks a question; None takes its default."""
+
+
+@dataclass(frozen=True)
+class DraftTable:
+    """One raw table and the staging model that is made of it."""
+
+    name: str
+    exports: tuple[Export, ...]
+    """Files of the same columns; the first is looked at."""
+    vocabulary: Vocabulary
+    columns: Mapping[str, str]
+    """Our name → the file's column."""
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """`won`, `lost`, `converted`, `given_up` → the words of the status that mean it."""
+    has_account_names: bool = False
+    """Its records name their company by its name, not by its key."""
+    makes_accounts: bool = False
+    """The companies are taken from these records: there is no file of companies."""
+    has_own_keys: bool = True
+    """No record of another table has the same key where core takes both for one set of keys."""
+
+    @property
+    def entity(self) -> str:
+        """The canonical entity."""
+        return self.vocabulary.entity.name
+
+    def column(self, ours: str) -> FileColumn | None:
+        """The file's column that is mapped to ours."""
+        return self.exports[0].column(self.columns[ours]) if ours in self.columns else None
+
+    @property
+    def custom(self) -> tuple[str, ...]:
+        """The file's columns that are not mapped."""
+        return tuple(name for name in self.exports[0].names if name not in self.columns.values())
+
+    @property
+    def status(self) -> str | None:
+        """Our name of the column whose words say how a record ended."""
+        return next((name for name in ("status", "stage") if name in self.columns and self._says_end(name)), None)
+
+    def _says_end(self, name: str) -> bool:
+        levels = self.column(name).levels
+        if self.words:
+            return any(word in levels for some in self.words.values() for word in some)
+        return any(pattern.search(level) for level in levels for pattern in _patterns(self.entity).values())
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A source that can be written."""
+
+    name: str
+    description: str
+    owner: str
+    tables: tuple[DraftTable, ...]
+    notes: tuple[str, ...] = ()
+    """What the user should know of the files."""
+
+
+def drafted(exports: Exports, vocabularies: Mapping[str, Vocabulary], given: Given, asked: Asked, taken: Sequence[str]) -> Draft:
+    """
+    A draft of the source; `asked` gets every question that no flag answers.
+
+    `taken`: names that a source cannot have. Raises LookupError for a question without an answer and ValueError for an
+    answer, or files, of which no source can be made.
+    """
+    name = _system(exports.files, given, asked, taken)
+    kinds = {export.path: _kind(export, vocabularies, given, asked) for export in exports.files}
+    tables = _tables(exports.files, kinds, vocabularies, name)
+    _require_known(given, tables)
+    tables = [replace(table, columns=_mapped(exports, table, given, tables)) for table in tables]
+    tables = [_agreed(exports, table, given, asked) for table in tables]
+    tables, notes = _linked(exports, tables)
+    tables = [replace(table, words=_words(table, given, asked)) for table in tables]
+    what = ", ".join(dict.fromkeys(table.entity for table in tables))
+    description = given.description or f"{name.replace('_', ' ').capitalize()}: {what}."
+    return Draft(name, description, given.owner, tuple(tables), tuple(notes))
+
+
+def _answer(question: Question, asked: Asked) -> str:
+    answer = asked(question)
+    answer = question.default if answer is None else answer.strip()
+    if answer is None:
+        there = f" There are: {', '.join(question.choices[:30])}." if question.choices else ""
+        raise LookupError(f"{question.flag} is missing: {question.words}.{there}")
+    if problem := question.problem(answer):
+        raise ValueError(f"{question.flag}: {problem}")
+    return answer
+
+
+def _system(files: Sequence[Export], given: Given, asked: Asked, taken: Sequence[str]) -> str:
+    """What the system is called: the folder of the files, or the word that all their names begin with."""
+    folders = {file.path.resolve().parent.name for file in files}
+    firsts = {(tokens(file.path.name) or ("",))[0] for file in files}
+    likely = [some.pop() for some in (folders, firsts) if len(some) == 1]
+    proposed = [made for each in likely if (made := "_".join(tokens(each))) not in NOT_A_SYSTEM and NAME.fullmatch(made)]
+    question = Question(
+        "--name", "what the system is called, such as pipedrive", default=next(iter(proposed), None), is_open=True
+    )
+    name = given.name or _answer(question, asked)
+    if not NAME.fullmatch(name):
+        raise ValueError(f"--name is '{name}'; use lower-case letters, digits and _, and a letter first.")
+    if name in taken:
+        raise FileExistsError(f"There is a source {name} already. Edit it, or choose another --name.")
+    return name
+
+
+def _kind(export: Export, vocabularies: Mapping[str, Vocabulary], given: Given, asked: Asked) -> str:
+    """The canonical entity that a file holds: by its name, by what its columns begin with, else by its columns."""
+    file = export.path.name
+    question = Question(
+        f"--as {file}=ENTITY", f"what {file} holds", tuple(vocabularies), _likely_kind(export, vocabularies)
+    )
+    if file in given.kinds:
+        if problem := question.problem(given.kinds[file]):
+            raise ValueError(f"--as {file}: {problem} There are: {', '.join(vocabularies)}.")
+        return given.kinds[file]
+    return _answer(question, asked)
+
+
+def _likely_kind(export: Export, vocabularies: Mapping[str, Vocabulary]) -> str | None:
+    named = set(tokens(export.path.name.split(".")[0]))
+    firsts = [(tokens(name) or ("",))[0] for name in export.names]
+    first = max(firsts, key=firsts.count)
+    named |= {first} if firsts.count(first) > 0.8 * len(firsts) and len(firsts) > 1 else set()
+    hits = {name: len(named & vocabulary.words) for name, vocabulary in vocabularies.items()}
+    most = max(hits.values())
+    some = [name for name in vocabularies if hits[name] == most]
+    found = {name: len(_assigned(export, vocabularies[name], {})) for name in some}
+    best = max(some, key=lambda name: found[name])
+    is_clear = most or (
+        found[best] >= FEWEST_COLUMNS and found[best] > max((found[name] for name in some if name != best), default=0)
+    )
+    return best if is_clear else None
+
+
+def _tables(
+    files: Sequence[Export], kinds: Mapping[Path, str], vocabularies: Mapping[str, Vocabulary], system: str
+) -> list[DraftTable]:
+    """One table a canonical entity. Raises ValueError where files of one entity have other columns."""
+    tables: dict[str, DraftTable] = {}
+    for export in files:
+        kind = kinds[export.path]
+        vocabulary = vocabularies[kind]
+        if kind not in tables:
+            words = [word for word in tokens(export.path.name.split(".")[0]) if word in vocabulary.words]
+            name = "_".join(words) if words else tokens(kind)[0] if kind != "opportunities" else "opportunity"
+            tables[kind] = DraftTable(_ascii(name), (export,), vocabulary, {})
+        elif set(export.names) == set(tables[kind].exports[0].names):
+            tables[kind] = replace(tables[kind], exports=(*tables[kind].exports, export))
+        else:
+            other = tables[kind].exports[0].path.name
+            raise ValueError(
+                f"{other} and {export.path.name} are both {kind}, but have other columns. Leave one out, or say what it"
+                f" holds: --as {export.path.name}=..."
+            )
+    # Companies first: the others refer to them.
+    return sorted(tables.values(), key=lambda table: table.entity != "accounts")
+
+
+def _ascii(name: str) -> str:
+    """A name of a raw table and of a Python word: umlauts are spelt out."""
+    for letter, spelt in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss")):
+        name = name.replace(letter, spelt)
+    return re.sub(r"[^a-z0-9_]+", "_", name).strip("_") or "record"
+
+
+def _require_known(given: Given, tables: Sequence[DraftTable]) -> None:
+    """Raise ValueError for a flag about a table, column or meaning that there is not."""
+    by_name = {table.name: table for table in tables}
+    files = {export.path.name for table in tables for export in table.exports}
+    for file in given.kinds:
+        if file not in files:
+            raise ValueError(f"--as {file}: there is no such file.{did_you_mean(file, files)}")
+    for flag, some in (("--map", given.columns), ("--words", given.words)):
+        for name, ours in some:
+            if name not in by_name:
+                raise ValueError(f"{flag} {name}.{ours}: there is no '{name}'. There are: {', '.join(by_name)}.")
+            table = by_name[name]
+            valid = table.vocabulary.types if flag == "--map" else _patterns(table.entity)
+            if ours not in valid:
+                hint = did_you_mean(ours, valid) or f" There are: {', '.join(valid) or 'none'}."
+                raise ValueError(f"{flag} {name}.{ours}: {table.entity} has no '{ours}'.{hint}")
+
+
+def _mapped(exports: Exports, table: DraftTable, given: Given, tables: Sequence[DraftTable]) -> dict[str, str]:
+    """Our name → the file's column: what flags say, then references to companies, then by likeness."""
+    said = {ours: column for (name, ours), column in given.columns.items() if name == table.name}
+    for ours, column in said.items():
+        if column:
+            _require_fitting(table, ours, column)
+    export, chosen = table.exports[0], {ours: column for ours, column in said.items() if column}
+    if "account_key" in table.vocabulary.types and "account_key" not in (*table.vocabulary.key, *said):
+        companies = next((each for each in tables if each.entity == "accounts"), None)
+        chosen |= _company_columns(exports, table, companies, chosen)
+    mapped = _assigned(export, table.vocabulary, chosen, left_out=[ours for ours, column in said.items() if not column])
+    (key, *more) = table.vocabulary.key
+    if not more and key not in said and not (key in mapped and _identifies(exports, table, mapped)):
+        mapped.pop(key, None)
+        free = [name for name in export.names if name not in mapped.values() and exports.is_key(export, [name])]
+        with_id = [name for name in free if set(tokens(name)) & ID_WORDS]
+        if len(with_id) == 1:
+            mapped[key] = with_id[0]
+    if table.vocabulary.is_versioned and "known_at" in mapped and export.column(mapped["known_at"]).filled < export.rows:
+        del mapped["known_at"]  # records without it would have no version
+    return mapped
+
+
+def _require_fitting(table: DraftTable, ours: str, column: str) -> None:
+    names = table.exports[0].names
+    if column not in names:
+        hint = did_you_mean(column, names) or f" There are: {', '.join(names)}."
+        raise ValueError(f"{table.name}.{ours}: {table.exports[0].path.name} has no column '{column}'.{hint}")
+    type_ = table.vocabulary.types[ours]
+    if not table.exports[0].column(column).fits(type_):
+        raise ValueError(
+            f"{table.name}.{ours} is a {type_}, but too many values of '{column}' in {table.exports[0].path.name} cannot"
+            " be read so. Map another column, or leave it to the custom fields."
+        )
+
+
+def _assigned(
+    export: Export, vocabulary: Vocabulary, chosen: Mapping[str, str], left_out: Sequence[str] = ()
+) -> dict[str, str]:
+    """`chosen`, and the pairs of our names and the file's columns that are most alike, each once."""
+    pairs = []
+    for place, (ours, type_) in enumerate(vocabulary.types.items()):
+        if ours in chosen or ours in left_out or (ours == "account_key" and ours not in vocabulary.key):
+            continue
+        for column in export.columns:
+            score = likeness(column.name, vocabulary.labels[ours], vocabulary.words)
+            if score < (LEAST_LIKENESS if column.filled else 0.95) or not column.fits(type_):
+                continue
+            if ours == "email" and column.filled and column.shares["email"] < 0.9:
+                continue
+            pairs.append((-score, -column.filled, place, ours, column.name))
+    assigned = dict(chosen)
+    for *_, ours, name in sorted(pairs):
+        if ours not in assigned and name not in assigned.values():
+            assigned[ours] = name
+    if "email" in vocabulary.types and "email" not in (*assigned, *left_out):
+        free = [each for each in export.columns if each.filled and each.name not in assigned.values()]
+        emails = [each for each in free if each.shares["email"] >= 0.9]
+        if emails:
+            assigned["email"] = max(emails, key=lambda each: each.filled).name
+    return assigned
+
+
+def _identifies(exports: Exports, table: DraftTable, mapped: Mapping[str, str]) -> bool:
+    """Whether the key tells records apart, or their versions."""
+    key = [mapped[ours] for ours in table.vocabulary.key if ours in mapped]
+    export = table.exports[0]
+    with_version = [*key, mapped["known_at"]] if "known_at" in mapped else key
+    return exports.is_key(export, key) or (table.vocabulary.is_versioned and exports.is_key(export, with_version))
+
+
+def _company_columns(
+    exports: Exports, table: DraftTable, companies: DraftTable | None, chosen: Mapping[str, str]
+) -> dict[str, str]:
+    """`account_key` → the column that has companies' keys, or their names; `account_name` → names beside keys."""
+    export, vocabulary = table.exports[0], table.vocabulary
+    free = [column for column in export.columns if column.filled and column.name not in chosen.values()]
+    alike = {each.name: likeness(each.name, vocabulary.labels["account_key"], vocabulary.words) for each in free}
+    some = sorted((name for name in alike if alike[name] >= LEAST_LIKENESS), key=lambda name: -alike[name])
+    numbered = [name for name in some if set(tokens(name)) & ID_WORDS]
+    named = [name for name in some if name not in numbered]
+    if companies is None:
+        keys, names = numbered[:1] or named[:1], named[:1] if numbered else []
+        return {ours: column for ours, column in (("account_key", keys), ("account_name", names)) for column in column}
+    some = sorted(some, key=lambda name: -max(_shares(exports, export, name, companies)))
+    return {"account_key": some[0]} if some else {}
+
+
+def _shares(exports: Exports, export: Export, name: str, companies: DraftTable) -> tuple[float, float]:
+    """Which share of a column's values are keys, and which are names, of the companies that there are."""
+    theirs = companies.columns or _assigned(companies.exports[0], companies.vocabulary, {})
+    by_key, by_name = (
+        exports.share_within(export, name, companies.exports[0], theirs[ours]) if ours in theirs else 0.0
+        for ours in ("account_key", "account_name")
+    )
+    return by_key, by_name
+
+
+def _agreed(exports: Exports, table: DraftTable, given: Given, asked: Asked) -> DraftTable:
+    """The table with its key, and with the changes that the user makes to the proposed columns."""
+    file = table.exports[0]
+    for ours in table.vocabulary.key:
+        if ours in table.columns:
+            continue
+        unique = tuple(name for name in file.names if exports.is_key(file, [name]))
+        question = Question(
+            f"--map {table.name}.{ours}=COLUMN",
+            f"the column of {file.path.name} that identifies a record",
+            tuple(dict.fromkeys((*unique, *file.names))),
+            unique[0] if len(unique) == 1 else None,
+        )
+        table = replace(table, columns={**table.columns, ours: _answer(question, asked)})
+    while answer := _answer(Question(f"--map {table.name}.OURS=COLUMN", shown(table), default="", is_open=True), asked):
+        ours, sign, column = (part.strip() for part in answer.partition("="))
+        if not sign:
+            raise ValueError(f"'{answer}' is no change of a column: write `our name=column`.")
+        table = _changed(table, ours, column)
+    if not _identifies(exports, table, table.columns):
+        key = ", ".join(table.columns[ours] for ours in table.vocabulary.key)
+        raise ValueError(
+            f"{key} of {file.path.name} does not identify a record: it is empty, or twice there. Map the column that"
+            f" does: --map {table.name}.{table.vocabulary.key[0]}=COLUMN."
+        )
+    if table.entity == "opportunities" and "created_at" not in table.columns:
+        raise LookupError(
+            f"--map {table.name}.created_at=COLUMN is missing: when a record of {file.path.name} was created. Export it"
+            f" with that column. There are: {', '.join(file.names)}."
+        )
+    return table
+
+
+def _changed(table: DraftTable, ours: str, column: str) -> DraftTable:
+    """The table with another column, or none, for one of ours. Raises ValueError."""
+    types = table.vocabulary.types
+    if ours not in types:
+        hint = did_you_mean(ours, types) or f" There are: {', '.join(types)}."
+        raise ValueError(f"{table.entity} has no '{ours}'.{hint}")
+    columns = {name: header for name, header in table.columns.items() if name != ours and header != column}
+    if column:
+        _require_fitting(table, ours, column)
+        columns[ours] = column
+    return replace(table, columns=columns)
+
+
+def _linked(exports: Exports, tables: Sequence[DraftTable]) -> tuple[list[DraftTable], list[str]]:
+    """The tables with how they refer to companies, and what is to be told of it."""
+    linked, notes = [], []
+    companies = next((table for table in tables if table.entity == "accounts"), None)
+    maker = None
+    if companies is None:
+        order = sorted(tables, key=lambda each: (*ACCOUNT_LISTS, each.entity).index(each.entity))
+        maker = next((each for each in order if each.entity in ACCOUNT_LISTS and "account_key" in each.columns), None)
+    for table in tables:
+        if companies and table is not companies and "account_key" in table.columns:
+            header = table.columns["account_key"]
+            by_key, by_name = _shares(exports, table.exports[0], header, companies)
+            if by_name > by_key:
+                table = replace(table, has_account_names=True)
+            if max(by_key, by_name) < LEAST_SHARE:
+                notes.append(
+                    f"Only {max(by_key, by_name):.0%} of what {table.name} has in '{header}' are companies of"
+                    f" {companies.exports[0].path.name}. If another column refers to them, map it:"
+                    f" --map {table.name}.account_key=COLUMN."
+                )
+        if table is maker:
+            table = replace(table, makes_accounts=True)
+            notes.append(f"No file has companies: they are taken from {table.columns['account_key']} of {table.name}.")
+        linked.append(table)
+    by_name = [table.name for table in linked if table.has_account_names]
+    if by_name and (twice := exports.repeated(companies.exports[0], companies.columns["account_name"])):
+        notes.append(
+            f"{twice:,} names of {companies.name} occur more than once, and {', '.join(by_name)} has no other reference"
+            " than the name: the first company of a name has all. Export the company's ID with it to tell them apart."
+        )
+    people = {table.entity: table for table in linked}
+    if {"leads", "contacts"} <= set(people):
+        leads, contacts = people["leads"], people["contacts"]
+        columns = leads.columns["lead_id"], contacts.columns["contact_key"]
+        if exports.share_within(leads.exports[0], columns[0], contacts.exports[0], columns[1]):
+            linked[linked.index(leads)] = replace(leads, has_own_keys=False)
+    return linked, notes
+
+
+def _words(table: DraftTable, given: Given, asked: Asked) -> dict[str, tuple[str, ...]]:
+    """Which words of the status mean what, of those that matter for the entity."""
+    patterns = _patterns(table.entity)
+    said = {meaning: words for (name, meaning), words in given.words.items() if name == table.name}
+    if not patterns or not ({"status", "stage"} & set(table.columns)):
+        return said
+    column = table.column(table.status or ("status" if "status" in table.columns else "stage"))
+    found: dict[str, tuple[str, ...]] = {}
+    for meaning, pattern in patterns.items():  # a word has one meaning: "Closed Lost (not won)" is lost
+        taken = [word for some in found.values() for word in some]
+        found[meaning] = tuple(level for level in column.levels if pattern.search(level) and level not in taken)
+    for meaning in patterns:
+        if meaning in said:
+            unknown = [word for word in said[meaning] if column.levels and word not in column.levels]
+            if unknown:
+                raise ValueError(
+                    f"--words {table.name}.{meaning}: '{column.name}' has no '{unknown[0]}'."
+                    f"{did_you_mean(unknown[0], column.levels) or ' There are: ' + ', '.join(column.levels) + '.'}"
+                )
+            found[meaning] = said[meaning]
+            continue
+        is_told = {"won": {"is_won"}, "lost": {"is_closed", "is_won"}, "converted": {"is_converted", "converted_date"}}
+        if meaning == "given_up" or is_told[meaning] & set(table.columns) or not column.levels:
+            continue
+        question = Question(
+            f"--words {table.name}.{meaning}=WORD,WORD",
+            f"the words of '{column.name}' that mean {meaning}, with commas between"
+            f" (there are: {', '.join(column.levels)})",
+            default=",".join(found[meaning]) or ("" if meaning == "converted" else None),
+            is_open=True,
+        )
+        found[meaning] = tuple(word.strip() for word in _answer(question, asked).split(",") if word.strip())
+    return {meaning: words for meaning, words in found.items() if words}
+
+
+def _patterns(entity: str) -> dict[str, re.Pattern[str]]:
+    """What the words of an entity's status may mean, and how such words look; an earlier meaning comes first."""
+    return {
+        "opportunities": {"lost": LOST, "won": WON},
+        "leads": {"converted": CONVERTED, "given_up": GIVEN_UP},
+    }.get(entity, {})
+
+
+def shown(table: DraftTable) -> str:
+    """A table's columns for people: ours, and the file's."""
+    files = ", ".join(export.path.name for export in table.exports)
+    width = max(len(ours) for ours in table.columns)
+    lines = [f"{files}: {table.exports[0].rows:,} rows, taken for {table.entity}; raw table {table.name}"]
+    lines += [f"  {ours:<{width}}  {table.columns[ours]}" for ours in table.vocabulary.types if ours in table.columns]
+    if table.custom:
+        lines.append(f"  {'custom_*':<{width}}  {', '.join(table.custom)}")
+    return "\n".join(lines)
