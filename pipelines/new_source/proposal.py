@@ -1,5 +1,6 @@
-"""From exports of an unknown system to a draft of its source: proposed where the files tell, asked where they do not."""
+"""From exports of an unknown system to a draft of its source: proposed where the files tell, else asked."""
 
+import keyword
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,20 @@ from pipelines.spelling import did_you_mean
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 NOT_A_SYSTEM = {
-    *("export", "exports", "download", "downloads", "data", "landing", "csv", "files", "tmp", "temp", "home", "desktop"),
+    *(
+        "export",
+        "exports",
+        "download",
+        "downloads",
+        "data",
+        "landing",
+        "csv",
+        "files",
+        "tmp",
+        "temp",
+        "home",
+        "desktop",
+    ),
     *("documents", "sample", "all", "full", "report", "crm", "backup", "new", "my"),
 }
 FEWEST_COLUMNS = 4
@@ -57,14 +71,20 @@ class Question:
     choices: tuple[str, ...] = ()
     default: str | None = None
     """None: there is no default; the empty text: no answer is needed."""
-    is_open: bool = False
-    """Other answers than `choices` may be valid."""
+    check: Callable[[str], object] | None = None
+    """Raises ValueError for an answer that is not valid; None: one of `choices` is."""
 
     def problem(self, answer: str) -> str | None:
         """Why an answer is not valid, or None."""
-        if self.is_open or answer in self.choices or (answer == "" and self.default == ""):
+        if answer == "" and self.default == "":
             return None
-        return f"There is no '{answer}'.{did_you_mean(answer, self.choices)}"
+        if self.check is None:
+            return None if answer in self.choices else f"There is no '{answer}'.{did_you_mean(answer, self.choices)}"
+        try:
+            self.check(answer)
+        except ValueError as problem:
+            return str(problem)
+        return None
 
 
 Asked = Callable[[Question], str | None]
@@ -128,7 +148,9 @@ class Draft:
     """What the user should know of the files."""
 
 
-def drafted(exports: Exports, vocabularies: Mapping[str, Vocabulary], given: Given, asked: Asked, taken: Sequence[str]) -> Draft:
+def drafted(
+    exports: Exports, vocabularies: Mapping[str, Vocabulary], given: Given, asked: Asked, taken: Sequence[str]
+) -> Draft:
     """
     A draft of the source; `asked` gets every question that no flag answers.
 
@@ -148,6 +170,39 @@ def drafted(exports: Exports, vocabularies: Mapping[str, Vocabulary], given: Giv
     return Draft(name, description, given.owner, tuple(tables), tuple(notes))
 
 
+def read_flags(
+    name: str | None,
+    description: str | None,
+    owner: str,
+    kinds: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    words: Sequence[str] = (),
+) -> Given:
+    """What flags say: `FILE=ENTITY`, `TABLE.OURS=COLUMN`, `TABLE.MEANING=WORD,WORD`. Raises ValueError for others."""
+
+    def parts(flag: str, text: str, shape: str) -> tuple[str, str]:
+        left, sign, right = text.partition("=")
+        if not sign or (shape.startswith("TABLE") and "." not in left):
+            raise ValueError(f"{flag} is '{text}'; write {shape}.")
+        return left.strip(), right.strip()
+
+    def placed(flag: str, texts: Sequence[str], shape: str) -> dict[tuple[str, str], str]:
+        some = [parts(flag, text, shape) for text in texts]
+        return {tuple(left.split(".", 1)): right for left, right in some}
+
+    return Given(
+        name,
+        description,
+        owner,
+        dict(parts("--as", text, "FILE=ENTITY, such as deals.csv=opportunities") for text in kinds),
+        placed("--map", columns, "TABLE.OURS=COLUMN, such as deal.amount=Value"),
+        {
+            place: _listed(text)
+            for place, text in placed("--words", words, "TABLE.MEANING=WORD,WORD, such as deal.won=Signed").items()
+        },
+    )
+
+
 def _answer(question: Question, asked: Asked) -> str:
     answer = asked(question)
     answer = question.default if answer is None else answer.strip()
@@ -164,16 +219,21 @@ def _system(files: Sequence[Export], given: Given, asked: Asked, taken: Sequence
     folders = {file.path.resolve().parent.name for file in files}
     firsts = {(tokens(file.path.name) or ("",))[0] for file in files}
     likely = [some.pop() for some in (folders, firsts) if len(some) == 1]
-    proposed = [made for each in likely if (made := "_".join(tokens(each))) not in NOT_A_SYSTEM and NAME.fullmatch(made)]
+    proposed = [
+        made for each in likely if (made := "_".join(tokens(each))) not in NOT_A_SYSTEM and NAME.fullmatch(made)
+    ]
+
+    def check(name: str) -> None:
+        if not NAME.fullmatch(name) or keyword.iskeyword(name):
+            raise ValueError(f"'{name}' is no name; use lower-case letters, digits and _, and a letter first.")
+        if name in taken:
+            raise ValueError(f"There is a source {name} already. Edit it, or choose another name.")
+
+    what = "what the system is called, such as pipedrive"
     question = Question(
-        "--name", "what the system is called, such as pipedrive", default=next(iter(proposed), None), is_open=True
+        "--name", what, default=next((each for each in proposed if each not in taken), None), check=check
     )
-    name = given.name or _answer(question, asked)
-    if not NAME.fullmatch(name):
-        raise ValueError(f"--name is '{name}'; use lower-case letters, digits and _, and a letter first.")
-    if name in taken:
-        raise FileExistsError(f"There is a source {name} already. Edit it, or choose another --name.")
-    return name
+    return _answer(question, lambda asking: given.name or asked(asking))
 
 
 def _kind(export: Export, vocabularies: Mapping[str, Vocabulary], given: Given, asked: Asked) -> str:
@@ -182,11 +242,7 @@ def _kind(export: Export, vocabularies: Mapping[str, Vocabulary], given: Given, 
     question = Question(
         f"--as {file}=ENTITY", f"what {file} holds", tuple(vocabularies), _likely_kind(export, vocabularies)
     )
-    if file in given.kinds:
-        if problem := question.problem(given.kinds[file]):
-            raise ValueError(f"--as {file}: {problem} There are: {', '.join(vocabularies)}.")
-        return given.kinds[file]
-    return _answer(question, asked)
+    return _answer(question, lambda asking: given.kinds.get(file) or asked(asking))
 
 
 def _likely_kind(export: Export, vocabularies: Mapping[str, Vocabulary]) -> str | None:
@@ -272,7 +328,11 @@ def _mapped(exports: Exports, table: DraftTable, given: Given, tables: Sequence[
         with_id = [name for name in free if set(tokens(name)) & ID_WORDS]
         if len(with_id) == 1:
             mapped[key] = with_id[0]
-    if table.vocabulary.is_versioned and "known_at" in mapped and export.column(mapped["known_at"]).filled < export.rows:
+    if (
+        table.vocabulary.is_versioned
+        and "known_at" in mapped
+        and export.column(mapped["known_at"]).filled < export.rows
+    ):
         del mapped["known_at"]  # records without it would have no version
     return mapped
 
@@ -285,8 +345,8 @@ def _require_fitting(table: DraftTable, ours: str, column: str) -> None:
     type_ = table.vocabulary.types[ours]
     if not table.exports[0].column(column).fits(type_):
         raise ValueError(
-            f"{table.name}.{ours} is a {type_}, but too many values of '{column}' in {table.exports[0].path.name} cannot"
-            " be read so. Map another column, or leave it to the custom fields."
+            f"{table.name}.{ours} is a {type_}, but too many values of '{column}' in {table.exports[0].path.name}"
+            " cannot be read so. Map another column, or leave it to the custom fields."
         )
 
 
@@ -366,11 +426,8 @@ def _agreed(exports: Exports, table: DraftTable, given: Given, asked: Asked) -> 
             unique[0] if len(unique) == 1 else None,
         )
         table = replace(table, columns={**table.columns, ours: _answer(question, asked)})
-    while answer := _answer(Question(f"--map {table.name}.OURS=COLUMN", shown(table), default="", is_open=True), asked):
-        ours, sign, column = (part.strip() for part in answer.partition("="))
-        if not sign:
-            raise ValueError(f"'{answer}' is no change of a column: write `our name=column`.")
-        table = _changed(table, ours, column)
+    while answer := _answer(_any_change(table), asked):
+        table = _changed(table, answer)
     if not _identifies(exports, table, table.columns):
         key = ", ".join(table.columns[ours] for ours in table.vocabulary.key)
         raise ValueError(
@@ -385,8 +442,17 @@ def _agreed(exports: Exports, table: DraftTable, given: Given, asked: Asked) -> 
     return table
 
 
-def _changed(table: DraftTable, ours: str, column: str) -> DraftTable:
+def _any_change(table: DraftTable) -> Question:
+    """Asks for the next change of the columns; no answer: they are right."""
+    words = f"{shown(table)}\n  Change one by `our name=column`, leave one out by `our name=`; empty: it is right"
+    return Question(f"--map {table.name}.OURS=COLUMN", words, default="", check=lambda answer: _changed(table, answer))
+
+
+def _changed(table: DraftTable, answer: str) -> DraftTable:
     """The table with another column, or none, for one of ours. Raises ValueError."""
+    ours, sign, column = (part.strip() for part in answer.partition("="))
+    if not sign:
+        raise ValueError(f"'{answer}' is no change of a column: write `our name=column`.")
     types = table.vocabulary.types
     if ours not in types:
         hint = did_you_mean(ours, types) or f" There are: {', '.join(types)}."
@@ -450,12 +516,7 @@ def _words(table: DraftTable, given: Given, asked: Asked) -> dict[str, tuple[str
         found[meaning] = tuple(level for level in column.levels if pattern.search(level) and level not in taken)
     for meaning in patterns:
         if meaning in said:
-            unknown = [word for word in said[meaning] if column.levels and word not in column.levels]
-            if unknown:
-                raise ValueError(
-                    f"--words {table.name}.{meaning}: '{column.name}' has no '{unknown[0]}'."
-                    f"{did_you_mean(unknown[0], column.levels) or ' There are: ' + ', '.join(column.levels) + '.'}"
-                )
+            _require_words(said[meaning], column)
             found[meaning] = said[meaning]
             continue
         is_told = {"won": {"is_won"}, "lost": {"is_closed", "is_won"}, "converted": {"is_converted", "converted_date"}}
@@ -466,10 +527,23 @@ def _words(table: DraftTable, given: Given, asked: Asked) -> dict[str, tuple[str
             f"the words of '{column.name}' that mean {meaning}, with commas between"
             f" (there are: {', '.join(column.levels)})",
             default=",".join(found[meaning]) or ("" if meaning == "converted" else None),
-            is_open=True,
+            check=lambda answer: _require_words(_listed(answer), column),
         )
-        found[meaning] = tuple(word.strip() for word in _answer(question, asked).split(",") if word.strip())
+        found[meaning] = _listed(_answer(question, asked))
     return {meaning: words for meaning, words in found.items() if words}
+
+
+def _listed(answer: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in answer.split(",") if word.strip())
+
+
+def _require_words(words: Sequence[str], column: FileColumn) -> None:
+    for word in words:
+        if column.levels and word not in column.levels:
+            hint = did_you_mean(word, column.levels) or f" There are: {', '.join(column.levels)}."
+            raise ValueError(f"'{column.name}' has no '{word}'.{hint}")
+        if re.search(r"[{}\\]", word):
+            raise ValueError(f"'{word}' has a brace or a backslash, which SQL of dbt cannot have as they are.")
 
 
 def _patterns(entity: str) -> dict[str, re.Pattern[str]]:

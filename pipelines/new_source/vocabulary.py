@@ -39,8 +39,8 @@ COLUMN_WORDS = {
     "converted_date": ("converted date", "converted time", "converted at", "conversion date", "umgewandelt am",
                        "konvertiert am"),
     "country": ("country", "land", "staat"),
-    "created_at": ("created", "created at", "created time", "created on", "creation date", "create date", "date created",
-                   "add time", "added", "erstellt", "erstellt am", "angelegt am", "erfasst am", "erstelldatum"),
+    "created_at": ("created", "created at", "created time", "created on", "creation date", "create date",
+                   "date created", "add time", "added", "erstellt", "erstellt am", "angelegt am", "erfasst am", "erstelldatum"),
     "currency": ("currency", "currency code", "währung"),
     "description": ("description", "beschreibung"),
     "domain": ("domain",),
@@ -99,8 +99,8 @@ LOST = re.compile(
 )
 CONVERTED = re.compile(r"^(?!.*\b(not|un|nicht)\b)(?!unconv).*\b(converted|konvertiert|umgewandelt)\b", re.IGNORECASE)
 GIVEN_UP = re.compile(
-    r"\b(not|un|dis)[- ]?qualified\b|\b(junk|lost|dead|closed|rejected|recycled|archived|not converted|nicht qualifiziert|"
-    r"unqualifiziert|verloren|abgelehnt)\b",
+    r"\b(not|un|dis)[- ]?qualified\b|\b(junk|lost|dead|closed|rejected|recycled|archived|not converted)\b|"
+    r"\b(nicht qualifiziert|unqualifiziert|verloren|abgelehnt)\b",
     re.IGNORECASE,
 )
 
@@ -128,25 +128,47 @@ class Vocabulary:
 
 
 def vocabularies(entities: Mapping[str, CanonicalEntity], sources: Sequence[Source]) -> dict[str, Vocabulary]:
-    """What is known of each canonical entity, by name; those that no system delivers as records of a key are left out."""
+    """What is known of each canonical entity, by name; without those that no system has as records of a key."""
     contracts = {(source.name, each.name): each for source in sources for each in source.entities}
     everywhere = _labels_everywhere(entities, contracts)
     found = {}
     for name, entity in entities.items():
-        models = [(each, contracts[each.system, each.table]) for each in entity.staging if (each.system, each.table) in contracts]
-        keys = [tuple(ours for ours, vendor in each.columns.items() if vendor in contract.key and ours in entity.columns)
-                for each, contract in models]
-        keys = [key[: len(contract.key)] for key, (_, contract) in zip(keys, models, strict=True) if len(key) >= len(contract.key)]
+        models = [
+            (each, contracts[each.system, each.table])
+            for each in entity.staging
+            if (each.system, each.table) in contracts
+        ]
+        keys = [
+            tuple(ours for ours, vendor in each.columns.items() if vendor in contract.key and ours in entity.columns)
+            for each, contract in models
+        ]
+        keys = [
+            key[: len(contract.key)]
+            for key, (_, contract) in zip(keys, models, strict=True)
+            if len(key) >= len(contract.key)
+        ]
         if not keys:
             continue
-        words = {word for each, _ in models for word in tokens(each.table)} | {*tokens(name), *ENTITY_WORDS.get(name, ())}
+        words = {word for each, _ in models for word in tokens(each.table)} | {
+            *tokens(name),
+            *ENTITY_WORDS.get(name, ()),
+        }
         labels = {
-            ours: tuple(dict.fromkeys((*(KEY_LABELS if ours in keys[0] and ours.endswith(("_id", "_key")) else ()),
-                                       *COLUMN_WORDS.get(ours, ()), ours, *everywhere.get(ours, ()))))
+            ours: tuple(
+                dict.fromkeys(
+                    (
+                        *(KEY_LABELS if ours in keys[0] and ours.endswith(("_id", "_key")) else ()),
+                        *COLUMN_WORDS.get(ours, ()),
+                        ours,
+                        *everywhere.get(ours, ()),
+                    )
+                )
+            )
             for ours in (*EXTRAS.get(name, {}), *entity.columns)
         }
-        found[name] = Vocabulary(entity, keys[0], any(contract.version for _, contract in models),
-                                 frozenset(tokens(" ".join(words))), labels)
+        found[name] = Vocabulary(
+            entity, keys[0], any(contract.version for _, contract in models), frozenset(tokens(" ".join(words))), labels
+        )
     return found
 
 
@@ -161,7 +183,7 @@ def _labels_everywhere(
             if contract is None:
                 continue
             for ours, vendor in model.columns.items():
-                is_own = vendor in contract.key or ours == "known_at" and vendor != contract.version
+                is_own = vendor in contract.key or (ours == "known_at" and vendor != contract.version)
                 if not is_own:
                     found.setdefault(ours, {}).update(dict.fromkeys((vendor, *contract.labels.get(vendor, ()))))
     return {ours: tuple(some) for ours, some in found.items()}
