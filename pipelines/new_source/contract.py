@@ -35,6 +35,9 @@ def raw_names(table: DraftTable) -> dict[str, str]:
     for ours in in_order(table):
         header = table.columns[ours]
         wanted = "account_name" if ours == "account_key" and table.has_account_names else ours
+        if same := next((named[other] for other in named if table.columns[other] == header), None):
+            named[ours] = same
+            continue
         is_free = headers.get(plain(wanted), header) == header
         name = wanted if is_free else re.sub(r"\W+", "_", header.lower()).strip("_")
         while name in named.values() or (name != ours and name in table.columns):

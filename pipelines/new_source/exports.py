@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from pipelines.database import quoted, read_frame
 from pipelines.extraction.configuration import Limits
 from pipelines.extraction.contracts import Entity, Source
-from pipelines.extraction.files import checksum_and_lines, landed
+from pipelines.extraction.files import checksum_and_lines, format_of, landed
 from pipelines.extraction.loading.load import load_entity
 from pipelines.extraction.loading.reading import stage
 from pipelines.extraction.loading.schema_changes import prepare_schema
 from pipelines.extraction.loading.state import Fresh, Load, naive
+from pipelines.extraction.recognition import file_columns
 from pipelines.extraction.scratch import scratch_folder
 from pipelines.values.dates import dates_in
 from pipelines.values.numbers import numbers_in
@@ -150,7 +151,9 @@ def _read(connection: "duckdb.DuckDBPyConnection", path: Path, scratch: Path) ->
     """Stage a file with no contract and look at every column."""
     if not path.is_file():
         raise UnusableExport(f"{path} is {'no file' if path.exists() else 'not there'}. Name the exports themselves.")
-    source, entity = Source("new", "", ()), Entity("export", "", {}, ())
+    # The loader takes the delimiter that finds the most known columns: those of the file by the likeliest delimiter.
+    names = file_columns(path) if format_of(path) == "csv" else []
+    source, entity = Source("new", "", ()), Entity("export", "", {}, (), labels={"": tuple(names)})
     probe = f"probe_{os.urandom(6).hex()}"
     connection.execute(f"create temp table {probe} (nothing varchar)")
     load = Load(connection, source, entity, probe, naive(datetime.now(UTC)))

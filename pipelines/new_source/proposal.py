@@ -42,6 +42,8 @@ FEWEST_COLUMNS = 4
 """That are recognised in a file whose name says nothing, for what it holds to be proposed."""
 LEAST_SHARE = 0.5
 """Of a column's values that must be those of another file's column, to be taken for references to it."""
+LEAST_SHARE_BY_KEY = 0.9
+"""The same for a column whose name says nothing of it."""
 ACCOUNT_LISTS = ("opportunities", "contacts", "subscriptions", "invoices", "tickets")
 """Of which entity the companies are taken where no file has them; the first that names them."""
 
@@ -130,10 +132,9 @@ class DraftTable:
         return next((name for name in ("status", "stage") if name in self.columns and self._says_end(name)), None)
 
     def _says_end(self, name: str) -> bool:
-        levels = self.column(name).levels
         if self.words:
-            return any(word in levels for some in self.words.values() for word in some)
-        return any(pattern.search(level) for level in levels for pattern in _patterns(self.entity).values())
+            return any(word in self.column(name).levels for some in self.words.values() for word in some)
+        return _says_end(self.entity, self.column(name))
 
 
 @dataclass(frozen=True)
@@ -328,6 +329,8 @@ def _mapped(exports: Exports, table: DraftTable, given: Given, tables: Sequence[
         with_id = [name for name in free if set(tokens(name)) & ID_WORDS]
         if len(with_id) == 1:
             mapped[key] = with_id[0]
+        elif "email" in mapped and exports.is_key(export, [mapped["email"]]):
+            mapped[key] = mapped["email"]
     if (
         table.vocabulary.is_versioned
         and "known_at" in mapped
@@ -360,10 +363,12 @@ def _assigned(
             continue
         for column in export.columns:
             score = likeness(column.name, vocabulary.labels[ours], vocabulary.words)
-            if score < (LEAST_LIKENESS if column.filled else 0.95) or not column.fits(type_):
+            if score < (LEAST_LIKENESS if column.filled else 0.9) or not column.fits(type_):
                 continue
             if ours == "email" and column.filled and column.shares["email"] < 0.9:
                 continue
+            if ours not in ("status", "stage") and _says_end(vocabulary.entity.name, column):
+                continue  # an outcome under a harmless name would give itself away
             pairs.append((-score, -column.filled, place, ours, column.name))
     assigned = dict(chosen)
     for *_, ours, name in sorted(pairs):
@@ -398,7 +403,10 @@ def _company_columns(
     if companies is None:
         keys, names = numbered[:1] or named[:1], named[:1] if numbered else []
         return {ours: column for ours, column in (("account_key", keys), ("account_name", names)) for column in column}
-    some = sorted(some, key=lambda name: -max(_shares(exports, export, name, companies)))
+    # Whatever it is called, a column of the companies' own keys refers to them; but numbers may be anything's.
+    wordy = [each.name for each in free if each.distinct > 1 and each.shares["number"] < 0.5 and each.name not in some]
+    some += [name for name in wordy if _shares(exports, export, name, companies)[0] >= LEAST_SHARE_BY_KEY]
+    some.sort(key=lambda name: -max(_shares(exports, export, name, companies)))
     return {"account_key": some[0]} if some else {}
 
 
@@ -457,7 +465,12 @@ def _changed(table: DraftTable, answer: str) -> DraftTable:
     if ours not in types:
         hint = did_you_mean(ours, types) or f" There are: {', '.join(types)}."
         raise ValueError(f"{table.entity} has no '{ours}'.{hint}")
-    columns = {name: header for name, header in table.columns.items() if name != ours and header != column}
+    keys = table.vocabulary.key  # a key may be a column that has a name of its own, too: an e-mail address
+    columns = {
+        name: header
+        for name, header in table.columns.items()
+        if name != ours and (header != column or name in keys or ours in keys)
+    }
     if column:
         _require_fitting(table, ours, column)
         columns[ours] = column
@@ -531,6 +544,11 @@ def _words(table: DraftTable, given: Given, asked: Asked) -> dict[str, tuple[str
         )
         found[meaning] = _listed(_answer(question, asked))
     return {meaning: words for meaning, words in found.items() if words}
+
+
+def _says_end(entity: str, column: FileColumn) -> bool:
+    """Whether some of a column's words say how a record of the entity ended."""
+    return any(pattern.search(level) for level in column.levels for pattern in _patterns(entity).values())
 
 
 def _listed(answer: str) -> tuple[str, ...]:

@@ -12,16 +12,19 @@ LEAST_LIKENESS = 0.7
 """From here on a column is proposed for one of ours."""
 EMPTY_WORDS = {"record", "the", "of", "der", "des", "die"}
 ENTITY_WORDS = {
-    "accounts": ("account", "organization", "organisation", "company", "customer", "firma", "unternehmen", "kunde"),
-    "contacts": ("contact", "person", "people", "kontakt", "ansprechpartner"),
-    "leads": ("lead", "prospect", "interessent"),
-    "opportunities": ("opportunity", "deal", "sale", "verkaufschance", "chance", "geschäft", "angebot"),
-    "subscriptions": ("subscription", "contract", "abo", "abonnement", "vertrag"),
-    "invoices": ("invoice", "bill", "rechnung"),
-    "tickets": ("ticket", "case", "request", "conversation", "anfrage"),
-    "tasks": ("task", "activity", "call", "meeting", "aufgabe", "aktivität"),
-    "campaigns": ("campaign", "kampagne"),
-}
+    "accounts": ("account", "organization", "organisation", "company", "customer", "firma", "firmen", "unternehmen",
+                 "kunde", "kunden"),
+    "contacts": ("contact", "person", "people", "personen", "kontakt", "kontakte", "ansprechpartner"),
+    "leads": ("lead", "prospect", "interessent", "interessenten"),
+    "opportunities": ("opportunity", "deal", "sale", "verkaufschance", "verkaufschancen", "chance", "chancen",
+                      "geschäft", "geschäfte", "angebot", "angebote"),
+    "subscriptions": ("subscription", "contract", "abo", "abonnement", "vertrag", "verträge"),
+    "invoices": ("invoice", "bill", "rechnung", "rechnungen"),
+    "tickets": ("ticket", "case", "request", "conversation", "anfrage", "anfragen"),
+    "tasks": ("task", "activity", "call", "meeting", "aufgabe", "aufgaben", "aktivität", "aktivitäten"),
+    "campaigns": ("campaign", "kampagne", "kampagnen"),
+}  # fmt: skip
+"""Canonical entity → what files of its records are called, besides the names of known raw tables."""
 COLUMN_WORDS = {
     "account_key": ("organization", "organisation", "account", "account name id", "company", "customer", "firma",
                     "unternehmen", "kunde"),
