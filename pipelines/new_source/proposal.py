@@ -166,6 +166,7 @@ def drafted(
     tables = [_agreed(exports, table, given, asked) for table in tables]
     tables, notes = _linked(exports, tables)
     tables = [replace(table, words=_words(table, given, asked)) for table in tables]
+    notes += [note for table in tables for note in _notes(table)]
     what = ", ".join(dict.fromkeys(table.entity for table in tables))
     description = given.description or f"{name.replace('_', ' ').capitalize()}: {what}."
     return Draft(name, description, given.owner, tuple(tables), tuple(notes))
@@ -331,12 +332,9 @@ def _mapped(exports: Exports, table: DraftTable, given: Given, tables: Sequence[
             mapped[key] = with_id[0]
         elif "email" in mapped and exports.is_key(export, [mapped["email"]]):
             mapped[key] = mapped["email"]
-    if (
-        table.vocabulary.is_versioned
-        and "known_at" in mapped
-        and export.column(mapped["known_at"]).filled < export.rows
-    ):
-        del mapped["known_at"]  # records without it would have no version
+    if table.vocabulary.is_versioned and "known_at" not in said and "known_at" in mapped:
+        if export.column(mapped["known_at"]).filled < export.rows:
+            del mapped["known_at"]  # records without it would have no version
     return mapped
 
 
@@ -514,6 +512,23 @@ def _linked(exports: Exports, tables: Sequence[DraftTable]) -> tuple[list[DraftT
         if exports.share_within(leads.exports[0], columns[0], contacts.exports[0], columns[1]):
             linked[linked.index(leads)] = replace(leads, has_own_keys=False)
     return linked, notes
+
+
+def _notes(table: DraftTable) -> list[str]:
+    """What the user should know of a table's columns."""
+    notes = []
+    if table.has_account_names:
+        notes.append(f"{table.name}: its company is the first that is called as '{table.columns['account_key']}' says.")
+    if table.entity == "opportunities" and not {"closed_at", "won_at", "lost_at"} & set(table.columns):
+        date = table.columns.get("close_date")
+        notes.append(
+            f"{table.name}: no column says when it was won or lost; '{date}' counts as that day."
+            if date
+            else f"{table.name}: no column says when it was won or lost: that is known from the day of the export on."
+        )
+    if table.vocabulary.is_versioned and "known_at" not in table.columns:
+        notes.append(f"{table.name}: no column says when a record changed; it is as it was on the day of the export.")
+    return notes
 
 
 def _words(table: DraftTable, given: Given, asked: Asked) -> dict[str, tuple[str, ...]]:
