@@ -332,9 +332,9 @@ def _mapped(exports: Exports, table: DraftTable, given: Given, tables: Sequence[
             mapped[key] = with_id[0]
         elif "email" in mapped and exports.is_key(export, [mapped["email"]]):
             mapped[key] = mapped["email"]
-    if table.vocabulary.is_versioned and "known_at" not in said and "known_at" in mapped:
-        if export.column(mapped["known_at"]).filled < export.rows:
-            del mapped["known_at"]  # records without it would have no version
+    version = mapped.get("known_at") if table.vocabulary.is_versioned and "known_at" not in said else None
+    if version and export.column(version).filled < export.rows:
+        del mapped["known_at"]  # records without it would have no version
     return mapped
 
 
