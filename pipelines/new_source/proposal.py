@@ -162,7 +162,8 @@ def drafted(
     kinds = {export.path: _kind(export, vocabularies, given, asked) for export in exports.files}
     tables = _tables(exports.files, kinds, vocabularies, name)
     _require_known(given, tables)
-    tables = [replace(table, columns=_mapped(exports, table, given, tables)) for table in tables]
+    for position, table in enumerate(tables):
+        tables[position] = replace(table, columns=_mapped(exports, table, given, tables))
     tables = [_agreed(exports, table, given, asked) for table in tables]
     tables, notes = _linked(exports, tables)
     tables = [replace(table, words=_words(table, given, asked)) for table in tables]
@@ -410,7 +411,7 @@ def _company_columns(
 
 def _shares(exports: Exports, export: Export, name: str, companies: DraftTable) -> tuple[float, float]:
     """Which share of a column's values are keys, and which are names, of the companies that there are."""
-    theirs = companies.columns or _assigned(companies.exports[0], companies.vocabulary, {})
+    theirs = companies.columns
     by_key, by_name = (
         exports.share_within(export, name, companies.exports[0], theirs[ours]) if ours in theirs else 0.0
         for ours in ("account_key", "account_name")

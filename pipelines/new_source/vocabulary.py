@@ -4,12 +4,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cache
 
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.transformation.canonical import CanonicalEntity
 
 LEAST_LIKENESS = 0.7
 """From here on a column is proposed for one of ours."""
+LEAST_SPELT, FEWEST_LETTERS = 0.85, 6
+"""For two names to be one that is spelt in two ways."""
 EMPTY_WORDS = {"record", "the", "of", "der", "des", "die"}
 ENTITY_WORDS = {
     "accounts": ("account", "organization", "organisation", "company", "customer", "firma", "firmen", "unternehmen",
@@ -193,6 +196,7 @@ def _labels_everywhere(
     return {ours: tuple(some) for ours, some in found.items()}
 
 
+@cache
 def tokens(name: str) -> tuple[str, ...]:
     """The words of a column's or file's name: lower case, singular, without those that say nothing."""
     split = re.sub(r"([a-zäöüß0-9])([A-ZÄÖÜ])", r"\1 \2", name)
@@ -200,7 +204,8 @@ def tokens(name: str) -> tuple[str, ...]:
     return tuple(_singular(word) for word in words if word not in EMPTY_WORDS)
 
 
-def likeness(header: str, labels: Sequence[str], own_words: frozenset[str]) -> float:
+@cache
+def likeness(header: str, labels: tuple[str, ...], own_words: frozenset[str]) -> float:
     """
     How likely a column is one with one of these labels, 0 to 1.
 
@@ -227,8 +232,11 @@ def _alike(full: tuple[str, ...], bare: tuple[str, ...], label: tuple[str, ...])
     shared = len(set(label)) / len(set(bare))
     if set(label) < set(bare) and shared >= 0.4:
         return 0.6 + 0.25 * shared
-    spelt = SequenceMatcher(None, "".join(label), "".join(bare)).ratio()
-    return 0.6 + (spelt - 0.85) if spelt >= 0.85 and len("".join(label)) >= 6 else 0.0
+    one, other = "".join(label), "".join(bare)
+    if len(one) < FEWEST_LETTERS or min(len(one), len(other)) < LEAST_SPELT * max(len(one), len(other)):
+        return 0.0
+    spelt = SequenceMatcher(None, one, other).ratio()
+    return 0.6 + spelt - LEAST_SPELT if spelt >= LEAST_SPELT else 0.0
 
 
 def _singular(word: str) -> str:

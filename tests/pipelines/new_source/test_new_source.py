@@ -1,6 +1,7 @@
 """`scorecast new source` in a copy of the project: what it writes loads, builds and has the files' own figures."""
 
 import json
+import shutil
 from collections import defaultdict
 from pathlib import Path
 
@@ -28,7 +29,7 @@ assert {"raw_pipedrive/deal", "staging/stg_zoho__leads"} <= keys, sorted(keys)
 with connect(warehouse_path()) as connection:
     for report in load_all(connection, all_sources(), read_configuration(), datetime.now(UTC)):
         assert (report.status, report.quarantined) == ("loaded", 0), report
-raise SystemExit(run_dbt("build", "--select", "+accounts", "+people", "+leads", "+opportunities").returncode)
+raise SystemExit(run_dbt("run", "--select", "+accounts", "+people", "+leads", "+opportunities").returncode)
 """
 
 
@@ -119,6 +120,14 @@ def test_a_closed_deal_was_open_from_its_creation_to_its_close(project):
     assert versions[0][2:] == (None, None, None)
     assert versions[1][2:] == (deal["Deal - Stage"], float(deal["Deal - Value"]), None)
     assert versions[-1][4] == "price"
+
+
+def test_the_projects_own_rules_hold_for_what_is_written(project):
+    """Every model and column is described, no sentence stands five times, a contract mentions only its own columns."""
+    for rules in ("dbt_project/test_declarations.py", "assets/sources/test_contracts.py"):
+        shutil.copy(Path(__file__).parents[2] / rules, project.root)
+    held = project.call("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_declarations.py", "test_contracts.py")
+    assert held.returncode == 0, held.stdout[-3000:]
 
 
 def test_it_refuses_to_write_over_a_source_and_without_an_answer(project, tmp_path):
