@@ -2,20 +2,19 @@
 
 import keyword
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipelines.new_source.exports import Export, Exports, FileColumn
 from pipelines.new_source.vocabulary import (
-    CONVERTED,
-    GIVEN_UP,
     ID_WORDS,
     LEAST_LIKENESS,
-    LOST,
-    WON,
+    MEANINGS,
+    MUST_BE_TOLD,
     Vocabulary,
     likeness,
+    meanings_of,
     tokens,
 )
 from pipelines.spelling import did_you_mean
@@ -44,6 +43,8 @@ LEAST_SHARE = 0.5
 """Of a column's values that must be those of another file's column, to be taken for references to it."""
 LEAST_SHARE_BY_KEY = 0.9
 """The same for a column whose name says nothing of it."""
+TOLD_BY_WORDS = ("opportunities", "leads")
+"""Entities whose outcome a model predicts, by the words of a status."""
 ACCOUNT_LISTS = ("opportunities", "contacts", "subscriptions", "invoices", "tickets")
 """Of which entity the companies are taken where no file has them; the first that names them."""
 
@@ -60,7 +61,7 @@ class Given:
     columns: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(raw table, our name) → the file's column; empty: none."""
     words: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
-    """(raw table, `won`, `lost` or `converted`) → the words that mean it."""
+    """(raw table, a meaning such as `won`) → the words that mean it."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class DraftTable:
     columns: Mapping[str, str]
     """Our name → the file's column."""
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """`won`, `lost`, `converted`, `given_up` → the words of the status that mean it."""
+    """A meaning such as `won` → the words of the status that have it."""
     has_account_names: bool = False
     """Its records name their company by its name, not by its key."""
     makes_accounts: bool = False
@@ -158,7 +159,8 @@ def drafted(
     `taken`: names that a source cannot have. Raises LookupError for a question without an answer and ValueError for an
     answer, or files, of which no source can be made.
     """
-    name = _system(exports.files, given, asked, taken)
+    words = {word for vocabulary in vocabularies.values() for word in vocabulary.words}
+    name = _system(exports.files, given, asked, taken, words)
     kinds = {export.path: _kind(export, vocabularies, given, asked) for export in exports.files}
     tables = _tables(exports.files, kinds, vocabularies, name)
     _require_known(given, tables)
@@ -217,13 +219,15 @@ def _answer(question: Question, asked: Asked) -> str:
     return answer
 
 
-def _system(files: Sequence[Export], given: Given, asked: Asked, taken: Sequence[str]) -> str:
+def _system(files: Sequence[Export], given: Given, asked: Asked, taken: Collection[str], words: Collection[str]) -> str:
     """What the system is called: the folder of the files, or the word that all their names begin with."""
     folders = {file.path.resolve().parent.name for file in files}
-    firsts = {(tokens(file.path.name) or ("",))[0] for file in files}
-    likely = [some.pop() for some in (folders, firsts) if len(some) == 1]
+    firsts = {re.split(r"[\W_]", file.path.name)[0] for file in files}
+    likely = [re.sub(r"\W+", "_", some.pop().lower()) for some in (folders, firsts) if len(some) == 1]
     proposed = [
-        made for each in likely if (made := "_".join(tokens(each))) not in NOT_A_SYSTEM and NAME.fullmatch(made)
+        name
+        for name in likely
+        if NAME.fullmatch(name) and name not in NOT_A_SYSTEM and not set(tokens(name)) & set(words)
     ]
 
     def check(name: str) -> None:
@@ -307,7 +311,7 @@ def _require_known(given: Given, tables: Sequence[DraftTable]) -> None:
             if name not in by_name:
                 raise ValueError(f"{flag} {name}.{ours}: there is no '{name}'. There are: {', '.join(by_name)}.")
             table = by_name[name]
-            valid = table.vocabulary.types if flag == "--map" else _patterns(table.entity)
+            valid = table.vocabulary.types if flag == "--map" else MEANINGS.get(table.entity, {})
             if ours not in valid:
                 hint = did_you_mean(ours, valid) or f" There are: {', '.join(valid) or 'none'}."
                 raise ValueError(f"{flag} {name}.{ours}: {table.entity} has no '{ours}'.{hint}")
@@ -327,16 +331,23 @@ def _mapped(exports: Exports, table: DraftTable, given: Given, tables: Sequence[
     (key, *more) = table.vocabulary.key
     if not more and key not in said and not (key in mapped and _identifies(exports, table, mapped)):
         mapped.pop(key, None)
-        free = [name for name in export.names if name not in mapped.values() and exports.is_key(export, [name])]
-        with_id = [name for name in free if set(tokens(name)) & ID_WORDS]
-        if len(with_id) == 1:
-            mapped[key] = with_id[0]
-        elif "email" in mapped and exports.is_key(export, [mapped["email"]]):
-            mapped[key] = mapped["email"]
+        if found := _likely_key(exports, table, mapped):
+            mapped[key] = found
     version = mapped.get("known_at") if table.vocabulary.is_versioned and "known_at" not in said else None
     if version and export.column(version).filled < export.rows:
         del mapped["known_at"]  # records without it would have no version
     return mapped
+
+
+def _likely_key(exports: Exports, table: DraftTable, mapped: Mapping[str, str]) -> str | None:
+    """The one column that looks like a key and is one, whatever else it is mapped to; else a unique e-mail."""
+    unique = [name for name in table.exports[0].names if exports.is_key(table.exports[0], [name])]
+    with_id = [name for name in unique if set(tokens(name)) & ID_WORDS]
+    own = [name for name in with_id if set(tokens(name)) <= ID_WORDS | table.vocabulary.words]
+    for some in (own, [name for name in with_id if name not in mapped.values()]):
+        if len(some) == 1:
+            return some[0]
+    return mapped["email"] if mapped.get("email") in unique else None
 
 
 def _require_fitting(table: DraftTable, ours: str, column: str) -> None:
@@ -366,7 +377,11 @@ def _assigned(
                 continue
             if ours == "email" and column.filled and column.shares["email"] < 0.9:
                 continue
-            if ours not in ("status", "stage") and _says_end(vocabulary.entity.name, column):
+            if (
+                ours not in ("status", "stage")
+                and vocabulary.entity.name in TOLD_BY_WORDS
+                and _says_end(vocabulary.entity.name, column)
+            ):
                 continue  # an outcome under a harmless name would give itself away
             pairs.append((-score, -column.filled, place, ours, column.name))
     assigned = dict(chosen)
@@ -534,37 +549,36 @@ def _notes(table: DraftTable) -> list[str]:
 
 def _words(table: DraftTable, given: Given, asked: Asked) -> dict[str, tuple[str, ...]]:
     """Which words of the status mean what, of those that matter for the entity."""
-    patterns = _patterns(table.entity)
+    meanings = MEANINGS.get(table.entity, {})
     said = {meaning: words for (name, meaning), words in given.words.items() if name == table.name}
-    if not patterns or not ({"status", "stage"} & set(table.columns)):
+    if not meanings or not ({"status", "stage"} & set(table.columns)):
         return said
     column = table.column(table.status or ("status" if "status" in table.columns else "stage"))
-    found: dict[str, tuple[str, ...]] = {}
-    for meaning, pattern in patterns.items():  # a word has one meaning: "Closed Lost (not won)" is lost
-        taken = [word for some in found.values() for word in some]
-        found[meaning] = tuple(level for level in column.levels if pattern.search(level) and level not in taken)
-    for meaning in patterns:
-        if meaning in said:
-            _require_words(said[meaning], column)
-            found[meaning] = said[meaning]
-            continue
-        is_told = {"won": {"is_won"}, "lost": {"is_closed", "is_won"}, "converted": {"is_converted", "converted_date"}}
-        if meaning == "given_up" or is_told[meaning] & set(table.columns) or not column.levels:
-            continue
+    firsts = {level: some[0] for level in column.levels if (some := meanings_of(table.entity, level))}
+    is_told = {"won": {"is_won"}, "lost": {"is_closed", "is_won"}, "converted": {"is_converted", "converted_date"}}
+    words: dict[str, tuple[str, ...]] = {}
+    for meaning in meanings:
+        found = tuple(level for level, first in firsts.items() if first == meaning)
         question = Question(
             f"--words {table.name}.{meaning}=WORD,WORD",
             f"the words of '{column.name}' that mean {meaning}, with commas between"
             f" (there are: {', '.join(column.levels)})",
-            default=",".join(found[meaning]) or ("" if meaning == "converted" else None),
+            default=",".join(found) or ("" if meaning == "converted" else None),
             check=lambda answer: _require_words(_listed(answer), column),
         )
-        found[meaning] = _listed(_answer(question, asked))
-    return {meaning: words for meaning, words in found.items() if words}
+        if meaning in said:
+            _require_words(said[meaning], column)
+            words[meaning] = said[meaning]
+        elif meaning not in MUST_BE_TOLD or not column.levels or is_told.get(meaning, set()) & set(table.columns):
+            words[meaning] = found
+        else:
+            words[meaning] = _listed(_answer(question, asked))
+    return {meaning: some for meaning, some in words.items() if some}
 
 
 def _says_end(entity: str, column: FileColumn) -> bool:
     """Whether some of a column's words say how a record of the entity ended."""
-    return any(pattern.search(level) for level in column.levels for pattern in _patterns(entity).values())
+    return any(meanings_of(entity, level) for level in column.levels)
 
 
 def _listed(answer: str) -> tuple[str, ...]:
@@ -580,20 +594,13 @@ def _require_words(words: Sequence[str], column: FileColumn) -> None:
             raise ValueError(f"'{word}' has a brace or a backslash, which SQL of dbt cannot have as they are.")
 
 
-def _patterns(entity: str) -> dict[str, re.Pattern[str]]:
-    """What the words of an entity's status may mean, and how such words look; an earlier meaning comes first."""
-    return {
-        "opportunities": {"lost": LOST, "won": WON},
-        "leads": {"converted": CONVERTED, "given_up": GIVEN_UP},
-    }.get(entity, {})
-
-
 def shown(table: DraftTable) -> str:
     """A table's columns for people: ours, and the file's."""
     files = ", ".join(export.path.name for export in table.exports)
     width = max(len(ours) for ours in table.columns)
     lines = [f"{files}: {table.exports[0].rows:,} rows, taken for {table.entity}; raw table {table.name}"]
-    lines += [f"  {ours:<{width}}  {table.columns[ours]}" for ours in table.vocabulary.types if ours in table.columns]
+    order = [ours for ours in (*table.vocabulary.types, *table.columns) if ours in table.columns]
+    lines += [f"  {ours:<{width}}  {table.columns[ours]}" for ours in dict.fromkeys(order)]
     if table.custom:
         lines.append(f"  {'custom_*':<{width}}  {', '.join(table.custom)}")
     return "\n".join(lines)

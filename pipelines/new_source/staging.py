@@ -9,19 +9,22 @@ from dataclasses import dataclass, field
 from pipelines.database import literal
 from pipelines.new_source.contract import DAY_KEYS, in_order, raw_names
 from pipelines.new_source.proposal import Draft, DraftTable
+from pipelines.new_source.vocabulary import OUR_STATUSES
 
 STEPS = {
-    "tickets": ("solved_at", {"status": "'solved'", "solved_at": "solved_at"}),
+    "tickets": ("solved_at", {"said_status": "'solved'", "solved_at": "solved_at"}),
     "tasks": ("completed_at", {"completed_at": "completed_at"}),
-    "invoices": ("paid_at", {"status": "status", "paid_at": "paid_at", "amount_paid": "amount_paid"}),
+    "invoices": ("paid_at", {"said_status": "said_status", "paid_at": "paid_at", "amount_paid": "amount_paid"}),
     "subscriptions": (
         "coalesce(ended_at, cancelled_at)",
-        {"status": "status", "cancelled_at": "cancelled_at", "ended_at": "ended_at"},
+        {"said_status": "said_status", "cancelled_at": "cancelled_at", "ended_at": "ended_at"},
     ),
 }
 """Entity → when it ended, and what is known of it by then."""
 BEGINS = {"invoices": "'open'", "subscriptions": "'active'"}
 """Entity → the status in which every record begins."""
+FIXED_TOO = {"subscriptions": {"plan_amount"}, "invoices": {"amount"}}
+"""Entity → what does not change, besides what existing models call so: they compute it."""
 OF_THE_END = ("stage", "status", "amount", "close_date", "closed_at", "won_at", "lost_at", "is_won", "is_closed")
 """What a deal has from its close on."""
 
@@ -69,6 +72,9 @@ def _model(draft: Draft, table: DraftTable) -> Model:
     renamed = {"account_key": "account_name"} if table.has_account_names else {}
     if not table.has_own_keys:
         renamed[own_key] = f"own_{own_key}"
+    if entity in OUR_STATUSES:
+        renamed["status"] = "said_status"
+    renamed["plan_interval"] = "said_interval"
     columns = {renamed.get(ours, ours): (raw[ours], vocabulary.types.get(ours, "string")) for ours in in_order(table)}
     if vocabulary.is_versioned:
         if "is_deleted" in vocabulary.types:
@@ -134,13 +140,17 @@ class _Parts:
         if "website" in columns and "domain" not in columns:
             self.computed["domain"] = "{{ website_domain('website') }}"
         if entity == "accounts":
-            is_crm = {table.entity for table in draft.tables} & {"opportunities", "leads"}
-            self.computed["is_register"] = "true" if is_crm else "false"
+            self.computed["is_register"] = _is_register(draft)
         if entity == "opportunities":
             self._of_deals()
         elif entity == "leads":
             self._of_leads()
-        elif entity in STEPS:
+        if "said_status" in columns:
+            self.computed["status"] = _in_our_words("said_status", self.table.words)
+        if "said_interval" in columns:
+            levels = self.table.column("plan_interval").levels
+            self.computed["plan_interval"] = _in_our_words("said_interval", _intervals(levels))
+        if entity in STEPS:
             at, known = STEPS[entity]
             known = {name: value for name, value in known.items() if name in columns}
             if there := [name for name in ("ended_at", "cancelled_at") if name in columns and name in at]:
@@ -216,6 +226,7 @@ class _Parts:
         """The `history` of `raw_columns`: what an export of today's state tells of a record's past."""
         table = self.table
         stable = {name for model in table.vocabulary.entity.staging for name in model.fixed}
+        stable |= FIXED_TOO.get(table.entity, set())
         fixed = [name for ours, name in self.names.items() if ours in {*stable, *table.vocabulary.key, "account_name"}]
         key = self.names[table.vocabulary.key[0]]
         lines = [
@@ -223,8 +234,8 @@ class _Parts:
             f"        'key': '{key}',",
             *_wrapped("'fixed': ", [f"'{name}'" for name in fixed]),
         ]
-        if table.entity in BEGINS and "status" in self.columns:
-            lines.append(f"        'begins_with': {{'status': {json.dumps(BEGINS[table.entity])}}},")
+        if table.entity in BEGINS and "said_status" in self.columns:
+            lines.append(f"        'begins_with': {{'said_status': {json.dumps(BEGINS[table.entity])}}},")
         if table.entity == "subscriptions" and "started_at" in self.columns:
             lines.append("        'begins_at': 'coalesce(started_at, created_at)',")
         for at, when, known in self.steps if "created_at" in self.columns else []:
@@ -235,11 +246,16 @@ class _Parts:
                 *_wrapped("'columns': ", [f"'{name}': {_jinja(value)}" for name, value in known.items()], "{}", 12),
                 "        }],",
             ]
-        if table.entity == "subscriptions" and {"status", "ended_at"} <= set(self.columns):
-            lines.append("""        'gone': {'status': "'canceled'", 'ended_at': 'vanished_at'},""")
+        if table.entity == "subscriptions" and {"said_status", "ended_at"} <= set(self.columns):
+            lines.append("""        'gone': {'said_status': "'canceled'", 'ended_at': 'vanished_at'},""")
         elif "is_deleted" in self.columns:
             lines.append("        'gone': {'is_deleted': 'true'},")
         return [*lines, "    }) }}"]
+
+
+def _is_register(draft: Draft) -> str:
+    """SQL: whether the system is the register of companies; one that has deals or leads is."""
+    return "true" if {table.entity for table in draft.tables} & {"opportunities", "leads"} else "false"
 
 
 def _account_names(draft: Draft) -> list[str]:
@@ -268,7 +284,7 @@ def _accounts_of(draft: Draft, table: DraftTable) -> Model:
             select
                 account_key,
                 min({name}) as account_name,
-                true as is_register,
+                {_is_register(draft)} as is_register,
                 min({"created_at" if "created_at" in table.columns else "known_at"}) as created_at,
                 min(known_at) as known_at,
                 min(loaded_at) as loaded_at
@@ -306,6 +322,28 @@ def _described(table: DraftTable, columns: Mapping[str, tuple[str, str]], parts:
             words = f"{words.rstrip('.')} (made of {table.name.replace('_', ' ')}'s columns)."
         described[name] = words
     return described
+
+
+def _in_our_words(column: str, words: Mapping[str, Sequence[str]]) -> str:
+    """SQL: our word for what a column says, else what it says in lower case."""
+    folded = f"lower(trim({column}))"
+    cases = [f"            when {_is_one_of(column, some)} then '{ours}'" for ours, some in words.items()]
+    return "\n".join(["case", *cases, f"            else {folded}", "        end"]) if cases else folded
+
+
+def _intervals(levels: Sequence[str]) -> dict[str, list[str]]:
+    """`day`, `week`, `month`, `year` → the words for it among these."""
+    looks = {
+        "year": r"year|annual|jahr|jähr",
+        "month": r"month|monat",
+        "week": r"week|woche",
+        "day": r"\bda(y|ily)|täglich",
+    }
+    return {
+        ours: some
+        for ours, pattern in looks.items()
+        if (some := [level for level in levels if re.search(pattern, level.lower()) and not re.search(r"\d", level)])
+    }
 
 
 def _is_one_of(column: str | None, words: Sequence[str]) -> str:

@@ -47,7 +47,7 @@ COLUMN_WORDS = {
     "country": ("country", "land", "staat"),
     "created_at": ("created", "created at", "created time", "created on", "creation date", "create date",
                    "date created", "add time", "added", "erstellt", "erstellt am", "angelegt am", "erfasst am",
-                   "erstelldatum"),
+                   "erstelldatum", "date", "invoice date", "issue date", "datum", "rechnungsdatum"),
     "currency": ("currency", "currency code", "währung"),
     "description": ("description", "beschreibung"),
     "domain": ("domain",),
@@ -73,8 +73,14 @@ COLUMN_WORDS = {
     "owner_id": ("owner", "owner id", "owner name", "sales owner", "assigned to", "besitzer", "verantwortlich",
                  "verantwortlicher", "zuständig", "betreuer", "vertriebsmitarbeiter"),
     "paid_at": ("paid at", "paid on", "payment date", "bezahlt am"),
+    "person_key": ("requester", "requester id", "contact id", "person id", "user id"),
     "phone": ("phone", "phone number", "telephone", "telefon", "telefonnummer"),
+    "plan_amount": ("plan amount", "price", "unit price", "preis"),
+    "plan_interval": ("interval", "billing interval", "billing period unit", "billing cycle", "billing frequency",
+                      "abrechnungszeitraum"),
+    "plan_name": ("plan", "plan name", "tarif"),
     "product": ("product", "produkt"),
+    "quantity": ("quantity", "plan quantity", "seats", "anzahl", "menge"),
     "rating": ("rating", "bewertung"),
     "solved_at": ("solved", "solved at", "resolved at", "resolved time", "closed at", "gelöst am"),
     "source": ("source", "lead source", "quelle", "herkunft"),
@@ -99,17 +105,36 @@ LEFT_TO_STAGING = {"is_register", "external_source", "source_system"}
 """Columns of core that no export has."""
 ID_WORDS = {"id", "nr", "nummer", "number", "key", "code"}
 KEY_LABELS = ("id", "identifier", "nummer", "nr", "number", "key")
-WON = re.compile(r"\b(won|win|gewonnen|gagn\w+|ganad\w+)\b", re.IGNORECASE)
-LOST = re.compile(
-    r"\b(lost|loss|lose|verloren|perdu\w*|perdid\w+|abandoned|no deal|not won|nicht gewonnen|abgelehnt|abgesagt)\b",
-    re.IGNORECASE,
-)
-CONVERTED = re.compile(r"^(?!.*\b(not|un|nicht)\b)(?!unconv).*\b(converted|konvertiert|umgewandelt)\b", re.IGNORECASE)
-GIVEN_UP = re.compile(
-    r"\b(not|un|dis)[- ]?qualified\b|\b(junk|lost|dead|closed|rejected|recycled|archived|not converted)\b|"
-    r"\b(nicht qualifiziert|unqualifiziert|verloren|abgelehnt)\b",
-    re.IGNORECASE,
-)
+MEANINGS = {
+    "opportunities": {
+        "lost": r"\b(closed)?(lost|loss|lose)\b|\b(verloren|perdu\w*|perdid\w+|abandoned|no deal|not won)\b"
+        r"|\b(nicht gewonnen|abgelehnt|abgesagt)\b",
+        "won": r"\b(closed)?(won|win)\b|\b(gewonnen|gagn\w+|ganad\w+)\b",
+    },
+    "leads": {
+        "converted": r"^(?!.*\b(not|un|nicht)\b).*\b(converted|konvertiert|umgewandelt)\b",
+        "given_up": r"\b(not|un|dis) ?qualified\b|\b(junk|lost|dead|closed|rejected|recycled|archived|not converted)\b"
+        r"|\b(nicht qualifiziert|unqualifiziert|verloren|abgelehnt)\b",
+    },
+    "invoices": {"paid": r"^(?!.*\b(not|un|partially|partly|nicht|teilweise)\b).*\b(paid|settled|bezahlt)\b"},
+    "subscriptions": {
+        "trialing": r"\b(trial\w*|test\w*)\b",
+        "canceled": r"\b(cancel+ed|expired|ended|terminated|churned|inactive|gekündigt|beendet|abgelaufen|inaktiv)\b",
+        "past_due": r"\b(past due|overdue|dunning|überfällig)\b",
+        "active": r"\b(active|live|running|non renewing|aktiv|laufend)\b",
+    },
+    "tickets": {
+        "solved": r"\b(solved|resolved|done|gelöst|erledigt)\b",
+        "closed": r"\b(closed|geschlossen)\b",
+        "hold": r"\b(hold|pausiert)\b",
+        "pending": r"\b(pending|waiting|wartet|wartend)\b",
+    },
+}
+"""Entity → what the words of its status may mean, and how such words look; an earlier meaning comes first."""
+MUST_BE_TOLD = ("won", "lost", "converted", "paid", "active")
+"""Meanings that are asked about, because a model depends on them."""
+OUR_STATUSES = ("invoices", "subscriptions", "tickets")
+"""Entities whose status core reads by our own words: the meanings above, and what the system says for all others."""
 
 
 @dataclass(frozen=True)
@@ -237,6 +262,12 @@ def _alike(full: tuple[str, ...], bare: tuple[str, ...], label: tuple[str, ...])
         return 0.0
     spelt = SequenceMatcher(None, one, other).ratio()
     return 0.6 + spelt - LEAST_SPELT if spelt >= LEAST_SPELT else 0.0
+
+
+def meanings_of(entity: str, word: str) -> list[str]:
+    """What a word of an entity's status may mean, the likeliest first: `won` of `Closed - Won`."""
+    spaced = re.sub(r"[\W_]+", " ", word.lower()).strip()
+    return [meaning for meaning, pattern in MEANINGS.get(entity, {}).items() if re.search(pattern, spaced)]
 
 
 def _singular(word: str) -> str:
