@@ -147,6 +147,9 @@ class _Parts:
             self._of_leads()
         if "said_status" in columns:
             self.computed["status"] = _in_our_words("said_status", self.table.words)
+        paid = _is_one_of("said_status", self.table.words.get("paid", ()))
+        if entity == "invoices" and paid and "amount" in columns and "amount_paid" not in columns:
+            self.computed["amount_paid"] = f"case when {paid} then amount end"
         if "said_interval" in columns:
             levels = self.table.column("plan_interval").levels
             self.computed["plan_interval"] = _in_our_words("said_interval", _intervals(levels))

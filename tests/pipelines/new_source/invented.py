@@ -145,6 +145,62 @@ def zoho(folder: Path) -> list[Path]:
     return [write(folder / "zoho" / f"{name}_2026_01_05.csv", rows) for name, rows in files.items()]
 
 
+def billing(folder: Path) -> list[Path]:
+    """Customers, subscriptions, invoices and tickets of one system, with words of its own for how they stand."""
+    customers = [
+        {
+            "customers.id": f"cb_{number}",
+            "customers.company": f"Bill {number}",
+            "customers.email": f"c{number}@bill{number}.example",
+            "customers.created_at": hours(number),
+            "customers.updated_at": hours(3000 + number),
+        }
+        for number in range(1, 13)
+    ]
+    subscriptions = [
+        {
+            "subscriptions.id": f"sub_{number}",
+            "customers.id": f"cb_{number % 12 + 1}",
+            "subscriptions.plan_amount": 1200 if number % 2 else 50,
+            "subscriptions.billing_period_unit": "Yearly" if number % 2 else "Monthly",
+            "subscriptions.currency_code": "EUR",
+            "subscriptions.status": ("Active", "Cancelled", "Non Renewing", "In Trial")[number % 4],
+            "subscriptions.started_at": hours(24 * number),
+            "subscriptions.cancelled_at": hours(24 * number + 900) if number % 4 == 1 else "",
+            "subscriptions.created_at": hours(24 * number),
+            "subscriptions.updated_at": hours(24 * number + 900),
+        }
+        for number in range(1, 25)
+    ]
+    invoices = [
+        {
+            "Invoice Number": f"I-{number}",
+            "Customer Id": f"cb_{number % 12 + 1}",
+            "Status": ("Paid", "Payment Due", "Not Paid")[number % 3],
+            "Amount": 100 + number,
+            "Currency": "EUR",
+            "Invoice Date": hours(24 * number).date(),
+            "Paid On": hours(24 * number + 50).date() if number % 3 == 0 else "",
+            "Updated At": hours(24 * number + 60),
+        }
+        for number in range(1, 31)
+    ]
+    tickets = [
+        {
+            "Ticket ID": number,
+            "Subject": f"help {number}",
+            "Status": ("Open", "Resolved", "Waiting on Customer")[number % 3],
+            "Customer ID": f"cb_{number % 12 + 1}",
+            "Created time": hours(9 * number),
+            "Resolved time": hours(9 * number + 20) if number % 3 == 1 else "",
+            "Last update time": hours(9 * number + 30),
+        }
+        for number in range(1, 31)
+    ]
+    files = {"Customers": customers, "Subscriptions": subscriptions, "Invoices": invoices, "Tickets": tickets}
+    return [write(folder / "paycircle" / f"{name}.csv", rows) for name, rows in files.items()]
+
+
 def german(folder: Path) -> list[Path]:
     """Companies and deals of a German CRM: umlauts in Windows' encoding, semicolons, decimal commas, days first."""
 

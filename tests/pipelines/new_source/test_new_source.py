@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from tests.pipelines.components.test_new_prediction import Project
-from tests.pipelines.new_source.invented import pipedrive, read, write, zoho
+from tests.pipelines.new_source.invented import billing, pipedrive, read, write, zoho
 
 pytestmark = pytest.mark.slow
 
@@ -29,21 +29,23 @@ assert {"raw_pipedrive/deal", "staging/stg_zoho__leads"} <= keys, sorted(keys)
 with connect(warehouse_path()) as connection:
     for report in load_all(connection, all_sources(), read_configuration(), datetime.now(UTC)):
         assert (report.status, report.quarantined) == ("loaded", 0), report
-raise SystemExit(run_dbt("run", "--select", "+accounts", "+people", "+leads", "+opportunities").returncode)
+core = ("accounts", "people", "leads", "opportunities", "subscriptions", "tickets", "payments")
+raise SystemExit(run_dbt("run", "--select", *(f"+{name}" for name in core)).returncode)
 """
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with Pipedrive and Zoho made by the command from its proposals, loaded and built."""
+    """A project with Pipedrive, Zoho and a billing system made by the command from its proposals, loaded and built."""
     folder = tmp_path_factory.mktemp("new_source")
     project = Project(folder)
-    for files in (pipedrive(folder), zoho(folder)):
+    systems = {name: made(folder) for name, made in (("pipedrive", pipedrive), ("zoho", zoho), ("paycircle", billing))}
+    for files in systems.values():
         made = project.call(*COMMAND, *map(str, files), "--yes")
         assert (made.returncode, made.stderr) == (0, ""), made.stderr
         assert f"{files[0].parent.name}: {files[0].parent}\nNext: make run" in made.stdout
     (project.root / "sources.yaml").write_text(
-        f"sources: {json.dumps({'pipedrive': str(folder / 'pipedrive'), 'zoho': str(folder / 'zoho')})}\n"
+        f"sources: {json.dumps({name: str(files[0].parent) for name, files in systems.items()})}\n"
     )
     built = project.call("-c", LOAD_AND_BUILD)
     assert built.returncode == 0, built.stdout[-4000:] + built.stderr[-4000:]
@@ -87,7 +89,7 @@ def test_deals_and_their_outcomes_are_those_of_the_file(project, tmp_path, syste
 
 def test_every_company_and_person_is_there_once(project):
     companies = rows(project, "select count(*), count(distinct account_name), count(domain) from core.accounts")
-    assert companies == [(20 + 15, 35, 15)]
+    assert companies == [(20 + 15 + 12, 47, 15 + 12)]
     people = rows(
         project, "select count(*), count(distinct person_id), count(email), count(account_id) from core.people"
     )
@@ -103,6 +105,25 @@ def test_leads_are_converted_and_given_up_as_the_file_says(project):
     converted = [row for row in leads if row["Is Converted"] == "true"]
     worked_on = [row for row in leads if row["Lead Status"] != "Junk Lead" and row not in converted]
     assert found == [(len(leads), len(converted), len(worked_on))]
+
+
+def test_words_for_how_a_record_stands_are_ours_and_money_is_what_was_paid(project):
+    folder = project.root.parent / "paycircle"
+    counted: dict[str, int] = defaultdict(int)
+    for row in read(folder / "Subscriptions.csv"):
+        counted[row["subscriptions.status"]] += 1
+    found = dict(rows(project, "select status, count(*) from core.subscriptions group by all"))
+    assert found == {
+        "active": counted["Active"] + counted["Non Renewing"],
+        "canceled": counted["Cancelled"],
+        "trialing": counted["In Trial"],
+    }
+    prices = "select distinct mrr from core.subscriptions order by 1"
+    assert rows(project, prices) == [(50.0,), (100.0,)]
+    paid = [float(row["Amount"]) for row in read(folder / "Invoices.csv") if row["Status"] == "Paid"]
+    assert rows(project, "select count(*), sum(amount) from core.payments") == [(len(paid), sum(paid))]
+    statuses = dict(rows(project, "select latest_status, count(*) from core.tickets group by all"))
+    assert statuses == {"open": 10, "solved": 10, "pending": 10}
 
 
 def test_a_closed_deal_was_open_from_its_creation_to_its_close(project):
