@@ -8,15 +8,13 @@ from pathlib import Path
 
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.extraction.recognition import find_files
-from pipelines.new_source.proposal import Draft, DraftTable
+from pipelines.new_source.proposal import TIMES_OF_EVENTS, Draft, DraftTable
 from pipelines.spelling import plain
 
 LINE = 120
 DUCKDB = {"string": "varchar", "bigint": "bigint", "double": "double", "boolean": "boolean"}
 WRITTEN = ("name", "description", "columns", "key", "version", "time", "time_unit", "required", "labels", "files")
 """The parts of an entity that a draft has."""
-DAY_KEYS = ("usage_date", "spend_date")
-"""Of tables with one row a day: their rows are known at its end."""
 
 
 def source_of(draft: Draft) -> Source:
@@ -88,8 +86,7 @@ def _entity(draft: Draft, table: DraftTable) -> Entity:
         version = time = names.get("known_at", "known_at")
         types.setdefault(version, "timestamp")
     else:
-        times = ("known_at", "occurred_at", *DAY_KEYS)
-        version, time = None, next((names[ours] for ours in times if ours in names), None)
+        version, time = None, next(names[ours] for ours in TIMES_OF_EVENTS if ours in names)
     what = table.name.replace("_", " ").capitalize()
     grain = "version of the record" if vocabulary.is_versioned else "record"
     return Entity(
@@ -99,8 +96,8 @@ def _entity(draft: Draft, table: DraftTable) -> Entity:
         key=key,
         version=version,
         time=time,
-        time_unit="date" if time and types[time] == "date" else "timestamp",
-        required=(time,) if time and time not in key else (),
+        time_unit="date" if types[time] == "date" else "timestamp",
+        required=(time,) if time not in key else (),
         labels={names[ours]: (table.columns[ours],) for ours in in_order(table)},
     )
 

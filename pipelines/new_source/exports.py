@@ -141,9 +141,11 @@ def trial(source: Source, files: Sequence[tuple[str, Path]]) -> list[Trial]:
             entity = next(each for each in source.entities if each.name == name)
             report = load_entity(connection, source, entity, [landed(path, path.parent, "", Limits())], now)
             aside = connection.execute(
-                f"select reason from {quoted(f'raw_{source.name}')}._quarantine where entity = ? order by line", [name]
+                f"select reason from {quoted(f'raw_{source.name}')}._quarantine where entity = ? and file = ?"
+                " order by line",
+                [name, path.name],
             ).fetchall()
-            results.append(Trial(name, path, report.total_rows, tuple(reason for (reason,) in aside)))
+            results.append(Trial(name, path, report.new_rows, tuple(reason for (reason,) in aside)))
     return results
 
 

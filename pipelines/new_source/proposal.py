@@ -19,7 +19,9 @@ from pipelines.new_source.vocabulary import (
 )
 from pipelines.spelling import did_you_mean
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+NAME = re.compile(r"(?=.{1,40}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
+TAKEN = ("defs", "scorecast")
+"""Names that the contract's file, or a schema of our own, has."""
 NOT_A_SYSTEM = {
     *(
         "export",
@@ -41,6 +43,10 @@ FEWEST_COLUMNS = 4
 """That are recognised in a file whose name says nothing, for what it holds to be proposed."""
 LEAST_SHARE = 0.5
 """Of a column's values that must be those of another file's column, to be taken for references to it."""
+DAY_KEYS = ("usage_date", "spend_date")
+"""Of tables with one row a day: their rows are known at its end."""
+TIMES_OF_EVENTS = ("known_at", "occurred_at", *DAY_KEYS)
+"""One of them says when a record that never changes became known; the first that is there."""
 LEAST_SHARE_BY_KEY = 0.9
 """The same for a column whose name says nothing of it."""
 TOLD_BY_WORDS = ("opportunities", "leads")
@@ -233,7 +239,7 @@ def _system(files: Sequence[Export], given: Given, asked: Asked, taken: Collecti
     def check(name: str) -> None:
         if not NAME.fullmatch(name) or keyword.iskeyword(name):
             raise ValueError(f"'{name}' is no name; use lower-case letters, digits and _, and a letter first.")
-        if name in taken:
+        if name in (*taken, *TAKEN):
             raise ValueError(f"There is a source {name} already. Edit it, or choose another name.")
 
     what = "what the system is called, such as pipedrive"
@@ -278,8 +284,10 @@ def _tables(
         vocabulary = vocabularies[kind]
         if kind not in tables:
             words = [word for word in tokens(export.path.name.split(".")[0]) if word in vocabulary.words]
-            name = "_".join(words) if words else tokens(kind)[0] if kind != "opportunities" else "opportunity"
-            tables[kind] = DraftTable(_ascii(name), (export,), vocabulary, {})
+            name = _ascii("_".join(words or tokens(kind)))
+            if name in [table.name for table in tables.values()]:
+                name = _ascii("_".join(tokens(kind)))
+            tables[kind] = DraftTable(name, (export,), vocabulary, {})
         elif set(export.names) == set(tables[kind].exports[0].names):
             tables[kind] = replace(tables[kind], exports=(*tables[kind].exports, export))
         else:
@@ -461,6 +469,11 @@ def _agreed(exports: Exports, table: DraftTable, given: Given, asked: Asked) -> 
             f"--map {table.name}.created_at=COLUMN is missing: when a record of {file.path.name} was created. Export it"
             f" with that column. There are: {', '.join(file.names)}."
         )
+    if not table.vocabulary.is_versioned and not {*TIMES_OF_EVENTS} & set(table.columns):
+        raise LookupError(
+            f"--map {table.name}.known_at=COLUMN is missing: when a record of {file.path.name} became known. There are:"
+            f" {', '.join(file.names)}."
+        )
     return table
 
 
@@ -542,6 +555,9 @@ def _notes(table: DraftTable) -> list[str]:
             if date
             else f"{table.name}: no column says when it was won or lost: that is known from the day of the export on."
         )
+    is_told = "converted" in table.words or {"is_converted", "converted_date"} & set(table.columns)
+    if table.entity == "leads" and not is_told:
+        notes.append(f"{table.name}: nothing says which were converted, so no model can learn it.")
     if table.vocabulary.is_versioned and "known_at" not in table.columns:
         notes.append(f"{table.name}: no column says when a record changed; it is as it was on the day of the export.")
     return notes
@@ -552,7 +568,12 @@ def _words(table: DraftTable, given: Given, asked: Asked) -> dict[str, tuple[str
     meanings = MEANINGS.get(table.entity, {})
     said = {meaning: words for (name, meaning), words in given.words.items() if name == table.name}
     if not meanings or not ({"status", "stage"} & set(table.columns)):
-        return said
+        if said:
+            raise ValueError(
+                f"--words {table.name}.{next(iter(said))}: no column says how a record stands. Map it:"
+                f" --map {table.name}.status=COLUMN."
+            )
+        return {}
     column = table.column(table.status or ("status" if "status" in table.columns else "stage"))
     firsts = {level: some[0] for level in column.levels if (some := meanings_of(table.entity, level))}
     is_told = {"won": {"is_won"}, "lost": {"is_closed", "is_won"}, "converted": {"is_converted", "converted_date"}}

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.database import literal
-from pipelines.new_source.contract import DAY_KEYS, in_order, raw_names
-from pipelines.new_source.proposal import Draft, DraftTable
+from pipelines.new_source.contract import in_order, raw_names
+from pipelines.new_source.proposal import DAY_KEYS, Draft, DraftTable
 from pipelines.new_source.vocabulary import OUR_STATUSES
 
 STEPS = {
@@ -79,9 +79,12 @@ def _model(draft: Draft, table: DraftTable) -> Model:
     if vocabulary.is_versioned:
         if "is_deleted" in vocabulary.types:
             columns.setdefault("is_deleted", ("is_deleted", "boolean"))
+        if "created_at" in vocabulary.types:
+            columns.setdefault("created_at", ("created_at", "timestamp"))
         columns.setdefault("known_at", ("known_at", "timestamp"))
     elif "known_at" not in columns and "occurred_at" in columns:
         columns["known_at"] = columns["occurred_at"]
+    has_history = vocabulary.is_versioned and "created_at" in columns
     parts = _Parts(table, columns, {ours: renamed.get(ours, ours) for ours in raw})
     parts.compute(draft)
     records = f"{table.name}_records"
@@ -89,7 +92,7 @@ def _model(draft: Draft, table: DraftTable) -> Model:
     sql += [""] * bool(parts.sets)
     sql += [f"with {records} as (", f"    {{{{ raw_columns(source('raw_{draft.name}', '{table.name}'), {{"]
     sql += [f"        '{ours}': [{_jinja(vendor)}, '{type_}']," for ours, (vendor, type_) in columns.items()]
-    sql += [*(parts.history() if vocabulary.is_versioned else ["    }) }}"]), ")"]
+    sql += [*(parts.history() if has_history else ["    }) }}"]), ")"]
     if parts.computed or table.has_account_names:
         sql[-1] += ","
         if table.has_account_names:
@@ -105,7 +108,7 @@ def _model(draft: Draft, table: DraftTable) -> Model:
         sql += [")", "select * from final"]
     else:
         sql.append(f"select * from {records}")
-    described = _described(table, columns, parts)
+    described = _described(table, columns, parts, has_history)
     known = {*vocabulary.entity.columns, "is_rebuilt", "loaded_at"}
     version = " and version" if vocabulary.is_versioned else ""
     return Model(
@@ -183,7 +186,7 @@ class _Parts:
             self.computed["is_closed"] = "coalesce({{ is_closed }}, false)"
         by_outcome = ""
         if has["won_at"] and has["lost_at"] and is_won:
-            by_outcome = f"case when {'{{ is_won }}' if 'is_won' in self.sets else is_won} then won_at else lost_at end"
+            by_outcome = f"case when {self._named('is_won')} then won_at else lost_at end"
         elif has["won_at"] or has["lost_at"]:
             by_outcome = "won_at" if has["won_at"] else "lost_at"
         ends = [part for part in ("closed_at" if has["closed_at"] else "", by_outcome) if part]
@@ -191,10 +194,10 @@ class _Parts:
         if not ends or not (is_closed or is_won):
             return
         self.sets["closed_on"] = ends[0] if len(ends) == 1 else f"coalesce({', '.join(ends)})"
+        is_over = "is_closed" if is_closed else "is_won"
         if by_outcome and not has["closed_at"]:
-            self.computed["closed_at"] = "case when {{ is_closed }} then {{ closed_on }} end"
-        known = {name: name for name in OF_THE_END if name in columns}
-        self._add_step("closed_on", "is_closed" if is_closed else "is_won", known)
+            self.computed["closed_at"] = f"case when {self._named(is_over)} then {{{{ closed_on }}}} end"
+        self._add_step("closed_on", is_over, {name: name for name in OF_THE_END if name in columns})
 
     def _of_leads(self) -> None:
         columns, words, status = self.columns, self.table.words, self.table.status
@@ -211,6 +214,10 @@ class _Parts:
             if status and words.get("converted") and "is_converted" not in columns:
                 known[status] = status
             self._add_step("converted_date", "is_converted", known)
+
+    def _named(self, name: str) -> str:
+        """A Jinja variable as SQL has it, or the column of that name."""
+        return f"{{{{ {name} }}}}" if name in self.sets else name
 
     def _add_step(self, at: str, when: str, known: dict[str, str]) -> None:
         """`at` and `when`: Jinja variables, or SQL; an empty `when`: wherever the time is known."""
@@ -241,7 +248,7 @@ class _Parts:
             lines.append(f"        'begins_with': {{'said_status': {json.dumps(BEGINS[table.entity])}}},")
         if table.entity == "subscriptions" and "started_at" in self.columns:
             lines.append("        'begins_at': 'coalesce(started_at, created_at)',")
-        for at, when, known in self.steps if "created_at" in self.columns else []:
+        for at, when, known in self.steps:
             lines += [
                 "        'steps': [{",
                 f"            'at': {at},",
@@ -303,7 +310,9 @@ def _accounts_of(draft: Draft, table: DraftTable) -> Model:
     return Model(f"stg_{draft.name}__accounts", words, sql, docs)
 
 
-def _described(table: DraftTable, columns: Mapping[str, tuple[str, str]], parts: _Parts) -> dict[str, str]:
+def _described(
+    table: DraftTable, columns: Mapping[str, tuple[str, str]], parts: _Parts, has_history: bool
+) -> dict[str, str]:
     """Every column of the model with core's description, and the export's name where that is no block of its own."""
     core = table.vocabulary.entity.descriptions
     headers = {name: table.columns[ours] for ours, name in parts.names.items()}
@@ -316,7 +325,7 @@ def _described(table: DraftTable, columns: Mapping[str, tuple[str, str]], parts:
             said = f"`{headers[name]}` in the export" if name in headers else "not in the export that this was made for"
             words = f"{words.rstrip('.')}: {said}." if words else f"{said[0].upper()}{said[1:]}."
         described[name] = words
-    if table.vocabulary.is_versioned:
+    if has_history:
         described["is_rebuilt"] = "{{ doc('is_rebuilt') }}"
     described["loaded_at"] = "{{ doc('loaded_at') }}"
     for name in parts.computed:

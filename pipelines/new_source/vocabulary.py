@@ -69,6 +69,7 @@ COLUMN_WORDS = {
     "last_name": ("last name", "surname", "family name", "nachname"),
     "lead_source": ("lead source", "source", "quelle", "herkunft"),
     "lost_at": ("lost time", "lost at", "lost on", "lost date", "verloren am"),
+    "occurred_at": ("created", "created at", "date", "time", "timestamp"),
     "opportunity_name": ("name", "title", "bezeichnung", "titel"),
     "owner_id": ("owner", "owner id", "owner name", "sales owner", "assigned to", "besitzer", "verantwortlich",
                  "verantwortlicher", "zuständig", "betreuer", "vertriebsmitarbeiter"),
@@ -215,7 +216,8 @@ def _labels_everywhere(
             if contract is None:
                 continue
             for ours, vendor in model.columns.items():
-                is_own = vendor in contract.key or (ours == "known_at" and vendor != contract.version)
+                is_key = vendor in contract.key and ours.endswith(("_id", "_key"))
+                is_own = is_key or (ours == "known_at" and vendor != contract.version)
                 if not is_own:
                     found.setdefault(ours, {}).update(dict.fromkeys((vendor, *contract.labels.get(vendor, ()))))
     return {ours: tuple(some) for ours, some in found.items()}

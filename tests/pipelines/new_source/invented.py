@@ -201,6 +201,39 @@ def billing(folder: Path) -> list[Path]:
     return [write(folder / "paycircle" / f"{name}.csv", rows) for name, rows in files.items()]
 
 
+def plain_crm(folder: Path) -> list[Path]:
+    """Deals that say yes or no to won and closed; leads and contacts with the same numbers and no time of their own."""
+    deals = [
+        {
+            "ID": number,
+            "Title": f"Offer {number}",
+            "Company": f"Plain {number % 6}",
+            "Value": 10 * number,
+            "Won": "Yes" if number % 3 == 0 else "No",
+            "Closed": "No" if number % 3 == 1 else "Yes",
+            "Won at": hours(30 * number + 100) if number % 3 == 0 else "",
+            "Created": hours(30 * number),
+        }
+        for number in range(1, 31)
+    ]
+    people = [
+        {"ID": number, "First name": f"P{number}", "Last name": "Q", "Email": f"p{number}@plain{number}.example"}
+        for number in range(1, 7)
+    ]
+    leads = [{**row, "Email": f"l{row['ID']}@other{row['ID']}.example", "Status": "New"} for row in people]
+    usage = [
+        {
+            "Company ID": f"Plain {number % 6}",
+            "Date": hours(24 * number).date(),
+            "Logins": number,
+            "Actions": 2 * number,
+        }
+        for number in range(1, 31)
+    ]
+    files = {"deals": deals, "contacts": people, "leads": leads, "usage_daily": usage}
+    return [write(folder / "plaincrm" / f"{name}.csv", rows) for name, rows in files.items()]
+
+
 def german(folder: Path) -> list[Path]:
     """Companies and deals of a German CRM: umlauts in Windows' encoding, semicolons, decimal commas, days first."""
 

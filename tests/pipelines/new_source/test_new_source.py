@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from tests.pipelines.components.test_new_prediction import Project
-from tests.pipelines.new_source.invented import billing, pipedrive, read, write, zoho
+from tests.pipelines.new_source.invented import billing, pipedrive, plain_crm, read, write, zoho
 
 pytestmark = pytest.mark.slow
 
@@ -29,17 +29,18 @@ assert {"raw_pipedrive/deal", "staging/stg_zoho__leads"} <= keys, sorted(keys)
 with connect(warehouse_path()) as connection:
     for report in load_all(connection, all_sources(), read_configuration(), datetime.now(UTC)):
         assert (report.status, report.quarantined) == ("loaded", 0), report
-core = ("accounts", "people", "leads", "opportunities", "subscriptions", "tickets", "payments")
+core = ("accounts", "people", "leads", "opportunities", "subscriptions", "tickets", "payments", "usage")
 raise SystemExit(run_dbt("run", "--select", *(f"+{name}" for name in core)).returncode)
 """
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with Pipedrive, Zoho and a billing system made by the command from its proposals, loaded and built."""
+    """A project with Pipedrive, Zoho and two systems more made by the command from its proposals, loaded and built."""
     folder = tmp_path_factory.mktemp("new_source")
     project = Project(folder)
-    systems = {name: made(folder) for name, made in (("pipedrive", pipedrive), ("zoho", zoho), ("paycircle", billing))}
+    invented = (pipedrive, zoho, billing, plain_crm)
+    systems = {files[0].parent.name: files for files in (made(folder) for made in invented)}
     for files in systems.values():
         made = project.call(*COMMAND, *map(str, files), "--yes")
         assert (made.returncode, made.stderr) == (0, ""), made.stderr
@@ -89,22 +90,34 @@ def test_deals_and_their_outcomes_are_those_of_the_file(project, tmp_path, syste
 
 def test_every_company_and_person_is_there_once(project):
     companies = rows(project, "select count(*), count(distinct account_name), count(domain) from core.accounts")
-    assert companies == [(20 + 15 + 12, 47, 15 + 12)]
+    assert companies == [(20 + 15 + 12 + 6, 53, 15 + 12)]
     people = rows(
         project, "select count(*), count(distinct person_id), count(email), count(account_id) from core.people"
     )
-    assert people == [(40 + 30 + 40, 110, 110, 40 + 30)]
+    assert people == [(40 + 30 + 40 + 6 + 6, 122, 122, 40 + 30)]
 
 
 def test_leads_are_converted_and_given_up_as_the_file_says(project):
     leads = read(project.root.parent / "zoho" / "Leads_2026_01_05.csv")
     found = rows(
         project,
-        "select count(*), count(*) filter (is_converted), count(*) filter (is_open) from core.leads",
+        "select count(*), count(*) filter (is_converted), count(*) filter (is_open) from core.leads"
+        " where source_system = 'zoho'",
     )
     converted = [row for row in leads if row["Is Converted"] == "true"]
     worked_on = [row for row in leads if row["Lead Status"] != "Junk Lead" and row not in converted]
     assert found == [(len(leads), len(converted), len(worked_on))]
+
+
+def test_outcomes_are_also_columns_of_yes_and_no_and_companies_those_that_deals_name(project):
+    found = rows(
+        project,
+        "select is_won, is_closed, count(*), count(account_id), count(closed_at) from core.opportunities"
+        " where source_system = 'plaincrm' group by all order by all",
+    )
+    assert found == [(False, False, 10, 10, 0), (False, True, 10, 10, 10), (True, True, 10, 10, 10)]
+    usage = "select count(*), count(distinct account_id), sum(logins) from core.usage"
+    assert rows(project, usage) == [(30, 6, sum(range(1, 31)))]
 
 
 def test_words_for_how_a_record_stands_are_ours_and_money_is_what_was_paid(project):
