@@ -22,6 +22,8 @@ from pipelines.spelling import did_you_mean
 NAME = re.compile(r"(?=.{1,40}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
 TAKEN = ("defs", "scorecast")
 """Names that the contract's file, or a schema of our own, has."""
+NO_SQL = re.compile(r"[{}\\]")
+"""What a word cannot have to stand in dbt's SQL as it is."""
 NOT_A_SYSTEM = {
     *(
         "export",
@@ -575,7 +577,8 @@ def _words(table: DraftTable, given: Given, asked: Asked) -> dict[str, tuple[str
             )
         return {}
     column = table.column(table.status or ("status" if "status" in table.columns else "stage"))
-    firsts = {level: some[0] for level in column.levels if (some := meanings_of(table.entity, level))}
+    plain = [level for level in column.levels if not NO_SQL.search(level)]
+    firsts = {level: some[0] for level in plain if (some := meanings_of(table.entity, level))}
     is_told = {"won": {"is_won"}, "lost": {"is_closed", "is_won"}, "converted": {"is_converted", "converted_date"}}
     words: dict[str, tuple[str, ...]] = {}
     for meaning in meanings:
@@ -611,7 +614,7 @@ def _require_words(words: Sequence[str], column: FileColumn) -> None:
         if column.levels and word not in column.levels:
             hint = did_you_mean(word, column.levels) or f" There are: {', '.join(column.levels)}."
             raise ValueError(f"'{column.name}' has no '{word}'.{hint}")
-        if re.search(r"[{}\\]", word):
+        if NO_SQL.search(word):
             raise ValueError(f"'{word}' has a brace or a backslash, which SQL of dbt cannot have as they are.")
 
 

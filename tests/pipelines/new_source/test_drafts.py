@@ -217,16 +217,19 @@ def test_records_without_a_time_of_change_are_of_the_export(tmp_path: Path):
         ({"kinds": ["deals.csv=opportunites"]}, "--as deals.csv=ENTITY: There is no 'opportunites'. Did you mean"),
         ({"kinds": ["deal.csv=leads"]}, "--as deal.csv: there is no such file. Did you mean 'deals.csv'?"),
         ({"words": ["deal.won=Wonn"]}, "'Stage' has no 'Wonn'. Did you mean 'Won'?"),
+        ({"words": ["deal.won={{x}}"]}, "'{{x}}' has a brace or a backslash"),
         ({"words": ["deal.signed=Won"]}, "--words deal.signed: opportunities has no 'signed'. There are: lost, won."),
         ({"columns": ["deal.opportunity_id=Stage"]}, "Stage of deals.csv does not identify a record"),
         ({"name": "Bond!"}, "--name: 'Bond!' is no name"),
         ({"name": "hubspot"}, "--name: There is a source hubspot already"),
         ({"name": "class"}, "--name: 'class' is no name"),
+        ({"name": "a__b"}, "--name: 'a__b' is no name"),
+        ({"name": "scorecast"}, "--name: There is a source scorecast already"),
     ],
 )
 def test_a_wrong_flag_is_named_with_what_was_meant(tmp_path: Path, flags: dict, words: str):
     with pytest.raises(ValueError) as refused:
-        drawn([deals(tmp_path)], **flags)
+        drawn([deals(tmp_path, Stage=lambda number: ("Won", "Lost", "{{x}}")[number % 3])], **flags)
     assert str(refused.value).startswith(words)
 
 
