@@ -42,7 +42,8 @@ def new_source(
     from pipelines.extraction.configuration import known_sources
     from pipelines.new_source.contract import source_of
     from pipelines.new_source.exports import read_exports
-    from pipelines.new_source.proposal import drafted, read_flags, shown
+    from pipelines.new_source.given import read_flags
+    from pipelines.new_source.proposal import drafted, shown
     from pipelines.new_source.vocabulary import vocabularies
     from pipelines.new_source.write import require_new, tried, write_source
     from pipelines.transformation.canonical import canonical_entities

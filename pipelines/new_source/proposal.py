@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipelines.new_source.exports import Export, Exports, FileColumn
+from pipelines.new_source.given import Given, listed
 from pipelines.new_source.vocabulary import (
     ID_WORDS,
     LEAST_LIKENESS,
@@ -55,21 +56,6 @@ TOLD_BY_WORDS = ("opportunities", "leads")
 """Entities whose outcome a model predicts, by the words of a status."""
 ACCOUNT_LISTS = ("opportunities", "contacts", "subscriptions", "invoices", "tickets")
 """Of which entity the companies are taken where no file has them; the first that names them."""
-
-
-@dataclass(frozen=True)
-class Given:
-    """What flags say."""
-
-    name: str | None = None
-    description: str | None = None
-    owner: str = "team:data"
-    kinds: Mapping[str, str] = field(default_factory=dict)
-    """File name → canonical entity."""
-    columns: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """(raw table, our name) → the file's column; empty: none."""
-    words: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
-    """(raw table, a meaning such as `won`) → the words that mean it."""
 
 
 @dataclass(frozen=True)
@@ -181,39 +167,6 @@ def drafted(
     what = ", ".join(dict.fromkeys(table.entity for table in tables))
     description = given.description or f"{name.replace('_', ' ').capitalize()}: {what}."
     return Draft(name, description, given.owner, tuple(tables), tuple(notes))
-
-
-def read_flags(
-    name: str | None,
-    description: str | None,
-    owner: str,
-    kinds: Sequence[str] = (),
-    columns: Sequence[str] = (),
-    words: Sequence[str] = (),
-) -> Given:
-    """What flags say: `FILE=ENTITY`, `TABLE.OURS=COLUMN`, `TABLE.MEANING=WORD,WORD`. Raises ValueError for others."""
-
-    def parts(flag: str, text: str, shape: str) -> tuple[str, str]:
-        left, sign, right = text.partition("=")
-        if not sign or (shape.startswith("TABLE") and "." not in left):
-            raise ValueError(f"{flag} is '{text}'; write {shape}.")
-        return left.strip(), right.strip()
-
-    def placed(flag: str, texts: Sequence[str], shape: str) -> dict[tuple[str, str], str]:
-        some = [parts(flag, text, shape) for text in texts]
-        return {tuple(left.split(".", 1)): right for left, right in some}
-
-    return Given(
-        name,
-        description,
-        owner,
-        dict(parts("--as", text, "FILE=ENTITY, such as deals.csv=opportunities") for text in kinds),
-        placed("--map", columns, "TABLE.OURS=COLUMN, such as deal.amount=Value"),
-        {
-            place: _listed(text)
-            for place, text in placed("--words", words, "TABLE.MEANING=WORD,WORD, such as deal.won=Signed").items()
-        },
-    )
 
 
 def _answer(question: Question, asked: Asked) -> str:
@@ -588,7 +541,7 @@ def _words(table: DraftTable, given: Given, asked: Asked) -> dict[str, tuple[str
             f"the words of '{column.name}' that mean {meaning}, with commas between"
             f" (there are: {', '.join(column.levels)})",
             default=",".join(found) or ("" if meaning == "converted" else None),
-            check=lambda answer: _require_words(_listed(answer), column),
+            check=lambda answer: _require_words(listed(answer), column),
         )
         if meaning in said:
             _require_words(said[meaning], column)
@@ -596,17 +549,13 @@ def _words(table: DraftTable, given: Given, asked: Asked) -> dict[str, tuple[str
         elif meaning not in MUST_BE_TOLD or not column.levels or is_told.get(meaning, set()) & set(table.columns):
             words[meaning] = found
         else:
-            words[meaning] = _listed(_answer(question, asked))
+            words[meaning] = listed(_answer(question, asked))
     return {meaning: some for meaning, some in words.items() if some}
 
 
 def _says_end(entity: str, column: FileColumn) -> bool:
     """Whether some of a column's words say how a record of the entity ended."""
     return any(meanings_of(entity, level) for level in column.levels)
-
-
-def _listed(answer: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in answer.split(",") if word.strip())
 
 
 def _require_words(words: Sequence[str], column: FileColumn) -> None:

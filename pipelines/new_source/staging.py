@@ -387,6 +387,6 @@ def _scalar(text: str) -> str:
     import yaml
 
     is_block = text.startswith("{{ doc(")
-    safe = text if is_block else text.translate(str.maketrans("{}", "()"))
+    safe = text if is_block else " ".join(text.translate(str.maketrans("{}", "()")).split())
     written = yaml.safe_dump(safe, width=10_000, allow_unicode=True, default_style='"' if is_block else None)
     return written.strip().removesuffix("\n...").strip()

@@ -16,7 +16,8 @@ from pipelines.extraction.configuration import known_sources
 from pipelines.extraction.recognition import find_files
 from pipelines.new_source.contract import source_of
 from pipelines.new_source.exports import UnusableExport, read_exports
-from pipelines.new_source.proposal import Draft, DraftTable, Given, Question, drafted, read_flags
+from pipelines.new_source.given import Given, read_flags
+from pipelines.new_source.proposal import Draft, DraftTable, Question, drafted
 from pipelines.new_source.vocabulary import vocabularies
 from pipelines.new_source.write import files_of, tried, write_source
 from pipelines.settings import dbt_project_dir
@@ -38,7 +39,8 @@ def draft_of(
 
 
 def drawn(files: Sequence[Path], **flags: Sequence[str]) -> Draft:
-    with draft_of(files, read_flags(flags.pop("name", None), None, "team:data", **flags)) as draft:
+    owner = flags.pop("owner", "team:data")
+    with draft_of(files, read_flags(flags.pop("name", None), None, owner, **flags)) as draft:
         return draft
 
 
@@ -220,6 +222,7 @@ def test_records_without_a_time_of_change_are_of_the_export(tmp_path: Path):
         ({"words": ["deal.won={{x}}"]}, "'{{x}}' has a brace or a backslash"),
         ({"words": ["deal.signed=Won"]}, "--words deal.signed: opportunities has no 'signed'. There are: lost, won."),
         ({"columns": ["deal.opportunity_id=Stage"]}, "Stage of deals.csv does not identify a record"),
+        ({"owner": "Ann"}, "--owner is 'Ann'; write team:<name> or an e-mail address."),
         ({"name": "Bond!"}, "--name: 'Bond!' is no name"),
         ({"name": "hubspot"}, "--name: There is a source hubspot already"),
         ({"name": "class"}, "--name: 'class' is no name"),
@@ -296,7 +299,7 @@ def test_rows_that_do_not_fit_are_told_before_anything_is_written(tmp_path: Path
 
 
 def test_odd_labels_stay_what_they_are(tmp_path: Path):
-    odd = "Amount \"net\" {{ in }} 'k' \\ " + "x" * 90
+    odd = "Amount \"net\" {{ in }}\nper 'k' \\ " + "x" * 90
     file = deals(tmp_path, Amount=None, **{odd: lambda number: number})
     draft = drawn([file], columns=[f"deal.amount={odd}"])
     source = source_of(draft)
