@@ -53,6 +53,7 @@ MAY_IMPORT = {
     "instance": BASE,
     "extraction": BASE,
     "transformation": {*BASE, "quality", "learning.imports"},
+    "new_source": {*BASE, "extraction", "transformation"},
     "quality": {*BASE, "extraction", "instance", "rendering"},
     "any_table": {*BASE, "extraction", "learning"},
     "publishing": BELOW,
@@ -74,6 +75,7 @@ MAY_IMPORT = {
         "components",
         "assets",
         "definitions",
+        "new_source",
     },
 }
 """Every room and what it may import; `learning` stands for all of learning's rooms. A room may import itself."""

@@ -15,6 +15,7 @@ from pipelines.commands.export import export
 from pipelines.commands.forget import forget
 from pipelines.commands.models import models
 from pipelines.commands.new import new_prediction
+from pipelines.commands.new_source import new_source
 from pipelines.commands.predict import predict
 from pipelines.commands.rollback import rollback
 from pipelines.commands.run import run
@@ -50,7 +51,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Honest, explained scores and forecasts on your own warehouse.",
 )
-new = typer.Typer(no_args_is_help=True, help="Write the YAML of something new.")
+new = typer.Typer(no_args_is_help=True, help="Write the files of something new.")
 app.add_typer(new, name="new")
 
 
@@ -93,6 +94,7 @@ app.command()(sql)
 app.command()(export)
 app.command()(status)
 new.command("prediction")(new_prediction)
+new.command("source")(new_source)
 app.command()(models)
 app.command()(rollback)
 app.command()(forget)

@@ -5,6 +5,7 @@ import pty
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -223,11 +224,11 @@ class Project:
             stdin=subprocess.DEVNULL,
         )
 
-    def type(self, *lines: str) -> tuple[int, str]:
-        """`scorecast new prediction` on a terminal, with these answers; its exit code and what it shows."""
+    def type(self, *lines: str, command: Sequence[str] = ("new", "prediction")) -> tuple[int, str]:
+        """A command on a terminal, with these answers; its exit code and what it shows."""
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
-            [sys.executable, "-m", "pipelines.commands.main", "new", "prediction"],
+            [sys.executable, "-m", "pipelines.commands.main", *command],
             cwd=self.root,
             env=self.environment,
             stdin=theirs,

@@ -1,0 +1,310 @@
+"""What `scorecast new source` proposes for exports of unknown systems, what it asks, and what it writes of it."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from assets.sources import all_sources
+from pipelines.extraction.configuration import known_sources
+from pipelines.extraction.recognition import find_files
+from pipelines.new_source.contract import source_of
+from pipelines.new_source.exports import UnusableExport, read_exports
+from pipelines.new_source.given import Given, read_flags
+from pipelines.new_source.proposal import Draft, DraftTable, Question, drafted
+from pipelines.new_source.vocabulary import vocabularies
+from pipelines.new_source.write import files_of, tried, write_source
+from pipelines.settings import dbt_project_dir
+from pipelines.transformation.canonical import canonical_entities
+from tests.pipelines.new_source.invented import german, hours, pipedrive, write, zoho
+
+KNOWN = vocabularies(canonical_entities(dbt_project_dir()), all_sources())
+
+
+@contextmanager
+def draft_of(
+    files: Sequence[Path], given: Given | None = None, answers: dict[str, str] | None = None
+) -> Iterator[Draft]:
+    """The draft of files, with answers by flag; the default of every other question."""
+    with read_exports(files) as exports:
+        yield drafted(
+            exports, KNOWN, given or Given(), lambda asked: (answers or {}).pop(asked.flag, None), known_sources()
+        )
+
+
+def drawn(files: Sequence[Path], **flags: Sequence[str]) -> Draft:
+    owner = flags.pop("owner", "team:data")
+    with draft_of(files, read_flags(flags.pop("name", None), None, owner, **flags)) as draft:
+        return draft
+
+
+def table(draft: Draft, name: str) -> DraftTable:
+    return next(each for each in draft.tables if each.name == name)
+
+
+def deals(folder: Path, **changes: object) -> Path:
+    """Deals of a system called `bond`, with these columns more, or others."""
+    rows = [
+        {
+            **{"Id": f"d{number}", "Deal": f"Deal {number}", "Amount": 10 * number, "Created": hours(number)},
+            **{"Stage": ("Won", "Lost", "New")[number % 3]},
+            **{name: value(number) if callable(value) else value for name, value in changes.items()},
+        }
+        for number in range(1, 41)
+    ]
+    return write(folder / "bond" / "deals.csv", [{k: v for k, v in row.items() if v is not None} for row in rows])
+
+
+def test_pipedrive(tmp_path: Path):
+    draft = drawn(pipedrive(tmp_path))
+    assert draft.name == "pipedrive"
+    assert {each.name: each.entity for each in draft.tables} == {
+        **{"organization": "accounts", "people": "contacts", "deal": "opportunities"},
+    }
+    deal = table(draft, "deal")
+    assert deal.columns == {
+        "opportunity_id": "Deal - ID",
+        "account_key": "Deal - Organization",
+        "opportunity_name": "Deal - Title",
+        "stage": "Deal - Stage",
+        "status": "Deal - Status",
+        "amount": "Deal - Value",
+        "currency": "Deal - Currency",
+        "close_date": "Deal - Expected close date",
+        "owner_id": "Deal - Owner",
+        "won_at": "Deal - Won time",
+        "lost_at": "Deal - Lost time",
+        "created_at": "Deal - Deal created",
+        "known_at": "Deal - Update time",
+    }
+    assert deal.words == {"won": ("won",), "lost": ("lost",)}
+    assert deal.has_account_names and table(draft, "people").has_account_names
+    assert table(draft, "people").columns["email"] == "Person - Email - Work"
+
+
+def test_zoho(tmp_path: Path):
+    draft = drawn(zoho(tmp_path))
+    deal, lead = table(draft, "deal"), table(draft, "lead")
+    assert {
+        ours: deal.columns[ours] for ours in ("opportunity_id", "account_key", "amount", "close_date", "known_at")
+    } == {
+        **{"opportunity_id": "Record Id", "account_key": "Account Name", "amount": "Amount"},
+        **{"close_date": "Closing Date", "known_at": "Modified Time"},
+    }
+    assert (deal.status, set(deal.words["won"])) == ("stage", {"Closed Won"})
+    assert set(deal.words["lost"]) == {"Closed Lost", "Closed-Lost to Competition"}
+    assert (lead.columns["is_converted"], lead.columns["converted_date"]) == ("Is Converted", "Converted Date")
+    assert lead.words == {"given_up": ("Junk Lead",)}
+    assert any("'Closing Date' counts as that day" in note for note in draft.notes)
+
+
+def test_labels_with_umlauts_in_another_encoding(tmp_path: Path):
+    draft = drawn(german(tmp_path))
+    (company, deal) = draft.tables
+    assert (company.entity, deal.entity, deal.name) == ("accounts", "opportunities", "verkaufschancen")
+    assert company.columns["account_key"] == "Firmen-Nr." and company.columns["employee_count"] == "Mitarbeiter"
+    assert deal.columns["amount"] == "Auftragswert (€)" and deal.columns["known_at"] == "Zuletzt geändert am"
+    assert deal.words == {"won": ("Gewonnen",), "lost": ("Verloren",)}
+    assert [(each.rows, each.put_aside) for each in tried(draft, source_of(draft))] == [(10, ()), (30, ())]
+
+
+@pytest.mark.parametrize("system", [pipedrive, zoho, german])
+def test_what_is_written_loads_every_row_and_is_laid_out_as_ruff_does_it(tmp_path: Path, system):
+    draft = drawn(system(tmp_path))
+    source = source_of(draft)
+    assert all(
+        not each.put_aside and each.rows == table(draft, each.entity).exports[0].rows for each in tried(draft, source)
+    )
+    root = tmp_path / "project"
+    written = {str(path.relative_to(root)): path for path in write_source(root, draft, source)}
+    assert set(written) == set(files_of(draft, source))
+    python = written[f"assets/sources/{draft.name}.py"]
+    for check in (("format", "--check"), ("check",)):
+        result = subprocess.run(
+            [sys.executable, "-m", "ruff", *check, "--config", "pyproject.toml", "--no-cache", str(python)],
+            cwd=dbt_project_dir().parent,
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 0, result.stdout
+    described = yaml.safe_load(written[f"dbt_project/models/staging/{draft.name}/_{draft.name}.yml"].read_text())
+    assert {model["name"] for model in described["models"]} == {
+        path.stem for path in written.values() if path.suffix == ".sql"
+    }
+    assert all(column["description"] for model in described["models"] for column in model["columns"])
+    with pytest.raises(FileExistsError, match=r"is there already\. Edit it"):
+        write_source(root, draft, source)
+
+
+def test_the_files_are_recognised_by_the_contract_alone(tmp_path: Path):
+    file = deals(tmp_path)
+    odd = file.rename(file.with_name("Export 2026-01-05 (3).csv"))
+    draft = drawn([odd], kinds=[f"{odd.name}=opportunities"], name="bond")
+    source = source_of(draft)
+    other = odd.rename(odd.with_name("Export 2026-02-07 (1).csv"))
+    claimed = find_files(other.parent, source.entities).files
+    assert [file.name for file in claimed["opportunity"]] == [other.name]
+
+
+def test_an_outcome_under_a_harmless_name_stays_a_custom_field(tmp_path: Path):
+    """`type` counts as what does not change: it would tell how a deal ends from its creation on."""
+    deal = drawn([deals(tmp_path, Type=lambda number: ("won", "lost", "active")[number % 3])]).tables[0]
+    assert "type" not in deal.columns and "Type" in deal.custom
+
+
+def test_two_columns_of_nearly_one_name_stay_apart(tmp_path: Path):
+    file = deals(
+        tmp_path, Stage=lambda n: f"s{n % 4}", Status=lambda n: ("open", "won", "lost")[n % 3], **{"Deal stage": "x"}
+    )
+    draft = drawn([file], columns=["deal.stage=Deal stage"])
+    (entity,) = source_of(draft).entities
+    assert entity.labels["deal_stage"] == ("Deal stage",) and "stage" not in entity.columns
+    assert (
+        "'stage': ['deal_stage', 'string']"
+        in files_of(draft, source_of(draft))["dbt_project/models/staging/bond/stg_bond__opportunities.sql"]
+    )
+
+
+def test_companies_are_taken_from_deals_where_no_file_has_them(tmp_path: Path):
+    draft = drawn([deals(tmp_path, Company=lambda number: f"Co {number % 5}")])
+    assert draft.tables[0].makes_accounts
+    assert "No file has companies: they are taken from Company of deal." in draft.notes
+    assert "dbt_project/models/staging/bond/stg_bond__accounts.sql" in files_of(draft, source_of(draft))
+
+
+def test_a_column_of_a_companys_keys_refers_to_it_whatever_it_is_called(tmp_path: Path):
+    parents = [
+        {"id": f"x{number}", "display_name": f"Co {number}", "date_created": hours(number)} for number in range(1, 9)
+    ]
+    (tmp_path / "bond").mkdir()
+    companies = tmp_path / "bond" / "customers.json"
+    companies.write_text(json.dumps({"data": parents}, default=str))
+    draft = drawn([companies, deals(tmp_path, belongs=lambda number: f"x{number % 8 + 1}")])
+    assert table(draft, "deal").columns["account_key"] == "belongs"
+    assert not table(draft, "deal").has_account_names
+
+
+def test_keys_that_leads_and_contacts_share_are_told_apart(tmp_path: Path):
+    people = [{"ID": number, "Email": f"a{number}@x.example", "Created": hours(number)} for number in range(1, 9)]
+    files = [write(tmp_path / "bond" / f"{name}.csv", people) for name in ("contacts", "leads")]
+    draft = drawn(files)
+    sql = files_of(draft, source_of(draft))["dbt_project/models/staging/bond/stg_bond__leads.sql"]
+    assert "'lead-' || own_lead_id as lead_id" in sql and "'key': 'own_lead_id'" in sql
+
+
+def test_records_without_a_time_of_change_are_of_the_export(tmp_path: Path):
+    draft = drawn([deals(tmp_path)])
+    (entity,) = source_of(draft).entities
+    assert (entity.version, entity.columns["known_at"], "known_at" in entity.labels) == ("known_at", "timestamp", False)
+    assert tried(draft, source_of(draft))[0].rows == 40
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (
+            {"columns": ["deal.amonut=Amount"]},
+            "--map deal.amonut: opportunities has no 'amonut'. Did you mean 'amount'?",
+        ),
+        ({"columns": ["deal.amount=Amonut"]}, "deal.amount: deals.csv has no column 'Amonut'. Did you mean 'Amount'?"),
+        ({"columns": ["deal.amount=Deal"]}, "deal.amount is a double, but too many values of 'Deal'"),
+        ({"columns": ["lead.amount=Amount"]}, "--map lead.amount: there is no 'lead'. There are: deal."),
+        ({"columns": ["amount"]}, "--map is 'amount'; write TABLE.OURS=COLUMN"),
+        ({"kinds": ["deals.csv=opportunites"]}, "--as deals.csv=ENTITY: There is no 'opportunites'. Did you mean"),
+        ({"kinds": ["deal.csv=leads"]}, "--as deal.csv: there is no such file. Did you mean 'deals.csv'?"),
+        ({"words": ["deal.won=Wonn"]}, "'Stage' has no 'Wonn'. Did you mean 'Won'?"),
+        ({"words": ["deal.won={{x}}"]}, "'{{x}}' has a brace or a backslash"),
+        ({"words": ["deal.signed=Won"]}, "--words deal.signed: opportunities has no 'signed'. There are: lost, won."),
+        ({"columns": ["deal.opportunity_id=Stage"]}, "Stage of deals.csv does not identify a record"),
+        ({"owner": "Ann"}, "--owner is 'Ann'; write team:<name> or an e-mail address."),
+        ({"name": "Bond!"}, "--name: 'Bond!' is no name"),
+        ({"name": "hubspot"}, "--name: There is a source hubspot already"),
+        ({"name": "class"}, "--name: 'class' is no name"),
+        ({"name": "a__b"}, "--name: 'a__b' is no name"),
+        ({"name": "scorecast"}, "--name: There is a source scorecast already"),
+    ],
+)
+def test_a_wrong_flag_is_named_with_what_was_meant(tmp_path: Path, flags: dict, words: str):
+    with pytest.raises(ValueError) as refused:
+        drawn([deals(tmp_path, Stage=lambda number: ("Won", "Lost", "{{x}}")[number % 3])], **flags)
+    assert str(refused.value).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"Stage": "New"}, "--words deal.lost=WORD,WORD is missing: the words of 'Stage' that mean lost"),
+        ({"Id": None, "Deal": "x", "Amount": 1, "Created": None}, "--map deal.opportunity_id=COLUMN is missing"),
+        ({"Created": None}, "--map deal.created_at=COLUMN is missing: when a record of deals.csv was created"),
+    ],
+)
+def test_what_cannot_be_known_is_asked(tmp_path: Path, changes: dict, words: str):
+    with pytest.raises(LookupError) as missing:
+        drawn([deals(tmp_path, **changes)])
+    assert str(missing.value).startswith(words)
+
+
+def test_what_a_file_holds_is_asked_where_neither_name_nor_columns_tell(tmp_path: Path):
+    file = write(tmp_path / "bond" / "table.csv", [{"a": 1, "b": 2}])
+    with pytest.raises(LookupError, match=r"--as table\.csv=ENTITY is missing: what table\.csv holds\. There are: "):
+        drawn([file])
+
+
+def test_answers_change_columns_and_name_words(tmp_path: Path):
+    file = deals(tmp_path, Stage=lambda n: ("Signed", "Gone", "New")[n % 3], Total=lambda n: 3 * n)
+    seen: list[Question] = []
+    changes = iter(["amount=Total", "currency=Totl", ""])
+
+    def ask(question: Question) -> str | None:
+        seen.append(question)
+        if question.flag == "--map deal.OURS=COLUMN":
+            answer = next(changes)
+            if question.problem(answer) is None:
+                return answer
+            assert question.problem(answer) == "deal.currency: deals.csv has no column 'Totl'. Did you mean 'Total'?"
+            return next(changes)
+        return {"--words deal.won=WORD,WORD": "Signed", "--words deal.lost=WORD,WORD": "Gone"}.get(question.flag)
+
+    with read_exports([file]) as exports:
+        draft = drafted(exports, KNOWN, Given(), ask, known_sources())
+    assert draft.tables[0].columns["amount"] == "Total" and "Amount" in draft.tables[0].custom
+    assert draft.tables[0].words == {"won": ("Signed",), "lost": ("Gone",)}
+    assert {"--name", "--as deals.csv=ENTITY"} <= {question.flag for question in seen}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [("a.csv", "", "is empty"), ("a.csv", "id,name\n", "has no rows"), ("a.pdf", "x", "files with .pdf are not read")],
+)
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, name: str, text: str, words: str):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UnusableExport, match=words), read_exports([tmp_path / name]):
+        pass
+    with pytest.raises(UnusableExport, match="is not there"), read_exports([tmp_path / "none.csv"]):
+        pass
+
+
+def test_rows_that_do_not_fit_are_told_before_anything_is_written(tmp_path: Path):
+    file = deals(tmp_path, Touched=lambda number: hours(number) if number > 5 else "")
+    draft = drawn([file], columns=["deal.known_at=Touched"])
+    source = source_of(draft)
+    with pytest.raises(ValueError, match=r"5 of 40 rows do not fit .* known_at is empty, .*--map deal\.OURS=COLUMN"):
+        tried(draft, source)
+
+
+def test_odd_labels_stay_what_they_are(tmp_path: Path):
+    odd = "Amount \"net\" {{ in }}\nper 'k' \\ " + "x" * 90
+    file = deals(tmp_path, Amount=None, **{odd: lambda number: number})
+    draft = drawn([file], columns=[f"deal.amount={odd}"])
+    source = source_of(draft)
+    files = files_of(draft, source)
+    python = ast.parse(files["assets/sources/bond.py"])
+    assert odd in {node.value for node in ast.walk(python) if isinstance(node, ast.Constant)}
+    assert "{{ in" not in files["dbt_project/models/staging/bond/_bond.yml"]
+    assert tried(draft, source)[0].rows == 40
