@@ -13,8 +13,7 @@ def run(
     job: Annotated[Job, typer.Argument(help="which job")] = "daily",
 ) -> None:
     """Run a job from exports to published tables, and print the result."""
-    from pipelines.commands.nothing_made import has_scores, missing_exports
-    from pipelines.commands.running import NoSample, prepare_run, print_summary, run_job
+    from pipelines.commands.running import NoSample, has_scores, prepare_run, print_summary, run_job
     from pipelines.components.validation import YamlMistakes
     from pipelines.extraction.configuration import ConfigurationError
     from pipelines.settings import published_path
@@ -28,10 +27,9 @@ def run(
     ):
         prepare_run()
         ok = run_job(job)
-        missing = missing_exports() if ok else {}
         if not ok:
             typer.echo("The run failed. What is published now:", err=True)
         elif not has_scores(published_path()):
             typer.echo("  ! No model could be fitted: there are no scores and no forecasts. Why is below.", err=True)
-    print_summary(missing)
+    print_summary()
     raise typer.Exit(0 if ok else 1)

@@ -1,6 +1,7 @@
 """A run from the command line: write the sample company if it is configured, run the job, print a summary."""
 
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.commands.mishaps import explained
+from pipelines.database import connect
 from pipelines.publishing.kept_releases import last_release
 from pipelines.settings import data_dir, project_root, published_path
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from pipelines.publishing.states import Release
 
 POLL_SECONDS = 1.0
+MADE_BY_MODELS = {"probability", "predicted", "forecast"}
+"""Columns of published tables that models make."""
 OWN_ERROR = re.compile(r"^pipelines(\.\w+)+: ")
 """How an error's message begins whose class is ours."""
 CODE_LOCATION = "scorecast"
@@ -444,11 +448,10 @@ def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
     return f"backtested error (sMAPE): {errors_by_metric}" if errors_by_metric else ""
 
 
-def print_summary(missing: Mapping[str, str] | None = None) -> bool:
+def print_summary() -> bool:
     """
     Print what is published: rows, model quality, the release's day, and how to query it.
 
-    `missing`: for models that were not fitted, the exports that they lack, where that is the reason.
     Returns False when nothing is published yet, or the published file cannot be read; then it prints that, and what the
     newest kept release has.
     """
@@ -481,14 +484,24 @@ def print_summary(missing: Mapping[str, str] | None = None) -> bool:
     for line in release["came_true"]:
         console.print(line, markup=False, highlight=False)
     for model, status, reason in release["not_kept"]:
-        why = (missing or {}).get(model) if status == "skipped" else reason.removeprefix("Refused: ")
-        console.print(f"{model} was {status.replace('_', ' ')}: {why or reason}", markup=False, soft_wrap=True)
+        why = reason.removeprefix("Refused: ")
+        console.print(f"{model} was {status.replace('_', ' ')}: {why}", markup=False, soft_wrap=True)
     shown = next((name for name, _ in tables if name.endswith("_scores")), tables[0][0])
     if last.note:
         return False
     console.print(f'Query it:  make sql Q="select * from {shown} limit 5"   ({published_path()})', markup=False)
     console.print(f"Look at it:  make ui{next_step()}", markup=False)
     return True
+
+
+def has_scores(published: Path) -> bool:
+    """Whether the last release in a file has a row that a model made."""
+    with connect(published, read_only=True) as connection:
+        (tables,) = connection.execute("select tables from releases order by release_id desc limit 1").fetchone()
+    return any(
+        table["rows"] > 0 and "model_version" in table["columns"] and MADE_BY_MODELS & set(table["columns"])
+        for table in json.loads(tables).values()
+    )
 
 
 def next_step() -> str:

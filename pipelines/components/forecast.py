@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import dagster as dg
 from pydantic import ConfigDict, Field
 
+from pipelines.components.missing_exports import missing_exports
 from pipelines.components.needs import MetricNeeds
 from pipelines.components.prediction.spec import NAME
 from pipelines.database import append_frame, columns_of, comment_on, read_frame, table_exists, write_frame
@@ -156,8 +157,9 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             for metric, segment, method, why in result.notes.iter_rows()
         ]
         if chosen.is_empty():
-            reason = f"No series could be forecast. {reason}"
             with warehouse.connect() as connection:
+                missing = missing_exports(connection, f"features.{self.series}")
+                reason = missing or f"No series could be forecast. {reason}"
                 record_fit(connection, **run, status="skipped", reason=reason, model_version=champion)
             context.log.warning(f"{self.model_name}: {reason}")
             return dg.MaterializeResult(metadata={"status": "skipped", "reason": reason})

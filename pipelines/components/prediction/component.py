@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from pipelines.components.missing_exports import missing_exports
 from pipelines.components.named_columns import column_problems
 from pipelines.components.prediction.queries import (
     ToScore,
@@ -157,9 +158,10 @@ class Prediction(dg.Component, DeclaredPrediction):
             result = fit_prediction(frame, spec, descriptions=descriptions, champion=champion)
         except TooLittleData as problem:
             with warehouse.connect() as connection:
-                record_fit(connection, **run, status="skipped", reason=str(problem), model_version=champion_id)
-            context.log.warning(f"{self.name} was not fitted: {problem}")
-            return dg.MaterializeResult(metadata={"status": "skipped", "reason": str(problem)})
+                reason = missing_exports(connection, ".".join(self.outcomes_table)) or str(problem)
+                record_fit(connection, **run, status="skipped", reason=reason, model_version=champion_id)
+            context.log.warning(f"{self.name} was not fitted: {reason}")
+            return dg.MaterializeResult(metadata={"status": "skipped", "reason": reason})
 
         result.metrics["leaky_from_history"] = [{**asdict(change), "reason": change.reason} for change in late]
         version = new_version(self.name, started)

@@ -1,49 +1,27 @@
-"""What a run did not make, and why: which exports each model lacks."""
+"""Why a model has nothing to learn from: which exports it lacks."""
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.database import connect, quoted
-from pipelines.settings import project_root, warehouse_path
+from pipelines.database import quoted
 
 if TYPE_CHECKING:
     import duckdb
 
-MADE_BY_MODELS = {"probability", "predicted", "forecast"}
-"""Columns of published tables that models make."""
 LAYERS = ("core", "staging")
 """Schemas in which a table without rows says what is missing."""
 
 
-def has_scores(published: Path) -> bool:
-    """Whether the last release in a file has a row that a model made."""
-    with connect(published, read_only=True) as connection:
-        (tables,) = connection.execute("select tables from releases order by release_id desc limit 1").fetchone()
-    return any(
-        table["rows"] > 0 and "model_version" in table["columns"] and MADE_BY_MODELS & set(table["columns"])
-        for table in json.loads(tables).values()
-    )
-
-
-def missing_exports() -> dict[str, str]:
-    """Model → the exports without which it has nothing to learn from, in words; models that lack none are left out."""
-    from pipelines.components.forecast import Forecast
-    from pipelines.components.validation import read_components
+def missing_exports(connection: "duckdb.DuckDBPyConnection", table: str) -> str | None:
+    """The exports without which a dbt model, as `schema.table`, has no rows, in words; None if it lacks none."""
     from pipelines.transformation.building import ensure_manifest
 
     nodes = json.loads(ensure_manifest().read_text())["nodes"]
-    ids = {f"{node['schema']}.{node['alias']}": key for key, node in nodes.items() if node["resource_type"] == "model"}
-    found = {}
-    with connect(warehouse_path(), read_only=True) as connection:
-        for _, component in read_components(project_root()):
-            is_forecast = isinstance(component, Forecast)
-            table = f"features.{component.series}" if is_forecast else ".".join(component.outcomes_table)
-            if missing := _missing(connection, nodes, ids.get(table, "")):
-                name = component.model_name if is_forecast else component.name
-                found[name] = f"there are no {_listed(missing)}"
-    return found
+    models = (key for key, node in nodes.items() if node["resource_type"] == "model")
+    model = next((key for key in models if f"{nodes[key]['schema']}.{nodes[key]['alias']}" == table), "")
+    missing = _missing(connection, nodes, model)
+    return f"there are no {_listed(missing)}" if missing else None
 
 
 def _listed(missing: Mapping[str, list[str]]) -> str:
