@@ -1,10 +1,20 @@
-"""The order of all tests."""
+"""The order of all tests, and how many run at once."""
 
+import gc
+import os
 from pathlib import Path
 
 import pytest
 
+from pipelines.settings import SELDOM
+
 WHOLE_PIPELINES = ("end_to_end", "real_data")
+gc.set_threshold(*SELDOM)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: whole pipelines wait a quarter of their time, for processes and for the disk."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,5 +1,6 @@
 """The command line: `scorecast check | run | predict | backfill | sql | export | ui | status | new | models | ...`."""
 
+import gc
 import os
 import sys
 from contextlib import suppress
@@ -23,7 +24,7 @@ from pipelines.commands.sample import sample
 from pipelines.commands.sql import sql
 from pipelines.commands.status import status
 from pipelines.commands.ui import ui
-from pipelines.settings import UnusableFolder
+from pipelines.settings import SELDOM, UnusableFolder
 
 
 class Commands(TyperGroup):
@@ -57,6 +58,7 @@ app.add_typer(new, name="new")
 
 def main() -> None:
     """Entry point of the `scorecast` command."""
+    gc.set_threshold(*SELDOM)
     try:
         try:
             app()

@@ -7,6 +7,7 @@ A request is a line of JSON on stdin: `gate`, `suites` (as `Suite.as_json`), `do
 stdout: `findings`, or the `error` that prevented the check. The Data Docs are written after the answer.
 """
 
+import gc
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from pipelines.quality.docs import write_docs
+from pipelines.settings import SELDOM
 
 
 def answer_requests(requests: TextIO, answers: TextIO) -> None:
@@ -37,6 +39,7 @@ def answer_requests(requests: TextIO, answers: TextIO) -> None:
 
 def main() -> None:
     """Import first, then answer; what libraries print goes to stderr, because stdout carries the answers."""
+    gc.set_threshold(*SELDOM)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
