@@ -9,8 +9,8 @@ SPOILS_A_PATH = re.compile(r"[#?\x00-\x1f]|%[0-9A-Fa-f]{2}")
 
 
 SELDOM = (50_000, 20, 50)
-"""Thresholds of Python's garbage collector in our processes: dbt's and Dagster's many lasting objects are looked through
-seldom, which saves a tenth of the time."""
+"""Thresholds of Python's garbage collector in our processes: dbt's and Dagster's many lasting objects are looked
+through seldom, which saves a tenth of the time."""
 
 
 class UnusableFolder(ValueError):
