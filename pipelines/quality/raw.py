@@ -63,12 +63,15 @@ def rules(quarantine_limit: float) -> list[Rule]:
         at_most("lost_rows", 0, "every row of every file is loaded or in quarantine"),
         at_most("days_in_future", 0, "no row is from the future"),
         at_most(
-            "days_since_newest", STALE_AFTER_DAYS, f"something new within {STALE_AFTER_DAYS} days", is_blocking=False
+            "days_since_newest",
+            STALE_AFTER_DAYS,
+            f"every table has something new within {STALE_AFTER_DAYS} days",
+            is_blocking=False,
         ),
         Rule(
             "ExpectColumnValuesToBeBetween",
             {"column": "rows", "min_value": 1},
-            "the table has rows",
+            "every table has rows",
             is_blocking=False,
         ),
     ]

@@ -1,11 +1,19 @@
 """When an export was made: the version of records that have none, the first export's time, and what vanished since."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time
 
 from pipelines.database import literal, quoted
-from pipelines.extraction.checking import PER_SECOND, StagedColumn, base_type, moment, typed_select, year_bounds
+from pipelines.extraction.checking import (
+    PER_SECOND,
+    TOLERANCE,
+    StagedColumn,
+    base_type,
+    moment,
+    typed_select,
+    year_bounds,
+)
 from pipelines.extraction.loading.state import Fresh, Load, Staged, naive
 
 DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
@@ -89,7 +97,7 @@ def note_first_export(load: Load) -> None:
     """
     Write down when an entity's first export was made, where that tells no more than the records' state by then.
 
-    It does if there is one row a record up to its latest version, and if it is all that there is, or later exports of
+    It does if there is one row a record up to its latest change, and if it is all that there is, or later exports of
     the same load repeat its rows. Files that each bring the changes since the last are a history by themselves, and
     nothing is written down. Nor is it for events, which have no versions.
     """
@@ -98,29 +106,44 @@ def note_first_export(load: Load) -> None:
     if load.entity.version is None or load.source.export == "incremental":
         return
     files = load.rows(
-        f"select file, coalesce(repeated, 0) + coalesce(changed, 0) from {load.schema}._manifest"
+        f"select file, coalesce(repeated, 0) + coalesce(changed, 0), latest from {load.schema}._manifest"
         f" where entity = {entity} and status = 'loaded' and rows > 0"
         " qualify first_loaded_at = min(first_loaded_at) over ()"
     )
-    days = {file: day for file, _ in files if (day := day_in_name(file))}
+    days = _days_of_exports({file: latest for file, _, latest in files}, files=[file for file, *_ in files])
     first_day = min(days.values(), default=None)
-    first = [file for file, _ in files if days.get(file) == first_day]
-    delivered_again = [rows for file, rows in files if days.get(file) not in (None, first_day)]
-    if delivered_again and not any(delivered_again) and load.source.export != "full":
+    times = [latest for file, _, latest in files if days[file] == first_day and latest]
+    are_apart = set(days.values()) != {first_day} and not any(delivered_again for _, delivered_again, _ in files)
+    if not times or (are_apart and load.source.export != "full"):
         return
-    key, version = ", ".join(quoted(name) for name in load.entity.key), quoted(load.entity.version)
+    made_at, key = literal(min(max(times), load.now)), ", ".join(quoted(name) for name in load.entity.key)
     load.connection.execute(
         f"""
         insert into {load.schema}._first_exports by name
-        with latest as (
-            select least(max({moment(load.entity)}), {literal(load.now)}) as made_at, max({version}) as version
-            from {load.table} where _file in (select unnest({literal(sorted(first))}::varchar[]))
-        )
-        select {entity} as entity, latest.made_at
-        from {load.table} join latest on {version} <= latest.version
-        group by latest.made_at having count(*) = count(distinct ({key}))
+        select {entity} as entity, {made_at} as made_at from {load.table} where {moment(load.entity)} <= {made_at}
+        having count(*) > 0 and count(*) = count(distinct ({key}))
         """
     )
+
+
+def note_latest(load: Load, staged: Collection[Staged]) -> None:
+    """Note the latest time of the rows of each file, also of those that other files have."""
+    for part in staged if load.entity.version else ():
+        if load.entity.time in {column.name for column in part.columns}:
+            typed = typed_select(part.table, [each for each in part.columns if each.name == load.entity.time])
+            for path, latest in load.rows(
+                f"select _path, max(case when {moment(load.entity)} <= {literal(load.now + TOLERANCE)}"
+                f" then {moment(load.entity)} end) from ({typed}) group by all"
+            ):
+                part.files[path].latest = latest
+
+
+def _days_of_exports(latest: Mapping[str, datetime | None], files: Collection[str]) -> dict[str, date]:
+    """File → the day of its export: that in its name. Files without one are one export if no file has one."""
+    named = {name: day_in_name(name) for name in files}
+    if not any(named.values()):
+        return dict.fromkeys(latest, date.max)
+    return {name: named.get(name) or (time_.date() if time_ else date.min) for name, time_ in latest.items()}
 
 
 def note_vanished(load: Load, staged: Collection[Staged], is_whole: bool) -> str:
@@ -134,11 +157,12 @@ def note_vanished(load: Load, staged: Collection[Staged], is_whole: bool) -> str
     fresh = [item for part in staged for item in part.files.values()]
     if load.source.export == "incremental" or load.entity.version is None or not is_whole or not fresh:
         return ""
-    days = {item.file.name: day_in_name(item.file.name) or date.max for item in fresh}
+    days = _days_of_exports({item.file.name: item.latest for item in fresh}, files=load.positions)
     newest = max(days.values())
     if any((day_in_name(name) or date.min) > newest for name in load.positions):
         return ""
-    present = " union all ".join(query for part in staged if (query := _keys_of(load, part, newest)))
+    of_newest = [name for name, day in days.items() if day == newest]
+    present = " union all ".join(query for part in staged if (query := _keys_of(load, part, of_newest)))
     if not present:
         return ""
     held = f"(select distinct {_key_text(load)} as key from {load.table})"
@@ -171,10 +195,10 @@ def _key_text(load: Load) -> str:
     return f"concat_ws('|', {', '.join(quoted(name) for name in load.entity.key)})"
 
 
-def _keys_of(load: Load, part: Staged, newest: date) -> str:
-    """SQL: the keys of the rows that the newest files have in a staged table, bad rows among them."""
+def _keys_of(load: Load, part: Staged, names: Collection[str]) -> str:
+    """SQL: the keys of the rows that files have in a staged table, bad rows among them."""
     columns = [column for column in part.columns if column.name in load.entity.key]
-    paths = [path for path, item in part.files.items() if (day_in_name(item.file.name) or date.max) == newest]
+    paths = [path for path, item in part.files.items() if item.file.name in names]
     if not paths or len(columns) < len(load.entity.key):
         return ""
     chosen = f"(select rowid, * from {part.table} where _path in (select unnest({literal(paths)})))"

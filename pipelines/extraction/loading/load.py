@@ -18,7 +18,7 @@ from pipelines.extraction.files import (
     folder_problem,
 )
 from pipelines.extraction.loading.due import fresh_files, gone_files, held_against
-from pipelines.extraction.loading.export_time import note_first_export, note_vanished
+from pipelines.extraction.loading.export_time import note_first_export, note_latest, note_vanished
 from pipelines.extraction.loading.manifest import (
     ACCOUNTED,
     delete_entries,
@@ -313,6 +313,7 @@ def apply(
     take_out_rows(load.connection, load.schema_name, load.entity.name, again | set(gone))
     _keep_former(load, rejected)
     put_aside: list[tuple] = []
+    note_latest(load, staged)
     for part in staged:
         insert_rows(load, part, put_aside)
     for item in fresh:
@@ -378,6 +379,7 @@ def _write_manifest(
             "changed": [item.changed for item in items],
             "first_loaded_at": [load.first_loaded[item.file.name] for item in items],
             "judge_again_at": [item.judge_again_at for item in items],
+            "latest": [item.latest for item in items],
         },
     )
     for file in touched:

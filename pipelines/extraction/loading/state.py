@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BOOKKEEPING = {
     "_manifest": "entity varchar, file varchar, size bigint, modified_ns bigint, checksum varchar, contract varchar,"
     " rows bigint, quarantined bigint, status varchar, message varchar, loaded_at timestamp,"
-    " repeated bigint, changed bigint, first_loaded_at timestamp, judge_again_at timestamp",
+    " repeated bigint, changed bigint, first_loaded_at timestamp, judge_again_at timestamp, latest timestamp",
     "_quarantine": "entity varchar, file varchar, line bigint, reason varchar, raw_text varchar, loaded_at timestamp",
     "_repeats": "entity varchar, file varchar, of_file varchar, kind varchar, rows bigint",
     "_schema_changes": "entity varchar, file varchar, column_name varchar, change varchar, noticed_at timestamp",
@@ -130,6 +130,8 @@ class Fresh:
     """When the rows that are loaded of it were loaded, where this is not now."""
     judge_again_at: datetime | None = None
     """When the first of its rows that are put aside as from the future no longer is."""
+    latest: datetime | None = None
+    """The latest time of its rows, of entities with versions."""
     message: str = ""
     readings: list[str] = field(default_factory=list)
     """How columns are read that are not written plainly."""

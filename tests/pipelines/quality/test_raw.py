@@ -141,12 +141,12 @@ def test_nothing_new_and_no_rows_are_only_shown(raw: Raw):
     raw.connection.execute("delete from raw_crm.event")
     shown = [finding for finding in raw.check(as_of=AS_OF + timedelta(days=8)) if not finding.success]
     assert [finding.message for finding in shown] == [
-        "crm: something new within 7 days, but not for account (days_since_newest 8)",
-        "crm: the table has rows, but not for event (rows 0)",
+        "crm: every table has something new within 7 days, but not for account (days_since_newest 8)",
+        "crm: every table has rows, but not for event (rows 0)",
     ]
     assert not any(finding.is_blocking for finding in shown)
     shown = [finding.expectation for finding in raw.check(as_of=AS_OF + timedelta(days=7)) if not finding.success]
-    assert shown == ["the table has rows"]
+    assert shown == ["every table has rows"]
 
 
 def test_findings_are_kept_for_those_who_look_later(raw: Raw):
@@ -216,4 +216,4 @@ def test_what_many_companies_do_not_have_is_no_finding_until_it_was_there(raw: R
     raw.connection.execute(
         "insert into raw_crm._manifest (entity, file, status) values ('event', 'event/1.csv', 'loaded')"
     )
-    assert empty() == ["crm: the table has rows, but not for event (rows 0)"]
+    assert empty() == ["crm: every table has rows, but not for event (rows 0)"]

@@ -86,6 +86,17 @@ def test_of_full_exports_in_one_load_the_first_is_a_state(shop: Shop):
     assert shop.first_exports() == [("deal", datetime(2026, 4, 30))]
 
 
+def test_a_file_without_a_day_is_as_old_as_what_it_tells(tmp_path: Path):
+    old, new = deals(1, 2, 4, updated="2026-04-30"), [*deals(1, 4, updated="2026-04-30"), *deals(3)]
+    for export, told in (("full", "1 of 4 records are not in the newest export any more: they end."), (None, "1 of 4")):
+        folder = tmp_path / str(export)
+        folder.mkdir()
+        shop = Shop(folder, export)
+        assert told in shop.load({"deals.csv": old, "deals-2026-05-31.csv": new})
+        assert shop.first_exports() == [("deal", datetime(2026, 4, 30))]
+        assert [key for key, _ in shop.gone()] == (["D2"] if export else [])
+
+
 def test_it_stays_the_first_when_more_exports_follow_and_rows_are_corrected(shop: Shop):
     shop.load({"deals-2026-05-01.csv": deals(1, 2)})
     corrected = [("D1", "2026-01-05", "2026-05-01"), *deals(2), *deals(3, updated="2026-05-09")]
