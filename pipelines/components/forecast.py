@@ -158,7 +158,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         ]
         if chosen.is_empty():
             with warehouse.connect() as connection:
-                missing = missing_exports(connection, f"features.{self.series}")
+                missing = missing_exports(connection, f"features.{self.series}") if series.is_empty() else None
                 reason = missing or f"No series could be forecast. {reason}"
                 record_fit(connection, **run, status="skipped", reason=reason, model_version=champion)
             context.log.warning(f"{self.model_name}: {reason}")

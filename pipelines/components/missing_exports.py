@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pipelines.database import quoted
+from pipelines.database import column_types, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,15 +30,16 @@ def _listed(missing: Mapping[str, list[str]]) -> str:
 
 def _missing(connection: "duckdb.DuckDBPyConnection", nodes: Mapping[str, Mapping], model: str) -> dict[str, list[str]]:
     """The nearest exports below a dbt model that have no row: `subscriptions` → `stripe/subscription`."""
+    there = column_types(connection)
+
+    def is_empty(node: Mapping) -> bool:
+        table = quoted(node["schema"], node["alias"])
+        is_there = node["schema"] in LAYERS and f"{node['schema']}.{node['alias']}" in there
+        return is_there and not connection.execute(f"select 1 from {table} limit 1").fetchone()
 
     def empty_parents(of: str) -> list[str]:
-        parents = [key for key in nodes.get(of, {"depends_on": {"nodes": []}})["depends_on"]["nodes"] if key in nodes]
-        tables = {key: quoted(nodes[key]["schema"], nodes[key]["alias"]) for key in parents}
-        return [
-            key
-            for key, table in tables.items()
-            if nodes[key]["schema"] in LAYERS and not connection.execute(f"select 1 from {table} limit 1").fetchone()
-        ]
+        parents = nodes[of]["depends_on"]["nodes"] if of in nodes else []
+        return [key for key in parents if key in nodes and is_empty(nodes[key])]
 
     missing: dict[str, list[str]] = {}
     for table in empty_parents(model):

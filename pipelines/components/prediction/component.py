@@ -158,7 +158,8 @@ class Prediction(dg.Component, DeclaredPrediction):
             result = fit_prediction(frame, spec, descriptions=descriptions, champion=champion)
         except TooLittleData as problem:
             with warehouse.connect() as connection:
-                reason = missing_exports(connection, ".".join(self.outcomes_table)) or str(problem)
+                missing = missing_exports(connection, ".".join(self.outcomes_table)) if frame.is_empty() else None
+                reason = missing or str(problem)
                 record_fit(connection, **run, status="skipped", reason=reason, model_version=champion_id)
             context.log.warning(f"{self.name} was not fitted: {reason}")
             return dg.MaterializeResult(metadata={"status": "skipped", "reason": reason})
