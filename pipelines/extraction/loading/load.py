@@ -18,9 +18,10 @@ from pipelines.extraction.files import (
     folder_problem,
 )
 from pipelines.extraction.loading.due import fresh_files, gone_files, held_against
-from pipelines.extraction.loading.export_time import note_first_export, note_latest, note_vanished
+from pipelines.extraction.loading.exports import note_first_export, note_latest, note_vanished
 from pipelines.extraction.loading.manifest import (
     ACCOUNTED,
+    REASON_KIND,
     delete_entries,
     require_clock,
     take_back_columns,
@@ -171,7 +172,7 @@ def put_aside_files(connection: "duckdb.DuckDBPyConnection", source: str, entity
                     bool_or(contains(reason, {literal(ASK_THE_USER)})) over (partition by file) as is_asked,
                     contains(reason, {literal(ASK_THE_USER)}) as asks, line
                 from (
-                    select *, regexp_replace(reason, '(: | [(]).*', '', 's') as kind from {schema}._quarantine
+                    select *, {REASON_KIND} as kind from {schema}._quarantine
                     where entity = $1 and raw_text is not null
                 )
             )

@@ -19,6 +19,9 @@ MIN_ROWS_FOR_SHARE = 100
 ACCOUNTED = "rows - quarantined - coalesce(repeated, 0) - coalesce(changed, 0)"
 """SQL: how many rows of the raw table a line of the manifest stands for."""
 
+REASON_KIND = r"regexp_replace(reason, '(:| \().*', '', 's')"
+"""SQL: a reason of the quarantine without the values that it names."""
+
 
 class ClockSetBack(RuntimeError):
     """The clock is before the last load: what is in the future and which file is newer could not be told."""
