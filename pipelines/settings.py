@@ -8,7 +8,7 @@ SPOILS_A_PATH = re.compile(r"[#?\x00-\x1f]|%[0-9A-Fa-f]{2}")
 """Characters of a path that dbt, DuckDB or Dagster's SQLite URLs do not take literally."""
 
 
-SELDOM = (50_000, 20, 50)
+GARBAGE_THRESHOLDS = (50_000, 20, 50)
 """Thresholds of Python's garbage collector in our processes: dbt's and Dagster's many lasting objects are looked
 through seldom, which saves a tenth of the time."""
 

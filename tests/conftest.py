@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.settings import SELDOM
+from pipelines.settings import GARBAGE_THRESHOLDS
 
 WHOLE_PIPELINES = ("end_to_end", "real_data")
-gc.set_threshold(*SELDOM)
+gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -1,14 +1,18 @@
-"""What commands share: the Dagster instance that they work in, and mistakes of the user in one line."""
+"""What commands share: the Dagster instance that they work in, questions, and mistakes of the user in one line."""
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import typer
 
 from pipelines.settings import data_dir, project_root, published_path
+
+MOST_CHOICES = 12
+"""Shown above a question."""
 
 
 def prepare_instance() -> Path:
@@ -30,6 +34,29 @@ def told_in_words(*mistakes: type[Exception], code: int = 1) -> Iterator[None]:
     except mistakes as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(code) from None
+
+
+class Asked(Protocol):
+    """A question as the rooms ask it."""
+
+    choices: Sequence[str]
+    default: str | None
+
+    def problem(self, answer: str) -> str | None:
+        """Why an answer is not valid, or None."""
+
+
+def ask(question: Asked, prompt: str) -> str:
+    """Ask on the terminal, with the first of the possible answers above, until the answer is valid."""
+    if question.choices:
+        more = " ..." if len(question.choices) > MOST_CHOICES else ""
+        typer.echo(f"\n  {', '.join(question.choices[:MOST_CHOICES])}{more}")
+    while True:
+        answer = typer.prompt(prompt, default=question.default).strip()
+        problem = question.problem(answer)
+        if problem is None:
+            return answer
+        typer.echo(f"  {problem}")
 
 
 def published_file() -> Path:

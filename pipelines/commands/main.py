@@ -24,7 +24,7 @@ from pipelines.commands.sample import sample
 from pipelines.commands.sql import sql
 from pipelines.commands.status import status
 from pipelines.commands.ui import ui
-from pipelines.settings import SELDOM, UnusableFolder
+from pipelines.settings import GARBAGE_THRESHOLDS, UnusableFolder
 
 
 class Commands(TyperGroup):
@@ -58,7 +58,7 @@ app.add_typer(new, name="new")
 
 def main() -> None:
     """Entry point of the `scorecast` command."""
-    gc.set_threshold(*SELDOM)
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     try:
         try:
             app()

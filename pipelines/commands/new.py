@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands.common import told_in_words
+from pipelines.commands.common import ask, told_in_words
 from pipelines.settings import project_root
 
 
@@ -39,16 +39,8 @@ def new_prediction(
     )
     from pipelines.transformation.known_tables import known_tables
 
-    def ask(question: Question) -> str | None:
-        if question.choices:
-            more = " ..." if len(question.choices) > 12 else ""
-            typer.echo(f"\n  {', '.join(question.choices[:12])}{more}")
-        while True:
-            answer = typer.prompt(f"{question.key}: {question.words}", default=question.default)
-            problem = question.problem(answer)
-            if problem is None:
-                break
-            typer.echo(f"  {problem}")
+    def asked(question: Question) -> str | None:
+        answer = ask(question, f"{question.key}: {question.words}")
         if question.key == "name":
             require_new(project_root(), answer)
         return answer
@@ -73,7 +65,7 @@ def new_prediction(
     )
     with told_in_words(ValueError, LookupError, FileExistsError, code=2):
         tables, existing = known_tables(), existing_predictions(project_root())
-        answers = complete(answers, tables, ask if sys.stdin.isatty() else lambda question: None, existing)
+        answers = complete(answers, tables, asked if sys.stdin.isatty() else lambda question: None, existing)
         path = write_prediction(project_root(), answers, tables)
     who = f"those of {answers.population!r}" if answers.population not in ("", "true") else "everyone"
     typer.echo(f"It learns from and scores {who} (population).")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.commands.common import told_in_words
+from pipelines.commands.common import ask, told_in_words
 from pipelines.settings import data_dir, dbt_project_dir, project_root
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def new_source(
     is_terminal = sys.stdin.isatty()
 
     def asked(question: "Question") -> str | None:
-        return _asked(question) if is_terminal and (question.default is None or not yes) else None
+        return ask(question, question.words) if is_terminal and (question.default is None or not yes) else None
 
     with told_in_words(ValueError, LookupError, FileExistsError, code=2):
         given = read_flags(name, description, owner, kinds or (), columns or (), words or ())
@@ -75,18 +75,6 @@ def new_source(
     for path in written:
         typer.echo(f"Wrote {path.relative_to(project_root())}")
     typer.echo(f"Write into sources.yaml, under `sources:`\n  {draft.name}: {_folder(files[0])}\nNext: make run")
-
-
-def _asked(question: "Question") -> str:
-    if question.choices:
-        more = " ..." if len(question.choices) > 12 else ""
-        typer.echo(f"\n  {', '.join(question.choices[:12])}{more}")
-    while True:
-        answer = typer.prompt(question.words, default=question.default).strip()
-        problem = question.problem(answer)
-        if problem is None:
-            return answer
-        typer.echo(f"  {problem}")
 
 
 def _tell(draft: "Draft", results: "list[Trial]") -> None:

@@ -228,7 +228,7 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
     started = time.monotonic()
 
     def watch(update) -> None:
-        cursor, done, said = None, 0, set()
+        cursor, done, shown = None, 0, set()
         while not finished.wait(POLL_SECONDS):
             records = instance.get_records_for_run(run_id, cursor=cursor)
             cursor = records.cursor
@@ -241,9 +241,9 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
                     update(doing=event.step_key)
                 elif event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
                     for line in notices([event]):
-                        if line not in said:
+                        if line not in shown:
                             console.print(line, markup=False, highlight=False, soft_wrap=True)
-                        said.add(line)
+                        shown.add(line)
                 elif event.event_type in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_SKIPPED):
                     done += 1
                     update(completed=done)
@@ -268,15 +268,15 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
             watcher.join()
             without_docs = stop_checker(wait=True)
     seconds = time.monotonic() - started
-    told = [*notices(result.all_events), *(f"  ! No Data Docs: {why.splitlines()[-1]}" for why in without_docs)]
+    lines = [*notices(result.all_events), *(f"  ! No Data Docs: {why.splitlines()[-1]}" for why in without_docs)]
     if result.success:
-        told.insert(0, f"Job {job.name} succeeded in {seconds:.0f} s (run {run_id}).")
+        lines.insert(0, f"Job {job.name} succeeded in {seconds:.0f} s (run {run_id}).")
     else:
-        told = [f"  {line}" for line in failures(result.all_events)] + told
-        told.append(
+        lines = [f"  {line}" for line in failures(result.all_events)] + lines
+        lines.append(
             f"Job {job.name} failed after {seconds:.0f} s. `make ui` shows run {run_id}; all output is in {log}."
         )
-    for line in told:
+    for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return result.success
 
@@ -340,8 +340,8 @@ def failures(events: "Sequence[DagsterEvent]") -> list[str]:
             reason = failure_reason(event)
             steps.setdefault(explained(reason) or reason, []).append(event.step_key)
     # What one of our own errors says needs neither its class nor its step.
-    told = {reason: OWN_ERROR.sub("", reason) for reason in steps}
-    return [words if words != reason else f"{', '.join(steps[reason])}: {reason}" for reason, words in told.items()]
+    plain = {reason: OWN_ERROR.sub("", reason) for reason in steps}
+    return [words if words != reason else f"{', '.join(steps[reason])}: {reason}" for reason, words in plain.items()]
 
 
 def failure_reason(event) -> str:

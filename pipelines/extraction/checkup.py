@@ -14,7 +14,7 @@ from pipelines.extraction.configuration import Configuration, ConfigurationError
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.extraction.files import FORMATS, LandedFile, folder_problem, format_of, is_left_alone, printable
 from pipelines.extraction.loading.load import ENTITIES_AT_ONCE, load_entity
-from pipelines.extraction.loading.manifest import DUPLICATE_OF, last_load, quarantined_share
+from pipelines.extraction.loading.manifest import DUPLICATE_OF, REASON_KIND, last_load, quarantined_share
 from pipelines.extraction.loading.schema_changes import prepare_schema
 from pipelines.extraction.loading.state import LoadedFile, LoadReport
 from pipelines.extraction.recognition import Claims, file_columns, find_files, known_share
@@ -30,10 +30,8 @@ PART_BYTES, PART_FILES = 10**6, 3
 PACKED_PARQUET = 8
 """A byte of Parquet stands for so many of text."""
 TWICE = "the same record is there twice in a file"
-KIND = f"case when contains(reason, {literal(DUPLICATE_OF)}) then {literal(TWICE)}" + (
-    r" else regexp_extract(reason, '^(.*?)(: | \(|; |$)', 1) end"
-)
-"""SQL: a reason of the quarantine without the values that it names."""
+KIND = f"case when contains(reason, {literal(DUPLICATE_OF)}) then {literal(TWICE)} else {REASON_KIND} end"
+"""SQL: what a reason of the quarantine is about."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.database import quoted, read_frame
+from pipelines.database import connect_in_memory, quoted, read_frame
 from pipelines.extraction.configuration import Limits
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.extraction.files import checksum_and_lines, format_of, landed
@@ -122,20 +122,15 @@ class Exports:
 @contextmanager
 def read_exports(paths: Sequence[Path]) -> Iterator[Exports]:
     """Read files as the loader does. Raises `UnusableExport` for one that it refuses, and for one without rows."""
-    import duckdb
-
-    with duckdb.connect() as connection, scratch_folder(None) as scratch:
-        connection.execute("set python_enable_replacements = false")
+    with connect_in_memory() as connection, scratch_folder(None) as scratch:
         connection.execute("set TimeZone = 'UTC'")
         yield Exports(connection, [_read(connection, path, scratch) for path in paths])
 
 
 def trial(source: Source, files: Sequence[tuple[str, Path]]) -> list[Trial]:
     """Load files (entity, path) with a contract, into memory: one result a file."""
-    import duckdb
-
     results, now = [], datetime.now(UTC)
-    with duckdb.connect() as connection:
+    with connect_in_memory() as connection:
         prepare_schema(connection, source)
         for name, path in files:
             entity = next(each for each in source.entities if each.name == name)

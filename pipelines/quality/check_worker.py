@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from pipelines.quality.docs import write_docs
-from pipelines.settings import SELDOM
+from pipelines.settings import GARBAGE_THRESHOLDS
 
 
 def answer_requests(requests: TextIO, answers: TextIO) -> None:
@@ -39,7 +39,7 @@ def answer_requests(requests: TextIO, answers: TextIO) -> None:
 
 def main() -> None:
     """Import first, then answer; what libraries print goes to stderr, because stdout carries the answers."""
-    gc.set_threshold(*SELDOM)
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     os.environ["GX_ANALYTICS_ENABLED"] = "false"

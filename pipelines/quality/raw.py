@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.database import quoted
 from pipelines.extraction.as_of import day_of
-from pipelines.extraction.loading.manifest import ACCOUNTED, last_load, quarantined_share
+from pipelines.extraction.loading.manifest import ACCOUNTED, REASON_KIND, last_load, quarantined_share
 from pipelines.quality.checker import check
 from pipelines.quality.findings import Finding
 from pipelines.quality.suites import Rule, Suite
@@ -135,7 +135,7 @@ def _profile_table(
     by_reason = connection.execute(
         f"""
         select
-            regexp_replace(reason, '(:| \\().*', '', 's') as kind, count(*) as times
+            {REASON_KIND} as kind, count(*) as times
         from {schema}._quarantine
         where entity = ? and loaded_at = ?
         group by all order by times desc, kind

@@ -57,15 +57,6 @@ def project_variables(project_dir: Path | None = None) -> dict:
     return {"staging_models": dict(sorted(staging.items())), "core_models": core, "snapshot_models": snapshots}
 
 
-def staged_as(project_dir: Path | None = None) -> dict[tuple[str, str], set[str]]:
-    """What staging makes of a system's raw tables: `("hubspot", "deal")` → `{"opportunities"}`, by its models' SQL."""
-    staged: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for path in ((project_dir or dbt_project_dir()) / "models" / "staging").glob("*/stg_*__*.sql"):
-        for system, entity in re.findall(r"source\(\s*['\"]raw_(\w+)['\"]\s*,\s*['\"](\w+)['\"]", path.read_text()):
-            staged[system, entity].add(path.stem.split("__", 1)[1])
-    return staged
-
-
 def variables_argument(project_dir: Path | None = None) -> str:
     """The tree's variables as dbt's `--vars` argument."""
     return json.dumps(project_variables(project_dir), sort_keys=True)

@@ -2,12 +2,16 @@
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.settings import dbt_project_dir
+
 UNION = re.compile(r"union_staging\('(\w+)', *(\{.*?\}|\w+)( *, *is_part *= *true)?\)", re.DOTALL)
 RAW = re.compile(r"raw_columns\(source\('raw_(\w+)', '(\w+)'\), (\{.*?\})(?:, history=|\))", re.DOTALL)
+SOURCE = re.compile(r"source\(\s*['\"]raw_(\w+)['\"]\s*,\s*['\"](\w+)['\"]")
 FIXED = re.compile(r"'fixed': (\[.*?\])", re.DOTALL)
 
 
@@ -71,3 +75,12 @@ def staging_models(project_dir: Path, entity: str) -> tuple[StagingModel, ...]:
             vendors = {ours: vendor for ours, (vendor, _) in ast.literal_eval(columns).items()}
             models.append(StagingModel(system, table, vendors, frozenset(fixed)))
     return tuple(models)
+
+
+def staged_as(project_dir: Path | None = None) -> dict[tuple[str, str], set[str]]:
+    """What staging makes of a system's raw tables: `("hubspot", "deal")` → `{"opportunities"}`, by its models' SQL."""
+    staged: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for path in ((project_dir or dbt_project_dir()) / "models" / "staging").glob("*/stg_*__*.sql"):
+        for system, entity in SOURCE.findall(path.read_text()):
+            staged[system, entity].add(path.stem.split("__", 1)[1])
+    return staged

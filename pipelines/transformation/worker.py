@@ -13,14 +13,14 @@ import os
 import sys
 import threading
 
-from pipelines.settings import SELDOM
+from pipelines.settings import GARBAGE_THRESHOLDS
 
 
 def main(options: list[str]) -> int:
     """Parse, wait, run; the exit code is dbt's: 0 success, 1 something failed, 2 dbt did not get as far as running."""
     from dbt.cli.main import dbtRunner
 
-    gc.set_threshold(*SELDOM)
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     parsed = dbtRunner().invoke(["parse", "--quiet", *options])
     if not parsed.success:
         print(parsed.exception or "dbt could not parse the project", flush=True)

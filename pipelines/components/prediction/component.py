@@ -49,7 +49,7 @@ from pipelines.settings import data_dir
 from pipelines.track_record.backfill import backfill_asset
 from pipelines.track_record.late_changes import LateChange, late_changes
 from pipelines.track_record.score_history import happens_of, score_outcomes_of, words_of
-from pipelines.transformation.building import staged_as
+from pipelines.transformation.canonical import staged_as
 from pipelines.transformation.known_tables import Table
 from pipelines.warehouse import Warehouse
 
