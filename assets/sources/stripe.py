@@ -6,6 +6,8 @@ The API has amounts in the currency's smallest unit; the dashboard's export has 
 from pipelines.extraction.assets import source_definitions
 from pipelines.extraction.contracts import Entity, Source
 
+TEST_MODE = {"of Stripe's test mode": "livemode = false"}
+
 stripe = Source(
     name="stripe",
     description="Billing: customers, subscriptions, invoices. Amounts in the currency's smallest unit.",
@@ -27,6 +29,7 @@ stripe = Source(
                 "deleted": "boolean",
                 "created": "bigint",
                 "updated": "bigint",
+                "livemode": "boolean",
             },
             key=("id",),
             version="updated",
@@ -34,6 +37,7 @@ stripe = Source(
             time_unit="epoch_s",
             epochs=("created",),
             required=("created", "updated"),
+            left_out=TEST_MODE,
             labels={
                 "address_country": ("address.country", "Card Address Country", "Address Country"),
                 "created": ("Created (UTC)",),
@@ -51,6 +55,7 @@ stripe = Source(
                 "plan_nickname": "varchar",
                 "plan_amount": "bigint",
                 "plan_interval": "varchar",
+                "plan_interval_count": "bigint",
                 "quantity": "bigint",
                 "currency": "varchar",
                 "created": "bigint",
@@ -63,7 +68,9 @@ stripe = Source(
                 "trial_end": "bigint",
                 "updated": "bigint",
                 "plan_amount_in_units": "double",
+                "livemode": "boolean",
             },
+            left_out=TEST_MODE,
             words={
                 "status": (
                     "trialing",
@@ -98,6 +105,7 @@ stripe = Source(
                 "plan_amount": ("plan.amount",),
                 "plan_amount_in_units": ("Amount",),
                 "plan_interval": ("Interval", "plan.interval"),
+                "plan_interval_count": ("Interval Count", "plan.interval_count", "interval_count"),
                 "created": ("Created (UTC)",),
                 "start_date": ("Start (UTC)", "Start Date (UTC)"),
                 "current_period_start": ("Current Period Start (UTC)",),
@@ -111,11 +119,12 @@ stripe = Source(
                 "quantity is not at least 1": "quantity >= 1",
                 "plan_amount is negative": "plan_amount >= 0",
                 "plan_amount_in_units is negative": "plan_amount_in_units >= 0",
+                "plan_interval_count is not at least 1": "plan_interval_count >= 1",
             },
         ),
         Entity(
             name="invoice",
-            description="A bill. One row per version of the record (draft, open, paid, uncollectible).",
+            description="A bill. One row per version of the record (draft, open, paid, uncollectible, void).",
             columns={
                 "id": "varchar",
                 "customer": "varchar",
@@ -133,8 +142,11 @@ stripe = Source(
                 "updated": "bigint",
                 "amount_due_in_units": "double",
                 "amount_paid_in_units": "double",
+                "livemode": "boolean",
             },
+            left_out=TEST_MODE,
             words={
+                "status": ("draft", "open", "paid", "uncollectible", "void"),
                 "billing_reason": (
                     "subscription_create",
                     "subscription_cycle",

@@ -92,7 +92,8 @@
 {#-
     All staging models of an entity under one another, with the canonical columns in `columns` (name to type).
 
-    The folder tree says which staging models there are (`var('staging_models')`). A column that a model lacks is null,
+    The folder tree says which staging models there are (`var('staging_models')`). A column that a model lacks is null, one
+    of the type `currency` is a code of ISO 4217 or, where none is written, what `sources.yaml` says of the system,
     `custom_*` columns pass through (null where a system does not have them; text where systems disagree on the type), and
     `source_system` says where a row is from: the word after `stg_` in the model's name; `is_rebuilt` is that of staging. Any other column that a model has
     is a mistake, unless the model's YAML says that it stays there: `config: {meta: {stays_in_staging: [name]}}`. A core
@@ -102,6 +103,7 @@
     {%- set models = var('staging_models').get(entity, []) -%}
     {%- set custom_types = {} -%}
     {%- set present = {} -%}
+    {%- set money = money_settings() if 'currency' in columns.values() else {} -%}
     {%- for model in models -%}
         {%- set names = [] -%}
         {%- for column in columns_of(ref(model)) -%}
@@ -119,7 +121,12 @@
     select
         cast({{ text_literal(model.split('__')[0][4:]) }} as {{ dbt.type_string() }}) as source_system,
         {%- for name, type in columns.items() %}
-        cast({{ name if not execute or name in present[model] else 'null' }} as {{ sql_type(type) }}) as {{ name }},
+        {%- set value = name if not execute or name in present[model] else 'null' %}
+        {%- if type == 'currency' %}
+        cast({{ currency_or_default(value, money.by_source.get(model.split('__')[0][4:])) }} as {{ dbt.type_string() }}) as {{ name }},
+        {%- else %}
+        cast({{ value }} as {{ sql_type(type) }}) as {{ name }},
+        {%- endif %}
         {%- endfor %}
         {%- for name, type in custom_types.items() %}
         cast({{ name if name in present[model] else 'null' }} as {{ type }}) as {{ name }},
@@ -132,7 +139,7 @@
     select
         cast(null as {{ dbt.type_string() }}) as source_system,
         {%- for name, type in columns.items() %}
-        cast(null as {{ sql_type(type) }}) as {{ name }},
+        cast(null as {{ sql_type('string' if type == 'currency' else type) }}) as {{ name }},
         {%- endfor %}
         false as is_rebuilt,
         cast(null as {{ dbt.type_timestamp() }}) as loaded_at

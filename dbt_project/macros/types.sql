@@ -67,14 +67,6 @@
 {#- The run's day, as the pipeline wrote it: "today" for everything that is built here. -#}
 {% macro as_of_date() -%} (select max(as_of_date) from {{ source('raw_scorecast', 'as_of') }}) {%- endmacro %}
 
-{#- Amounts in a currency's smallest unit (cents) as currency units; some currencies have no smaller unit. -#}
-{% macro currency_units(amount, currency) -%}
-    {{ amount }} / case
-        when lower({{ currency }}) in ('bif', 'clp', 'djf', 'gnf', 'jpy', 'kmf', 'krw', 'mga', 'pyg', 'rwf', 'ugx', 'vnd', 'vuv', 'xaf', 'xof', 'xpf') then 1.0
-        else 100.0
-    end
-{%- endmacro %}
-
 {#- The last second of a day: when a day's figures are known, where the export does not say. -#}
 {% macro end_of_day(date) -%}
     {{ dbt.dateadd('second', 86399, 'cast(' ~ date ~ ' as ' ~ dbt.type_timestamp() ~ ')') }}

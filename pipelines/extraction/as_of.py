@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pipelines.database import literal, quoted
 from pipelines.extraction.checking import moment
 from pipelines.extraction.contracts import Entity, Source
+from pipelines.extraction.money import MoneySettings, write_money_settings
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,16 +45,20 @@ def latest_day(connection: "duckdb.DuckDBPyConnection", sources: Iterable[Source
 
 
 def write_as_of(
-    connection: "duckdb.DuckDBPyConnection", sources: Iterable[Source], configured: date | None, now: datetime
+    connection: "duckdb.DuckDBPyConnection",
+    sources: Iterable[Source],
+    configured: date | None,
+    now: datetime,
+    money: MoneySettings = MoneySettings(),
 ) -> date:
     """
-    Write `raw_scorecast.as_of` (as_of_date, run_at: one row) and return the date.
+    Write `raw_scorecast.as_of` (as_of_date, run_at: one row) and return the date; beside it what is set about money.
 
-    It is the configured date, else the latest day in the data, never after today.
+    It is the configured date, else the latest day in the data, never after today. Raises `RatesProblem`.
     """
     moment = now.astimezone(UTC).replace(tzinfo=None) if now.tzinfo else now
     day = configured or min(latest_day(connection, sources) or moment.date(), moment.date())
-    connection.execute("create schema if not exists raw_scorecast")
+    write_money_settings(connection, money)
     connection.execute(
         "create or replace table raw_scorecast.as_of as"
         f" select {literal(day)} as as_of_date, {literal(moment)} as run_at"

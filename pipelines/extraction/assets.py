@@ -158,7 +158,7 @@ def as_of_definitions(sources: Iterable[Source]) -> dg.Definitions:
         configuration: Configuration = read_configuration()
         with context.resources.warehouse.connect() as connection:
             require_rows(connection, present, configuration.folders)
-            day = write_as_of(connection, present, configuration.as_of, datetime.now(UTC))
+            day = write_as_of(connection, present, configuration.as_of, datetime.now(UTC), configuration.money)
         return dg.MaterializeResult(
             metadata={
                 "as_of_date": day.isoformat(),

@@ -24,6 +24,8 @@ MAX_VALUE_LENGTH = 80
 TOLERANCE = timedelta(days=1)
 """A time is in the future when it is later than now by more than this: clocks and time zones differ."""
 IN_FUTURE = "is in the future"
+LEFT_OUT = ", so left out"
+"""Ends the reason of a row that is put aside though nothing is wrong with it."""
 FIRST_YEAR, LAST_YEAR, OPEN_END_YEAR = 1900, 2199, 9999
 """Plausible years of a contract's `time`; other dates may be as late as `OPEN_END_YEAR`, which means no end."""
 FIRST_SECOND, LAST_SECOND = 31_536_000, 4_102_444_800
@@ -262,13 +264,15 @@ def breaches(entity: Entity, columns: Sequence[StagedColumn], now: datetime) -> 
     if entity.time in present and (later := future(entity, now)):
         text = f" (this run's clock: {now:%Y-%m-%d %H:%M})"
         found.append((later, f"{literal(f'{entity.time} {IN_FUTURE}: ')} || {shown_time(entity)} || {literal(text)}"))
-    for reason, condition in entity.rules.items():
+    conditions = [(reason, condition, f"not ({condition})") for reason, condition in entity.rules.items()]
+    conditions += [(f"{what}{LEFT_OUT}", condition, condition) for what, condition in entity.left_out.items()]
+    for reason, condition, is_breach in conditions:
         mentioned = rule_columns(entity, condition)
         if all(name in present for name in mentioned):
             values = " || ', ' || ".join(
                 f"{literal(f'{name} = ')} || coalesce({quoted(name)}::varchar, 'null')" for name in mentioned
             )
-            found.append((f"not ({condition})", f"{literal(f'{reason} (')} || {values} || ')'"))
+            found.append((is_breach, f"{literal(f'{reason} (')} || {values} || ')'"))
     return [(f"({condition})", text) for condition, text in found]
 
 

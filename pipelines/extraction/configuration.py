@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipelines.extraction.contracts import DATE_ORDERS, Source
+from pipelines.extraction.money import MoneySettings
 from pipelines.settings import data_dir, project_root, sources_file
 from pipelines.spelling import did_you_mean
+from pipelines.values.currencies import decimals
 
 SETTINGS = (
     "sample",
@@ -24,8 +26,12 @@ SETTINGS = (
     "quarantine_limit",
     "row_count_range",
     "limits",
+    "reporting_currency",
+    "exchange_rates",
+    "customers",
 )
-SOURCE_SETTINGS = ("folder", "files", "columns", "links", "time_zone", "encoding", "date_format", "export")
+SOURCE_SETTINGS = ("folder", "files", "columns", "links", "time_zone", "encoding", "date_format", "export", "currency")
+CUSTOMER_SETTINGS = ("free_plans",)
 EXPORT_KINDS = ("full", "incremental")
 SAMPLE_SETTINGS = ("accounts", "months", "seed")
 DEFAULT_TIMEZONE = "UTC"
@@ -78,6 +84,8 @@ class SourceSettings:
     """Whether an export has every record (`full`) or what changed (`incremental`)."""
     date_format: str | None = None
     """Of its dates and times: `day_first`, `month_first` or a format as in strptime."""
+    currency: str | None = None
+    """Of its amounts that come without one."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,8 @@ class Configuration:
     """A release is refused when a table's rows leave this range of the last release's."""
     limits: Limits = field(default_factory=Limits)
     """Upper limits of an export's file."""
+    money: MoneySettings = field(default_factory=MoneySettings)
+    """How amounts are added up."""
 
     def mapped(self, source: Source) -> Source:
         """The source as the company's own exports have it. Raises `ConfigurationError` for names that there are not."""
@@ -204,8 +214,9 @@ class _Reader:
         settings = self.mapping(self.path.name, settings)
         for key in settings:
             self.known(key, SETTINGS, "setting")
+        sources = self.sources(settings.get("sources"))
         return Configuration(
-            sources=self.sources(settings.get("sources")),
+            sources=sources,
             sample=self.sample(settings["sample"]) if settings.get("sample") is not None else None,
             as_of=self.as_of(settings.get("as_of")),
             timezone=self.zone("timezone", settings.get("timezone") or DEFAULT_TIMEZONE),
@@ -213,7 +224,36 @@ class _Reader:
             quarantine_limit=self.share(settings.get("quarantine_limit")),
             row_count_range=self.row_count_range(settings.get("row_count_range")),
             limits=self.limits(settings.get("limits")),
+            money=self.money(settings, {name: each.currency for name, each in sources.items() if each.currency}),
         )
+
+    def money(self, settings: dict, by_source: Mapping[str, str]) -> MoneySettings:
+        customers = self.mapping("customers", settings.get("customers"))
+        for key in customers:
+            self.known(key, CUSTOMER_SETTINGS, "setting of customers")
+        free_plans = customers.get("free_plans", False)
+        if not isinstance(free_plans, bool):
+            raise self.problem("free_plans", f"'free_plans' must be true or false, not {free_plans!r}.")
+        currency = self.currency("reporting_currency", settings.get("reporting_currency"))
+        rates = self.resolved("exchange_rates", settings.get("exchange_rates"))
+        if rates and not currency:
+            raise self.problem(
+                "exchange_rates", "'exchange_rates' needs `reporting_currency: EUR` (or another) beside it."
+            )
+        return MoneySettings(
+            reporting_currency=currency,
+            exchange_rates=(data_dir() / Path(rates).expanduser()).resolve() if rates else None,
+            free_plans=free_plans,
+            by_source=by_source,
+        )
+
+    def currency(self, key: str, value: object) -> str | None:
+        if value is None:
+            return None
+        code = str(value).strip().upper()
+        if code not in decimals():
+            raise self.problem(key, f"'{key}' must be a code of ISO 4217 such as EUR, not {value!r}.")
+        return code
 
     def sources(self, value: object) -> dict[str, SourceSettings]:
         systems = known_sources()
@@ -247,6 +287,7 @@ class _Reader:
                 encoding=self.encoding(settings.get("encoding")),
                 export=self.export(settings.get("export")),
                 date_format=self.date_format(settings.get("date_format")),
+                currency=self.currency("currency", settings.get("currency")),
             )
         return sources
 

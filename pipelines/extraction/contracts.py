@@ -39,6 +39,9 @@ class Entity:
     """Columns besides the key that may not be null."""
     rules: Mapping[str, str] = field(default_factory=dict)
     """Reason → SQL condition over the columns; a row for which it is false is quarantined (null passes)."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """What a row is → SQL condition over the columns; where it is true the row is no record of the company (a vendor's
+    test mode). It is put aside and told, and is no fault of the export."""
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Column → what exports call it besides, the likeliest first: the labels of the vendor's export button, or the path
     of a nested field (`via.channel`). Case, blanks and signs do not matter: `Create Date` is `createdate` anyway."""

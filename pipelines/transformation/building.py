@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.settings import data_dir, dbt_project_dir, project_root, warehouse_path
+from pipelines.values.currencies import decimals
 
 PARSED = json.dumps({"parsed": True})
 """What the worker process prints when it has parsed the project."""
@@ -45,8 +46,8 @@ def project_variables(project_dir: Path | None = None) -> dict:
     every model in `core/` that has a semantic model may feed features, and every `<entity>_snapshots` in `features/` is
     in the catalogue.
 
-    Returns `{"staging_models": {entity: [model, ...]}, "core_models": [model, ...], "snapshot_models": [model, ...]}`,
-    sorted.
+    Returns `{"staging_models": {entity: [model, ...]}, "core_models": [model, ...], "snapshot_models": [model, ...],
+    "currency_decimals": {code: digits}}`, sorted.
     """
     models = (project_dir or dbt_project_dir()) / "models"
     staging: dict[str, list[str]] = defaultdict(list)
@@ -54,7 +55,12 @@ def project_variables(project_dir: Path | None = None) -> dict:
         staging[path.stem.split("__", 1)[1]].append(path.stem)
     core = sorted(path.stem for path in (models / "core").glob("**/*.sql"))
     snapshots = sorted(path.stem for path in (models / "features").glob("**/*_snapshots.sql"))
-    return {"staging_models": dict(sorted(staging.items())), "core_models": core, "snapshot_models": snapshots}
+    return {
+        "staging_models": dict(sorted(staging.items())),
+        "core_models": core,
+        "snapshot_models": snapshots,
+        "currency_decimals": decimals(),
+    }
 
 
 def variables_argument(project_dir: Path | None = None) -> str:

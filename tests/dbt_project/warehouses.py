@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.extraction.contracts import Entity, Source
+from pipelines.extraction.money import MoneySettings, write_money_settings
 from tests.dbt_project.parsed_dbt import run_dbt
 
 Rows = Sequence[Mapping[str, object]]
@@ -42,15 +43,16 @@ def write_raw(
     raw: Mapping[str, Rows],
     as_of: str,
     without: Mapping[str, Iterable[str]] | None = None,
+    money: MoneySettings | None = None,
 ) -> None:
     """
     Append rows to raw tables: `{"stripe.customer": [{"id": "cus_1", ...}]}`. Tables are made when first named.
 
     `without` names columns that an export lacks (`{"stripe.customer": ["metadata"]}`); `_loaded_at` in a row says
-    when it was loaded. Writes the run's day too.
+    when it was loaded. Writes the run's day and the settings of money too.
     """
     with duckdb.connect(str(warehouse)) as connection:
-        connection.execute("create schema if not exists raw_scorecast")
+        write_money_settings(connection, money or MoneySettings())
         connection.execute("create or replace table raw_scorecast.as_of (as_of_date date, run_at timestamp)")
         connection.execute("insert into raw_scorecast.as_of values (?, ?)", [as_of, f"{as_of} 06:00"])
         for table, rows in raw.items():

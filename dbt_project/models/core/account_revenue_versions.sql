@@ -1,101 +1,71 @@
-with subscriptions as (
-    select * from {{ ref('subscription_versions') }}
-    where account_key is not null
+with by_currency as (
+    select * from {{ ref('account_revenue_by_currency') }}
 ),
-link_periods as (
-    select * from {{ ref('account_link_periods') }}
-),
-paid_periods as (
-    select
-        link_periods.recorded_account_id as account_id,
-        subscriptions.currency,
-        subscriptions.mrr,
-        greatest(subscriptions.valid_from, link_periods.valid_from) as paid_from,
-        least(coalesce(subscriptions.valid_to, {{ end_of_time() }}), link_periods.valid_to) as paid_to
-    from subscriptions
-    inner join link_periods
-        on subscriptions.source_system = link_periods.source
-        and subscriptions.account_key = link_periods.identifier
-        and subscriptions.valid_from < link_periods.valid_to
-        and coalesce(subscriptions.valid_to, {{ end_of_time() }}) > link_periods.valid_from
-    where subscriptions.is_active
-),
-steps as (
-    select
+change_times as (
+    select distinct
         account_id,
-        paid_from as valid_from,
-        currency,
-        mrr as mrr_change,
-        1 as subscription_change
-    from paid_periods
-    union all
-    select
-        account_id,
-        paid_to as valid_from,
-        currency,
-        -mrr as mrr_change,
-        -1 as subscription_change
-    from paid_periods
-    where paid_to < {{ end_of_time() }}
+        valid_from
+    from by_currency
 ),
-summed as (
+{#- what was paid in each currency at every change of any -#}
+at_every_change as (
+    select
+        change_times.account_id,
+        change_times.valid_from,
+        by_currency.currency,
+        by_currency.active_subscriptions,
+        by_currency.mrr,
+        row_number() over (
+            partition by change_times.account_id, change_times.valid_from
+            order by
+                {{ size_of_amount('by_currency.mrr', 'by_currency.currency') }} desc,
+                by_currency.active_subscriptions desc,
+                by_currency.valid_from desc,
+                by_currency.currency
+        ) as place
+    from change_times
+    inner join by_currency
+        on change_times.account_id = by_currency.account_id
+        and change_times.valid_from >= by_currency.valid_from
+        and change_times.valid_from < coalesce(by_currency.valid_to, {{ end_of_time() }})
+),
+versions as (
     select
         account_id,
         valid_from,
-        max(currency) as currency,
-        sum(mrr_change) as mrr_change,
-        sum(subscription_change) as subscription_change
-    from steps
+        sum(active_subscriptions) as active_subscriptions,
+        max(case when place = 1 then mrr end) as mrr,
+        max(case when place = 1 then currency end) as currency,
+        coalesce(sum(case when mrr > 0 then 1 end), 0) > 1 as has_other_currencies
+    from at_every_change
     group by account_id, valid_from
-),
-running as (
-    select
-        account_id,
-        valid_from,
-        currency,
-        sum(subscription_change) over (
-            partition by account_id order by valid_from rows between unbounded preceding and current row
-        ) as active_subscriptions,
-        sum(mrr_change) over (
-            partition by account_id order by valid_from rows between unbounded preceding and current row
-        ) as mrr
-    from summed
 ),
 compared as (
     select
-        running.*,
+        versions.*,
         lag(mrr) over (partition by account_id order by valid_from) as previous_mrr,
-        lag(active_subscriptions) over (partition by account_id order by valid_from) as previous_subscriptions
-    from running
-),
-rounded as (
-    select
-        account_id,
-        valid_from,
-        cast(active_subscriptions as {{ dbt.type_bigint() }}) as active_subscriptions,
-        active_subscriptions > 0 as is_customer,
-        case when active_subscriptions > 0 then round(mrr, 2) else 0 end as mrr,
-        currency
-    from compared
-    where
-        previous_mrr is null
-        or round(mrr, 2) <> round(previous_mrr, 2)
-        or active_subscriptions <> previous_subscriptions
+        lag(currency) over (partition by account_id order by valid_from) as previous_currency
+    from versions
 ),
 final as (
     select
         account_id,
         valid_from,
         lead(valid_from) over (partition by account_id order by valid_from) as valid_to,
-        is_customer,
-        active_subscriptions,
+        active_subscriptions > 0 as is_customer,
+        cast(active_subscriptions as {{ dbt.type_bigint() }}) as active_subscriptions,
         mrr,
         mrr * 12 as arr,
-        mrr - coalesce(lag(mrr) over (partition by account_id order by valid_from), 0) as mrr_change,
+        {#- no difference between two currencies -#}
+        case
+            when coalesce(previous_mrr, 0) = 0 or coalesce(currency, '') = coalesce(previous_currency, '')
+                then mrr - coalesce(previous_mrr, 0)
+        end as mrr_change,
         currency,
-        min(case when is_customer then valid_from end) over (
+        has_other_currencies,
+        min(case when active_subscriptions > 0 then valid_from end) over (
             partition by account_id order by valid_from rows between unbounded preceding and current row
         ) as first_customer_at
-    from rounded
+    from compared
 )
 select * from final

@@ -9,7 +9,7 @@ with records as (
         'clicks': 'bigint',
         'cost': 'double',
         'conversions': 'double',
-        'currency': 'string',
+        'currency': 'currency',
         'known_at': 'timestamp',
     }) }}
 ),
@@ -23,11 +23,12 @@ final as (
         ad_campaign_name,
         impressions,
         clicks,
-        cost,
+        {{ converted('records.cost') }} as cost,
         conversions,
-        upper(currency) as currency,
+        {{- converted_currency('records') }}
         cast(spend_date as {{ dbt.type_timestamp() }}) as occurred_at,
         known_at
     from records
+    {{- join_exchange_rates('records', 'records.spend_date') }}
 )
 select * from final

@@ -23,5 +23,11 @@ final as (
         known_at
     from ordered
     where place = 1
+),
+with_feature_amount as (
+    select
+        final.*,
+        {{ in_first_currency('won_amount', 'opportunity_id') }} as won_amount_in_first_currency
+    from final
 )
-select * from final
+select * from with_feature_amount

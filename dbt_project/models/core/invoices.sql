@@ -1,3 +1,5 @@
+{%- set statuses = ['draft', 'open', 'paid', 'uncollectible', 'void'] -%}
+
 with records as (
     {{ union_staging('invoices', {
         'invoice_id': 'string',
@@ -6,7 +8,7 @@ with records as (
         'invoice_number': 'string',
         'status': 'string',
         'billing_reason': 'string',
-        'currency': 'string',
+        'currency': 'currency',
         'amount': 'double',
         'amount_paid': 'double',
         'attempt_count': 'bigint',
@@ -19,19 +21,27 @@ with records as (
 account_link_periods as (
     select * from {{ ref('account_link_periods') }}
 ),
-ordered as (
+{#- a draft is no invoice yet; a status that is not told says nothing against one -#}
+numbered as (
     select
         records.*,
-        row_number() over (partition by source_system, invoice_id order by known_at) as version,
+        {{ one_of('status', statuses) }} as known_status,
         row_number() over (partition by source_system, invoice_id order by known_at desc) as version_from_last
     from records
 ),
+issued as (
+    select
+        numbered.*,
+        row_number() over (partition by source_system, invoice_id order by known_at) as version
+    from numbered
+    where coalesce(known_status, 'open') in ('open', 'paid', 'uncollectible')
+),
 firsts as (
-    select * from ordered
+    select * from issued
     where version = 1
 ),
 latest as (
-    select * from ordered
+    select * from numbered
     where version_from_last = 1
 ),
 final as (
@@ -43,11 +53,15 @@ final as (
         firsts.subscription_id,
         firsts.invoice_number,
         {{ one_of('firsts.billing_reason', ['subscription_create', 'subscription_cycle', 'subscription_update', 'manual']) }} as billing_reason,
-        firsts.amount,
-        upper(firsts.currency) as currency,
+        {{ converted('firsts.amount') }} as amount,
+        case
+            when coalesce(latest.known_status, 'open') in ('open', 'paid', 'uncollectible') then {{ converted('latest.amount') }}
+            else 0
+        end as latest_amount,
+        {{- converted_currency('firsts') }}
         {{- select_custom_columns('invoices', 'firsts') }}
-        latest.status as latest_status,
-        coalesce(latest.status = 'paid', false) as is_paid,
+        latest.known_status as latest_status,
+        coalesce(latest.known_status = 'paid', false) as is_paid,
         latest.paid_at,
         firsts.due_at,
         firsts.created_at as occurred_at
@@ -55,5 +69,12 @@ final as (
     inner join latest
         on firsts.source_system = latest.source_system and firsts.invoice_id = latest.invoice_id
     {{- join_account('firsts') }}
+    {{- join_exchange_rates('firsts', 'coalesce(firsts.created_at, firsts.known_at)') }}
+),
+with_feature_amount as (
+    select
+        final.*,
+        {{ in_first_currency('amount', 'invoice_id') }} as amount_in_first_currency
+    from final
 )
-select * from final
+select * from with_feature_amount

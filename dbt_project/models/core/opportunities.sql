@@ -44,6 +44,8 @@ final as (
         latest.amount,
         firsts.amount as first_amount,
         latest.currency,
+        latest.recorded_currency,
+        latest.exchange_rate,
         latest.stated_probability_percent,
         latest.type,
         latest.product,
@@ -75,5 +77,11 @@ final as (
         on latest.source_system = closings.source_system and latest.opportunity_id = closings.opportunity_id
     left join deletions
         on latest.source_system = deletions.source_system and latest.opportunity_id = deletions.opportunity_id
+),
+with_feature_amount as (
+    select
+        final.*,
+        {{ in_first_currency('first_amount', 'opportunity_id') }} as first_amount_in_first_currency
+    from final
 )
-select * from final
+select * from with_feature_amount

@@ -24,9 +24,11 @@ final as (
         lag(records.stage) over (
             partition by records.source_system, records.opportunity_id order by records.occurred_at, records.stage_change_id
         ) as previous_stage,
-        records.amount,
-        records.amount - lag(records.amount) over (
-            partition by records.source_system, records.opportunity_id order by records.occurred_at, records.stage_change_id
+        records.amount * coalesce(opportunities.exchange_rate, 1.0) as amount,
+        coalesce(opportunities.exchange_rate, 1.0) * (
+            records.amount - lag(records.amount) over (
+                partition by records.source_system, records.opportunity_id order by records.occurred_at, records.stage_change_id
+            )
         ) as amount_change,
         opportunities.currency,
         records.stated_probability_percent,
@@ -37,5 +39,11 @@ final as (
     left join opportunities
         on records.source_system = opportunities.source_system
         and records.opportunity_id = opportunities.opportunity_id
+),
+with_feature_amount as (
+    select
+        final.*,
+        {{ in_first_currency('amount_change', 'stage_change_id') }} as amount_change_in_first_currency
+    from final
 )
-select * from final
+select * from with_feature_amount

@@ -1,3 +1,11 @@
+{#- a deal that is closed counts by the rate of that day, an open one by that of its first -#}
+{%- set valued_at -%}
+    case
+        when coalesce(records.is_closed, records.is_won, false) then coalesce(records.closed_at, records.known_at)
+        else coalesce(records.created_at, records.known_at)
+    end
+{%- endset -%}
+
 with records as (
     {{ union_staging('opportunities', {
         'opportunity_id': 'string',
@@ -5,7 +13,7 @@ with records as (
         'opportunity_name': 'string',
         'stage': 'string',
         'amount': 'double',
-        'currency': 'string',
+        'currency': 'currency',
         'stated_probability_percent': 'double',
         'close_date': 'date',
         'closed_at': 'timestamp',
@@ -36,8 +44,8 @@ attributed as (
         case when not records.is_rebuilt then records.known_at end as changed_at,
         records.opportunity_name,
         records.stage,
-        records.amount,
-        upper(records.currency) as currency,
+        {{ converted('records.amount') }} as amount,
+        {{- converted_currency('records') }}
         records.stated_probability_percent,
         records.close_date,
         records.type,
@@ -56,6 +64,7 @@ attributed as (
         records.created_at
     from records
     {{- join_account('records') }}
+    {{- join_exchange_rates('records', valued_at) }}
 ),
 final as (
     {{ versions_of('attributed', ['source_system', 'opportunity_id']) }}

@@ -3,7 +3,7 @@ with records as (
         'invoice_id': 'string',
         'account_key': 'string',
         'status': 'string',
-        'currency': 'string',
+        'currency': 'currency',
         'amount_paid': 'double',
         'attempt_count': 'bigint',
         'created_at': 'timestamp',
@@ -21,7 +21,7 @@ ordered as (
         row_number() over (partition by source_system, invoice_id order by known_at) as place
     from records
     -- an export that says 'paid', but not when, tells of no payment at a time
-    where status = 'paid' and (paid_at is not null or not is_rebuilt)
+    where {{ one_of('status', ['paid']) }} = 'paid' and (paid_at is not null or not is_rebuilt)
 ),
 payments as (
     select * from ordered
@@ -34,8 +34,8 @@ final as (
         payments.source_system,
         payments.account_key,
         {{- attributed_columns('payments', true, false) }}
-        payments.amount_paid as amount,
-        upper(payments.currency) as currency,
+        {{ converted('payments.amount_paid') }} as amount,
+        {{- converted_currency('payments') }}
         greatest(
             {{ dbt.datediff('coalesce(payments.due_at, payments.created_at)', 'coalesce(payments.paid_at, payments.known_at)', 'hour') }} / 24.0, 0
         ) as days_late,
@@ -43,5 +43,12 @@ final as (
         coalesce(payments.paid_at, payments.known_at) as occurred_at
     from payments
     {{- join_account('payments') }}
+    {{- join_exchange_rates('payments', 'coalesce(payments.paid_at, payments.known_at)') }}
+),
+with_feature_amount as (
+    select
+        final.*,
+        {{ in_first_currency('amount', 'payment_id') }} as amount_in_first_currency
+    from final
 )
-select * from final
+select * from with_feature_amount

@@ -7,8 +7,9 @@ with records as (
         'plan_name': 'string',
         'plan_amount': 'double',
         'plan_interval': 'string',
+        'plan_interval_count': 'bigint',
         'quantity': 'bigint',
-        'currency': 'string',
+        'currency': 'currency',
         'created_at': 'timestamp',
         'started_at': 'timestamp',
         'current_period_starts_at': 'timestamp',
@@ -27,12 +28,7 @@ priced as (
     select
         records.*,
         {{ one_of('status', ['trialing', 'active', 'past_due', 'unpaid', 'canceled', 'incomplete', 'incomplete_expired', 'paused']) }} as known_status,
-        plan_amount * coalesce(quantity, 1) * case plan_interval
-            when 'year' then 1 / 12.0
-            when 'week' then 52 / 12.0
-            when 'day' then 365 / 12.0
-            else 1.0
-        end as mrr
+        plan_amount * coalesce(quantity, 1) / {{ months_per_bill('plan_interval', 'plan_interval_count') }} as mrr
     from records
 ),
 attributed as (
@@ -43,14 +39,16 @@ attributed as (
         {{- attributed_columns('priced', true, false) }}
         priced.known_at as recorded_at,
         priced.known_status as status,
-        coalesce(priced.known_status in ('active', 'past_due'), false) as is_active,
+        coalesce(priced.known_status in ('active', 'past_due'), false)
+            {%- if not money_settings().free_plans %} and coalesce(priced.plan_amount, 1) > 0 {%- endif %} as is_active,
         coalesce(priced.is_cancelling_at_period_end, false) as is_cancelling_at_period_end,
         priced.plan_id,
         priced.plan_name,
         priced.plan_interval,
+        priced.plan_interval_count,
         priced.quantity,
-        priced.mrr,
-        upper(priced.currency) as currency,
+        {{ converted('priced.mrr') }} as mrr,
+        {{- converted_currency('priced') }}
         {{- select_custom_columns('subscriptions', 'priced') }}
         priced.created_at,
         coalesce(priced.started_at, priced.created_at) as started_at,
@@ -61,6 +59,8 @@ attributed as (
         priced.trial_ends_at
     from priced
     {{- join_account('priced') }}
+    {#- at the rate of its first day, so that a change of rates never looks like an upgrade -#}
+    {{- join_exchange_rates('priced', 'coalesce(priced.started_at, priced.created_at, priced.known_at)') }}
 ),
 final as (
     {{ versions_of('attributed', ['source_system', 'subscription_id']) }}

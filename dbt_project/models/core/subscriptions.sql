@@ -17,10 +17,13 @@ final as (
         versions.plan_id,
         versions.plan_name,
         versions.plan_interval,
+        versions.plan_interval_count,
         versions.quantity,
         versions.mrr,
         firsts.mrr as first_mrr,
         versions.currency,
+        versions.recorded_currency,
+        versions.exchange_rate,
         {{- select_custom_columns('subscriptions', 'versions') }}
         versions.created_at,
         versions.started_at,
@@ -34,5 +37,11 @@ final as (
     inner join firsts
         on versions.source_system = firsts.source_system and versions.subscription_id = firsts.subscription_id
     where versions.valid_to is null
+),
+with_feature_amount as (
+    select
+        final.*,
+        {{ in_first_currency('first_mrr', 'subscription_id') }} as first_mrr_in_first_currency
+    from final
 )
-select * from final
+select * from with_feature_amount

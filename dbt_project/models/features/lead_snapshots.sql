@@ -18,7 +18,10 @@ won_deals as (
         as_of_dates.as_of_date,
         deals.currency,
         avg(deals.won_amount) as average_amount,
-        row_number() over (partition by as_of_dates.as_of_date order by count(*) desc, deals.currency) as place
+        row_number() over (
+            partition by as_of_dates.as_of_date
+            order by sum({{ size_of_amount('deals.won_amount', 'deals.currency') }}) desc, deals.currency
+        ) as place
     from {{ ref('closed_opportunities') }} as deals
     inner join as_of_dates
         on cast(deals.known_at as date) <= as_of_dates.as_of_date

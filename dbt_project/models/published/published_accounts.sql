@@ -3,6 +3,18 @@
 with accounts as (
     select * from {{ ref('accounts') }}
 ),
+{#- an account's amounts in its main currency; the others are in account_amounts -#}
+amounts as (
+    select * from {{ ref('published_account_amounts') }}
+    where is_main_currency
+),
+currencies as (
+    select
+        account_id,
+        count(*) as currency_count
+    from {{ ref('published_account_amounts') }}
+    group by account_id
+),
 people as (
     select
         account_id,
@@ -23,17 +35,14 @@ opportunities as (
     select
         account_id,
         count(case when is_open then 1 end) as open_opportunities,
-        sum(case when is_open then amount else 0 end) as open_amount,
-        count(case when is_won then 1 end) as won_opportunities,
-        sum(case when is_won then amount else 0 end) as won_amount
+        count(case when is_won then 1 end) as won_opportunities
     from {{ ref('opportunities') }}
     group by account_id
 ),
 invoices as (
     select
         account_id,
-        sum(amount) as amount_invoiced,
-        count(case when not is_paid and latest_status = 'open' then 1 end) as open_invoices,
+        count(case when latest_status = 'open' then 1 end) as open_invoices,
         max(occurred_at) as last_invoice_at
     from {{ ref('invoices') }}
     group by account_id
@@ -81,18 +90,19 @@ final as (
         accounts.country,
         accounts.city,
         accounts.is_customer,
-        accounts.arr,
-        accounts.currency,
+        coalesce(amounts.arr, 0) as arr,
+        case when amounts.account_id is null then accounts.currency else amounts.currency end as currency,
+        coalesce(currencies.currency_count > 1, false) as has_other_currencies,
         accounts.customer_since_date,
         accounts.churned_at,
         accounts.plan,
         coalesce(subscriptions.active_subscriptions, 0) as active_subscriptions,
         coalesce(people.people_count, 0) as people_count,
         coalesce(opportunities.open_opportunities, 0) as open_opportunities,
-        coalesce(opportunities.open_amount, 0) as open_amount,
+        coalesce(amounts.open_amount, 0) as open_amount,
         coalesce(opportunities.won_opportunities, 0) as won_opportunities,
-        coalesce(opportunities.won_amount, 0) as won_amount,
-        coalesce(invoices.amount_invoiced, 0) as amount_invoiced,
+        coalesce(amounts.won_amount, 0) as won_amount,
+        coalesce(amounts.amount_invoiced, 0) as amount_invoiced,
         coalesce(invoices.open_invoices, 0) as open_invoices,
         invoices.last_invoice_at,
         usage.last_usage_date,
@@ -108,6 +118,8 @@ final as (
         accounts.created_at,
         {{ as_of_date() }} as as_of_date
     from accounts
+    left join amounts on accounts.account_id = amounts.account_id
+    left join currencies on accounts.account_id = currencies.account_id
     left join people on accounts.account_id = people.account_id
     left join subscriptions on accounts.account_id = subscriptions.account_id
     left join opportunities on accounts.account_id = opportunities.account_id

@@ -1,6 +1,7 @@
 """Landing files into raw tables with DuckDB's own readers: incremental, checked against the contract, nothing lost."""
 
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.database import literal, quoted
 from pipelines.extraction.as_of import write_as_of
+from pipelines.extraction.checking import LEFT_OUT
 from pipelines.extraction.configuration import DEFAULT_QUARANTINE_LIMIT, Configuration, Limits
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.extraction.files import (
@@ -62,7 +64,7 @@ def load_all(
     """Load every source that the configuration lists, then write `raw_scorecast.as_of`."""
     present = [source for source in sources if source.name in configuration.sources]
     reports = [report for source in present for report in load_configured(connection, source, configuration, now)]
-    write_as_of(connection, present, configuration.as_of, now)
+    write_as_of(connection, present, configuration.as_of, now, configuration.money)
     return reports
 
 
@@ -324,9 +326,8 @@ def apply(
     note_original_names(load, fresh)
     _write_quarantine(load, put_aside)
     delete_entries(load.connection, load.schema_name, "_manifest", load.entity.name, replaced)
-    notices = [
-        notice for notice in (note_vanished(load, staged, is_whole=not rejected), *unknown_words(load)) if notice
-    ]
+    told_once = (note_vanished(load, staged, is_whole=not rejected), _left_out(put_aside), *unknown_words(load))
+    notices = [notice for notice in told_once if notice]
     _write_manifest(load, fresh, rejected, touched)
     if fresh or gone:
         note_first_export(load)
@@ -337,6 +338,12 @@ def apply(
             " Nothing of it was loaded. That is a fault of the loader: move the newest file away, and report it."
         )
     return notes, len(put_aside), notices
+
+
+def _left_out(put_aside: Sequence[tuple[str, int | None, str, str | None]]) -> str:
+    """What to tell of rows that the contract leaves out; empty where there are none."""
+    found = Counter(reason.split(LEFT_OUT)[0].split("; ")[-1] for _, _, reason, _ in put_aside if LEFT_OUT in reason)
+    return "; ".join(f"{rows:,} rows are {what}{LEFT_OUT}" for what, rows in found.items()) + ("." if found else "")
 
 
 def _write_quarantine(load: Load, put_aside: Sequence[tuple[str, int | None, str, str | None]]) -> None:

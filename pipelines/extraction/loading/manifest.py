@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pipelines.database import literal, quoted
+from pipelines.extraction.checking import LEFT_OUT
 from pipelines.extraction.contracts import Entity
 
 if TYPE_CHECKING:
@@ -71,13 +72,28 @@ def require_clock(connection: "duckdb.DuckDBPyConnection", now: datetime) -> Non
 def last_load(
     connection: "duckdb.DuckDBPyConnection", schema: str, entity: str
 ) -> tuple[datetime | None, list[tuple[str, int, int]]]:
-    """When rows of an entity were last loaded, and (file, rows, rows in quarantine) of each file of that load."""
-    manifest = f"{quoted(schema)}._manifest"
+    """
+    When rows of an entity were last loaded, and (file, rows, faulty rows) of each file of that load.
+
+    Rows that the contract leaves out (a vendor's test mode) are none of either.
+    """
+    manifest, quarantine = f"{quoted(schema)}._manifest", f"{quoted(schema)}._quarantine"
     rows = connection.execute(
         f"""
-        select loaded_at, file, rows, quarantined from {manifest}
-        where entity = $1 and rows > 0
-        qualify loaded_at = max(loaded_at) over ()
+        with loaded as (
+            select loaded_at, file, rows, quarantined from {manifest}
+            where entity = $1 and rows > 0
+            qualify loaded_at = max(loaded_at) over ()
+        ),
+        left_out as (
+            select file, count(*) as rows from {quarantine}
+            where entity = $1 and contains(reason, {literal(LEFT_OUT)})
+            group by file
+        )
+        select
+            loaded_at, file, loaded.rows - coalesce(left_out.rows, 0), quarantined - coalesce(left_out.rows, 0)
+        from loaded
+        left join left_out using (file)
         order by file
         """,
         [entity],

@@ -175,6 +175,7 @@ def contract_fingerprint(entity: Entity) -> str:
         dict(entity.rules),
         *((entity.epochs,) if entity.epochs else ()),
         *((dict(entity.labels),) if entity.labels else ()),
+        *((dict(entity.left_out),) if entity.left_out else ()),
         *((entity.inside,) if entity.inside else ()),
     )
     return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()

@@ -17,7 +17,7 @@ with records as (
         'owner_name': 'string',
         'plan': 'string',
         'seats': 'bigint',
-        'currency': 'string',
+        'currency': 'currency',
         'external_key': 'string',
         'external_source': 'string',
         'merged_into_key': 'string',

@@ -11,6 +11,7 @@ with customers as (
         'is_deleted': ['deleted', 'boolean'],
         'created_at': ['created', 'epoch_s'],
         'known_at': ['updated', 'epoch_s'],
+        'is_live': ['livemode', 'boolean'],
     }, history={
         'key': 'account_key',
         'fixed': ['account_key', 'account_name', 'email', 'currency', 'country', 'metadata', 'created_at'],

@@ -6,6 +6,7 @@ with customers as (
         'is_deleted': ['deleted', 'boolean'],
         'created_at': ['created', 'epoch_s'],
         'known_at': ['updated', 'epoch_s'],
+        'is_live': ['livemode', 'boolean'],
     }, history={
         'key': 'contact_key',
         'fixed': ['contact_key', 'account_key', 'email', 'created_at'],

@@ -1,3 +1,5 @@
+{#- Stripe counts these otherwise than ISO 4217: https://docs.stripe.com/currencies#special-cases -#}
+{%- set stripe_digits = {'ISK': 2, 'MGA': 0} -%}
 {#- a subscription that was never paid for did not become active; which plan and how many seats it had before is not told -#}
 {%- set was_active = "status not in ('incomplete', 'incomplete_expired')" -%}
 {%- set over_at = "coalesce(ended_at, case when status = 'canceled' then cancelled_at end, " ~ end_of_time() ~ ")" -%}
@@ -19,6 +21,7 @@ with subscriptions as (
         'plan_amount_minor': ['plan_amount', 'bigint'],
         'plan_amount_in_units': ['plan_amount_in_units', 'double'],
         'plan_interval': ['plan_interval', 'string'],
+        'plan_interval_count': ['plan_interval_count', 'bigint'],
         'quantity': ['quantity', 'bigint'],
         'currency': ['currency', 'string'],
         'created_at': ['created', 'epoch_s'],
@@ -30,12 +33,13 @@ with subscriptions as (
         'ended_at': ['ended_at', 'epoch_s'],
         'trial_ends_at': ['trial_end', 'epoch_s'],
         'known_at': ['updated', 'epoch_s'],
+        'is_live': ['livemode', 'boolean'],
     }, history={
         'key': 'subscription_id',
         'begins_at': 'coalesce(started_at, created_at)',
         'fixed': [
             'subscription_id', 'account_key', 'plan_id', 'plan_name', 'plan_amount_minor', 'plan_amount_in_units', 'plan_interval',
-            'quantity', 'currency', 'created_at', 'started_at', 'trial_ends_at'
+            'plan_interval_count', 'quantity', 'currency', 'created_at', 'started_at', 'trial_ends_at'
         ],
         'begins_with': {'status': first_status},
         'steps': [
@@ -61,7 +65,7 @@ with subscriptions as (
 in_currency_units as (
     select
         subscriptions.*,
-        coalesce(plan_amount_in_units, {{ currency_units('plan_amount_minor', 'currency') }}) as plan_amount
+        coalesce(plan_amount_in_units, {{ currency_units('plan_amount_minor', 'currency', stripe_digits) }}) as plan_amount
     from subscriptions
 )
 select * from in_currency_units
