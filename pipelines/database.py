@@ -104,12 +104,16 @@ def write_frame(connection: "duckdb.DuckDBPyConnection", frame: "pl.DataFrame", 
 
 
 def append_frame(connection: "duckdb.DuckDBPyConnection", frame: "pl.DataFrame", schema: str, table: str) -> None:
-    """Add the frame's rows to `schema.table`, by column name; the table is made if it is not there."""
+    """Add the frame's rows to `schema.table`, by column name; the table, and a column, is made if it is not there."""
     connection.execute(f"create schema if not exists {quoted(schema)}")
     connection.register("incoming_frame", frame.to_arrow())
     name = f"{quoted(schema)}.{quoted(table)}"
     try:
         connection.execute(f"create table if not exists {name} as select * from incoming_frame limit 0")
+        there = columns_of(connection, schema, table)
+        for column, type_, *_ in connection.execute("describe incoming_frame").fetchall():
+            if column not in there:
+                connection.execute(f"alter table {name} add column {quoted(column)} {type_}")
         connection.execute(f"insert into {name} by name select * from incoming_frame")
     finally:
         connection.unregister("incoming_frame")

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import duckdb
 
 
+KEY_METADATA = "scorecast/key"
+"""Metadata of a published asset: its key columns, comma-separated; without it the table's first column."""
+
+
 class Warehouse(dg.ConfigurableResource):
     """
     The pipeline's own DuckDB file.

@@ -440,8 +440,8 @@ def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
     if auc is not None:
         return f"AUC {auc:.3f} out of time, calibration error {calibration_error:.3f}"
     errors = connection.execute(
-        "select metric, smape from forecast_accuracy"
-        " where model_version = ? and segment = 'total' and chosen order by metric",
+        "select concat_ws(' ', metric, currency), smape from forecast_accuracy"
+        " where model_version = ? and segment = 'total' and chosen order by all",
         [version],
     ).fetchall()
     errors_by_metric = ", ".join(f"{metric} {smape:.0f} %" for metric, smape in errors if smape is not None)

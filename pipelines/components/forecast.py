@@ -13,7 +13,6 @@ from pipelines.components.prediction.spec import NAME
 from pipelines.database import append_frame, columns_of, comment_on, read_frame, table_exists, write_frame
 from pipelines.instance.metadata import constant, image_metadata, markdown_metadata, table_metadata, table_shape, warn
 from pipelines.learning.scoring.files import write_checked
-from pipelines.publishing.assets import KEY_METADATA
 from pipelines.publishing.descriptions import EVERYWHERE, FORECASTS
 from pipelines.registry.fits import record_fit
 from pipelines.registry.store import (
@@ -28,7 +27,7 @@ from pipelines.registry.store import (
     settled_champion,
     should_fit,
 )
-from pipelines.warehouse import Warehouse
+from pipelines.warehouse import KEY_METADATA, Warehouse
 
 if TYPE_CHECKING:
     from datetime import date
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from pipelines.learning.forecasting.fit import ForecastResult, ForecastSpec
 
 
+SERIES_COLUMNS = {"metric", "currency", "segment", "metric_date", "value"}
 _just_made: "dict[tuple[str, str], ForecastResult]" = {}
 """Forecasts that a fit of this process has made, by run and model version, so that the same run reuses them."""
 
@@ -62,7 +62,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
     description: str
     """One sentence for those who find the forecast in the UI."""
     series: str
-    """Model in the schema `features`: metric, segment, metric_date, value."""
+    """Model in the schema `features`: metric, segment, metric_date, value, and `currency` where it has amounts."""
     metrics: Annotated[dict[str, Literal["sum", "last"]], Field(min_length=1)]
     """Metric to how days add up to a period: `sum` for flows, `last` for stocks."""
     publish: PublishedForecast
@@ -109,7 +109,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             deps=[["scores", self.model_name]],
             kinds={"duckdb"},
             description=f"What users query: forecast with interval, and the actuals before it. {self.description}",
-            metadata={KEY_METADATA: "metric,segment,period_start_date"},
+            metadata={KEY_METADATA: "metric,currency,segment,period_start_date"},
             **shared,
         )
         def published(warehouse: Warehouse) -> dg.MaterializeResult:
@@ -165,7 +165,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             return dg.MaterializeResult(metadata={"status": "skipped", "reason": reason})
 
         version = new_version(self.model_name, started, suffix=FORECAST)
-        choice = json.dumps(chosen.select("metric", "segment", "method").to_dicts(), indent=2)
+        choice = json.dumps(chosen.select("metric", "currency", "segment", "method").to_dicts(), indent=2)
         checksum = write_checked(model_path(self.model_name, version, suffix=FORECAST), choice.encode())
         totals = chosen.filter(chosen["segment"] == "total")
         error = totals["smape"].mean()
@@ -243,10 +243,10 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
                 f"""
                 create or replace table published.{self.publish.table} as
                 select
-                    metric, segment, period_start_date, frequency, forecast, p10, p50, p90, actual, method,
+                    metric, currency, segment, period_start_date, frequency, forecast, p10, p50, p90, actual, method,
                     as_of_date, model_version
                 from scores.{self.model_name}
-                order by metric, segment, period_start_date
+                order by metric, currency, segment, period_start_date
                 """
             )
             described = {**EVERYWHERE, **FORECASTS}
@@ -254,16 +254,17 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             comment_on(
                 connection,
                 f"published.{self.publish.table}",
-                f"{self.description} One row per metric, segment and period, with the actuals before.",
+                f"{self.description} One row per metric, currency, segment and period, with the actuals before.",
                 {column: described[column] for column in columns},
             )
             shape = table_shape(connection, "published", self.publish.table)
         return dg.MaterializeResult(metadata=shape)
 
     def _series(self, connection: "duckdb.DuckDBPyConnection") -> "tuple[pl.DataFrame, date]":
+        columns = columns_of(connection, "features", self.series).keys()
         series = read_frame(
             connection,
-            f"select metric, segment, metric_date, value from features.{self.series} where list_contains(?, metric)",
+            f"select {', '.join(SERIES_COLUMNS & columns)} from features.{self.series} where list_contains(?, metric)",
             [list(self.metrics)],
         )
         as_of = connection.execute("select as_of_date from raw_scorecast.as_of").fetchone()[0]

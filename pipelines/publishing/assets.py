@@ -13,13 +13,11 @@ from pipelines.publishing.states import AuditFailedError, Release
 from pipelines.quality.findings import Finding, record_findings
 from pipelines.quality.publish import audit_release
 from pipelines.settings import data_dir, published_path, warehouse_path
-from pipelines.warehouse import Warehouse
+from pipelines.warehouse import KEY_METADATA, Warehouse
 
 if TYPE_CHECKING:
     import duckdb
 
-KEY_METADATA = "scorecast/key"
-"""Metadata of a published asset: its key columns, comma-separated; without it the table's first column."""
 WITHHELD_METADATA = "scorecast/withheld"
 """Metadata of a published asset: columns, comma-separated, that no release may have any more, though the last did."""
 GROWS_METADATA = "scorecast/grows"

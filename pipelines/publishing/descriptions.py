@@ -46,7 +46,8 @@ SCORES = {
     "change_reason": "What moved most in the direction of the change, in words.",
 }
 FORECASTS = {
-    "metric": "What is forecast.",
+    "metric": "What is forecast; amounts are in the row's currency.",
+    "currency": "Currency of an amount (ISO 4217); null for a count.",
     "segment": "The part of the metric, or 'total'.",
     "period_start_date": "First day of the period, a Monday for weeks.",
     "frequency": "How long a period is: W is a week.",
@@ -138,6 +139,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "forecast_accuracy": {
         "metric": FORECASTS["metric"],
+        "currency": FORECASTS["currency"],
         "segment": FORECASTS["segment"],
         "method": "The method that was tried.",
         "folds": "Past origins that it forecast from.",

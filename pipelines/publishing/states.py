@@ -44,7 +44,7 @@ BACKFILL = "backfill-"
 
 HISTORY_KEYS = {
     "model_runs": ("run_id", "model", "started_at"),
-    "forecast_accuracy": ("model_version", "metric", "segment", "method"),
+    "forecast_accuracy": ("model_version", "metric", "currency", "segment", "method"),
     "data_quality": ("run_id", "gate", "suite", "expectation", "checked_at"),
 }
 """Append-only tables that the pipeline writes, and their keys."""

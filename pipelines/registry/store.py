@@ -120,12 +120,13 @@ def load_version(
 
 def load_choice(
     connection: "duckdb.DuckDBPyConnection", name: str, version: str
-) -> tuple[dict[tuple[str, str], str], None] | tuple[None, ModelRefused]:
-    """A forecast's methods by metric and segment, or why their file is refused."""
+) -> tuple[dict[tuple[str, str | None, str], str], None] | tuple[None, ModelRefused]:
+    """A forecast's methods by metric, currency and segment, or why their file is refused."""
     path = model_path(name, version, suffix=FORECAST)
     try:
         rows = json.loads(stored_bytes(connection, name, version, FORECAST))
-        return {(str(row["metric"]), str(row["segment"])): str(row["method"]) for row in rows}, None
+        chosen = {(str(row["metric"]), row.get("currency"), str(row["segment"])): str(row["method"]) for row in rows}
+        return chosen, None
     except ModelRefused as problem:
         return None, problem
     except FileNotFoundError:

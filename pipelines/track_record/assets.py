@@ -7,7 +7,7 @@ import dagster as dg
 
 from pipelines.database import read_frame, table_exists
 from pipelines.instance.metadata import column_schema, markdown_metadata
-from pipelines.publishing.assets import GROWS_METADATA, KEY_METADATA
+from pipelines.publishing.assets import GROWS_METADATA
 from pipelines.publishing.descriptions import description_of
 from pipelines.settings import published_path
 from pipelines.track_record.health import MODEL_HEALTH, MODEL_HEALTH_KEY, health_checks, write_model_health
@@ -20,7 +20,7 @@ from pipelines.track_record.score_history import (
     write_score_outcomes,
     write_uplift,
 )
-from pipelines.warehouse import Warehouse
+from pipelines.warehouse import KEY_METADATA, Warehouse
 
 if TYPE_CHECKING:
     import duckdb

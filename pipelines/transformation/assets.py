@@ -11,7 +11,7 @@ from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from pipelines.learning.imports import LEARNERS, import_ahead
 from pipelines.quality.checker import start_checker
 from pipelines.transformation.building import NodeResult, build, ensure_manifest
-from pipelines.warehouse import Warehouse
+from pipelines.warehouse import KEY_METADATA, Warehouse
 
 SECONDS_BETWEEN_MESSAGES = 2.0
 
@@ -28,6 +28,12 @@ class Rooms(DagsterDbtTranslator):
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
         """The schema that a model lives in."""
         return dbt_resource_props["config"].get("schema") or super().get_group_name(dbt_resource_props)
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The key of a published table too, where the model's YAML names it: `config: {meta: {key: [...]}}`."""
+        key = dbt_resource_props["config"].get("meta", {}).get("key")
+        found = super().get_metadata(dbt_resource_props)
+        return {**found, KEY_METADATA: ",".join(key)} if key else found
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
         """The data team, unless the model's YAML says otherwise."""

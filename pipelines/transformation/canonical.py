@@ -60,7 +60,8 @@ def canonical_entities(project_dir: Path) -> dict[str, CanonicalEntity]:
                     for column in model.get("columns", [])
                     if column.get("description")
                 }
-            known = ast.literal_eval(named[1] if named else columns)
+            types = ast.literal_eval(named[1] if named else columns)
+            known = {ours: "string" if type_ == "currency" else type_ for ours, type_ in types.items()}
             found[entity] = CanonicalEntity(entity, known, described, staging_models(project_dir, entity))
     return found
 

@@ -1,5 +1,7 @@
 {%- set main_segments = 4 -%}
 {%- set settling_days = 91 -%}
+{%- set recent_days = 364 -%}
+{%- set least_share = 0.1 -%}
 
 with as_of as (
     select {{ as_of_date() }} as as_of_date
@@ -11,7 +13,7 @@ revenue as (
     select
         revenue_versions.*,
         account_versions.industry
-    from {{ ref('account_revenue_versions') }} as revenue_versions
+    from {{ ref('account_revenue_by_currency') }} as revenue_versions
     left join account_versions
         on revenue_versions.account_id = account_versions.account_id
         and revenue_versions.valid_from >= account_versions.valid_from
@@ -86,85 +88,97 @@ known_changes as (
     cross join as_of
     where changes.metric_date <= as_of.as_of_date
 ),
-{#- what the names depend on is settled by a metric's first days, so that a series never changes its meaning later -#}
-starts as (
-    select
-        metric,
-        min(metric_date) as first_date,
-        cast({{ dbt.dateadd('day', settling_days, 'min(metric_date)') }} as date) as settled_date
-    from known_changes
-    group by metric
-),
-currencies as (
+{#- how much of a metric is in each currency: what there is of a stock, and what came of a flow in the last year -#}
+sizes as (
     select
         known_changes.metric,
         known_changes.currency,
-        row_number() over (
-            partition by known_changes.metric order by count(*) desc, known_changes.currency
-        ) as place
+        coalesce(abs(sum(
+            case
+                when known_changes.is_stock or known_changes.metric_date > {{ dbt.dateadd('day', -recent_days, 'as_of.as_of_date') }}
+                    then known_changes.value
+            end
+        )), 0) * {{ smallest_units('known_changes.currency') }} as size
     from known_changes
-    inner join starts on known_changes.metric = starts.metric
-    where known_changes.metric_date < starts.settled_date and known_changes.currency is not null
+    cross join as_of
     group by known_changes.metric, known_changes.currency
 ),
-main_currencies as (
+ranked_currencies as (
+    select
+        sizes.*,
+        row_number() over (partition by metric order by size desc, currency) as place,
+        sum(size) over (partition by metric) as size_of_metric
+    from sizes
+),
+{#- a currency of which nothing came for a year has no series, one with little of it no segments -#}
+currencies as (
     select
         metric,
-        currency
-    from currencies
-    where place = 1
+        coalesce(currency, '') as currency_key,
+        place = 1 or size >= {{ least_share }} * size_of_metric as has_segments
+    from ranked_currencies
+    where place = 1 or size > 0
 ),
-{#- amounts in another currency cannot be added up: they are a metric of their own -#}
 priced as (
     select
-        case
-            when known_changes.currency is null or known_changes.currency = main_currencies.currency then known_changes.metric
-            else known_changes.metric || '_' || lower(known_changes.currency)
-        end as metric,
+        known_changes.metric,
         known_changes.is_stock,
         known_changes.segment,
-        coalesce(known_changes.currency, main_currencies.currency) as currency,
+        known_changes.currency,
+        currencies.currency_key,
+        currencies.has_segments,
         known_changes.metric_date,
         known_changes.value
     from known_changes
-    left join main_currencies on known_changes.metric = main_currencies.metric
+    inner join currencies
+        on known_changes.metric = currencies.metric
+        and coalesce(known_changes.currency, '') = currencies.currency_key
 ),
+{#- which segments there are is settled by the first days, so that a series never changes its meaning later -#}
 metric_starts as (
     select
         metric,
+        currency_key,
         is_stock,
         max(currency) as currency,
         min(metric_date) as first_date,
         cast({{ dbt.dateadd('day', settling_days, 'min(metric_date)') }} as date) as settled_date
     from priced
-    group by metric, is_stock
+    group by metric, currency_key, is_stock
 ),
 ranked_segments as (
     select
         priced.metric,
+        priced.currency_key,
         priced.segment,
         row_number() over (
-            partition by priced.metric order by sum(case when priced.value > 0 then priced.value else 0 end) desc, priced.segment
+            partition by priced.metric, priced.currency_key
+            order by sum(case when priced.value > 0 then priced.value else 0 end) desc, priced.segment
         ) as place
     from priced
-    inner join metric_starts on priced.metric = metric_starts.metric
+    inner join metric_starts
+        on priced.metric = metric_starts.metric and priced.currency_key = metric_starts.currency_key
     where priced.metric_date < metric_starts.settled_date and priced.segment is not null and priced.segment <> 'total'
-    group by priced.metric, priced.segment
+    group by priced.metric, priced.currency_key, priced.segment
 ),
 segmented as (
     select
         priced.metric,
+        priced.currency_key,
         case when ranked_segments.place is null then 'other' else priced.segment end as segment,
         priced.metric_date,
         priced.value
     from priced
     left join ranked_segments
         on priced.metric = ranked_segments.metric
+        and priced.currency_key = ranked_segments.currency_key
         and priced.segment = ranked_segments.segment
         and ranked_segments.place <= {{ main_segments }}
+    where priced.has_segments
     union all
     select
         metric,
+        currency_key,
         'total' as segment,
         metric_date,
         value
@@ -173,15 +187,17 @@ segmented as (
 per_day as (
     select
         metric,
+        currency_key,
         segment,
         metric_date,
         sum(value) as value
     from segmented
-    group by metric, segment, metric_date
+    group by metric, currency_key, segment, metric_date
 ),
 series as (
     select
         per_day.metric,
+        per_day.currency_key,
         per_day.segment,
         metric_starts.is_stock,
         metric_starts.currency,
@@ -190,8 +206,11 @@ series as (
             else min(per_day.metric_date)
         end as first_date
     from per_day
-    inner join metric_starts on per_day.metric = metric_starts.metric
-    group by per_day.metric, per_day.segment, metric_starts.is_stock, metric_starts.currency, metric_starts.first_date, metric_starts.settled_date
+    inner join metric_starts
+        on per_day.metric = metric_starts.metric and per_day.currency_key = metric_starts.currency_key
+    group by
+        per_day.metric, per_day.currency_key, per_day.segment, metric_starts.is_stock, metric_starts.currency,
+        metric_starts.first_date, metric_starts.settled_date
 ),
 days as (
     select
@@ -205,6 +224,7 @@ days as (
 filled as (
     select
         days.metric,
+        days.currency_key,
         days.segment,
         cast(days.day_at as date) as metric_date,
         days.is_stock,
@@ -212,7 +232,10 @@ filled as (
         coalesce(per_day.value, 0) as value
     from days
     left join per_day
-        on days.metric = per_day.metric and days.segment = per_day.segment and cast(days.day_at as date) = per_day.metric_date
+        on days.metric = per_day.metric
+        and days.currency_key = per_day.currency_key
+        and days.segment = per_day.segment
+        and cast(days.day_at as date) = per_day.metric_date
 ),
 final as (
     select
@@ -221,7 +244,7 @@ final as (
         metric_date,
         round(cast(case
             when is_stock then sum(value) over (
-                partition by metric, segment order by metric_date rows between unbounded preceding and current row
+                partition by metric, currency_key, segment order by metric_date rows between unbounded preceding and current row
             )
             else value
         end as {{ type_double() }}), 2) as value,

@@ -30,7 +30,7 @@ from pipelines.database import (
 from pipelines.extraction.configuration import read_configuration
 from pipelines.instance.metadata import WARNING, constant, report_link, table_metadata, table_shape, warn
 from pipelines.learning.scoring.wording import humanise
-from pipelines.publishing.assets import KEY_METADATA, WITHHELD_METADATA
+from pipelines.publishing.assets import WITHHELD_METADATA
 from pipelines.publishing.descriptions import GRADES, description_of
 from pipelines.registry.fits import record_fit
 from pipelines.registry.store import (
@@ -51,7 +51,7 @@ from pipelines.track_record.late_changes import LateChange, late_changes
 from pipelines.track_record.score_history import happens_of, score_outcomes_of, words_of
 from pipelines.transformation.canonical import staged_as
 from pipelines.transformation.known_tables import Table
-from pipelines.warehouse import Warehouse
+from pipelines.warehouse import KEY_METADATA, Warehouse
 
 if TYPE_CHECKING:
     from datetime import date

@@ -24,6 +24,7 @@ SHOWN_WEEKS = 52
 PLOTTED_WEEKS = 104
 FORECAST_SCHEMA = {
     "metric": pl.String,
+    "currency": pl.String,
     "segment": pl.String,
     "period_start_date": pl.Date,
     "frequency": pl.String,
@@ -37,6 +38,7 @@ FORECAST_SCHEMA = {
 }
 ACCURACY_SCHEMA = {
     "metric": pl.String,
+    "currency": pl.String,
     "segment": pl.String,
     "method": pl.String,
     "folds": pl.Int64,
@@ -95,8 +97,9 @@ class ForecastSpec:
 class ForecastResult:
     """
     `forecasts`: the last 52 weeks (actual, and what the method said of them in the backtest) and the next ones.
-    `accuracy`: every method on every series, from the backtest. `pictures`: metric to SVG. `skipped`: series without
-    a forecast, and why. `notes`: methods that were dropped, rows not used and other findings, and why.
+    `accuracy`: every method on every series, from the backtest. `pictures`: metric, with its currency, to SVG.
+    `skipped`: series without a forecast, and why. `notes`: methods that were dropped, rows not used and other findings,
+    and why.
     """
 
     forecasts: pl.DataFrame
@@ -131,10 +134,10 @@ def fit_forecasts(
     """
     Backtest every method on every series, forecast each with the best, and make the segments add up to the total.
 
-    `series`: metric, segment, metric_date, value (daily or any dates). Only weeks from Monday to Sunday that are
-    complete at `as_of` are history; the current one is the first to be forecast unless `as_of` is a Sunday.
-    The accuracy reported is that of the backtest, before segments are made to add up; being the best of several,
-    the chosen method's own figure is slightly flattering, so the others stand beside it.
+    `series`: metric, currency (may be missing), segment, metric_date, value (daily or any dates). Only weeks from
+    Monday to Sunday that are complete at `as_of` are history; the current one is the first to be forecast unless
+    `as_of` is a Sunday. The accuracy reported is that of the backtest, before segments are made to add up; being the
+    best of several, the chosen method's own figure is slightly flattering, so the others stand beside it.
     Forecast and p50 are the same; p10 and p90 come from the backtest's errors. Raises ValueError for a missing
     or mistyped column; a series that cannot be forecast is in `skipped`, a method that fails in `notes`.
     """
@@ -145,12 +148,12 @@ def refresh_forecasts(
     series: pl.DataFrame,
     as_of: date,
     spec: ForecastSpec,
-    chosen: Mapping[tuple[str, str], str],
+    chosen: Mapping[tuple[str, str | None, str], str],
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> ForecastResult:
     """
-    Forecast each series with the method chosen before, (metric, segment) to method; for daily runs.
+    Forecast each series with the method chosen before, (metric, currency, segment) to method; for daily runs.
 
     Backtests that method alone, for its interval. A series without a choice, or one whose method fails, gets the
     combination of methods, with a note. Otherwise as `fit_forecasts`, and the same result on the same data.
@@ -162,7 +165,7 @@ def _forecast(
     series: pl.DataFrame,
     as_of: date,
     spec: ForecastSpec,
-    chosen: Mapping[tuple[str, str], str] | None,
+    chosen: Mapping[tuple[str, str | None, str], str] | None,
     seed: int,
     progress: Callable[[str], None] | None,
 ) -> ForecastResult:
@@ -173,7 +176,7 @@ def _forecast(
     metrics = weekly_metrics(series, as_of, spec.metrics, spec.max_history, findings)
     for number, weekly in enumerate(metrics, 1):
         if progress:
-            progress(f"{weekly.metric} ({number} of {len(metrics)}): {len(weekly.segments)} series")
+            progress(f"{weekly.label} ({number} of {len(metrics)}): {len(weekly.segments)} series")
         results = {
             segment: _one_series(weekly, column, spec, chosen, seed, findings)
             for column, segment in enumerate(weekly.segments)
@@ -181,12 +184,12 @@ def _forecast(
         if weekly.is_additive:
             _make_add_up(results)
         rows = [row for segment in results for row in _forecast_rows(weekly, segment, results[segment], spec, as_of)]
-        accuracy += [row for segment in results for row in _accuracy_rows(weekly.metric, segment, results[segment])]
+        accuracy += [row for segment in results for row in _accuracy_rows(weekly, segment, results[segment])]
         forecasts += rows
         if TOTAL in results:
-            total = pl.DataFrame([row for row in rows if row[1] == TOTAL], schema=FORECAST_SCHEMA, orient="row")
+            total = pl.DataFrame([row for row in rows if row[2] == TOTAL], schema=FORECAST_SCHEMA, orient="row")
             history = list(zip(weekly.weeks, weekly.values[:, 0].tolist(), strict=True))[-PLOTTED_WEEKS:]
-            pictures[weekly.metric] = picture_of(weekly.metric, history, total)
+            pictures[weekly.label] = picture_of(weekly.label, history, total)
     return ForecastResult(
         forecasts=pl.DataFrame(forecasts, schema=FORECAST_SCHEMA, orient="row"),
         accuracy=pl.DataFrame(accuracy, schema=ACCURACY_SCHEMA, orient="row"),
@@ -200,7 +203,7 @@ def _one_series(
     weekly: WeeklyMetric,
     column: int,
     spec: ForecastSpec,
-    chosen: Mapping[tuple[str, str], str] | None,
+    chosen: Mapping[tuple[str, str | None, str], str] | None,
     seed: int,
     findings: Findings,
 ) -> SeriesForecast:
@@ -215,7 +218,7 @@ def _one_series(
     cutoffs = origins(weeks, horizon, spec.folds, least=max(spec.min_periods // 2, 2))
 
     def note(method: str | None, reason: str) -> None:
-        findings.notes.append((metric, segment, method, reason))
+        findings.notes.append((weekly.label, segment, method, reason))
 
     def result(backtests: list[Backtest], backtest: Backtest, points: np.ndarray) -> SeriesForecast:
         return SeriesForecast(
@@ -249,7 +252,7 @@ def _one_series(
     if chosen is None:
         methods = usable_methods(cutoffs[0], with_prophet)
     else:
-        method = chosen.get((metric, segment))
+        method = chosen.get((metric, weekly.currency, segment))
         if method not in METHODS:
             note(method, f"no known method was chosen for this series; {MEDIAN} is used until the next choice")
             method = MEDIAN
@@ -329,6 +332,7 @@ def _forecast_rows(
                 low = max(low, 0.0)
         return (
             weekly.metric,
+            weekly.currency,
             segment,
             week,
             spec.frequency,
@@ -352,13 +356,13 @@ def _forecast_rows(
     return rows
 
 
-def _accuracy_rows(metric: str, segment: str, result: SeriesForecast) -> list[tuple]:
+def _accuracy_rows(weekly: WeeklyMetric, segment: str, result: SeriesForecast) -> list[tuple]:
+    of_series = (weekly.metric, weekly.currency, segment)
     if result.backtest is None:
-        return [(metric, segment, result.method, 0, None, None, None, None, True)]
+        return [(*of_series, result.method, 0, None, None, None, None, True)]
     return [
         (
-            metric,
-            segment,
+            *of_series,
             backtest.method,
             len(backtest.origins),
             backtest.mae,

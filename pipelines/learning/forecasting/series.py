@@ -1,7 +1,7 @@
 """From dated values to regular weekly series: one matrix per metric, weeks by segments, whole weeks only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -9,23 +9,36 @@ import polars as pl
 
 TOTAL = "total"
 STALE_WEEKS = 4
-COLUMNS = {"metric": pl.String, "segment": pl.String, "metric_date": pl.Date, "value": pl.Float64}
+RECENT_DAYS = 364
+COLUMNS = {
+    "metric": pl.String,
+    "currency": pl.String,
+    "segment": pl.String,
+    "metric_date": pl.Date,
+    "value": pl.Float64,
+}
 
 
 @dataclass(frozen=True)
 class WeeklyMetric:
     """
-    One metric by week.
+    One metric by week; amounts are in one currency.
 
     `values` has one row per week from `first_week` (a Monday) and one column per segment; the total comes first.
     `is_additive` says whether the segments added up to the total in the past, so that they must in future too.
     """
 
     metric: str
+    currency: str | None
     segments: tuple[str, ...]
     first_week: date
     values: np.ndarray
     is_additive: bool
+
+    @property
+    def label(self) -> str:
+        """The metric in words."""
+        return label(self.metric, self.currency)
 
     @property
     def weeks(self) -> list[date]:
@@ -41,6 +54,11 @@ class Findings:
     notes: list[tuple[str, str, str | None, str]] = field(default_factory=list)
 
 
+def label(metric: str, currency: str | None) -> str:
+    """A metric in words: of amounts with their currency, `bookings (EUR)`."""
+    return f"{metric} ({currency})" if currency else metric
+
+
 def last_complete_week(as_of: date) -> date:
     """Monday of the newest week whose Sunday is not after `as_of`."""
     monday = as_of - timedelta(days=as_of.weekday())
@@ -53,30 +71,44 @@ def weekly_metrics(
     """
     Bring each metric to weeks (Monday to Sunday), the last one complete at `as_of`; later rows are not looked at.
 
+    Amounts in several currencies (a column `currency`, which may be missing) are as many metrics, the largest first.
+
     A flow (`sum`) adds up its days and is zero where there is no row; a stock (`last`) keeps its last value. A metric
     without a segment `total` gets one, the sum of its segments. Raises ValueError for a missing column, or one that
     cannot be read as its type.
     """
     rows = _typed(series).filter(pl.col("metric_date") <= as_of)
     unusable = pl.col("value").is_null() | pl.col("value").is_nan() | pl.col("value").is_infinite()
-    for metric, segment, count in rows.filter(unusable).group_by("metric", "segment").len().sort(pl.all()).iter_rows():
-        findings.notes.append((metric, segment, None, f"{count} rows without a finite value were not used"))
+    counts = rows.filter(unusable).group_by("metric", "currency", "segment").len().sort(pl.all())
+    for metric, currency, segment, count in counts.iter_rows():
+        reason = f"{count} rows without a finite value were not used"
+        findings.notes.append((label(metric, currency), segment, None, reason))
     usable = rows.filter(~unusable)
     found = []
     for metric, aggregation in metrics.items():
-        weekly = _one_metric(usable.filter(pl.col("metric") == metric), metric, aggregation, as_of, findings)
-        if weekly is None:
-            continue
-        if len(weekly.values) > max_history:
-            start = len(weekly.values) - max_history
-            weekly = WeeklyMetric(
-                metric, weekly.segments, weekly.weeks[start], weekly.values[start:], weekly.is_additive
-            )
-        found.append(weekly)
+        of_metric = usable.filter(pl.col("metric") == metric)
+        for currency in _currencies(of_metric):
+            own = of_metric.filter(pl.col("currency").eq_missing(pl.lit(currency)))
+            weekly = _one_metric(own, metric, currency, aggregation, as_of, findings)
+            if weekly is None:
+                continue
+            start = max(0, len(weekly.values) - max_history)
+            found.append(replace(weekly, first_week=weekly.weeks[start], values=weekly.values[start:]))
     return found
 
 
+def _currencies(of_metric: pl.DataFrame) -> list[str | None]:
+    """The currencies of a metric's rows, the one with the most of it lately first; None for what has none."""
+    if of_metric.is_empty():
+        return [None]
+    is_recent = pl.col("metric_date") > of_metric["metric_date"].max() - timedelta(days=RECENT_DAYS)
+    sizes = of_metric.group_by("currency").agg(pl.col("value").filter(is_recent).abs().sum().alias("size"))
+    return sizes.sort("size", "currency", descending=[True, False], nulls_last=True)["currency"].to_list()
+
+
 def _typed(series: pl.DataFrame) -> pl.DataFrame:
+    if "currency" not in series.columns:
+        series = series.with_columns(currency=pl.lit(None, dtype=pl.String))
     missing = [column for column in COLUMNS if column not in series.columns]
     if missing:
         raise ValueError(
@@ -97,10 +129,11 @@ def _typed(series: pl.DataFrame) -> pl.DataFrame:
 
 
 def _one_metric(
-    rows: pl.DataFrame, metric: str, aggregation: str, as_of: date, findings: Findings
+    rows: pl.DataFrame, metric: str, currency: str | None, aggregation: str, as_of: date, findings: Findings
 ) -> WeeklyMetric | None:
+    name = label(metric, currency)
     if rows.is_empty():
-        findings.skipped.append((metric, TOTAL, f"no values on or before {as_of}"))
+        findings.skipped.append((name, TOTAL, f"no values on or before {as_of}"))
         return None
     first_date, last_date = rows["metric_date"].min(), rows["metric_date"].max()
     # The week in which the metric begins is as partial as the current one.
@@ -108,11 +141,11 @@ def _one_metric(
     last_week = last_complete_week(as_of)
     count = (last_week - first_week).days // 7 + 1
     if count < 1:
-        findings.skipped.append((metric, TOTAL, f"no complete week between {first_date} and {as_of}"))
+        findings.skipped.append((name, TOTAL, f"no complete week between {first_date} and {as_of}"))
         return None
     if (as_of - last_date).days >= 7 * STALE_WEEKS:
         reading = "count as zero" if aggregation == "sum" else "keep the last value"
-        findings.notes.append((metric, TOTAL, None, f"no rows after {last_date}; the weeks since then {reading}"))
+        findings.notes.append((name, TOTAL, None, f"no rows after {last_date}; the weeks since then {reading}"))
 
     week = pl.col("metric_date").dt.truncate("1w").alias("week")
     by_week = rows.sort("metric_date", maintain_order=True).group_by("segment", week, maintain_order=True)
@@ -130,8 +163,10 @@ def _one_metric(
         columns.append(_filled(column, aggregation)[1:])
     values = np.column_stack(columns)
     if TOTAL not in segments:
-        return WeeklyMetric(metric, (TOTAL, *segments), first_week, np.column_stack([values.sum(axis=1), values]), True)
-    return WeeklyMetric(metric, tuple(segments), first_week, values, _is_additive(metric, values, first_week, findings))
+        with_total = np.column_stack([values.sum(axis=1), values])
+        return WeeklyMetric(metric, currency, (TOTAL, *segments), first_week, with_total, True)
+    is_additive = _is_additive(name, values, first_week, findings)
+    return WeeklyMetric(metric, currency, tuple(segments), first_week, values, is_additive)
 
 
 def _filled(column: np.ndarray, aggregation: str) -> np.ndarray:

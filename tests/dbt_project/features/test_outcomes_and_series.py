@@ -27,6 +27,10 @@ def lead(name: str, at: datetime, **values: object) -> dict:
     return {"lead_id": name, "valid_from": at, "source": "web", "is_open": True, "created_at": START} | values
 
 
+def revenue_by_currency(rows: list[dict]) -> list[dict]:
+    return [{name: row[name] for name in ("account_id", "currency", "valid_from", "mrr")} for row in rows]
+
+
 STOP, MERGE = datetime(2025, 3, 10, 12), datetime(2025, 2, 5, 12)
 ROWS = {
     "account_versions": [
@@ -70,6 +74,10 @@ ROWS = {
         | {"known_at": STOP},
     ],
 }
+ROWS["account_revenue_by_currency"] = [
+    *revenue_by_currency(ROWS["account_revenue_versions"]),
+    {"account_id": "stays", "currency": "EUR", "valid_from": STOP, "mrr": 1000.0},
+]
 TUESDAY, LATE_FRIDAY = date(2025, 1, 7), date(2025, 5, 2)
 SCORED = [
     *[("account_id", name, TUESDAY) for name in ("stays", "stops", "swaps", "merged", "prospect")],
@@ -142,23 +150,24 @@ def test_series_are_daily_without_gaps_and_segments_add_up(warehouse: Path):
     frame = features(warehouse, "metric_series", "metric, segment, metric_date")
     series = {
         key: dict(part.select("metric_date", "value").iter_rows())
-        for key, part in frame.partition_by("metric", "segment", as_dict=True).items()
+        for key, part in frame.partition_by("metric", "currency", "segment", as_dict=True).items()
     }
     day = STOP.date()
-    assert series["bookings", "total"][day] == 57.0
-    assert series["bookings", "Energy"][day] == 50.0 and series["bookings", "Retail"][day] == 7.0
-    assert series["bookings_eur", "total"][day] == 9.0
-    assert series["recurring_revenue", "total"][START.date()] == 135.0
-    assert series["recurring_revenue", "total"][MERGE.date()] == 130.0
-    assert series["recurring_revenue", "total"][AS_OF] == 130.0
-    assert series["new_leads", "total"] == {
+    assert series["bookings", "USD", "total"][day] == 57.0
+    assert series["bookings", "USD", "Energy"][day] == 50.0 and series["bookings", "USD", "Retail"][day] == 7.0
+    assert series["bookings", "EUR", "total"][day] == 9.0
+    assert series["recurring_revenue", "USD", "total"][START.date()] == 135.0
+    assert series["recurring_revenue", "USD", "total"][MERGE.date()] == 130.0
+    assert series["recurring_revenue", "USD", "total"][AS_OF] == 130.0
+    assert series["recurring_revenue", "EUR", "total"][AS_OF] == 1000.0
+    assert series["new_leads", None, "total"] == {
         START.date() + timedelta(days=number): 3.0 if number == 0 else 0.0 for number in range(180)
     }
-    for (metric, segment), values in series.items():
+    for (metric, currency, segment), values in series.items():
         days = sorted(values)
         assert days[-1] == AS_OF and len(days) == (days[-1] - days[0]).days + 1, (metric, segment)
         if segment == "total":
-            parts = [part for (of, name), part in series.items() if of == metric and name != "total"]
+            parts = [part for (*of, name), part in series.items() if of == [metric, currency] and name != "total"]
             assert all(abs(sum(part.get(one, 0) for part in parts) - value) < 1e-6 for one, value in values.items())
 
 

@@ -202,9 +202,9 @@ def test_a_new_and_an_ended_segment_still_add_up():
 
 def test_a_refresh_gives_what_the_fit_gave(company_series: pl.DataFrame, company_result: ForecastResult):
     chosen = {
-        (metric, segment): method
-        for metric, segment, method in company_result.accuracy.filter("chosen")
-        .select("metric", "segment", "method")
+        (metric, currency, segment): method
+        for metric, currency, segment, method in company_result.accuracy.filter("chosen")
+        .select("metric", "currency", "segment", "method")
         .iter_rows()
     }
     refreshed = refresh_forecasts(company_series, SUNDAY, COMPANY, chosen)
@@ -220,7 +220,8 @@ def test_a_second_fit_gives_the_same(company_series: pl.DataFrame, company_resul
 
 def test_a_refresh_without_a_choice_uses_the_combination_and_says_so(company_series: pl.DataFrame):
     flow = company_series.filter(pl.col("metric") == "bookings")
-    chosen = {("bookings", "total"): "naive", ("bookings", "EMEA"): "gone_since", ("bookings", "APAC"): "theta"}
+    chosen = dict(total="naive", EMEA="gone_since", APAC="theta")
+    chosen = {("bookings", None, segment): method for segment, method in chosen.items()}
     result = refresh_forecasts(flow, SUNDAY, SPEC, chosen)
     methods = dict(result.accuracy.select("segment", "method").iter_rows())
     assert methods == {"total": "naive", "AMER": "median", "APAC": "theta", "EMEA": "median"}
@@ -229,7 +230,7 @@ def test_a_refresh_without_a_choice_uses_the_combination_and_says_so(company_ser
 
 def test_a_refresh_whose_method_fails_falls_back_and_says_so():
     values = np.random.default_rng(0).normal(100, 5, 60)
-    result = refresh_forecasts(weekly(values), SUNDAY, SPEC, {("bookings", "total"): "mstl_ets"})
+    result = refresh_forecasts(weekly(values), SUNDAY, SPEC, {("bookings", None, "total"): "mstl_ets"})
     assert result.accuracy["method"].to_list() == ["median"]
     assert result.notes.row(0, named=True)["method"] == "mstl_ets"
     assert "needs 112 weeks" in result.notes["reason"][0]
@@ -418,7 +419,7 @@ def test_nothing_is_written_to_the_log(caplog: pytest.LogCaptureFixture, capfd: 
 
 def test_progress_names_each_metric(company_series: pl.DataFrame):
     said: list[str] = []
-    chosen = {pair: "naive" for pair in itertools.product(COMPANY.metrics, ("total", "EMEA", "APAC", "AMER"))}
+    chosen = {pair: "naive" for pair in itertools.product(COMPANY.metrics, [None], ("total", "EMEA", "APAC", "AMER"))}
     refresh_forecasts(company_series, SUNDAY, COMPANY, chosen, progress=said.append)
     assert said == ["bookings (1 of 2): 4 series", "recurring_revenue (2 of 2): 4 series"]
 
@@ -448,3 +449,31 @@ def test_series_of_another_shape_are_refused():
         fit_forecasts(frame.with_columns(value=pl.lit("much")), SUNDAY, SPEC)
     with pytest.raises(ValueError, match="no segment, the first is row 0"):
         fit_forecasts(frame.with_columns(segment=pl.lit(None, dtype=pl.String)), SUNDAY, SPEC)
+
+
+def test_amounts_in_several_currencies_are_as_many_series_each_with_its_own_method(company_series: pl.DataFrame):
+    flow = company_series.filter(pl.col("metric") == "bookings")
+    both = pl.concat(
+        [
+            flow.with_columns(currency=pl.lit("EUR")),
+            flow.with_columns(pl.col("value") * 3, currency=pl.lit("USD")),
+        ]
+    )
+    spec = dataclasses.replace(SPEC, prophet="none")
+    chosen = {("bookings", currency, "total"): method for currency, method in (("EUR", "naive"), ("USD", "theta"))}
+    result = refresh_forecasts(both, SUNDAY, spec, chosen)
+    totals = result.accuracy.filter(pl.col("segment") == "total")
+    assert totals.select("currency", "method").rows() == [("USD", "theta"), ("EUR", "naive")], "the largest is first"
+    assert list(result.pictures) == ["bookings (USD)", "bookings (EUR)"]
+    actuals = result.forecasts.filter(pl.col("segment") == "total").drop_nulls("actual")
+    by_currency = actuals.pivot("currency", index="period_start_date", values="actual")
+    assert by_currency["USD"].to_list() == pytest.approx([3 * value for value in by_currency["EUR"]])
+
+
+def test_another_currency_changes_nothing_of_the_first(company_series: pl.DataFrame):
+    flow = company_series.filter(pl.col("metric") == "bookings").with_columns(currency=pl.lit("USD"))
+    few = flow.with_columns(pl.col("value") / 100, currency=pl.lit("EUR"))
+    spec = dataclasses.replace(SPEC, prophet="none")
+    alone = refresh_forecasts(flow, SUNDAY, spec, {}).forecasts
+    beside = refresh_forecasts(pl.concat([flow, few]), SUNDAY, spec, {}).forecasts
+    assert beside.filter(pl.col("currency") == "USD").equals(alone)
