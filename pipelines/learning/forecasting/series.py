@@ -48,10 +48,18 @@ def last_complete_week(as_of: date) -> date:
 
 
 def weekly_metrics(
-    series: pl.DataFrame, as_of: date, metrics: Mapping[str, str], max_history: int, findings: Findings
+    series: pl.DataFrame,
+    as_of: date,
+    metrics: Mapping[str, str],
+    max_history: int,
+    findings: Findings,
+    known_until: Mapping[str, date] | None = None,
 ) -> list[WeeklyMetric]:
     """
     Bring each metric to weeks (Monday to Sunday), the last one complete at `as_of`; later rows are not looked at.
+
+    A metric in `known_until` ends with the last week that is complete on its day, where that is before `as_of`: what
+    came after is not known.
 
     A flow (`sum`) adds up its days and is zero where there is no row; a stock (`last`) keeps its last value. A metric
     without a segment `total` gets one, the sum of its segments. Raises ValueError for a missing column, or one that
@@ -64,7 +72,9 @@ def weekly_metrics(
     usable = rows.filter(~unusable)
     found = []
     for metric, aggregation in metrics.items():
-        weekly = _one_metric(usable.filter(pl.col("metric") == metric), metric, aggregation, as_of, findings)
+        ends = min((known_until or {}).get(metric, as_of), as_of)
+        own = usable.filter((pl.col("metric") == metric) & (pl.col("metric_date") <= ends))
+        weekly = _one_metric(own, metric, aggregation, ends, findings)
         if weekly is None:
             continue
         if len(weekly.values) > max_history:
