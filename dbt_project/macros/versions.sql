@@ -28,3 +28,20 @@
         and {% endfor %}{{ relation }}.known_at = last_at_once.known_at
         and {{ relation }}.recorded_at = last_at_once.recorded_at
 {% endmacro %}
+{#-
+    Since when what holds of a record today has held without a break: `key` and `since`, no row where it does not hold
+    today. What was taken back in between (reopened, restored) does not count. `time` orders the versions.
+-#}
+{% macro holds_since(versions, key, holds, time='known_at', since=none) %}
+    select
+        {{ key | join(', ') }},
+        min({{ since or time }}) as since
+    from (
+        select
+            versions.*,
+            max(case when not ({{ holds }}) then {{ time }} end) over (partition by {{ key | join(', ') }}) as last_other
+        from {{ versions }} as versions
+    ) as compared
+    where last_other is null or {{ time }} > last_other
+    group by {{ key | join(', ') }}
+{% endmacro %}

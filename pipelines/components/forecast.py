@@ -1,7 +1,8 @@
 """Forecast: one YAML spec → `models/<name>` (the chosen methods), `scores/<name>`, `published/<table>`."""
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import dagster as dg
@@ -62,7 +63,8 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
     description: str
     """One sentence for those who find the forecast in the UI."""
     series: str
-    """Model in the schema `features`: metric, segment, metric_date, value, and `currency` where it has amounts."""
+    """Model in the schema `features`: metric, segment, metric_date, value; where they mean something, also currency,
+    known_until_date and behind."""
     metrics: Annotated[dict[str, Literal["sum", "last"]], Field(min_length=1)]
     """Metric to how days add up to a period: `sum` for flows, `last` for stocks."""
     publish: PublishedForecast
@@ -146,10 +148,11 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         if not should_fit(context, champion):
             return dg.MaterializeResult(metadata=kept_metadata(context, champion))
         with warehouse.connect() as connection:
-            series, as_of = self._series(connection)
+            series, as_of, ends = self._series(connection)
         started = datetime.now(UTC)
         run = {"model": self.model_name, "run_id": context.run_id, "started_at": started, "rows": series.height}
-        result = fit_forecasts(series, as_of, self.learning_spec())
+        known_until = {metric: end for metric, (end, _) in ends.items()}
+        result = fit_forecasts(series, as_of, self.learning_spec(), known_until=known_until)
         chosen = result.accuracy.filter(result.accuracy["chosen"])
         reason = "; ".join(f"{metric}/{segment}: {why}" for metric, segment, why in result.skipped.iter_rows())
         notes = [
@@ -201,6 +204,8 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
 
     def forecast(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         """Forecast every series with its chosen method; the last forecast stays if no choice can be read."""
+        import polars as pl
+
         from pipelines.learning.forecasting.fit import refresh_forecasts
 
         version, problem = read_champion(self.model_name, suffix=FORECAST)
@@ -212,17 +217,24 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             if chosen is None:
                 return refused(context, connection, self.model_name, version, refusal)
             result = _just_made.pop((context.run_id, version), None)
+            series, as_of, ends = self._series(connection)
             if result is None:
-                series, as_of = self._series(connection)
-                result = refresh_forecasts(series, as_of, self.learning_spec(), chosen)
+                known_until = {metric: end for metric, (end, _) in ends.items()}
+                result = refresh_forecasts(series, as_of, self.learning_spec(), chosen, known_until=known_until)
+            notes = behind_in_words(ends, as_of)
+            without = dict(result.skipped.select("metric", "reason").iter_rows())
+            if notes:
+                said = [f"{metric}: {note}" for metric, note in notes.items() if metric not in without]
+                said += [f"{metric}: {ends[metric][1]}; no forecast" for metric in notes if metric in without]
+                warn(context, "\n".join(f"forecasts: {line}" for line in said))
             if result.forecasts.is_empty():
                 why = "; ".join(
                     f"{metric}/{segment}: {reason}" for metric, segment, reason in result.skipped.iter_rows()
                 )
                 return dg.MaterializeResult(metadata={"status": f"nothing to forecast, the last one stays. {why}"})
-            write_frame(
-                connection, result.forecasts.with_columns(model_version=constant(version)), "scores", self.model_name
-            )
+            noted = pl.col("metric").replace_strict(notes, default=None, return_dtype=pl.String)
+            forecasts = result.forecasts.with_columns(note=noted, model_version=constant(version))
+            write_frame(connection, forecasts, "scores", self.model_name)
             shape = table_shape(connection, "scores", self.model_name)
         return dg.MaterializeResult(
             metadata={
@@ -239,12 +251,14 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             if not table_exists(connection, "scores", self.model_name):
                 return dg.MaterializeResult(metadata={"status": "no forecast yet"})
             connection.execute("create schema if not exists published")
+            # The last forecast of an older version, which stays where nothing can be forecast, has no notes.
+            has_note = "note" in columns_of(connection, "scores", self.model_name)
             connection.execute(
                 f"""
                 create or replace table published.{self.publish.table} as
                 select
                     metric, currency, segment, period_start_date, frequency, forecast, p10, p50, p90, actual, method,
-                    as_of_date, model_version
+                    {"note" if has_note else "null::varchar as note"}, as_of_date, model_version
                 from scores.{self.model_name}
                 order by metric, currency, segment, period_start_date
                 """
@@ -260,12 +274,35 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             shape = table_shape(connection, "published", self.publish.table)
         return dg.MaterializeResult(metadata=shape)
 
-    def _series(self, connection: "duckdb.DuckDBPyConnection") -> "tuple[pl.DataFrame, date]":
-        columns = columns_of(connection, "features", self.series).keys()
+    def _series(
+        self, connection: "duckdb.DuckDBPyConnection"
+    ) -> "tuple[pl.DataFrame, date, dict[str, tuple[date, str]]]":
+        """The series, the run's day, and where metrics end earlier: metric to its last day and why, in words."""
+        columns = columns_of(connection, "features", self.series)
+        read = ", ".join(SERIES_COLUMNS & set(columns))
         series = read_frame(
             connection,
-            f"select {', '.join(SERIES_COLUMNS & columns)} from features.{self.series} where list_contains(?, metric)",
+            f"select {read} from features.{self.series} where list_contains(?, metric)",
             [list(self.metrics)],
         )
         as_of = connection.execute("select as_of_date from raw_scorecast.as_of").fetchone()[0]
-        return series, as_of
+        ends = {}
+        if {"known_until_date", "behind"} <= set(columns):
+            rows = connection.execute(
+                f"select metric, min(known_until_date), min(behind) from features.{self.series}"
+                " where list_contains(?, metric) and known_until_date < ? group by metric order by metric",
+                [list(self.metrics), as_of],
+            ).fetchall()
+            ends = {metric: (end, behind or f"known until {end}") for metric, end, behind in rows}
+        return series, as_of, ends
+
+
+def behind_in_words(ends: "Mapping[str, tuple[date, str]]", as_of: "date") -> dict[str, str]:
+    """Metric to a sentence, for metrics that end one or more whole weeks before the run's day."""
+    from pipelines.learning.forecasting.series import last_complete_week
+
+    return {
+        metric: f"{behind}; forecast from the week of {last_complete_week(end) + timedelta(weeks=1)} on"
+        for metric, (end, behind) in ends.items()
+        if last_complete_week(end) < last_complete_week(as_of)
+    }

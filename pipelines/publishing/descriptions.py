@@ -57,6 +57,7 @@ FORECASTS = {
     "p90": "Nine in ten outcomes are expected below this.",
     "actual": "What came of the period; null in the future.",
     "method": "The method that forecasts the series, chosen by backtest.",
+    "note": "Why the metric is forecast from an earlier day than the run's: which source is behind. Null if none is.",
 }
 COLUMNS: dict[str, dict[str, str]] = {
     "score_outcomes": {

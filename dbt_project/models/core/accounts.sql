@@ -18,27 +18,13 @@ latest_revenue as (
     where valid_to is null
 ),
 deletions as (
-    select
-        account_id,
-        min(valid_from) as deleted_at
-    from versions
-    where is_deleted
-    group by account_id
-),
-stops as (
-    select
-        account_id,
-        valid_from,
-        is_customer,
-        lag(is_customer) over (partition by account_id order by valid_from) as was_customer
-    from revenue
+    {{ holds_since('versions', ['account_id'], 'is_deleted', time='valid_from') }}
 ),
 churns as (
     select
         account_id,
-        max(valid_from) as churned_at
-    from stops
-    where was_customer and not is_customer
+        max(stopped_at) as churned_at
+    from {{ ref('account_stops') }}
     group by account_id
 ),
 owners as (
@@ -77,7 +63,7 @@ final as (
         {{- select_custom_columns('accounts', 'latest_versions') }}
         systems.known_from,
         latest_versions.created_at,
-        case when latest_versions.is_deleted then deletions.deleted_at end as deleted_at
+        deletions.since as deleted_at
     from latest_versions
     left join latest_revenue on latest_versions.account_id = latest_revenue.account_id
     left join deletions on latest_versions.account_id = deletions.account_id

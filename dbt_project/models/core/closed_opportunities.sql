@@ -1,33 +1,30 @@
-with versions as (
-    select * from {{ ref('opportunity_versions') }}
-    where is_closed
+with deals as (
+    select * from {{ ref('opportunities') }}
+    where is_closed and deleted_at is null
 ),
-ordered as (
+closings as (
     select
-        versions.*,
-        row_number() over (partition by source_system, opportunity_id order by version) as place
-    from versions
+        source_system,
+        opportunity_id,
+        max(known_at) as known_at
+    from {{ ref('opportunity_closings') }}
+    where result in ('won', 'lost')
+    group by source_system, opportunity_id
 ),
 final as (
     select
-        opportunity_id,
-        source_system,
-        account_id,
-        recorded_account_id,
-        case when is_won then 'won' else 'lost' end as result,
-        amount,
-        case when is_won then amount else 0 end as won_amount,
-        currency,
-        {{ dbt.datediff('created_at', 'closed_at', 'day') }} as days_open,
-        closed_at as occurred_at,
-        known_at
-    from ordered
-    where place = 1
-),
-with_feature_amount as (
-    select
-        final.*,
-        {{ in_first_currency('won_amount', 'opportunity_id') }} as won_amount_in_first_currency
-    from final
+        deals.opportunity_id,
+        deals.source_system,
+        deals.account_id,
+        deals.recorded_account_id,
+        case when deals.is_won then 'won' else 'lost' end as result,
+        deals.amount,
+        case when deals.is_won then deals.amount else 0 end as won_amount,
+        deals.currency,
+        {{ dbt.datediff('deals.created_at', 'deals.closed_at', 'day') }} as days_open,
+        deals.closed_at as occurred_at,
+        closings.known_at
+    from deals
+    inner join closings on deals.source_system = closings.source_system and deals.opportunity_id = closings.opportunity_id
 )
-select * from with_feature_amount
+select * from final

@@ -23,22 +23,15 @@ people as (
 ),
 conversions as (
     select
-        source_system,
-        lead_id,
-        min(known_at) as known_at,
-        min(converted_date) as converted_date
-    from versions
-    where is_converted
-    group by source_system, lead_id
+        holding.source_system,
+        holding.lead_id,
+        holding.since as known_at,
+        latest.converted_date
+    from ({{ holds_since('versions', ['source_system', 'lead_id'], 'is_converted') }}) as holding
+    inner join latest on holding.source_system = latest.source_system and holding.lead_id = latest.lead_id
 ),
 deletions as (
-    select
-        source_system,
-        lead_id,
-        min(known_at) as deleted_at
-    from versions
-    where is_deleted
-    group by source_system, lead_id
+    {{ holds_since('versions', ['source_system', 'lead_id'], 'is_deleted') }}
 ),
 final as (
     select
@@ -73,7 +66,7 @@ final as (
         latest.converted_opportunity_id,
         latest.is_open,
         latest.is_deleted,
-        deletions.deleted_at,
+        deletions.since as deleted_at,
         latest.merged_into_lead_id,
         firsts.recorded_person_id is not null and firsts.lead_of_person > 1 as is_duplicate,
         latest.created_at,

@@ -16,22 +16,12 @@ accounts as (
     select * from {{ ref('accounts') }}
 ),
 closings as (
-    select
-        source_system,
-        opportunity_id,
-        min(closed_at) as closed_at
-    from versions
-    where is_closed
-    group by source_system, opportunity_id
+    {{ holds_since('versions', ['source_system', 'opportunity_id'], 'is_closed and is_won', since='closed_at') }}
+    union all
+    {{ holds_since('versions', ['source_system', 'opportunity_id'], 'is_closed and not is_won', since='closed_at') }}
 ),
 deletions as (
-    select
-        source_system,
-        opportunity_id,
-        min(known_at) as deleted_at
-    from versions
-    where is_deleted
-    group by source_system, opportunity_id
+    {{ holds_since('versions', ['source_system', 'opportunity_id'], 'is_deleted') }}
 ),
 final as (
     select
@@ -60,11 +50,15 @@ final as (
         latest.campaign_id,
         {{- select_custom_columns('opportunities', 'latest') }}
         latest.close_date,
-        case when latest.is_closed then closings.closed_at end as closed_at,
+        {#- the day that people gave, unless the deal was marked closed before -#}
+        case
+            when latest.close_date < cast(closings.since as date) then cast(latest.close_date as {{ dbt.type_timestamp() }})
+            else closings.since
+        end as closed_at,
         latest.is_open,
         latest.is_closed,
         latest.is_won,
-        deletions.deleted_at,
+        deletions.since as deleted_at,
         latest.created_at,
         firsts.created_at as occurred_at,
         firsts.known_at

@@ -9,12 +9,7 @@ person_account_periods as (
     where valid_to = {{ end_of_time() }}
 ),
 deletions as (
-    select
-        person_id,
-        min(valid_from) as deleted_at
-    from versions
-    where is_deleted
-    group by person_id
+    {{ holds_since('versions', ['person_id'], 'is_deleted', time='valid_from') }}
 ),
 systems as (
     {{ systems_that_know('person', ref('person_link_periods'), ref('person_records')) }}
@@ -40,7 +35,7 @@ final as (
         versions.is_contact,
         systems.known_from,
         versions.created_at,
-        case when versions.is_deleted then deletions.deleted_at end as deleted_at
+        deletions.since as deleted_at
     from versions
     left join merges on versions.person_id = merges.person_id
     left join person_account_periods on versions.person_id = person_account_periods.person_id

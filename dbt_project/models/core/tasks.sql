@@ -28,7 +28,10 @@ person_account_periods as (
 ordered as (
     select
         records.*,
-        row_number() over (partition by source_system, task_id order by known_at) as place
+        row_number() over (partition by source_system, task_id order by known_at) as place,
+        first_value(coalesce(is_deleted, false)) over (
+            partition by source_system, task_id order by known_at desc
+        ) as is_deleted_today
     from records
 ),
 firsts as (
@@ -45,6 +48,7 @@ final as (
         firsts.status,
         firsts.priority,
         firsts.owner_id,
+        firsts.is_deleted_today as is_deleted,
         {{- select_custom_columns('tasks', 'firsts') }}
         coalesce(firsts.completed_at, firsts.created_at, cast(firsts.activity_date as {{ dbt.type_timestamp() }})) as occurred_at
     from firsts

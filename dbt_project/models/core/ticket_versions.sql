@@ -11,6 +11,7 @@ with records as (
         'tags': 'string',
         'channel': 'string',
         'assignee_id': 'string',
+        'is_deleted': 'boolean',
         'created_at': 'timestamp',
         'solved_at': 'timestamp',
         'known_at': 'timestamp',
@@ -33,13 +34,14 @@ attributed as (
         records.known_at as recorded_at,
         records.subject,
         records.description,
-        {{ one_of('records.status', ['new', 'open', 'pending', 'hold', 'solved', 'closed']) }} as status,
+        {{ one_of('records.status', ['new', 'open', 'pending', 'hold', 'solved', 'closed', 'deleted']) }} as status,
         {{ one_of('records.priority', ['low', 'normal', 'high', 'urgent']) }} as priority,
         {{ one_of('records.type', ['question', 'incident', 'problem', 'task']) }} as type,
         {{ one_of('records.channel', ['web', 'email', 'chat', 'phone', 'api', 'mobile']) }} as channel,
         records.tags,
         records.assignee_id,
         {{- select_custom_columns('tickets', 'records') }}
+        coalesce(records.is_deleted, lower(records.status) = 'deleted', false) as is_deleted,
         records.created_at,
         records.solved_at
     from records

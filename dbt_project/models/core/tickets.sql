@@ -9,6 +9,9 @@ latest as (
     select * from versions
     where valid_to is null
 ),
+deletions as (
+    {{ holds_since('versions', ['source_system', 'ticket_id'], 'is_deleted') }}
+),
 final as (
     select
         firsts.ticket_id,
@@ -28,11 +31,14 @@ final as (
         latest.type as latest_type,
         latest.tags as latest_tags,
         latest.assignee_id as latest_assignee_id,
-        latest.solved_at,
+        case when latest.status in ('solved', 'closed') then latest.solved_at end as solved_at,
+        deletions.since as deleted_at,
         firsts.created_at as occurred_at,
         firsts.known_at
     from firsts
     inner join latest
         on firsts.source_system = latest.source_system and firsts.ticket_id = latest.ticket_id
+    left join deletions
+        on firsts.source_system = deletions.source_system and firsts.ticket_id = deletions.ticket_id
 )
 select * from final

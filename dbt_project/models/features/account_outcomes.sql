@@ -20,22 +20,19 @@ snapshots as (
         on scored.account_id = revenue.account_id
         and {{ is_known_at('scored.as_of_date', 'revenue') }}
 ),
-{#- a pause within a day (one subscription replaced by another) is no stop -#}
-compared as (
+known_periods as (
     select
-        revenue.*,
-        lag(is_customer) over (partition by account_id order by valid_from) as was_customer
+        account_id,
+        valid_from,
+        valid_to
     from revenue
+    where is_customer
 ),
 stops as (
     select
         account_id,
-        cast(valid_from as date) as stopped_date
-    from compared
-    where
-        was_customer
-        and not is_customer
-        and (valid_to is null or cast(valid_to as date) > cast(valid_from as date))
+        cast(stopped_at as date) as stopped_date
+    from ({{ customer_stops('known_periods', 'account_id', 'valid_from', 'valid_to') }}) as known_stops
 ),
 merge_steps as (
     {{ merge_steps('account') }}
@@ -81,7 +78,7 @@ final as (
         snapshots.account_id,
         snapshots.as_of_date,
         case
-            when snapshots.is_customer and {{ dbt.dateadd('day', 90, 'snapshots.as_of_date') }} <= {{ as_of_date() }}
+            when snapshots.is_customer and {{ dbt.dateadd('day', 90 + var('churn_gap_days'), 'snapshots.as_of_date') }} <= {{ as_of_date() }}
                 then coalesce(next_stops.stopped_date <= {{ dbt.dateadd('day', 90, 'snapshots.as_of_date') }}, false)
         end as is_churned_90d
     from snapshots

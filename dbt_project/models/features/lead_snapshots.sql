@@ -22,7 +22,7 @@ won_deals as (
             partition by as_of_dates.as_of_date
             order by sum({{ size_of_amount('deals.won_amount', 'deals.currency') }}) desc, deals.currency
         ) as place
-    from {{ ref('closed_opportunities') }} as deals
+    from {{ ref('opportunity_closings') }} as deals
     inner join as_of_dates
         on cast(deals.known_at as date) <= as_of_dates.as_of_date
         and {{ dbt.dateadd('day', 364, 'cast(deals.known_at as date)') }} > as_of_dates.as_of_date

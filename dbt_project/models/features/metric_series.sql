@@ -6,30 +6,33 @@
 with as_of as (
     select {{ as_of_date() }} as as_of_date
 ),
-account_versions as (
-    select * from {{ ref('account_versions') }}
+ends as (
+    {{ metric_ends({
+        'bookings': 'opportunities', 'recurring_revenue': 'subscriptions', 'new_leads': 'leads', 'tickets': 'tickets'
+    }) }}
+),
+industries as (
+    select
+        account_id,
+        industry
+    from {{ ref('account_versions') }}
+    where valid_to is null
 ),
 revenue as (
     select
-        revenue_versions.*,
-        account_versions.industry
-    from {{ ref('account_revenue_by_currency') }} as revenue_versions
-    left join account_versions
-        on revenue_versions.account_id = account_versions.account_id
-        and revenue_versions.valid_from >= account_versions.valid_from
-        and revenue_versions.valid_from < coalesce(account_versions.valid_to, {{ end_of_time() }})
+        paid_periods.*,
+        industries.industry
+    from {{ ref('paid_periods') }} as paid_periods
+    left join industries on paid_periods.account_id = industries.account_id
 ),
 won_deals as (
     select
-        deals.known_at,
+        deals.occurred_at,
         deals.won_amount,
         deals.currency,
-        account_versions.industry
+        industries.industry
     from {{ ref('closed_opportunities') }} as deals
-    left join account_versions
-        on deals.recorded_account_id = account_versions.account_id
-        and deals.known_at >= account_versions.valid_from
-        and deals.known_at < coalesce(account_versions.valid_to, {{ end_of_time() }})
+    left join industries on deals.account_id = industries.account_id
     where deals.result = 'won'
 ),
 {#- one row per change: what a day adds to a metric; a stock (recurring revenue) is the running total of its changes -#}
@@ -39,7 +42,7 @@ changes as (
         false as is_stock,
         industry as segment,
         currency,
-        cast(known_at as date) as metric_date,
+        cast(occurred_at as date) as metric_date,
         coalesce(won_amount, 0) as value
     from won_deals
     union all
@@ -48,7 +51,7 @@ changes as (
         true as is_stock,
         industry as segment,
         currency,
-        cast(valid_from as date) as metric_date,
+        cast(paid_from as date) as metric_date,
         mrr as value
     from revenue
     where mrr <> 0
@@ -58,35 +61,40 @@ changes as (
         true as is_stock,
         industry as segment,
         currency,
-        cast(valid_to as date) as metric_date,
+        cast(paid_to as date) as metric_date,
         -mrr as value
     from revenue
-    where mrr <> 0 and valid_to is not null
+    where mrr <> 0 and paid_to is not null
     union all
     select
         'new_leads' as metric,
         false as is_stock,
         source as segment,
         null as currency,
-        cast(valid_from as date) as metric_date,
+        cast(coalesce(occurred_at, known_at) as date) as metric_date,
         1 as value
-    from {{ ref('lead_versions') }}
-    where version = 1
+    from {{ ref('leads') }}
+    where not is_deleted and merged_into_lead_id is null
     union all
     select
         'tickets' as metric,
         false as is_stock,
-        priority as segment,
+        latest_priority as segment,
         null as currency,
-        cast(known_at as date) as metric_date,
+        cast(coalesce(occurred_at, known_at) as date) as metric_date,
         1 as value
     from {{ ref('tickets') }}
+    where deleted_at is null
 ),
 known_changes as (
-    select changes.*
+    select
+        changes.*,
+        coalesce(ends.known_until_date, as_of.as_of_date) as known_until_date,
+        ends.behind
     from changes
     cross join as_of
-    where changes.metric_date <= as_of.as_of_date
+    left join ends on changes.metric = ends.metric
+    where changes.metric_date <= coalesce(ends.known_until_date, as_of.as_of_date)
 ),
 {#- how much of a metric is in each currency: what there is of a stock, and what came of a flow in the last year -#}
 sizes as (
@@ -128,7 +136,9 @@ priced as (
         currencies.currency_key,
         currencies.has_segments,
         known_changes.metric_date,
-        known_changes.value
+        known_changes.value,
+        known_changes.known_until_date,
+        known_changes.behind
     from known_changes
     inner join currencies
         on known_changes.metric = currencies.metric
@@ -141,6 +151,8 @@ metric_starts as (
         currency_key,
         is_stock,
         max(currency) as currency,
+        max(known_until_date) as known_until_date,
+        max(behind) as behind,
         min(metric_date) as first_date,
         cast({{ dbt.dateadd('day', settling_days, 'min(metric_date)') }} as date) as settled_date
     from priced
@@ -201,6 +213,8 @@ series as (
         per_day.segment,
         metric_starts.is_stock,
         metric_starts.currency,
+        metric_starts.known_until_date,
+        metric_starts.behind,
         case
             when min(per_day.metric_date) < metric_starts.settled_date then metric_starts.first_date
             else min(per_day.metric_date)
@@ -210,16 +224,15 @@ series as (
         on per_day.metric = metric_starts.metric and per_day.currency_key = metric_starts.currency_key
     group by
         per_day.metric, per_day.currency_key, per_day.segment, metric_starts.is_stock, metric_starts.currency,
-        metric_starts.first_date, metric_starts.settled_date
+        metric_starts.first_date, metric_starts.settled_date, metric_starts.known_until_date, metric_starts.behind
 ),
 days as (
     select
         series.*,
         {{ dbt.dateadd('day', 'numbers.number', 'series.first_date') }} as day_at
     from series
-    cross join as_of
     inner join ({{ integers(65536) }}) as numbers
-        on numbers.number <= {{ dbt.datediff('series.first_date', 'as_of.as_of_date', 'day') }}
+        on numbers.number <= {{ dbt.datediff('series.first_date', 'series.known_until_date', 'day') }}
 ),
 filled as (
     select
@@ -229,6 +242,8 @@ filled as (
         cast(days.day_at as date) as metric_date,
         days.is_stock,
         days.currency,
+        days.known_until_date,
+        days.behind,
         coalesce(per_day.value, 0) as value
     from days
     left join per_day
@@ -248,7 +263,9 @@ final as (
             )
             else value
         end as {{ type_double() }}), 2) as value,
-        currency
+        currency,
+        known_until_date,
+        behind
     from filled
 )
 select * from final

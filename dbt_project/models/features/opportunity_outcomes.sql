@@ -15,9 +15,10 @@ snapshots as (
 wins as (
     select
         opportunity_id,
-        cast(valid_from as date) as won_date
+        cast(valid_from as date) as won_date,
+        coalesce(cast(valid_to as date), date '9999-12-31') as won_until_date
     from {{ ref('opportunity_versions') }}
-    where is_won
+    where is_won and not coalesce(is_deleted, false)
 ),
 next_wins as (
     select
@@ -26,7 +27,10 @@ next_wins as (
         min(wins.won_date) as won_date
     from snapshots
     inner join wins
-        on snapshots.opportunity_id = wins.opportunity_id and snapshots.as_of_date < wins.won_date
+        on snapshots.opportunity_id = wins.opportunity_id
+        and snapshots.as_of_date < wins.won_date
+        {#- a win that was taken back by the end of the horizon is none #}
+        and wins.won_until_date > {{ dbt.dateadd('day', 90, 'snapshots.as_of_date') }}
     group by snapshots.opportunity_id, snapshots.as_of_date
 ),
 final as (

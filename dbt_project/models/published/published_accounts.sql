@@ -37,6 +37,7 @@ opportunities as (
         count(case when is_open then 1 end) as open_opportunities,
         count(case when is_won then 1 end) as won_opportunities
     from {{ ref('opportunities') }}
+    where deleted_at is null
     group by account_id
 ),
 invoices as (
@@ -63,6 +64,7 @@ tickets as (
         count(case when latest_status not in ('solved', 'closed') then 1 end) as open_tickets,
         max(occurred_at) as last_ticket_at
     from {{ ref('tickets') }}
+    where deleted_at is null
     group by account_id
 ),
 ratings as (

@@ -15,6 +15,7 @@ ranked_leads as (
             order by case when is_open then 0 else 1 end, created_at desc, lead_id
         ) as place
     from {{ ref('leads') }} as leads
+    where not is_deleted and merged_into_lead_id is null
 ),
 leads as (
     select
@@ -55,6 +56,7 @@ tasks as (
         person_id,
         max(occurred_at) as last_task_at
     from {{ ref('tasks') }}
+    where not is_deleted
     group by person_id
 ),
 final as (

@@ -130,18 +130,20 @@ def fit_forecasts(
     spec: ForecastSpec,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
+    known_until: Mapping[str, date] | None = None,
 ) -> ForecastResult:
     """
     Backtest every method on every series, forecast each with the best, and make the segments add up to the total.
 
     `series`: metric, currency (may be missing), segment, metric_date, value (daily or any dates). Only weeks from
     Monday to Sunday that are complete at `as_of` are history; the current one is the first to be forecast unless
-    `as_of` is a Sunday. The accuracy reported is that of the backtest, before segments are made to add up; being the
-    best of several, the chosen method's own figure is slightly flattering, so the others stand beside it.
+    `as_of` is a Sunday. A metric in `known_until` ends on that day: it is forecast from there, or skipped if that
+    forecast would end before `as_of`. The accuracy reported is that of the backtest, before segments are made to add
+    up; being the best of several, the chosen method's own figure is slightly flattering, so the others stand beside it.
     Forecast and p50 are the same; p10 and p90 come from the backtest's errors. Raises ValueError for a missing
     or mistyped column; a series that cannot be forecast is in `skipped`, a method that fails in `notes`.
     """
-    return _forecast(series, as_of, spec, None, seed, progress)
+    return _forecast(series, as_of, spec, None, seed, progress, known_until)
 
 
 def refresh_forecasts(
@@ -151,6 +153,7 @@ def refresh_forecasts(
     chosen: Mapping[tuple[str, str | None, str], str],
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
+    known_until: Mapping[str, date] | None = None,
 ) -> ForecastResult:
     """
     Forecast each series with the method chosen before, (metric, currency, segment) to method; for daily runs.
@@ -158,7 +161,7 @@ def refresh_forecasts(
     Backtests that method alone, for its interval. A series without a choice, or one whose method fails, gets the
     combination of methods, with a note. Otherwise as `fit_forecasts`, and the same result on the same data.
     """
-    return _forecast(series, as_of, spec, chosen, seed, progress)
+    return _forecast(series, as_of, spec, chosen, seed, progress, known_until)
 
 
 def _forecast(
@@ -168,12 +171,20 @@ def _forecast(
     chosen: Mapping[tuple[str, str | None, str], str] | None,
     seed: int,
     progress: Callable[[str], None] | None,
+    known_until: Mapping[str, date] | None,
 ) -> ForecastResult:
     findings = Findings()
     forecasts: list[tuple] = []
     accuracy: list[tuple] = []
     pictures = {}
-    metrics = weekly_metrics(series, as_of, spec.metrics, spec.max_history, findings)
+    metrics = []
+    for weekly in weekly_metrics(series, as_of, spec.metrics, spec.max_history, findings, known_until):
+        if weekly.weeks[-1] + timedelta(weeks=spec.horizon) > last_complete_week(as_of):
+            metrics.append(weekly)
+        else:
+            ends = weekly.weeks[-1] + timedelta(days=6)
+            reason = f"known until {ends} only; a forecast of {spec.horizon} weeks from there ends before {as_of}"
+            findings.skipped.append((weekly.label, TOTAL, reason))
     for number, weekly in enumerate(metrics, 1):
         if progress:
             progress(f"{weekly.label} ({number} of {len(metrics)}): {len(weekly.segments)} series")
@@ -349,7 +360,7 @@ def _forecast_rows(
         row(weeks[index], *backtested.get(index, (None, None)), float(values[index]))
         for index in range(max(0, len(weeks) - SHOWN_WEEKS), len(weeks))
     ]
-    first = last_complete_week(as_of) + timedelta(weeks=1)
+    first = weeks[-1] + timedelta(weeks=1)
     for step in range(spec.horizon):
         point, width = float(result.points[step]), float(result.half_widths[step])
         rows.append(row(first + timedelta(weeks=step), point, width, None))

@@ -66,12 +66,20 @@ def last_complete_week(as_of: date) -> date:
 
 
 def weekly_metrics(
-    series: pl.DataFrame, as_of: date, metrics: Mapping[str, str], max_history: int, findings: Findings
+    series: pl.DataFrame,
+    as_of: date,
+    metrics: Mapping[str, str],
+    max_history: int,
+    findings: Findings,
+    known_until: Mapping[str, date] | None = None,
 ) -> list[WeeklyMetric]:
     """
     Bring each metric to weeks (Monday to Sunday), the last one complete at `as_of`; later rows are not looked at.
 
     Amounts in several currencies (a column `currency`, which may be missing) are as many metrics, the largest first.
+
+    A metric in `known_until` ends with the last week that is complete on its day, where that is before `as_of`: what
+    came after is not known.
 
     A flow (`sum`) adds up its days and is zero where there is no row; a stock (`last`) keeps its last value. A metric
     without a segment `total` gets one, the sum of its segments. Raises ValueError for a missing column, or one that
@@ -86,10 +94,11 @@ def weekly_metrics(
     usable = rows.filter(~unusable)
     found = []
     for metric, aggregation in metrics.items():
-        of_metric = usable.filter(pl.col("metric") == metric)
+        ends = min((known_until or {}).get(metric, as_of), as_of)
+        of_metric = usable.filter((pl.col("metric") == metric) & (pl.col("metric_date") <= ends))
         for currency in _currencies(of_metric):
             own = of_metric.filter(pl.col("currency").eq_missing(pl.lit(currency)))
-            weekly = _one_metric(own, metric, currency, aggregation, as_of, findings)
+            weekly = _one_metric(own, metric, currency, aggregation, ends, findings)
             if weekly is None:
                 continue
             start = max(0, len(weekly.values) - max_history)

@@ -20,7 +20,8 @@ RAW = {
     "account_revenue_versions": "account_id varchar, valid_from timestamp, is_customer boolean, "
     "active_subscriptions bigint, mrr double, arr double, mrr_change double, currency varchar, "
     "first_customer_at timestamp",
-    "account_revenue_by_currency": "account_id varchar, currency varchar, valid_from timestamp, mrr double",
+    "paid_periods": "source_system varchar, subscription_id varchar, account_id varchar, currency varchar, mrr double, "
+    "paid_from timestamp, paid_to timestamp",
     "account_merges": "account_id varchar, surviving_account_id varchar, known_at timestamp",
     "person_merges": "person_id varchar, surviving_person_id varchar, known_at timestamp",
     "lead_versions": "lead_id varchar, valid_from timestamp, changed_at timestamp, "
@@ -47,7 +48,7 @@ def core_sql(table: str, columns: str) -> str:
     source = f"{{{{ source('raw_test', '{table}') }}}}"
     if "valid_from" not in columns:
         return f"select * from {source}"
-    key = "account_id, currency" if table.endswith("_by_currency") else columns.split()[0]
+    key = columns.split()[0]
     return (
         f"select *, lead(valid_from) over (partition by {key} order by valid_from) as valid_to, "
         f"row_number() over (partition by {key} order by valid_from) as version from {source}"

@@ -25,7 +25,7 @@ SEGMENTS = ("amer", "emea")
 SERIES = [(metric, segment) for metric in ("bookings", "recurring_revenue") for segment in (*SEGMENTS, "total")]
 COLUMNS = [
     *["metric", "segment", "period_start_date", "frequency", "forecast", "p10", "p50", "p90", "actual", "method"],
-    *["as_of_date", "model_version"],
+    *["note", "as_of_date", "model_version"],
 ]
 FORECAST = Forecast(
     name="company",

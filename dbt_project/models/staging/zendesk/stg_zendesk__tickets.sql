@@ -22,6 +22,7 @@ with tickets as (
             'when': 'solved_at is not null',
             'columns': {'status': "'solved'", 'solved_at': 'solved_at'},
         }],
+        'gone': {'status': "'deleted'"},
     }) }}
 )
 select * from tickets
