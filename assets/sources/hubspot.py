@@ -8,6 +8,7 @@ hubspot = Source(
     description="Marketing mail and forms; companies, contacts and deals, where it is the CRM, too.",
     owner="team:marketing",
     kinds=("hubspot",),
+    key_form="number",
     entities=(
         Entity(
             name="contact",
@@ -37,6 +38,7 @@ hubspot = Source(
                 "salesforceleadid": ("salesforce.lead",),
                 "salesforcecontactid": ("salesforce.contact",),
             },
+            forms={"salesforceleadid": "salesforce", "salesforcecontactid": "salesforce"},
             version="lastmodifieddate",
             time="lastmodifieddate",
             required=("lastmodifieddate",),

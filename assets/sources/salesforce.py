@@ -8,6 +8,7 @@ salesforce = Source(
     description="The CRM: accounts, contacts, leads, opportunities, campaigns and tasks.",
     owner="team:sales",
     kinds=("salesforce",),
+    key_form="salesforce",
     entities=(
         Entity(
             name="account",

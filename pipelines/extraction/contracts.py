@@ -53,6 +53,8 @@ class Entity:
     """Where the records also come along in the records of another entity."""
     references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Column → the entities of which one has that key; `system.entity` for another system's."""
+    forms: Mapping[str, str] = field(default_factory=dict)
+    """Column → the form of its identifiers (`values.keys.FORMS`), where that is not the source's `key_form`."""
 
     @property
     def strptime(self) -> str | None:
@@ -109,6 +111,8 @@ class Source:
     """`full` where each export has every record, so that what is missing has ended; `incremental` where each has what
     changed; None where the user does not say."""
     kinds: tuple[str, ...] = ()
+    key_form: str = ""
+    """The form of its identifiers, wherever they stand in it: one of `values.keys.FORMS`."""
 
     def mapped(
         self, files: Mapping[str, tuple[str, ...]], columns: Mapping[str, Mapping[str, tuple[str, ...]]]

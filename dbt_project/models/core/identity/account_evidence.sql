@@ -75,7 +75,7 @@ own_emails as (
         source_system as source,
         account_key as identifier,
         'e-mail' as rule,
-        'e-mail:' || {{ normalised_email('email') }} as value,
+        'e-mail:' || email as value,
         known_at
     from live_records
     where email is not null
@@ -94,7 +94,7 @@ domains as (
         source_system as source,
         account_key as identifier,
         'company domain' as rule,
-        'domain:' || {{ company_domain('lower(trim(domain))') }} as value,
+        'domain:' || domain as value,
         known_at
     from live_records
     where domain is not null
