@@ -125,7 +125,8 @@
         {%- elif name == 'external_key' %}
         {{ key_elsewhere('cast(' ~ name ~ ' as ' ~ sql_type(type) ~ ')', 'external_source' if execute and 'external_source' in present[model] else 'null') }} as {{ name }},
         {%- else %}
-        {{ meant(name, 'cast(' ~ name ~ ' as ' ~ sql_type(type) ~ ')') }} as {{ name }},
+        {%- set value = 'cast(' ~ name ~ ' as ' ~ sql_type(type) ~ ')' %}
+        {{ meant(name, value) if type == 'string' else value }} as {{ name }},
         {%- endif %}
         {%- endfor %}
         {%- for name, type in custom_types.items() %}
