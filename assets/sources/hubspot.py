@@ -109,6 +109,7 @@ hubspot = Source(
             },
             key=("id",),
             references={"associatedcompanyid": ("company",)},
+            deal={"name": "dealname", "amount": "amount", "date": "closedate", "company": "associatedcompanyid"},
             version="hs_lastmodifieddate",
             time="hs_lastmodifieddate",
             required=("hs_lastmodifieddate",),

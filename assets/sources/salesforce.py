@@ -138,6 +138,7 @@ salesforce = Source(
             },
             key=("Id",),
             references={"AccountId": ("account",), "CampaignId": ("campaign",)},
+            deal={"name": "Name", "amount": "Amount", "date": "CloseDate", "company": "AccountId"},
             version="SystemModstamp",
             time="SystemModstamp",
             required=("SystemModstamp",),

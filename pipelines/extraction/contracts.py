@@ -55,6 +55,9 @@ class Entity:
     """Column → the entities of which one has that key; `system.entity` for another system's."""
     forms: Mapping[str, str] = field(default_factory=dict)
     """Column → the form of its identifiers (`values.keys.FORMS`), where that is not the source's `key_form`."""
+    deal: Mapping[str, str] = field(default_factory=dict)
+    """Of deals, which may stand in two systems: the columns with the `name`, `amount`, `date` of the close, and the key
+    of the `company`, a reference to records whose column `name` has its name."""
 
     @property
     def strptime(self) -> str | None:

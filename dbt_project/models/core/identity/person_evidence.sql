@@ -48,8 +48,10 @@ emails as (
     union all
     select
         email,
-        known_at
-    from identifications
+        min(known_at) as known_at
+    from visits
+    where email is not null
+    group by email
     union all
     select
         email,
