@@ -8,6 +8,7 @@ hubspot = Source(
     description="Marketing mail and forms; companies, contacts and deals, where it is the CRM, too.",
     owner="team:marketing",
     kinds=("hubspot",),
+    key_form="number",
     entities=(
         Entity(
             name="contact",
@@ -37,6 +38,7 @@ hubspot = Source(
                 "salesforceleadid": ("salesforce.lead",),
                 "salesforcecontactid": ("salesforce.contact",),
             },
+            forms={"salesforceleadid": "salesforce", "salesforcecontactid": "salesforce"},
             version="lastmodifieddate",
             time="lastmodifieddate",
             required=("lastmodifieddate",),
@@ -107,6 +109,7 @@ hubspot = Source(
             },
             key=("id",),
             references={"associatedcompanyid": ("company",)},
+            deal={"name": "dealname", "amount": "amount", "date": "closedate", "company": "associatedcompanyid"},
             version="hs_lastmodifieddate",
             time="hs_lastmodifieddate",
             required=("hs_lastmodifieddate",),

@@ -8,6 +8,7 @@ salesforce = Source(
     description="The CRM: accounts, contacts, leads, opportunities, campaigns and tasks.",
     owner="team:sales",
     kinds=("salesforce",),
+    key_form="salesforce",
     entities=(
         Entity(
             name="account",
@@ -137,6 +138,7 @@ salesforce = Source(
             },
             key=("Id",),
             references={"AccountId": ("account",), "CampaignId": ("campaign",)},
+            deal={"name": "Name", "amount": "Amount", "date": "CloseDate", "company": "AccountId"},
             version="SystemModstamp",
             time="SystemModstamp",
             required=("SystemModstamp",),

@@ -29,7 +29,7 @@ web = Source(
             },
             key=("session_id",),
             time="received_at",
-            required=("anonymous_id", "session_start"),
+            required=("session_start",),
             rules={
                 "session ends before it starts": "session_end >= session_start",
             },

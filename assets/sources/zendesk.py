@@ -8,6 +8,7 @@ zendesk = Source(
     description="Support: organisations, users, tickets, comments, satisfaction.",
     owner="team:support",
     kinds=("zendesk",),
+    key_form="number",
     entities=(
         Entity(
             name="organization",

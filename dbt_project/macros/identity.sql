@@ -1,5 +1,5 @@
 {#-
-    Who is who, for companies and for people alike, in four steps; each only looks back in time, so that what was linked
+    Who is who, for companies and for people alike, in five steps; each only looks back in time, so that what was linked
     by some day is the same whether or not later rows exist.
 
     evidence  one row per identifier (a record of some system) and value that speaks for it: its own key, another record's
@@ -8,10 +8,63 @@
               ids: a browser that several people may share) are never the first.
     links     an identifier is linked once, when it becomes known, by the strongest match known by then
               (exact key, then e-mail, then company domain); without one it starts an entity of its own.
+    crowds    values that stand with many names: from then on a value speaks for nobody. So placeholders end that are on no
+              list, and addresses that many share.
     merges    what is found out later joins entities: a merge in the source system, or a match of an identifier that
               had started an entity of its own.
 -#}
-{% macro match_identifiers(evidence) %}
+{#- How many names may stand with one e-mail address (or addresses with one browser), and with one company's domain. -#}
+{% macro most_names(value) -%} case when {{ value }} like 'domain:%' then 25 else 6 end {%- endmacro %}
+
+{#- The values that stand with more names than `most_names`, from when on, and with how many in the end. -#}
+{% macro crowded_values(evidence) %}
+    with evidence as (
+        select * from {{ evidence }}
+    ),
+    named as (
+        select
+            value,
+            name,
+            known_at
+        from evidence
+        where rule in ('e-mail', 'company domain') and is_follower = 0
+        union all
+        select
+            'key:' || source || ':' || identifier as value,
+            value as name,
+            known_at
+        from evidence
+        where rule = 'e-mail' and is_follower = 1
+    ),
+    names as (
+        select
+            value,
+            name,
+            min(known_at) as known_at
+        from named
+        where value is not null and name is not null and known_at is not null
+        group by value, name
+    ),
+    counted as (
+        select
+            value,
+            known_at,
+            row_number() over (partition by value order by known_at) as place,
+            count(*) over (partition by value) as names
+        from names
+    ),
+    final as (
+        select
+            value,
+            names,
+            known_at as crowded_at
+        from counted
+        where place = {{ most_names('value') }} + 1
+    )
+    select * from final
+{% endmacro %}
+
+{% macro match_identifiers(evidence, crowds) %}
     {%- set first = "over (partition by value order by is_follower, known_at, born_at, is_register desc, is_derived, source, identifier)" -%}
     with evidence as (
         select
@@ -51,14 +104,21 @@
         inner join identifiers
             on evidence.source = identifiers.source and evidence.identifier = identifiers.identifier
     ),
+    {#- where a crowd is known of at once, the value never spoke for anybody -#}
+    telling as (
+        select held.*
+        from held
+        left join {{ crowds }} as crowds on held.value = crowds.value
+        where crowds.value is null or held.known_at < crowds.crowded_at
+    ),
     compared as (
         select
-            held.*,
+            telling.*,
             first_value(source) {{ first }} as matched_source,
             first_value(identifier) {{ first }} as matched_identifier,
             first_value(known_at) {{ first }} as matched_known_at,
             row_number() over (partition by value, source order by known_at, born_at, identifier) as place_in_source
-        from held
+        from telling
     ),
     {#- two records of a register of companies are two companies, unless the register itself merges them -#}
     matches as (

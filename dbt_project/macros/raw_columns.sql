@@ -95,7 +95,8 @@
     The folder tree says which staging models there are (`var('staging_models')`). A column that a model lacks is null, one
     of the type `currency` is a code of ISO 4217 or, where none is written, what `sources.yaml` says of the system,
     `custom_*` columns pass through (null where a system does not have them; text where systems disagree on the type), and
-    `source_system` says where a row is from: the word after `stg_` in the model's name; `is_rebuilt` is that of staging. Any other column that a model has
+    `source_system` says where a row is from: the word after `stg_` in the model's name; `is_rebuilt` is that of staging. What
+    a text of `columns` says is `meant`: e-mail addresses and domains in one form, null where they are nobody's. Any other column that a model has
     is a mistake, unless the model's YAML says that it stays there: `config: {meta: {stays_in_staging: [name]}}`. A core
     model that reads some of the columns that another reads in full says `is_part=true`.
 -#}
@@ -121,11 +122,16 @@
     select
         cast({{ text_literal(model.split('__')[0][4:]) }} as {{ dbt.type_string() }}) as source_system,
         {%- for name, type in columns.items() %}
-        {%- set value = name if not execute or name in present[model] else 'null' %}
         {%- if type == 'currency' %}
+        {%- set value = name if not execute or name in present[model] else 'null' %}
         cast({{ currency_or_default(value, money.by_source.get(model.split('__')[0][4:])) }} as {{ dbt.type_string() }}) as {{ name }},
+        {%- elif execute and name not in present[model] %}
+        cast(null as {{ sql_type(type) }}) as {{ name }},
+        {%- elif name == 'external_key' %}
+        {{ key_elsewhere('cast(' ~ name ~ ' as ' ~ sql_type(type) ~ ')', 'external_source' if execute and 'external_source' in present[model] else 'null') }} as {{ name }},
         {%- else %}
-        cast({{ value }} as {{ sql_type(type) }}) as {{ name }},
+        {%- set value = 'cast(' ~ name ~ ' as ' ~ sql_type(type) ~ ')' %}
+        {{ meant(name, value) if type == 'string' else value }} as {{ name }},
         {%- endif %}
         {%- endfor %}
         {%- for name, type in custom_types.items() %}

@@ -1,6 +1,50 @@
-{#- An e-mail address as a key: lower case, trimmed; null if it is none. -#}
+{#-
+    What people and programs write where a value should stand is no value. `nothing_words` and `nobody_words` come from
+    `pipelines/values`, where `predict` and the loader have them from, too.
+-#}
+
+{#- A column of staging in the form in which core keeps and compares it, by our name of it. -#}
+{% macro meant(name, expression) -%}
+    {%- if name == 'email' -%} {{ normalised_email(expression) }}
+    {%- elif name == 'domain' -%} {{ company_domain(website_domain(expression)) }}
+    {%- elif name == 'phone' -%} {{ phone_number(expression) }}
+    {%- elif name in [
+        'account_name', 'account_type', 'city', 'company', 'device', 'first_name', 'full_name', 'industry', 'last_name',
+        'lead_source', 'linkedin_profile', 'owner_name', 'plan', 'product', 'rating', 'source', 'title', 'twitter_handle'
+    ] -%} {{ unless_nothing(expression, var('nothing_words')) }}
+    {#- `NA` is Namibia -#}
+    {%- elif name == 'country' -%} {{ unless_nothing(expression, var('nothing_words') | reject('equalto', 'na') | list) }}
+    {%- else -%} {{ expression }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- A text, null where it is one of `words` (in lower case). The longer texts, which are none, are not looked up. -#}
+{% macro unless_nothing(expression, words) -%}
+    case
+        when length({{ expression }}) > {{ words | map('length') | max + 4 }} then {{ expression }}
+        when lower(trim({{ expression }})) in ({{ text_literals(words) }}) then null
+        else {{ expression }}
+    end
+{%- endmacro %}
+
+{% macro text_literals(words) -%}
+    {%- for word in words %}{{ text_literal(word) }}{{ ', ' if not loop.last }}{% endfor -%}
+{%- endmacro %}
+
+{#- An e-mail address as a key: lower case, trimmed; null if it is none, or nobody's (`noemail@noemail.com`). -#}
 {% macro normalised_email(column) -%}
-    case when {{ column }} like '%_@_%' then lower(trim({{ column }})) end
+    {%- set address = 'lower(trim(' ~ column ~ '))' -%}
+    {%- set mailbox = dbt.split_part(address, "'@'", 1) -%}
+    {%- set domain = dbt.split_part(address, "'@'", 2) -%}
+    case
+        when
+            {{ column }} like '%_@_%'
+            and {{ mailbox }} not in ({{ text_literals(var('nobody_words')) }})
+            and translate({{ mailbox }}, '0123456789._-+', '') not in ({{ text_literals(nobodys_mailboxes()) }})
+            and {{ domain }} not in ({{ text_literals(nobodys_domains()) }})
+            and {{ domain }} not like '%.invalid'
+            then {{ address }}
+    end
 {%- endmacro %}
 
 {#- The domain of an e-mail address. -#}
@@ -13,13 +57,62 @@
     nullif(regexp_replace(regexp_replace(lower(trim({{ column }})), '^([a-z]+://)?(www[.])?', ''), '[/:?#].*$', ''), '')
 {%- endmacro %}
 
-{#- A domain that says which company someone is from: null for mail providers that anybody can use. -#}
+{#-
+    A domain that says which company someone is from; null for what is none (it has no point, or is an address of an IP),
+    for mail providers that anybody can use, and for sites on which anybody has a page.
+-#}
 {% macro company_domain(domain) -%}
-    case when {{ domain }} not in ({{ free_mail_domains() }}) then {{ domain }} end
+    case
+        when
+            {{ domain }} like '%_.__%'
+            and {{ domain }} not like '%@%'
+            and {{ domain }} not like '% %'
+            and translate({{ domain }}, '0123456789.', '') <> ''
+            and {{ domain }} not in ({{ text_literals(free_mail_domains() + directory_domains() + nobodys_domains()) }})
+            {%- for directory in directory_domains() %}
+            and {{ domain }} not like '%.{{ directory }}'
+            {%- endfor %}
+            then {{ domain }}
+    end
 {%- endmacro %}
 
+{#- A phone number that can be called: it has a digit other than zero. -#}
+{% macro phone_number(column) -%}
+    case when translate({{ column }}, '123456789', '') <> {{ column }} then {{ column }} end
+{%- endmacro %}
+
+{#- Mailboxes, by their letters alone, that are written where nobody's address is known, or that nobody reads. -#}
+{% macro nobodys_mailboxes() -%}
+    {{ return([
+        'anonymous', 'donotreply', 'dummy', 'fake', 'invalid', 'missing', 'nobody', 'noemail', 'noemailaddress', 'noemailprovided',
+        'nomail', 'none', 'noreply', 'notavailable', 'notknown', 'notprovided', 'null', 'placeholder', 'test', 'tester',
+        'testing', 'undefined', 'unknown'
+    ]) }}
+{%- endmacro %}
+
+{#- Domains that are written where nobody's is known. -#}
+{% macro nobodys_domains() -%}
+    {{ return([
+        'company.com', 'domain.com', 'dummy.com', 'email.invalid', 'example.com', 'example.net', 'example.org', 'fake.com',
+        'invalid.com', 'na.com', 'noemail.com', 'nomail.com', 'none.com', 'noreply.com', 'null.com', 'placeholder.com',
+        'test.com', 'test.test', 'undefined.com', 'unknown.com', 'yourcompany.com', 'yourdomain.com'
+    ]) }}
+{%- endmacro %}
+
+{#- Sites on which a company has a page, not its own. -#}
+{% macro directory_domains() -%}
+    {{ return([
+        'angel.co', 'apple.com', 'bing.com', 'bit.ly', 'clutch.co', 'crunchbase.com', 'facebook.com', 'fb.com', 'g.page', 'g2.com',
+        'github.com', 'glassdoor.com', 'goo.gl', 'google.com', 'indeed.com', 'instagram.com', 'kompass.com', 'linkedin.com',
+        'linktr.ee', 'lnkd.in', 'maps.app.goo.gl', 'medium.com', 'northdata.de', 'pinterest.com', 'reddit.com', 't.me',
+        'tiktok.com', 'trustpilot.com', 'twitter.com', 'vk.com', 'wa.me', 'wellfound.com', 'whatsapp.com', 'wikipedia.org',
+        'x.com', 'xing.com', 'yellowpages.com', 'yelp.com', 'youtu.be', 'youtube.com', 'zoominfo.com'
+    ]) }}
+{%- endmacro %}
+
+{#- Mail providers that anybody can use. -#}
 {% macro free_mail_domains() -%}
-    {%- set domains = [
+    {{ return([
         'aol.com', 'bluewin.ch', 'btinternet.com', 'comcast.net', 'duck.com', 'email.com', 'fastmail.com', 'free.fr',
         'freenet.de', 'gmail.com', 'gmx.at', 'gmx.ch', 'gmx.com', 'gmx.de', 'gmx.net', 'googlemail.com', 'hey.com',
         'hotmail.co.uk', 'hotmail.com', 'hotmail.de', 'hotmail.es', 'hotmail.fr', 'hotmail.it', 'hushmail.com',
@@ -29,8 +122,28 @@
         'sfr.fr', 't-online.de', 'tutanota.com', 'uol.com.br', 'verizon.net', 'wanadoo.fr', 'web.de', 'yahoo.ca',
         'yahoo.co.in', 'yahoo.co.jp', 'yahoo.co.uk', 'yahoo.com', 'yahoo.com.au', 'yahoo.com.br', 'yahoo.de', 'yahoo.es',
         'yahoo.fr', 'yahoo.in', 'yahoo.it', 'yandex.com', 'yandex.ru', 'ymail.com', 'zoho.com', '126.com', '163.com'
-    ] -%}
-    {%- for domain in domains %}'{{ domain }}'{{ ', ' if not loop.last }}{% endfor -%}
+    ]) }}
+{%- endmacro %}
+
+{#- A key of another system's record; Salesforce's with its 18 characters, also where nobody says that it is one. -#}
+{% macro key_elsewhere(key, system) -%}
+    case
+        when lower(trim({{ key }})) in ({{ text_literals(var('nobody_words')) }}) or translate({{ key }}, ' 0-', '') = '' then null
+        when
+            length(trim({{ key }})) = 15
+            and ({{ system }} = 'salesforce' or {{ system }} is null and substring(trim({{ key }}), 1, 3) in ('001', '003', '00Q', '006'))
+            then trim({{ key }}){% for first in [1, 6, 11] %} || {{ salesforce_suffix('trim(' ~ key ~ ')', first) }}{% endfor %}
+        else nullif(trim({{ key }}), '')
+    end
+{%- endmacro %}
+
+{#- The letter that says which of five characters of a Salesforce id are capital letters. -#}
+{% macro salesforce_suffix(key, first) -%}
+    substring(
+        'ABCDEFGHIJKLMNOPQRSTUVWXYZ012345',
+        1{% for place in range(5) %} + case when substring({{ key }}, {{ first + place }}, 1) between 'A' and 'Z' then {{ 2 ** place }} else 0 end{% endfor %},
+        1
+    )
 {%- endmacro %}
 
 {#- A vendor's word as one of the words that we know, else 'other'; null stays null. Spaces, dashes and case do not count. -#}

@@ -12,7 +12,7 @@ from rich.text import Text
 from pipelines.commands.running import progress_bar, terminal
 from pipelines.components.prospects import NO, YES, Prospect, needed_entities, prospects
 from pipelines.database import connect_in_memory
-from pipelines.extraction.checkup import FilesSeen, PutAside, Reference, SourceSeen, folder_configuration, look
+from pipelines.extraction.checkup import FilesSeen, PutAside, Reference, SourceSeen, Twins, folder_configuration, look
 from pipelines.extraction.configuration import read_configuration
 from pipelines.extraction.files import printable
 from pipelines.settings import project_root
@@ -117,6 +117,7 @@ def _print_source(console: Console, source: SourceSeen) -> None:
     _print_problems(console, [f"Could not be read: {message}" for message in source.rejected])
     _print_problems(console, [_aside_in_words(aside) for aside in source.put_aside])
     _print_problems(console, [_reference_in_words(reference) for reference in source.references])
+    _print_problems(console, [_twins_in_words(twins) for twins in source.twins])
     _print_problems(console, source.unclaimed)
     console.print()
 
@@ -171,6 +172,14 @@ def _reference_in_words(reference: Reference) -> str:
     return (
         f"{column}: {reference.unmatched:,} of {records:,} ({reference.unmatched / records:.1%}) match no"
         f" {' or '.join(reference.to)}, such as '{reference.value}' ({_place(reference.file, reference.line)})"
+    )
+
+
+def _twins_in_words(twins: Twins) -> str:
+    return (
+        f"{twins.entity}: {twins.deals:,} with the amount and the name, or close date and company, of a"
+        f" {twins.other}, such as '{twins.name}': {twins.amount:,.0f} would count twice. Leave the deals of one of the"
+        " two systems out of its exports"
     )
 
 

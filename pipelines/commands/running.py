@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.commands.mishaps import explained
 from pipelines.database import connect
+from pipelines.extraction.files import printable
 from pipelines.publishing.kept_releases import last_release
 from pipelines.settings import data_dir, project_root, published_path
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pipelines.publishing.states import Release
 
 POLL_SECONDS = 1.0
+SHOWN_WARNINGS = 8
 MADE_BY_MODELS = {"probability", "predicted", "forecast"}
 """Columns of published tables that models make."""
 OWN_ERROR = re.compile(r"^pipelines(\.\w+)+: ")
@@ -390,6 +392,7 @@ def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str
             else []
         )
         came_true = what_came_true(connection, list(described))
+        warned = identity_warnings(connection, list(described))
     rows = [(table, description["rows"]) for table, description in described.items()]
     release = {
         "release_id": release_id,
@@ -398,6 +401,7 @@ def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str
         "note": note,
         "not_kept": not_kept,
         "came_true": came_true,
+        "warnings": warned,
     }
     return release, rows, quality
 
@@ -422,6 +426,27 @@ def what_came_true(connection: "duckdb.DuckDBPyConnection", releases: Sequence[s
         """
     ).fetchall()
     return [f"{told}." for (told,) in rows]
+
+
+def identity_warnings(connection: "duckdb.DuckDBPyConnection", releases: Sequence[str]) -> list[str]:
+    """
+    What the identity report of the current release warns of, the largest of each topic first; the rest is counted.
+
+    `releases`: tables of the current release.
+    """
+    if "identity_report" not in releases:
+        return []
+    warned = connection.execute(
+        """
+        select
+            warning,
+            row_number() over (partition by topic order by coalesce(names, unmatched, records) desc, warning) as place
+        from identity_report where warning is not null order by place, warning
+        """
+    ).fetchall()
+    lines = [warning for warning, _ in warned[:SHOWN_WARNINGS]]
+    more = len(warned) - len(lines)
+    return [*lines, f"and {more:,} more warnings of identity_report"] if more else lines
 
 
 def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
@@ -483,6 +508,8 @@ def print_summary() -> bool:
     console.print(table)
     for line in release["came_true"]:
         console.print(line, markup=False, highlight=False)
+    for line in release["warnings"]:
+        console.print(f"! {printable(line)}", markup=False, highlight=False, soft_wrap=True)
     for model, status, reason in release["not_kept"]:
         why = reason.removeprefix("Refused: ")
         console.print(f"{model} was {status.replace('_', ' ')}: {why}", markup=False, soft_wrap=True)

@@ -82,7 +82,7 @@ class PutAside:
 
 @dataclass(frozen=True)
 class Reference:
-    """A column whose values are keys of other records, where some match nothing or could not be looked up."""
+    """A column whose values are keys of other records, and how many of them match nothing."""
 
     entity: str
     column: str
@@ -93,9 +93,9 @@ class Reference:
     records: int
     """Records with a value."""
     unmatched: int
-    value: str
+    value: str | None
     """The first value that matches nothing."""
-    file: str
+    file: str | None
     line: int | None
 
 
@@ -118,6 +118,21 @@ class SourceSeen:
     """Files that are not read, one message a file."""
     stops: tuple[str, ...]
     """Why a run would stop before anything is built."""
+    twins: tuple["Twins", ...] = ()
+    """Its deals that stand in another system, too."""
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Deals of two systems that have the same amount, and the same name, or close date and company."""
+
+    entity: str
+    other: str
+    """The other system's entity, as `system.entity`."""
+    deals: int
+    amount: float
+    name: str
+    """Of the largest of them."""
 
 
 def look(
@@ -326,7 +341,8 @@ def _seen(
         unread={entity: files for entity, files in folder.unread.items() if files},
         rejected=tuple(message for _, report in reports for message in report.rejected),
         put_aside=tuple(_put_aside(connection, source.name)),
-        references=tuple(_references(connection, source, present)),
+        twins=tuple(_twins(connection, source, present)),
+        references=tuple(each for each in references(connection, source, present) if each.unmatched),
         unclaimed=(*folder.claims.strays, *_not_exports(path, source)),
         stops=tuple(_stops(connection, source, quarantine_limit)),
     )
@@ -406,10 +422,10 @@ def _put_aside(connection: "duckdb.DuckDBPyConnection", source: str) -> Iterator
         yield PutAside(*row[:3], *row[3].values() if isinstance(row[3], dict) else row[3])
 
 
-def _references(
+def references(
     connection: "duckdb.DuckDBPyConnection", source: Source, present: Sequence[Source]
 ) -> Iterator[Reference]:
-    """Columns with keys of other records, of which some match nothing or cannot be looked up."""
+    """The columns of a source with keys of other records, where records have such keys; `present`: what is loaded."""
     sources = {each.name: each for each in present}
     for entity in source.entities:
         for column, targets in entity.references.items():
@@ -433,8 +449,47 @@ def _references(
                 from referring left join known on referring.value = known.value where referring.value <> ''
                 """
             ).fetchone()
-            if records and unmatched:
-                yield Reference(entity.name, column, targets, absent, records, unmatched, *first)
+            if records:
+                yield Reference(
+                    entity.name, column, targets, absent, records, unmatched, *(first or (None, None, None))
+                )
+
+
+def _twins(connection: "duckdb.DuckDBPyConnection", source: Source, present: Sequence[Source]) -> Iterator[Twins]:
+    """Deals of a source that stand in one of those that come before it, too."""
+    for entity in source.entities:
+        for other in present[: [each.name for each in present].index(source.name)]:
+            for theirs in other.entities:
+                if entity.deal and theirs.deal:
+                    deals, amount, name = connection.execute(
+                        f"""
+                        with ours as ({_deals(source, entity)}), theirs as ({_deals(other, theirs)}),
+                        twins as (
+                            select distinct ours.* from ours join theirs on ours.amount = theirs.amount
+                            where ours.name = theirs.name or ours.date = theirs.date and ours.company = theirs.company
+                        )
+                        select count(*), sum(amount), arg_max(name, amount) from twins
+                        """
+                    ).fetchone()
+                    if deals:
+                        yield Twins(entity.name, f"{other.name}.{theirs.name}", deals, amount, name or "")
+
+
+def _deals(source: Source, entity: Entity) -> str:
+    """SQL: key, name, amount, close date and company's name of the deals that an entity has, in one form."""
+    name, amount, day, company = (quoted(entity.deal[part]) for part in ("name", "amount", "date", "company"))
+    (target,) = entity.references[entity.deal["company"]]
+    companies = next(each for each in source.entities if each.name == target)
+    called = quoted(next(column for column in companies.columns if column.lower() == "name"))
+    return f"""
+        select deals.{quoted(entity.key[0])} as key, nullif(lower(trim(deals.{name})), '') as name,
+            round(deals.{amount}, 2) as amount, deals.{day}::date as date,
+            nullif(lower(trim(companies.called)), '') as company
+        from (select * from ({latest(source.name, entity)}) where {amount} <> 0) deals
+        left join (select {quoted(companies.key[0])} as key, {called} as called
+            from ({latest(source.name, companies)})) companies
+            on trim(split_part(deals.{company}, ';', 1)) = companies.key
+    """
 
 
 def _key(source: Source, entity: str) -> str:

@@ -56,6 +56,11 @@ class Entity:
     """Where the records also come along in the records of another entity."""
     references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Column → the entities of which one has that key; `system.entity` for another system's."""
+    forms: Mapping[str, str] = field(default_factory=dict)
+    """Column → the form of its identifiers (`values.keys.FORMS`), where that is not the source's `key_form`."""
+    deal: Mapping[str, str] = field(default_factory=dict)
+    """Of deals, which may stand in two systems: the columns with the `name`, `amount`, `date` of the close, and the key
+    of the `company`, a reference to records whose column `name` has its name."""
 
     @property
     def strptime(self) -> str | None:
@@ -112,6 +117,8 @@ class Source:
     """`full` where each export has every record, so that what is missing has ended; `incremental` where each has what
     changed; None where the user does not say."""
     kinds: tuple[str, ...] = ()
+    key_form: str = ""
+    """The form of its identifiers, wherever they stand in it: one of `values.keys.FORMS`."""
 
     def mapped(
         self, files: Mapping[str, tuple[str, ...]], columns: Mapping[str, Mapping[str, tuple[str, ...]]]

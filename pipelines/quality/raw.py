@@ -5,8 +5,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.database import quoted
+from pipelines.database import quoted, write_frame
 from pipelines.extraction.as_of import day_of
+from pipelines.extraction.checkup import references
 from pipelines.extraction.loading.manifest import ACCOUNTED, REASON_KIND, last_load, quarantined_share
 from pipelines.quality.checker import check
 from pipelines.quality.findings import Finding
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pipelines.extraction.contracts import Entity, Source
 
 STALE_AFTER_DAYS = 7
+UNMATCHED_SHARE = 0.05
+"""Of a column's keys; more of them that match no record are told."""
 SHOWN_REASONS = 3
 
 
@@ -34,13 +37,19 @@ def check_raw(
 
     DuckDB profiles the tables, because a first load may have millions of rows; Great Expectations checks the profile,
     which has one row a table. Blocking: keys null or not unique, rows lost, too many rows in quarantine, rows from the
-    future. Warnings: nothing new for a week, a table without rows.
+    future. Warnings: nothing new for a week, a table without rows, keys of other records that match none. How many keys
+    match is kept in `raw_scorecast.matched_keys`.
     """
     suites = []
+    keys = matched_keys(connection, sources)
+    write_frame(connection, keys, "raw_scorecast", "matched_keys")
     for source in sources:
         frame = profile(connection, source, as_of)
         if frame.height:
             suites.append(Suite(source.name, frame, rules(quarantine_limit), shown_by=("table",)))
+        looked_up = keys.filter(keys["source_system"] == source.name).drop_nulls("unmatched")
+        if looked_up.height:
+            suites.append(_keys_suite(source.name, looked_up))
     return check("raw", suites, docs) if suites else []
 
 
@@ -75,6 +84,47 @@ def rules(quarantine_limit: float) -> list[Rule]:
             is_blocking=False,
         ),
     ]
+
+
+def matched_keys(connection: "duckdb.DuckDBPyConnection", sources: "Sequence[Source]") -> "pl.DataFrame":
+    """
+    One row per column that holds keys of other records, where a record has one.
+
+    Columns: source_system, column_name (`ticket.organization_id`), refers_to, such_as (the first that matches nothing)
+    (String), records (that have a key), unmatched (Int64; null where there is no record that could match).
+    """
+    import polars as pl
+
+    there = {schema for (schema,) in connection.execute("select distinct schema_name from duckdb_tables()").fetchall()}
+    present = [source for source in sources if f"raw_{source.name}" in there]
+    rows = [
+        (
+            source.name,
+            f"{key.entity}.{key.column}",
+            " or ".join(key.to),
+            key.records,
+            None if key.absent else key.unmatched,
+            None if key.absent else key.value,
+        )
+        for source in present
+        for key in references(connection, source, present)
+    ]
+    text, number = pl.String, pl.Int64
+    columns = {"source_system": text, "column_name": text, "refers_to": text, "records": number, "unmatched": number}
+    return pl.DataFrame(rows, schema={**columns, "such_as": text}, orient="row")
+
+
+def _keys_suite(source: str, keys: "pl.DataFrame") -> Suite:
+    """Few keys of other records match none."""
+    frame = keys.with_columns((keys["unmatched"] / keys["records"]).alias("unmatched_share"))
+    rule = Rule(
+        "ExpectColumnValuesToBeBetween",
+        {"column": "unmatched_share", "min_value": 0, "max_value": UNMATCHED_SHARE},
+        f"at most {UNMATCHED_SHARE:.0%} of the keys of other records match none (identity_report has examples)",
+        is_blocking=False,
+        shows=("unmatched", "records"),
+    )
+    return Suite(f"{source} keys", frame, [rule], shown_by=("column_name",))
 
 
 def profile(connection: "duckdb.DuckDBPyConnection", source: "Source", as_of: date) -> "pl.DataFrame":

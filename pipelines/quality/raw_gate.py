@@ -57,7 +57,7 @@ def raw_gate_definitions(sources: Sequence[Source]) -> dg.Definitions:
         failed = [finding for finding in findings if not finding.success]
         for key in context.selected_asset_check_keys:
             source = None if key == gate.key else tables[key.asset_key][0].name
-            shown = [finding for finding in failed if source in (None, finding.suite)]
+            shown = [finding for finding in failed if source in (None, finding.suite.split()[0])]
             blocking = [finding for finding in shown if finding.is_blocking]
             yield dg.AssetCheckResult(
                 asset_key=key.asset_key,

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from pipelines.settings import data_dir, dbt_project_dir, project_root, warehouse_path
 from pipelines.values.currencies import decimals
+from pipelines.values.keys import NOBODY_WORDS
+from pipelines.values.words import NOTHING_SIGNS, NOTHING_WORDS
 
 PARSED = json.dumps({"parsed": True})
 """What the worker process prints when it has parsed the project."""
@@ -64,8 +66,9 @@ def project_variables(project_dir: Path | None = None) -> dict:
 
 
 def variables_argument(project_dir: Path | None = None) -> str:
-    """The tree's variables as dbt's `--vars` argument."""
-    return json.dumps(project_variables(project_dir), sort_keys=True)
+    """The tree's variables, and the words that say nothing, as dbt's `--vars` argument."""
+    words = {"nothing_words": sorted(NOTHING_WORDS | NOTHING_SIGNS), "nobody_words": sorted(NOBODY_WORDS)}
+    return json.dumps({**project_variables(project_dir), **words}, sort_keys=True)
 
 
 def dbt_environment(warehouse: Path | None = None) -> dict[str, str]:

@@ -10,9 +10,10 @@ NOTHING_WORDS = frozenset(
         "", "null", "nan", "n/a", "na", "n.a.", "#n/a",
         "<na>", "nat", "\\n", "#null!", "#value!", "#div/0!", "#ref!",
         "#name?", "#num!", "(null)", "[null]", "(blank)", "(empty)", "(not set)",
+        "[not provided]",
     )
 )
-"""Written by programs for "no value" (SQL, pandas, R, Excel, web analytics): missing in every column."""
+"""Written by programs for "no value" (SQL, pandas, R, Excel, web analytics, Salesforce): missing in every column."""
 NOTHING_SIGNS = frozenset(("-", "--", "---", "–", "—", "?", "??", "???", ".", "...", "…"))
 """Missing, unless all other values of the column are signs, too ("+" and "-" of a test)."""
 PROMPT = (

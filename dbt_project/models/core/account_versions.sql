@@ -24,7 +24,7 @@ of_accounts as (
         false as is_end,
         false as is_link,
         records.created_at,
-        {{ company_domain('coalesce(lower(trim(records.domain)), ' ~ email_domain('records.email') ~ ')') }} as domain,
+        coalesce(records.domain, {{ company_domain(email_domain('records.email')) }}) as domain,
         {%- for attribute in attributes if attribute != 'domain' %}
         records.{{ attribute }},
         {%- endfor %}

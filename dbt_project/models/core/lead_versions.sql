@@ -1,7 +1,6 @@
 with records as (
     select
         lead_records.*,
-        {{ normalised_email('email') }} as normal_email,
         lead_id as person_key
     from {{ ref('lead_records') }} as lead_records
 ),
@@ -19,10 +18,10 @@ attributed as (
         records.known_at as recorded_at,
         case when not records.is_rebuilt then records.known_at end as changed_at,
         coalesce(records.full_name, nullif(trim(coalesce(records.first_name, '') || ' ' || coalesce(records.last_name, '')), '')) as full_name,
-        records.normal_email as email,
-        {{ email_domain('records.normal_email') }} as email_domain,
-        {{ company_domain(email_domain('records.normal_email')) }} is null and records.normal_email is not null as has_free_mail,
-        records.normal_email is not null as has_email,
+        records.email,
+        {{ email_domain('records.email') }} as email_domain,
+        {{ company_domain(email_domain('records.email')) }} is null and records.email is not null as has_free_mail,
+        records.email is not null as has_email,
         records.phone is not null as has_phone,
         records.phone,
         records.company,

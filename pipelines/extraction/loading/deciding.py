@@ -13,6 +13,7 @@ import polars as pl
 
 from pipelines.extraction.checking import FIRST_SECOND, LAST_SECOND
 from pipelines.values.dates import DAY_MONTH, MONTH, dates_in, order_fits
+from pipelines.values.keys import canonical, identifies_nobody
 from pipelines.values.numbers import CURRENCY, numbers_in
 from pipelines.values.words import NO_VALUE_WORDS, booleans, commoner, says_nothing
 
@@ -41,6 +42,7 @@ OPEN_ORDER = (
 WHICH_YEAR = "which part is the year cannot be told: export years with four digits"
 NO_YEAR = "with two digits the year cannot be told: export years with four digits"
 NO_DIGITS = "its digits are lost: export the column as text"
+NOBODYS = "it stands for nobody"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Question:
     """`dmy` or `mdy` where the user or the contract says it."""
     source: str = ""
     """For messages."""
+    form: str = ""
+    """Of an identifier: one of `values.keys.FORMS`."""
 
 
 @dataclass
@@ -95,7 +99,7 @@ class Decision:
     units: dict[str, str] = field(default_factory=dict)
     """File → unit of its numbers, empty where they are no times."""
     stripped: set[str] = field(default_factory=set)
-    """Files in which every identifier ends in `.0`."""
+    """Files in which every identifier that stands for somebody ends in `.0`."""
 
 
 def prepared(values: pl.DataFrame, kind: str) -> pl.DataFrame:
@@ -121,7 +125,11 @@ def decide(evidence: Sequence[Evidence], hint: str) -> list[Decision]:
     for item, decision in zip(evidence, decisions, strict=True):
         if item.question.kind == "identifier":
             rows = item.total("zeros")
-            decision.stripped = {row["path"] for row in rows if row["zeros"] == item.filled.get(row["path"])}
+            decision.stripped = {
+                row["path"]
+                for row in rows
+                if item.question.form == "number" or row["zeros"] == item.filled.get(row["path"], 0) - row["nobody"]
+            }
     return decisions
 
 
@@ -173,16 +181,20 @@ def told(read: pl.DataFrame, question: Question, decision: Decision) -> dict[str
         if question.unit:
             say(good.filter(~digits)["path"], "is written as dates")
     if question.kind == "identifier":
-        say(good["path"], "is read without its `.0`")
-        for path, values in read.filter(pl.col("nothing")).group_by("path", maintain_order=True):
+        say(good.filter(bare.str.contains(POINT_ZERO))["path"], "is read without its `.0`")
+        is_longer = good["meant"].str.len_chars() > bare.str.len_chars()
+        say(good.filter(is_longer)["path"], "has Salesforce's ids of 15 characters, which are read as those of 18")
+        for path, values in read.filter(pl.col("why") == NO_DIGITS, pl.col("nothing")).group_by(
+            "path", maintain_order=True
+        ):
             said.setdefault(path[0], []).append(
                 f"has lost its digits ('{values['bare'].min()}'), which counts as nothing: export it as text"
             )
-    else:
-        words = read.filter(pl.col("nothing") & (pl.col("bare") != ""))
-        for path, values in words.group_by("path", maintain_order=True):
-            shown = ", ".join(f"'{word}'" for word in sorted(set(values["bare"]))[:3])
-            said.setdefault(path[0], []).append(f"says nothing with {shown}")
+        read = read.filter(pl.col("why") != NO_DIGITS)
+    words = read.filter(pl.col("nothing") & (pl.col("bare") != ""))
+    for path, values in words.group_by("path", maintain_order=True):
+        shown = ", ".join(f"'{word}'" for word in sorted(set(values["bare"]))[:3])
+        said.setdefault(path[0], []).append(f"says nothing with {shown}")
     return said
 
 
@@ -371,16 +383,23 @@ def _as_booleans(page: pl.DataFrame, question: Question, decision: Decision) -> 
 
 
 def _point_zeros(page: pl.DataFrame, question: Question) -> dict[str, pl.DataFrame]:
-    zeros = pl.col("rows") * pl.col("bare").str.contains(POINT_ZERO)
-    return {"zeros": page.select("path", zeros.alias("zeros")).group_by("path").sum()}
+    rows, nobody = pl.col("rows"), identifies_nobody(page["bare"], question.is_key)
+    counted = page.select(
+        "path", (rows * pl.col("bare").str.contains(POINT_ZERO)).alias("zeros"), (rows * nobody).alias("nobody")
+    )
+    return {"zeros": counted.group_by("path").sum()}
 
 
 def _as_identifiers(page: pl.DataFrame, question: Question, decision: Decision) -> pl.DataFrame:
-    bare = pl.col("bare")
-    lost, zero = bare.str.contains(LOST_DIGITS), bare.str.contains(POINT_ZERO)
-    stripped = zero & pl.col("path").is_in(list(decision.stripped))
-    return page.filter(lost | stripped).with_columns(
-        pl.when(stripped).then(bare.str.strip_suffix(".0")).alias("meant"),
-        (lost & (not question.is_key)).alias("nothing"),
-        pl.when(lost).then(pl.lit(NO_DIGITS)).alias("why"),
+    """`meant`: String. What stands for nobody or has lost its digits is no reference; as a key it is refused."""
+    bare = page["bare"]
+    zero = bare.str.contains(POINT_ZERO) & page["path"].is_in(list(decision.stripped))
+    plain = bare.zip_with(~zero, bare.str.strip_suffix(".0"))
+    lost, nobody = bare.str.contains(LOST_DIGITS), identifies_nobody(plain, question.is_key)
+    is_none = lost | nobody
+    read = page.with_columns(
+        canonical(plain, question.form).set(is_none, None).alias("meant"),
+        (is_none & (not question.is_key)).alias("nothing"),
+        pl.when(lost).then(pl.lit(NO_DIGITS)).when(nobody & question.is_key).then(pl.lit(NOBODYS)).alias("why"),
     )
+    return read.filter(is_none | (pl.col("meant") != pl.col("value")))

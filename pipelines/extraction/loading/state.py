@@ -177,6 +177,7 @@ def contract_fingerprint(entity: Entity) -> str:
         *((dict(entity.labels),) if entity.labels else ()),
         *((dict(entity.left_out),) if entity.left_out else ()),
         *((entity.inside,) if entity.inside else ()),
+        *((dict(entity.forms),) if entity.forms else ()),
     )
     return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
@@ -212,7 +213,9 @@ class Load:
         self.schema_name = f"raw_{source.name}"
         self.schema = quoted(self.schema_name)
         self.time_zone = time_zone
-        self.contract = " ".join(filter(None, (contract_fingerprint(entity), time_zone, source.encoding)))
+        self.contract = " ".join(
+            filter(None, (contract_fingerprint(entity), time_zone, source.encoding, source.key_form))
+        )
         self.nested = {label: f"/{label.replace('.', '/')}" for label in entity.nested()}
         """Paths of nested fields → the pointer to them."""
         self.first_loaded: dict[str, datetime] = {}

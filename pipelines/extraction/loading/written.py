@@ -21,6 +21,7 @@ from pipelines.extraction.checking import (
     year_bounds,
 )
 from pipelines.extraction.loading.state import Load, Staged, new_name
+from pipelines.values.keys import NO_REFERENCE, NOBODY
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,6 +37,7 @@ NUMBER, WHOLE = "-?[0-9]+([.][0-9]*)?", "-?[0-9]+([.]0*)?"
 NUMBER_OR_THOUSANDS, WHOLE_OR_THOUSANDS = "-?[0-9]+([.]([0-9]{0,2}|[0-9]{4,}))?", "-?[0-9]+([.](0{0,2}|0{4,}))?"
 """Where a decimal comma is likely, three digits after a point may be a thousand."""
 JSON_EXPONENT = "-?[0-9]+([.][0-9]+)?[eE][-+]?[0-9]+"
+UUID_LENGTH = 36
 YEAR_FIRST = "^ *[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}"
 
 
@@ -105,8 +107,8 @@ def _kind(load: Load, column: StagedColumn) -> str:
     if target in ("date", "timestamp"):
         return "time" if is_number or is_text else ""
     if target == "varchar":
-        named = column.name in entity.key or _is_identifier(column.name, load)
-        return "identifier" if named and (is_text or read in FRACTIONS) else ""
+        named = column.name in (*entity.key, *entity.references, *entity.forms) or _is_identifier(column.name, load)
+        return "identifier" if named and (is_text or is_number) else ""
     if not is_text:
         return ""
     kinds = {**dict.fromkeys(FRACTIONS, "number"), **dict.fromkeys(INTEGERS, "whole"), "boolean": "boolean"}
@@ -116,6 +118,29 @@ def _kind(load: Load, column: StagedColumn) -> str:
 def _is_identifier(name: str, load: Load) -> bool:
     """Whether a column of texts names a record: it ends in `id`, or has the name of an entity of its source."""
     return name.lower().endswith("id") or name.lower() in {entity.name for entity in load.source.entities}
+
+
+def _form(load: Load, column: StagedColumn) -> str:
+    """The form of an identifier: that of the source, unless the column has another system's."""
+    targets = load.entity.references.get(column.name, ())
+    is_ours = not targets or any("." not in target for target in targets)
+    return load.entity.forms.get(column.name, load.source.key_form if is_ours else "")
+
+
+def _odd_identifier(text: str, form: str, is_key: bool) -> str:
+    """SQL: an identifier may stand for nobody, or in another form than the one that is compared."""
+    nobody = NOBODY if is_key else NOBODY.replace(")$", f"|{NO_REFERENCE})$")
+    tests = [
+        f"ends_with({text}, '.0')",
+        f"contains({text}, '+')",
+        f"regexp_matches({text}, {literal(nobody.replace('^', '^(?i)', 1))})",
+        f"regexp_matches({text}, '^\\s|\\s$')",
+        f"(length({text}) = {UUID_LENGTH} or contains({text}, '@')) and {text} <> lower({text})",
+    ]
+    if form == "salesforce":
+        # One of 15, or one of 18 that is not in capital letters behind: a program lost its case.
+        tests += [f"length({text}) = 15", f"length({text}) = 18 and {text}[16:] <> upper({text}[16:])"]
+    return f"({' or '.join(tests)})"
 
 
 def _epoch_unit(load: Load, column: StagedColumn) -> str:
@@ -157,7 +182,7 @@ def _column(
         is_odd = f"try_cast({text} as boolean) is null and {text} <> ''"
         is_looked_up = f"{is_odd} and {filled}"
     else:
-        is_odd = is_looked_up = f"(ends_with({text}, '.0') or contains({text}, '+'))"
+        is_odd = is_looked_up = _odd_identifier(text, _form(load, column), column.name in load.entity.key)
     return _Column(position, column, kind, text, is_odd, is_looked_up)
 
 
@@ -193,6 +218,7 @@ def _question(load: Load, column: _Column) -> "Question":
         last_year=load.now.year + (0 if is_past else YEARS_AHEAD),
         order=entity.date_order,
         source=load.source.name,
+        form=_form(load, column.column),
     )
 
 

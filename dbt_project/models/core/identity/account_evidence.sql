@@ -38,6 +38,15 @@ live_records as (
     select * from records
     where not coalesce(is_deleted, false)
 ),
+named_records as (
+    select
+        source_system,
+        account_key,
+        lower(trim(account_name)) as name,
+        row_number() over (partition by source_system, account_key order by known_at, account_name) as place
+    from records
+    where account_name is not null
+),
 own as (
     select
         source_system as source,
@@ -75,7 +84,7 @@ own_emails as (
         source_system as source,
         account_key as identifier,
         'e-mail' as rule,
-        'e-mail:' || {{ normalised_email('email') }} as value,
+        'e-mail:' || email as value,
         known_at
     from live_records
     where email is not null
@@ -94,7 +103,7 @@ domains as (
         source_system as source,
         account_key as identifier,
         'company domain' as rule,
-        'domain:' || {{ company_domain('lower(trim(domain))') }} as value,
+        'domain:' || domain as value,
         known_at
     from live_records
     where domain is not null
@@ -132,10 +141,15 @@ final as (
         evidence.value,
         evidence.known_at,
         own_keys.is_register,
+        named_records.name,
         0 as is_derived,
         0 as is_follower
     from evidence
     inner join own_keys
         on evidence.source = own_keys.source_system and evidence.identifier = own_keys.account_key
+    left join named_records
+        on evidence.source = named_records.source_system
+        and evidence.identifier = named_records.account_key
+        and named_records.place = 1
 )
 select * from final

@@ -1,1 +1,1 @@
-{{ match_identifiers(ref('account_evidence')) }}
+{{ match_identifiers(ref('account_evidence'), ref('account_crowds')) }}

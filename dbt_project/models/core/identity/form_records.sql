@@ -19,7 +19,7 @@ normalised as (
         form_id,
         form_title,
         page_url,
-        {{ normalised_email('email') }} as email,
+        email,
         anonymous_id,
         occurred_at,
         known_at,

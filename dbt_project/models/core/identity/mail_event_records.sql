@@ -14,7 +14,7 @@ normalised as (
     select
         source_system,
         mail_event_id,
-        {{ normalised_email('email') }} as email,
+        email,
         type,
         mail_campaign_id,
         occurred_at,

@@ -51,7 +51,7 @@ email_domains as (
     select
         source_system as person_source,
         lead_id as person_key,
-        'domain:' || {{ company_domain('lower(trim(domain))') }} as value,
+        'domain:' || domain as value,
         min(known_at) as known_at
     from leads
     where domain is not null

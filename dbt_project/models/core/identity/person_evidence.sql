@@ -48,8 +48,10 @@ emails as (
     union all
     select
         email,
-        known_at
-    from identifications
+        min(known_at) as known_at
+    from visits
+    where email is not null
+    group by email
     union all
     select
         email,
@@ -71,6 +73,7 @@ evidence as (
         person_key as identifier,
         'own' as rule,
         'key:' || source_system || ':' || person_key as value,
+        cast(null as {{ dbt.type_string() }}) as name,
         known_at,
         0 as is_derived
     from own_keys
@@ -80,6 +83,7 @@ evidence as (
         anonymous_id as identifier,
         'own' as rule,
         'key:anonymous id:' || anonymous_id as value,
+        null as name,
         min(known_at) as known_at,
         1 as is_derived
     from identifications
@@ -90,6 +94,7 @@ evidence as (
         email as identifier,
         'own' as rule,
         'e-mail:' || email as value,
+        null as name,
         min(known_at) as known_at,
         1 as is_derived
     from emails
@@ -100,6 +105,7 @@ evidence as (
         anonymous_id as identifier,
         'e-mail' as rule,
         'e-mail:' || email as value,
+        null as name,
         known_at,
         1 as is_derived
     from identifications
@@ -109,6 +115,7 @@ evidence as (
         person_key as identifier,
         'e-mail' as rule,
         'e-mail:' || email as value,
+        lower(full_name) as name,
         known_at,
         0 as is_derived
     from live_records
@@ -119,6 +126,7 @@ evidence as (
         person_key as identifier,
         'exact key' as rule,
         'key:' || external_source || ':' || external_key as value,
+        null as name,
         known_at,
         0 as is_derived
     from live_records
@@ -129,6 +137,7 @@ evidence as (
         live_records.person_key as identifier,
         'exact key' as rule,
         'key:' || own_keys.source_system || ':' || own_keys.person_key as value,
+        null as name,
         greatest(live_records.known_at, own_keys.known_at) as known_at,
         0 as is_derived
     from live_records

@@ -1,1 +1,1 @@
-{{ match_identifiers(ref('person_evidence')) }}
+{{ match_identifiers(ref('person_evidence'), ref('person_crowds')) }}

@@ -19,7 +19,7 @@ with sessions as (
 known_when_received as (
     select
         sessions.*,
-        {{ normalised_email('user_id') }} as email,
+        case when user_id like '%_@_%' then user_id end as email,
         coalesce(received_at, ended_at, occurred_at) as known_at
     from sessions
 )

@@ -1,0 +1,1 @@
+{{ crowded_values(ref('account_evidence')) }}

@@ -1,0 +1,1 @@
+{{ crowded_values(ref('person_evidence')) }}
