@@ -100,8 +100,8 @@
     {%- if money_settings().reporting_currency %}
     left join {{ rates }} as exchange_rates
         on {{ relation }}.currency = exchange_rates.currency
-        and cast({{ day }} as date) >= exchange_rates.valid_from
-        and cast({{ day }} as date) < exchange_rates.valid_to
+        and cast({{ day }} as date) >= exchange_rates.since_date
+        and cast({{ day }} as date) < exchange_rates.until_date
     {%- endif -%}
 {%- endmacro %}
 

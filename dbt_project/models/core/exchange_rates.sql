@@ -5,8 +5,8 @@ rates as (
     select
         currency,
         rate,
-        rate_date as valid_from,
-        coalesce(lead(rate_date) over (partition by currency order by rate_date), cast('9999-12-31' as date)) as valid_to
+        rate_date as since_date,
+        coalesce(lead(rate_date) over (partition by currency order by rate_date), cast('9999-12-31' as date)) as until_date
     from {{ beside(source('raw_scorecast', 'as_of'), 'exchange_rates') }}
     where currency not in (select reporting_currency from settings where reporting_currency is not null)
 ),
@@ -15,8 +15,8 @@ own_rates as (
     select
         reporting_currency as currency,
         cast(1.0 as {{ type_double() }}) as rate,
-        cast('1900-01-01' as date) as valid_from,
-        cast('9999-12-31' as date) as valid_to
+        cast('1900-01-01' as date) as since_date,
+        cast('9999-12-31' as date) as until_date
     from settings
     where reporting_currency is not null
 ),

@@ -24,7 +24,19 @@ WEEKS = 60
 SEGMENTS = ("amer", "emea")
 SERIES = [(metric, segment) for metric in ("bookings", "recurring_revenue") for segment in (*SEGMENTS, "total")]
 COLUMNS = [
-    *["metric", "segment", "period_start_date", "frequency", "forecast", "p10", "p50", "p90", "actual", "method"],
+    *[
+        "metric",
+        "currency",
+        "segment",
+        "period_start_date",
+        "frequency",
+        "forecast",
+        "p10",
+        "p50",
+        "p90",
+        "actual",
+        "method",
+    ],
     *["note", "as_of_date", "model_version"],
 ]
 FORECAST = Forecast(

@@ -173,7 +173,13 @@ def test_what_the_tree_declares(tmp_path: Path):
     (tmp_path / "models" / "features").mkdir()
     for name in ("deal_snapshots", "deal_outcomes"):
         (tmp_path / "models" / "features" / f"{name}.sql").touch()
-    assert transformation.project_variables(tmp_path) == {
+    declared = transformation.project_variables(tmp_path)
+    assert {code: declared["currency_decimals"][code] for code in ("EUR", "JPY", "KWD")} == {
+        "EUR": 2,
+        "JPY": 0,
+        "KWD": 3,
+    }
+    assert {name: declared[name] for name in ("staging_models", "core_models", "snapshot_models")} == {
         "staging_models": {"deals": ["stg_crm__deals"]},
         "core_models": ["deals"],
         "snapshot_models": ["deal_snapshots"],

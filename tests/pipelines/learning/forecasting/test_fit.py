@@ -116,8 +116,9 @@ def test_the_interval_covers_about_four_in_five_weeks_not_seen():
 
 def test_the_result_has_the_columns_of_the_contract(company_result: ForecastResult):
     assert_sound(company_result, COMPANY)
-    assert company_result.forecasts.columns[:9] == [
+    assert company_result.forecasts.columns[:10] == [
         "metric",
+        "currency",
         "segment",
         "period_start_date",
         "frequency",
@@ -305,7 +306,7 @@ def test_a_short_series_is_forecast_with_a_wide_interval_and_a_note():
         rows = future(result)
         assert (rows["p90"] - rows["p10"]).min() > 10
         if weeks < 26:
-            assert result.accuracy.row(0) == ("bookings", "total", "recent_mean", 0, None, None, None, None, True)
+            assert result.accuracy.row(0) == ("bookings", None, "total", "recent_mean", 0, None, None, None, None, True)
             assert "too few" in result.notes["reason"][0]
 
 
