@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.commands.mishaps import explained
-from pipelines.database import connect
+from pipelines.database import columns_of, connect
 from pipelines.extraction.files import printable
 from pipelines.publishing.kept_releases import last_release
 from pipelines.settings import data_dir, project_root, published_path
@@ -464,8 +464,11 @@ def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
     auc, calibration_error, version = row
     if auc is not None:
         return f"AUC {auc:.3f} out of time, calibration error {calibration_error:.3f}"
+    # A forecast of an older version knows no currencies.
+    has_currency = "currency" in columns_of(connection, "main", "forecast_accuracy")
+    name = "concat_ws(' ', metric, currency)" if has_currency else "metric"
     errors = connection.execute(
-        "select concat_ws(' ', metric, currency), smape from forecast_accuracy"
+        f"select {name}, smape from forecast_accuracy"
         " where model_version = ? and segment = 'total' and chosen order by all",
         [version],
     ).fetchall()
