@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -363,12 +363,17 @@ def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str
     """The release in a file, its tables with their rows, and a sentence on the quality of each model's table."""
     import json
 
-    from pipelines.database import connect, table_exists
+    from pipelines.database import columns_of, connect, table_exists
 
     with connect(path, read_only=True) as connection:
         release_id, as_of, status, note, tables = connection.execute(
             "select release_id, as_of_date, status, note, tables from releases order by release_id desc limit 1"
         ).fetchone()
+        newest = {}
+        if "newest_data" in columns_of(connection, "main", "releases"):  # not in releases of an older version
+            (newest,) = connection.execute(
+                "select newest_data from releases order by release_id desc limit 1"
+            ).fetchone()
         described = json.loads(tables)
         has_runs = table_exists(connection, "main", "model_runs")
         quality = {}
@@ -393,6 +398,11 @@ def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str
         )
         came_true = what_came_true(connection, list(described))
         warned = identity_warnings(connection, list(described))
+        behind = []
+        if "note" in described.get("forecasts", {}).get("columns", ()):
+            behind = connection.execute(
+                "select distinct metric, note from forecasts where note is not null order by metric"
+            ).fetchall()
     rows = [(table, description["rows"]) for table, description in described.items()]
     release = {
         "release_id": release_id,
@@ -402,6 +412,8 @@ def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str
         "not_kept": not_kept,
         "came_true": came_true,
         "warnings": warned,
+        "newest": newest or {},
+        "behind": behind,
     }
     return release, rows, quality
 
@@ -486,6 +498,8 @@ def print_summary() -> bool:
     from rich.console import Console
     from rich.table import Table
 
+    from pipelines.extraction.configuration import read_configuration
+
     console = Console()
     last = last_release(published_path())
     if last.path is None:
@@ -509,6 +523,19 @@ def print_summary() -> bool:
     for name, rows in tables:
         table.add_row(name, f"{rows:,}", quality.get(name, ""))
     console.print(table)
+    stale_after_days = read_configuration().stale_after_days
+    for source, day in release["newest"].items():
+        age = max((datetime.now(UTC).date() - day).days, 0)
+        is_stale = age > stale_after_days
+        console.print(
+            f"{'! ' if is_stale else ''}{source}: newest data {age} {'day' if age == 1 else 'days'} old ({day})",
+            style="yellow" if is_stale else None,
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    for metric, note in release["behind"]:
+        console.print(f"! forecasts, {metric}: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     for line in release["came_true"]:
         console.print(line, markup=False, highlight=False)
     for line in release["warnings"]:

@@ -98,7 +98,7 @@ def write_newest(connection: "duckdb.DuckDBPyConnection", sources: Iterable[Sour
                     f"select vanished_at::date from {quoted(schema)}._vanished where entity = {literal(entity.name)}"
                 )
             days = connection.execute(
-                f"select distinct day from ({' union all '.join(parts)}) where day <= {literal(as_of)} order by day"
+                f"select distinct day from ({' union all '.join(parts)}) where day is not null order by day"
             ).fetchall()
             if not days:
                 continue
@@ -108,7 +108,7 @@ def write_newest(connection: "duckdb.DuckDBPyConnection", sources: Iterable[Sour
                 for before, after in pairwise(active)
                 if before >= active[-1] - timedelta(days=365)
             ]
-            newest = min(max([active[-1], *_days_of_files(connection, schema, entity.name, tables)]), as_of)
+            newest = max([active[-1], *_days_of_files(connection, schema, entity.name, tables)])
             goes_on = (as_of - newest).days <= max(silences, default=0)
             connection.execute(
                 "insert into raw_scorecast.newest values (?, ?, ?, ?)",

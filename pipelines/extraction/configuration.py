@@ -25,6 +25,7 @@ SETTINGS = (
     "failure_webhook",
     "quarantine_limit",
     "row_count_range",
+    "stale_after_days",
     "limits",
     "reporting_currency",
     "exchange_rates",
@@ -37,6 +38,7 @@ SAMPLE_SETTINGS = ("accounts", "months", "seed")
 DEFAULT_TIMEZONE = "UTC"
 DEFAULT_QUARANTINE_LIMIT = 0.05
 DEFAULT_ROW_COUNT_RANGE = (0.7, 1.5)
+DEFAULT_STALE_AFTER_DAYS = 7
 UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 FREE_EXPANSION = 10**9
 """Bytes that any file may take when it is read, however small: a column of one value is a few bytes in Parquet."""
@@ -106,6 +108,8 @@ class Configuration:
     """The share of an entity's new rows in quarantine above which the run stops."""
     row_count_range: tuple[float, float] = DEFAULT_ROW_COUNT_RANGE
     """A release is refused when a table's rows leave this range of the last release's."""
+    stale_after_days: int = DEFAULT_STALE_AFTER_DAYS
+    """A source whose newest data is older than this is said to be."""
     limits: Limits = field(default_factory=Limits)
     """Upper limits of an export's file."""
     money: MoneySettings = field(default_factory=MoneySettings)
@@ -223,6 +227,7 @@ class _Reader:
             failure_webhook=self.resolved("failure_webhook", settings.get("failure_webhook")),
             quarantine_limit=self.share(settings.get("quarantine_limit")),
             row_count_range=self.row_count_range(settings.get("row_count_range")),
+            stale_after_days=self.days("stale_after_days", settings.get("stale_after_days", DEFAULT_STALE_AFTER_DAYS)),
             limits=self.limits(settings.get("limits")),
             money=self.money(settings, {name: each.currency for name, each in sources.items() if each.currency}),
         )
@@ -368,6 +373,11 @@ class _Reader:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
             raise self.problem("quarantine_limit", f"'quarantine_limit' must be a share from 0 to 1, not {value!r}.")
         return float(value)
+
+    def days(self, key: str, value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise self.problem(key, f"'{key}' must be a whole number of days from 1 on, such as 7, not {value!r}.")
+        return value
 
     def row_count_range(self, value: object) -> tuple[float, float]:
         if value is None:

@@ -167,6 +167,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "note": "What is not fresh in it, in words.",
         "tables_of": "The release that its tables were made for.",
         "tables": "Its tables with rows, columns and types, as JSON.",
+        "newest_data": "Source to the day of its newest data: newest_data['stripe'].",
     },
 }
 PATTERNS = (

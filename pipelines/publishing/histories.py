@@ -112,14 +112,14 @@ def append_release(
         """
         create table releases (
             release_id varchar, created_at timestamptz, as_of_date date, run_id varchar, status varchar, note varchar,
-            tables_of varchar, tables json
+            tables_of varchar, tables json, newest_data map(varchar, date)
         )
         """
     )
     if previous:
         connection.execute("insert into releases by name select * from previous.releases")
     connection.execute(
-        "insert into releases values (?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into releases values (?, ?, ?, ?, ?, ?, ?, ?, map(?, ?))",
         [
             release.release_id,
             now,
@@ -129,5 +129,7 @@ def append_release(
             release.note,
             tables_of,
             json.dumps(release.tables),
+            list(release.newest_data),
+            list(release.newest_data.values()),
         ],
     )

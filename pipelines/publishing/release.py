@@ -67,7 +67,8 @@ def build_release(
             append_score_history(connection, previous, sorted(tables), release_id, as_of)
             fallback = fallback_in_words(place, last, release_id)
             note = "; ".join(filter(None, [fallback, _note(tables, as_of, removed)]))
-            release = Release(release_id, as_of, "published", note, tables, fallback, removed)
+            newest = _newest_data(connection)
+            release = Release(release_id, as_of, "published", note, tables, fallback, removed, newest)
             append_release(connection, previous, release, run_id, now, tables_of=release_id)
             describe_tables(connection)
         with opened(place.draft, read_only=True) as connection:
@@ -100,6 +101,16 @@ def _attach_warehouse(connection: "duckdb.DuckDBPyConnection", warehouse: Path) 
             f"{warehouse} has no run's date (raw_scorecast.as_of): nothing was loaded into it. Run the job `daily`."
         )
     return row[0]
+
+
+def _newest_data(connection: "duckdb.DuckDBPyConnection") -> dict[str, date]:
+    """Source to the day of its newest data; nothing in a warehouse of before that was noted."""
+    if "newest" not in tables_in(connection, "warehouse", "raw_scorecast"):
+        return {}
+    rows = connection.execute(
+        "select source, max(newest_date) from warehouse.raw_scorecast.newest group by source order by source"
+    )
+    return dict(rows.fetchall())
 
 
 def attach_previous(connection: "duckdb.DuckDBPyConnection", last: LastRelease) -> bool:

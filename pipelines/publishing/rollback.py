@@ -12,7 +12,7 @@ from pipelines.publishing.kept_releases import (
     kept_releases,
     last_release,
 )
-from pipelines.publishing.states import HISTORY_KEYS, OWN_TABLES, Release, tables_in
+from pipelines.publishing.states import HISTORY_KEYS, OWN_TABLES, Release, names_of, tables_in
 from pipelines.publishing.swap import fallback_in_words, new_draft, opened, swap_in
 from pipelines.publishing.tables import carry_over, describe_tables
 
@@ -59,7 +59,12 @@ def rollback(published: Path, releases_dir: Path, to: str | None, now: datetime)
             connection.execute("create table score_history as select * from previous.score_history")
             fallback = fallback_in_words(place, last, release_id)
             note = "; ".join(filter(None, [f"tables of release {origin}", *passed_over, fallback]))
-            release = Release(release_id, as_of, "rollback", note, tables, fallback)
+            newest = {}
+            if "newest_data" in names_of(connection, "previous.releases"):
+                ((newest,),) = connection.execute(
+                    "select newest_data from previous.releases where release_id = ?", [origin]
+                ).fetchall()
+            release = Release(release_id, as_of, "rollback", note, tables, fallback, newest_data=newest or {})
             append_release(connection, previous, release, "rollback", now, tables_of=origin)
             describe_tables(connection)
         swap_in(place, release, last, KEPT_RELEASES)

@@ -1,6 +1,7 @@
 """What a release is: its facts, the names of its tables, how they are looked at, and why one may not come about."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,8 @@ class Release:
     """Why the history does not come from the published file, in one line; empty if it does. Also part of `note`."""
     removed: tuple[str, ...] = ()
     """Tables of the last release that nothing makes any more; their rows in the histories stay."""
+    newest_data: Mapping[str, date] = field(default_factory=dict)
+    """Source to the day of its newest data."""
 
 
 BACKFILL = "backfill-"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipelines.database import quoted, write_frame
 from pipelines.extraction.as_of import day_of
 from pipelines.extraction.checkup import references
+from pipelines.extraction.configuration import DEFAULT_STALE_AFTER_DAYS
 from pipelines.extraction.loading.manifest import ACCOUNTED, REASON_KIND, last_load, quarantined_share
 from pipelines.quality.checker import check
 from pipelines.quality.findings import Finding
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from pipelines.extraction.contracts import Entity, Source
 
-STALE_AFTER_DAYS = 7
 UNMATCHED_SHARE = 0.05
 """Of a column's keys; more of them that match no record are told."""
 SHOWN_REASONS = 3
@@ -31,14 +31,15 @@ def check_raw(
     as_of: date,
     quarantine_limit: float,
     docs: Path,
+    stale_after_days: int = DEFAULT_STALE_AFTER_DAYS,
 ) -> list[Finding]:
     """
     Check each source's last load, one suite a source.
 
     DuckDB profiles the tables, because a first load may have millions of rows; Great Expectations checks the profile,
     which has one row a table. Blocking: keys null or not unique, rows lost, too many rows in quarantine, rows from the
-    future. Warnings: nothing new for a week, a table without rows, keys of other records that match none. How many keys
-    match is kept in `raw_scorecast.matched_keys`.
+    future. Warnings: nothing new for `stale_after_days`, a table without rows, keys that match no record. How many
+    keys match is kept in `raw_scorecast.matched_keys`.
     """
     suites = []
     keys = matched_keys(connection, sources)
@@ -46,14 +47,14 @@ def check_raw(
     for source in sources:
         frame = profile(connection, source, as_of)
         if frame.height:
-            suites.append(Suite(source.name, frame, rules(quarantine_limit), shown_by=("table",)))
+            suites.append(Suite(source.name, frame, rules(quarantine_limit, stale_after_days), shown_by=("table",)))
         looked_up = keys.filter(keys["source_system"] == source.name).drop_nulls("unmatched")
         if looked_up.height:
             suites.append(_keys_suite(source.name, looked_up))
     return check("raw", suites, docs) if suites else []
 
 
-def rules(quarantine_limit: float) -> list[Rule]:
+def rules(quarantine_limit: float, stale_after_days: int) -> list[Rule]:
     """The rules for every table of a source."""
 
     def at_most(column: str, most: float, says: str, is_blocking: bool = True, shows: tuple[str, ...] = ()) -> Rule:
@@ -73,8 +74,8 @@ def rules(quarantine_limit: float) -> list[Rule]:
         at_most("days_in_future", 0, "no row is from the future"),
         at_most(
             "days_since_newest",
-            STALE_AFTER_DAYS,
-            f"every table has something new within {STALE_AFTER_DAYS} days",
+            stale_after_days,
+            f"every table has something new within {stale_after_days} days",
             is_blocking=False,
         ),
         Rule(

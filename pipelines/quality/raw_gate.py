@@ -50,7 +50,9 @@ def raw_gate_definitions(sources: Sequence[Source]) -> dg.Definitions:
         docs = data_dir() / "reports" / "raw"
         with warehouse.connect() as connection:
             (as_of,) = connection.execute("select as_of_date from raw_scorecast.as_of").fetchone()
-            findings = check_raw(connection, present, as_of, configuration.quarantine_limit, docs)
+            findings = check_raw(
+                connection, present, as_of, configuration.quarantine_limit, docs, configuration.stale_after_days
+            )
             stop_checker()  # dbt, which comes next, needs the memory
             connection.execute("create schema if not exists published")
             record_findings(connection, "published.data_quality", findings, context.run.run_id, datetime.now(UTC))
