@@ -6,15 +6,15 @@ import polars as pl
 
 from pipelines.values.words import NO_VALUE_WORDS, NOTHING_SIGNS, NOTHING_WORDS
 
-NOBODY_WORDS = (
-    NOTHING_WORDS | NOTHING_SIGNS | NO_VALUE_WORDS | {"anonymous", "guest", "nobody", "[object object]"} - {""}
-)
+NOBODY_WORDS = frozenset(
+    {*NOTHING_WORDS, *NOTHING_SIGNS, *NO_VALUE_WORDS, "anonymous", "guest", "nobody", "[object object]"}
+) - {""}
 """Written where an identifier should stand."""
 ALL_ZEROS = r"[{(]?0[0-]*0(?:aaa)?[)}]?"
 """The UUID of nobody, and ids of zeros; `000000000000000AAA` is Salesforce's."""
 NO_REFERENCE = r"0|-1"
 """No other record. A record itself may have the number 0."""
-NOBODY = rf"^(?:{'|'.join(map(re.escape, sorted(NOBODY_WORDS - {''})))}|{ALL_ZEROS})$"
+NOBODY = rf"^(?:{'|'.join(map(re.escape, sorted(NOBODY_WORDS)))}|-+none-+|{ALL_ZEROS})$"
 UUID = r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 SALESFORCE_ID = r"^(?:[0-9a-zA-Z]{15}|[0-9a-zA-Z]{18})$"
 SUFFIX_SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
