@@ -73,7 +73,7 @@ final as (
         latest.converted_opportunity_id,
         latest.is_open,
         latest.is_deleted,
-        deletions.deleted_at,
+        case when latest.is_deleted then deletions.deleted_at end as deleted_at,
         latest.merged_into_lead_id,
         firsts.recorded_person_id is not null and firsts.lead_of_person > 1 as is_duplicate,
         latest.created_at,

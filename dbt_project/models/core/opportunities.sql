@@ -64,7 +64,7 @@ final as (
         latest.is_open,
         latest.is_closed,
         latest.is_won,
-        deletions.deleted_at,
+        case when latest.is_deleted then deletions.deleted_at end as deleted_at,
         latest.created_at,
         firsts.created_at as occurred_at,
         firsts.known_at
