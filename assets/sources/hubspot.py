@@ -1,7 +1,13 @@
 """raw_hubspot.*: marketing mail and forms; companies, contacts and deals, where HubSpot is the CRM, too."""
 
 from pipelines.extraction.assets import source_definitions
-from pipelines.extraction.contracts import Entity, Source
+from pipelines.extraction.contracts import Entity, Figure, Source
+
+STAGE = "replace(lower(dealstage), ' ', '')"
+WON = f"coalesce(hs_is_closed_won, {STAGE} in ('closedwon', 'won'), false)"
+CLOSED = f"coalesce(hs_is_closed, {WON} or {STAGE} in ('closedlost', 'lost'), {WON})"
+NO_DEAL = {"deleted": "archived", "gone from the newest export": "_is_gone"}
+DEAL = {"amount": "amount", "currency": "deal_currency_code", "day": "closedate"}
 
 hubspot = Source(
     name="hubspot",
@@ -110,6 +116,14 @@ hubspot = Source(
             key=("id",),
             references={"associatedcompanyid": ("company",)},
             deal={"name": "dealname", "amount": "amount", "date": "closedate", "company": "associatedcompanyid"},
+            figures=(
+                Figure(
+                    "won_deals",
+                    **DEAL,
+                    not_counted={**NO_DEAL, "lost": f"{CLOSED} and not {WON}", "open": f"not {WON}"},
+                ),
+                Figure("open_deals", **DEAL, not_counted={**NO_DEAL, "won": WON, "lost": CLOSED}),
+            ),
             version="hs_lastmodifieddate",
             time="hs_lastmodifieddate",
             required=("hs_lastmodifieddate",),

@@ -1,7 +1,10 @@
 """raw_salesforce.*: the CRM: accounts, contacts, leads, opportunities, campaigns and tasks."""
 
 from pipelines.extraction.assets import source_definitions
-from pipelines.extraction.contracts import Entity, Source
+from pipelines.extraction.contracts import Entity, Figure, Source
+
+NO_DEAL = {"deleted": "IsDeleted", "gone from the newest export": "_is_gone"}
+DEAL = {"amount": "Amount", "currency": "CurrencyIsoCode", "day": "CloseDate"}
 
 salesforce = Source(
     name="salesforce",
@@ -147,6 +150,14 @@ salesforce = Source(
                 "SystemModstamp": ("LastModifiedDate",),
                 "ForecastCategory": ("ForecastCategoryName",),
             },
+            figures=(
+                Figure(
+                    "won_deals",
+                    **DEAL,
+                    not_counted={**NO_DEAL, "lost": "IsClosed and IsWon is not true", "open": "IsWon is not true"},
+                ),
+                Figure("open_deals", **DEAL, not_counted={**NO_DEAL, "won": "IsWon", "lost": "IsClosed"}),
+            ),
             rules={
                 "Probability is not between 0 and 100": "Probability between 0 and 100",
             },

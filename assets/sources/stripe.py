@@ -4,9 +4,38 @@ The API has amounts in the currency's smallest unit; the dashboard's export has 
 """
 
 from pipelines.extraction.assets import source_definitions
-from pipelines.extraction.contracts import Entity, Source
+from pipelines.extraction.contracts import Entity, Figure, Source
 
 TEST_MODE = {"of Stripe's test mode": "livemode = false"}
+DIGITS = {"ISK": 2, "MGA": 0}
+"""Stripe counts these otherwise than ISO 4217: https://docs.stripe.com/currencies#special-cases"""
+MONTHS = """
+    case
+        when regexp_matches(lower(plan_interval), 'semi-? ?annu|half-? ?year|halbj|^bi-?annu') then 6
+        when regexp_matches(lower(plan_interval), 'bienn|two year|zweij') then 24
+        when regexp_matches(lower(plan_interval), 'quart|viertelj|trimest') then 3
+        when regexp_matches(lower(plan_interval), 'fortn|bi-?week|vierzehn') then 12 * 14 / 365
+        when regexp_matches(lower(plan_interval), 'mon|mth|mois|mensuel|[^a-z]mo?$|^mo?$|[0-9]m$') then 1
+        when regexp_matches(lower(plan_interval), 'w(ee)?k|woche|wöche|semaine|^w$|[0-9]w$') then 12 * 7 / 365
+        when regexp_matches(lower(plan_interval), 'year|annu|yr|jahr|jähr|^y$|^ans?$|[0-9]y$') then 12
+        when regexp_matches(lower(plan_interval), 'day|daily|tag|täg|jour|^d$|[0-9]d$') then 12 / 365
+    end * coalesce(plan_interval_count, try_cast(regexp_extract(plan_interval, '[0-9]+') as int), 1)
+"""
+"""How many months a price is for."""
+PRICE = "coalesce(plan_amount_in_units, plan_amount / _smallest_units)"
+STATUS = "replace(lower(trim(status)), ' ', '_')"
+NO_INVOICE = {
+    "a draft": f"{STATUS} = 'draft'",
+    "void": f"{STATUS} = 'void'",
+    "of an unknown status": f"{STATUS} not in ('open', 'paid', 'uncollectible')",
+}
+NOT_ISSUED = f"""
+    not bool_or(
+        coalesce({STATUS}, 'open') in ('open', 'paid', 'uncollectible')
+        or {STATUS} <> 'draft' and created < _first_export and updated <= _first_export
+    )
+"""
+"""In none of its versions; of an export without a history, what is no draft was open before."""
 
 stripe = Source(
     name="stripe",
@@ -115,6 +144,31 @@ stripe = Source(
                 "trial_end": ("Trial End (UTC)",),
                 "updated": ("Updated (UTC)",),
             },
+            figures=(
+                Figure(
+                    name="recurring_revenue",
+                    amount=f"12 * {PRICE} * coalesce(quantity, 1) / ({MONTHS})",
+                    currency="currency",
+                    day="coalesce(start_date, created)",
+                    not_counted={
+                        "gone from the newest export": "_is_gone",
+                        **{
+                            status.replace("_", " "): f"{STATUS} = '{status}'"
+                            for status in (
+                                "canceled",
+                                "trialing",
+                                "unpaid",
+                                "paused",
+                                "incomplete",
+                                "incomplete_expired",
+                            )
+                        },
+                        "of an unknown status": f"coalesce({STATUS}, '') not in ('active', 'past_due')",
+                        "a free plan": f"not _free_plans and {PRICE} = 0",
+                    },
+                    digits=DIGITS,
+                ),
+            ),
             rules={
                 "quantity is not at least 1": "quantity >= 1",
                 "plan_amount is negative": "plan_amount >= 0",
@@ -171,6 +225,28 @@ stripe = Source(
                 "paid_at": ("Paid At (UTC)", "status_transitions.paid_at"),
                 "updated": ("Updated (UTC)",),
             },
+            figures=(
+                Figure(
+                    name="invoices",
+                    amount="coalesce(amount_due_in_units, amount_due / _smallest_units)",
+                    currency="currency",
+                    day="created",
+                    not_counted=NO_INVOICE,
+                    digits=DIGITS,
+                ),
+                Figure(
+                    name="payments",
+                    amount="coalesce(amount_paid_in_units, amount_paid / _smallest_units)",
+                    currency="currency",
+                    day="coalesce(paid_at, updated)",
+                    not_counted={
+                        "not paid": f"coalesce({STATUS}, '') <> 'paid'",
+                        "paid, nobody says when": "paid_at is null and updated <= _first_export",
+                    },
+                    digits=DIGITS,
+                ),
+            ),
+            not_in_core={"never issued": NOT_ISSUED},
             rules={
                 "amount_due is negative": "amount_due >= 0",
             },

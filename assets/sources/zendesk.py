@@ -39,6 +39,7 @@ zendesk = Source(
                 "created_at": "timestamp",
                 "updated_at": "timestamp",
             },
+            not_in_core={"one of us": "bool_and(coalesce(role in ('agent', 'admin'), false))"},
             key=("id",),
             references={"organization_id": ("organization",)},
             version="updated_at",

@@ -19,6 +19,12 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- A currency as it is written, and the system's own where none is. -#}
+{% macro written_currency(column, system) -%}
+    {%- set own = money_settings().by_source.get(system) -%}
+    {%- if own -%} coalesce(nullif(trim({{ column }}), ''), '{{ own }}') {%- else -%} {{ column }} {%- endif -%}
+{%- endmacro %}
+
 {#- How many of its smallest units (cents) a unit of a currency has; `digits` says where a vendor counts otherwise than ISO 4217. -#}
 {% macro smallest_units(currency, digits={}) -%}
     {%- set by_digits = {} -%}

@@ -18,6 +18,7 @@ from pipelines.commands.models import models
 from pipelines.commands.new import new_prediction
 from pipelines.commands.new_source import new_source
 from pipelines.commands.predict import predict
+from pipelines.commands.reconcile import reconcile
 from pipelines.commands.rollback import rollback
 from pipelines.commands.run import run
 from pipelines.commands.sample import sample
@@ -95,6 +96,7 @@ app.command()(ui)
 app.command()(sql)
 app.command()(export)
 app.command()(status)
+app.command()(reconcile)
 new.command("prediction")(new_prediction)
 new.command("source")(new_source)
 app.command()(models)

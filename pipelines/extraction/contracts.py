@@ -10,6 +10,29 @@ DATE_ORDERS = {"day_first": "dmy", "month_first": "mdy"}
 
 
 @dataclass(frozen=True)
+class Figure:
+    """
+    Money in an entity's records, as a person adds it up by hand in the vendor's own columns.
+
+    All is SQL over the newest version of each record, epochs being timestamps. Besides its columns there are
+    `_smallest_units` (how many of the currency's smallest units one of it has), `_is_gone` (a full export lacks the
+    record), `_first_export` (the time of an entity's export that had no history; null where there is a history) and
+    `_free_plans` (`customers: {free_plans: true}`).
+    """
+
+    name: str
+    """A figure that `pipelines/quality/reconciliation.py` finds in core: `won_deals`, `invoices` ..."""
+    amount: str
+    """In units of the currency."""
+    currency: str
+    day: str
+    not_counted: Mapping[str, str] = field(default_factory=dict)
+    """Why a record does not count → SQL condition. The first that holds is the reason."""
+    digits: Mapping[str, int] = field(default_factory=dict)
+    """Currency → digits of its smallest unit, where the vendor counts otherwise than ISO 4217."""
+
+
+@dataclass(frozen=True)
 class Entity:
     """One kind of record in a system's export; becomes the table `raw_<source>.<name>`.
 
@@ -61,6 +84,10 @@ class Entity:
     deal: Mapping[str, str] = field(default_factory=dict)
     """Of deals, which may stand in two systems: the columns with the `name`, `amount`, `date` of the close, and the key
     of the `company`, a reference to records whose column `name` has its name."""
+    figures: tuple[Figure, ...] = ()
+    """The money in its records, to be found again in core and in what is published."""
+    not_in_core: Mapping[str, str] = field(default_factory=dict)
+    """Why core has no row of a record → SQL condition with aggregates over all versions of it (`bool_and(...)`)."""
 
     @property
     def strptime(self) -> str | None:

@@ -21,7 +21,7 @@ amounts as (
         currency,
         0 as arr,
         case when is_open then amount else 0 end as open_amount,
-        case when is_won then amount else 0 end as won_amount,
+        case when is_won and deleted_at is null then amount else 0 end as won_amount,
         0 as amount_invoiced,
         0 as amount_paid
     from {{ ref('opportunities') }}

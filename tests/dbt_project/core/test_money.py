@@ -1,8 +1,16 @@
 """What a careful person gets by hand: amounts of several currencies, intervals, invoices that are none, rates."""
 
+import shutil
+from datetime import date
+from pathlib import Path
+
+import duckdb
 import pytest
 
+from assets.sources import all_sources
 from pipelines.extraction.money import MoneySettings
+from pipelines.quality.reconciliation import EXPLAINED, Line, not_closed, reconcile
+from pipelines.settings import dbt_project_dir
 from tests.dbt_project.warehouses import build, epoch, table, write_raw
 
 TODAY = "2025-06-29"
@@ -49,6 +57,37 @@ def invoice(key: str, of: str, status: str, amount: int, currency: str, day: str
         "created": epoch(day),
         "paid_at": epoch(updated or day) if status == "paid" else None,
         "updated": epoch(updated or day),
+    }
+
+
+def deal(key: str, stage: str, amount: float | None, currency: str | None = "EUR", **more: object) -> dict:
+    return {
+        "Id": key,
+        "AccountId": "A-deals",
+        "StageName": stage,
+        "Amount": amount,
+        "CloseDate": "2025-04-15",
+        "IsClosed": stage != "Negotiation",
+        "IsWon": stage == "Closed Won",
+        "CurrencyIsoCode": currency,
+        "IsDeleted": False,
+        "CreatedDate": "2025-02-01",
+        "SystemModstamp": "2025-04-15",
+        **more,
+    }
+
+
+def reconciled(warehouse: Path) -> list[Line]:
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        return reconcile(connection, all_sources(), dbt_project_dir() / "models" / "staging")
+
+
+def explained(lines: list[Line], figure: str, comparison: str = "files to core") -> dict[tuple, float]:
+    """(currency, step) → amount."""
+    return {
+        (line.cell.currency, line.step): line.amount
+        for line in lines
+        if (line.cell.figure, line.cell.comparison, line.role) == (figure, comparison, EXPLAINED)
     }
 
 
@@ -102,6 +141,30 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory):
         "stripe.customer": [customer(name, name) for name in names],
         "stripe.subscription": subscriptions,
         "stripe.invoice": invoices,
+        "salesforce.account": [
+            {
+                "Id": key,
+                "Name": key,
+                "IsDeleted": key == "A-gone",
+                "CreatedDate": "2025-01-01",
+                "SystemModstamp": "2025-01-01",
+            }
+            for key in ("A-deals", "A-gone")
+        ],
+        "salesforce.opportunity": [
+            deal("D-1", "Closed Won", 1000),
+            deal("D-2", "Closed Won", 50, "USD"),
+            deal("D-3", "Closed Won", 3000),
+            deal("D-3", "Closed Won", 3000, IsDeleted=True, SystemModstamp="2025-05-01"),
+            deal("D-4", "Closed Won", 400, IsDeleted=True),
+            deal("D-4", "Closed Won", 400, SystemModstamp="2025-05-01"),
+            deal("D-5", "Closed Lost", 700),
+            deal("D-6", "Negotiation", 20),
+            deal("D-7", "Negotiation", 90, IsDeleted=True),
+            deal("D-8", "Closed Won", 5, None, AccountId=None),
+            deal("D-9", "Closed Won", 6, AccountId="A-gone"),
+            deal("D-0", "Closed Won", None),
+        ],
     }
     write_raw(path, raw, TODAY)
     build(path, select="staging core published")
@@ -179,6 +242,70 @@ def test_features_add_up_amounts_of_one_currency_alone(warehouse):
     assert [tuple(row.values()) for row in rows] == [("in_5", None)]
 
 
+def test_a_deal_counts_as_it_stands_deleted_or_restored(warehouse):
+    rows = table(
+        warehouse,
+        "select currency, won_amount, open_amount from published.account_amounts"
+        " where account_name = 'A-deals' order by 1",
+    )
+    assert [tuple(row.values()) for row in rows] == [("EUR", 1400.0, 20.0), ("USD", 50.0, 0.0)]
+    deleted = table(warehouse, "select opportunity_id from core.opportunities where deleted_at is not null order by 1")
+    assert [row["opportunity_id"] for row in deleted] == ["D-3", "D-7"]
+
+
+def test_every_amount_of_the_files_is_found_again_or_explained(warehouse):
+    lines = reconciled(warehouse)
+    assert not_closed(lines) == []
+    assert explained(lines, "won_deals") == {
+        ("EUR", "deleted"): -3090.0,
+        ("EUR", "lost"): -700.0,
+        ("EUR", "open"): -20.0,
+    }
+    assert explained(lines, "won_deals", "core to published") == {
+        (None, "of no company that is known"): -5.0,
+        ("EUR", "of a deleted company"): -6.0,
+    }
+    assert explained(lines, "invoices") == {("EUR", "void"): -5000.0, ("EUR", "a draft"): -900.0}
+    assert explained(lines, "payments") == {("EUR", "not paid"): 0.0}
+    assert explained(lines, "recurring_revenue") == {("EUR", "a free plan"): 0.0}
+    rounded = explained(lines, "recurring_revenue", "core to published")
+    assert set(rounded) == {("EUR", "rounded to cents")}
+    assert 0 < abs(rounded["EUR", "rounded to cents"]) <= 0.06
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (
+            "update core.invoices set latest_amount = latest_amount + 7 where invoice_id = 'in_1'",
+            "invoices of stripe.invoice, files to core: -7.00 EUR in 2025-02 unexplained",
+        ),
+        (
+            "update core.subscriptions set recorded_currency = 'GBP' where subscription_id = 's_b'",
+            "recurring revenue of stripe.subscription, files to core: -600.00 GBP and -1 rows in 2025-01 unexplained",
+        ),
+        (
+            "delete from core.opportunities where opportunity_id = 'D-5'",
+            "rows of salesforce.opportunity, files to core: +1 rows unexplained",
+        ),
+        (
+            "update published.account_amounts set amount_paid = 0 where currency = 'USD'",
+            "payments of all systems, core to published: +200.00 USD unexplained",
+        ),
+        (
+            "delete from core.accounts where account_name = 'bills'",
+            "rows of accounts, files to core: +1 rows unexplained",
+        ),
+    ],
+)
+def test_a_fault_of_core_or_published_is_not_explained(warehouse, tmp_path, fault, told):
+    copy = tmp_path / "warehouse.duckdb"
+    shutil.copy(warehouse, copy)
+    with duckdb.connect(str(copy)) as connection:
+        connection.execute(fault)
+    assert told in not_closed(reconciled(copy))
+
+
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("converted")
@@ -200,7 +327,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory):
             invoice("in_3", "two", "open", 10000, "", "2025-04-01"),
         ],
     }
-    money = MoneySettings("EUR", rates, free_plans=True, by_source={"stripe": "GBP"})
+    money = MoneySettings("EUR", rates, free_plans=True, by_source={"stripe": "JPY"})
     write_raw(path, raw, TODAY, money=money)
     build(path, select="staging core published")
     return path
@@ -214,7 +341,7 @@ def test_amounts_are_turned_into_the_reporting_currency_by_the_rate_of_their_day
     assert [tuple(row.values()) for row in rows] == [
         ("CHF", 84.0, 0.0),
         ("EUR", pytest.approx(1200 + 2400 * 0.9), pytest.approx(90 + 80)),
-        ("GBP", 0.0, 100.0),
+        ("JPY", 0.0, 10000.0),
     ]
     (row,) = table(
         converted, "select currency, recorded_currency, exchange_rate from core.invoices where invoice_id = 'in_2'"
@@ -225,3 +352,16 @@ def test_amounts_are_turned_into_the_reporting_currency_by_the_rate_of_their_day
 def test_a_free_plan_counts_where_the_user_says_so(converted):
     (row,) = table(converted, "select is_customer, arr from core.accounts where account_name = 'free'")
     assert (row["is_customer"], row["arr"]) == (True, 0.0)
+
+
+def test_converted_amounts_are_found_again_in_their_own_currency(converted):
+    lines = reconciled(converted)
+    assert not_closed(lines) == []
+    assert explained(lines, "recurring_revenue") == {("JPY", "trialing"): -24000.0}
+    starts = {
+        line.cell.currency: line.amount
+        for line in lines
+        if (line.cell.figure, line.cell.comparison, line.role) == ("invoices", "files to core", "start")
+        and line.cell.month == date(2025, 4, 1)
+    }
+    assert starts == {"JPY": 10000.0, "USD": 100.0}

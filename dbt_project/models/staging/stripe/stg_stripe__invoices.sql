@@ -1,5 +1,6 @@
 {#- Stripe counts these otherwise than ISO 4217: https://docs.stripe.com/currencies#special-cases -#}
 {%- set stripe_digits = {'ISK': 2, 'MGA': 0} -%}
+{%- set currency = written_currency('currency', 'stripe') -%}
 with invoices as (
     {{ raw_columns(source('raw_stripe', 'invoice'), {
         'invoice_id': ['id', 'string'],
@@ -39,8 +40,8 @@ with invoices as (
 in_currency_units as (
     select
         invoices.*,
-        coalesce(amount_due_in_units, {{ currency_units('amount_due_minor', 'currency', stripe_digits) }}) as amount,
-        coalesce(amount_paid_in_units, {{ currency_units('amount_paid_minor', 'currency', stripe_digits) }}) as amount_paid
+        coalesce(amount_due_in_units, {{ currency_units('amount_due_minor', currency, stripe_digits) }}) as amount,
+        coalesce(amount_paid_in_units, {{ currency_units('amount_paid_minor', currency, stripe_digits) }}) as amount_paid
     from invoices
 )
 select * from in_currency_units

@@ -1,5 +1,6 @@
 {#- Stripe counts these otherwise than ISO 4217: https://docs.stripe.com/currencies#special-cases -#}
 {%- set stripe_digits = {'ISK': 2, 'MGA': 0} -%}
+{%- set currency = written_currency('currency', 'stripe') -%}
 {#- a subscription that was never paid for did not become active; which plan and how many seats it had before is not told -#}
 {%- set was_active = "status not in ('incomplete', 'incomplete_expired')" -%}
 {%- set over_at = "coalesce(ended_at, case when status = 'canceled' then cancelled_at end, " ~ end_of_time() ~ ")" -%}
@@ -65,7 +66,7 @@ with subscriptions as (
 in_currency_units as (
     select
         subscriptions.*,
-        coalesce(plan_amount_in_units, {{ currency_units('plan_amount_minor', 'currency', stripe_digits) }}) as plan_amount
+        coalesce(plan_amount_in_units, {{ currency_units('plan_amount_minor', currency, stripe_digits) }}) as plan_amount
     from subscriptions
 )
 select * from in_currency_units
