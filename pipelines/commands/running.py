@@ -397,7 +397,7 @@ def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str
             else []
         )
         came_true = what_came_true(connection, list(described))
-        warned = identity_warnings(connection, list(described))
+        warned = [*money_warnings(connection, list(described)), *identity_warnings(connection, list(described))]
         behind = []
         if "note" in described.get("forecasts", {}).get("columns", ()):
             behind = connection.execute(
@@ -438,6 +438,40 @@ def what_came_true(connection: "duckdb.DuckDBPyConnection", releases: Sequence[s
         """
     ).fetchall()
     return [f"{told}." for (told,) in rows]
+
+
+def money_warnings(connection: "duckdb.DuckDBPyConnection", releases: Sequence[str]) -> list[str]:
+    """
+    What is not added up because it is in several currencies, and customers whose price is not known.
+
+    `releases`: tables of the current release.
+    """
+    if "account_amounts" not in releases:
+        return []
+    lines = []
+    rows = connection.execute(
+        "select coalesce(currency, 'no currency'), count(*), count(*) filter (not is_main_currency)"
+        " from account_amounts group by all order by 2 desc, 1"
+    ).fetchall()
+    if len(rows) > 1:
+        currencies = ", ".join(f"{currency} ({accounts:,} accounts)" for currency, accounts, _ in rows)
+        apart = sum(others for _, _, others in rows)
+        lines.append(
+            f"Amounts are in {currencies} and are not added up"
+            + (
+                f"; of {apart:,} accounts part is in another than their main currency (account_amounts)"
+                if apart
+                else ""
+            )
+            + ". `reporting_currency` in sources.yaml turns them into one."
+        )
+    (unpriced,) = connection.execute("select count(*) from accounts where is_customer and arr = 0").fetchone()
+    if unpriced:
+        lines.append(
+            f"{unpriced:,} customers have no recurring revenue: they pay nothing, or the price, its interval or its"
+            " currency's amount is not known (core.subscriptions, is_active and mrr is null or 0)."
+        )
+    return lines
 
 
 def identity_warnings(connection: "duckdb.DuckDBPyConnection", releases: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
 from pipelines.learning.imports import LEARNERS, import_ahead
 from pipelines.quality.checker import start_checker
-from pipelines.transformation.building import NodeResult, build, ensure_manifest
+from pipelines.transformation.building import NodeResult, build, ensure_manifest, refresh_for_new_settings
 from pipelines.warehouse import KEY_METADATA, Warehouse
 
 SECONDS_BETWEEN_MESSAGES = 2.0
@@ -82,6 +82,7 @@ def _built(
             context.log.info(f"{done} of {total}: {node}")
 
     import_ahead(*LEARNERS)
+    refresh_for_new_settings()
     checks = {key.name: key for key in context.selected_asset_check_keys}
     failed = []
     not_built = set(chosen)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.database import connect
 from pipelines.settings import data_dir, dbt_project_dir, project_root, warehouse_path
 from pipelines.values.currencies import decimals
 from pipelines.values.keys import NOBODY_WORDS
@@ -29,6 +30,8 @@ BUILT = "built.fingerprint"
 """The fingerprint of the project from which the whole warehouse was last built."""
 FULL_REFRESH = "full_refresh"
 """This file exists while incremental tables may still hold forgotten rows."""
+SETTINGS = "money.settings"
+"""What `sources.yaml` said of money when the warehouse was last built."""
 LEAST_MEMORY = 1000 * 2**20
 MEMORY_PER_BYTE = 15
 """Bytes of memory for DuckDB per byte of the warehouse's file; measured at 2,000 and 8,000 accounts."""
@@ -281,6 +284,19 @@ def build(
         stamp.write_text(worker.fingerprint)
         if is_full:
             (target_dir() / FULL_REFRESH).unlink()
+
+
+def refresh_for_new_settings() -> None:
+    """Have the next build rebuild tables that grow if `sources.yaml` says something else of money than when they were."""
+    with connect(warehouse_path(), read_only=True) as connection:
+        queries = ("from raw_scorecast.settings", "from raw_scorecast.source_currencies order by all")
+        said = repr([connection.execute(query).fetchall() for query in queries])
+    stamp = target_dir() / SETTINGS
+    if (before := said_by(stamp)) is not None and before != said:
+        ask_full_refresh()
+    if before != said:
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(said)
 
 
 def ask_full_refresh() -> None:

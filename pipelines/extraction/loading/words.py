@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pipelines.database import literal, quoted
 from pipelines.extraction.files import printable
 from pipelines.extraction.loading.state import Load
+from pipelines.values.currencies import decimals
 
 SHOWN_WORDS, SHOWN_LETTERS = 5, 40
 
@@ -12,9 +13,12 @@ SHOWN_WORDS, SHOWN_LETTERS = 5, 40
 def unknown_words(load: Load) -> Iterator[str]:
     """What to tell of the words that this load brought first and core does not know; one message a column."""
     present = {name for name, *_ in load.rows(f"select column_name from (describe {load.table})")}
-    for column, known in load.entity.words.items():
+    codes = [code.lower() for code in decimals()]
+    currencies = {name: codes for name in load.entity.columns if "currency" in name.lower()}
+    for column, known in {**load.entity.words, **currencies}.items():
         if column not in present:
             continue
+        counts_as = "Their amounts have no currency" if column in currencies else "They count as 'other'"
         word = f"replace(replace(lower(trim({quoted(column)}::varchar)), ' ', '_'), '-', '_')"
         found = load.rows(
             f"select {word} as word, count(*) from {load.table}"
@@ -24,4 +28,4 @@ def unknown_words(load: Load) -> Iterator[str]:
         if found:
             shown = [f"'{printable(text)[:SHOWN_LETTERS]}' ({rows:,})" for text, rows in found[:SHOWN_WORDS]]
             more = f" and {len(found) - SHOWN_WORDS:,} more" if len(found) > SHOWN_WORDS else ""
-            yield f"{column} has words that are not known: {', '.join(shown)}{more}. They count as 'other'."
+            yield f"{column} has words that are not known: {', '.join(shown)}{more}. {counts_as}."
