@@ -73,6 +73,7 @@ zendesk = Source(
                     "hold",
                     "solved",
                     "closed",
+                    "deleted",
                 ),
                 "priority": (
                     "low",

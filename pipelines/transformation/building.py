@@ -287,7 +287,7 @@ def build(
 
 
 def refresh_for_new_settings() -> None:
-    """Have the next build rebuild tables that grow if `sources.yaml` says something else of money than when they were."""
+    """Have tables that grow be built anew if `sources.yaml` says something else of money than when they were built."""
     with connect(warehouse_path(), read_only=True) as connection:
         queries = ("from raw_scorecast.settings", "from raw_scorecast.source_currencies order by all")
         said = repr([connection.execute(query).fetchall() for query in queries])

@@ -1,5 +1,3 @@
-{%- set statuses = ['draft', 'open', 'paid', 'uncollectible', 'void'] -%}
-
 with records as (
     {{ union_staging('invoices', {
         'invoice_id': 'string',
@@ -25,7 +23,7 @@ account_link_periods as (
 numbered as (
     select
         records.*,
-        {{ one_of('status', statuses) }} as known_status,
+        {{ one_of('status', ['draft', 'open', 'paid', 'uncollectible', 'void']) }} as known_status,
         row_number() over (partition by source_system, invoice_id order by known_at desc) as version_from_last
     from records
 ),
