@@ -37,10 +37,15 @@ def append_history(connection: "duckdb.DuckDBPyConnection", previous: bool) -> N
             continue
         connection.execute(f"create table {table} as select * from {parts[0]}")
         if len(parts) == 2:
-            for name, type_, *_ in connection.execute(f"describe {parts[1]}").fetchall():
+            new = {name: type_ for name, type_, *_ in connection.execute(f"describe {parts[1]}").fetchall()}
+            for name, type_ in new.items():
                 if name not in names_of(connection, table):
                     connection.execute(f"alter table {table} add column {quoted(name)} {type_}")
-            same = " and ".join(f"old.{key} is not distinct from new.{key}" for key in keys)
+            # A key column that an older version did not write is null there.
+            there = [key for key in keys if key in names_of(connection, table)]
+            same = " and ".join(
+                f"old.{key} is not distinct from {f'new.{key}' if key in new else 'null'}" for key in there
+            )
             connection.execute(
                 f"insert into {table} by name select * from {parts[1]} as new"
                 f" where not exists (select 1 from {table} as old where {same})"

@@ -546,3 +546,15 @@ def test_history_outlives_the_warehouse(company: Company):
     metrics = company.ask("select metric, count(*) from forecast_accuracy group by all order by 1")
     assert metrics == [("bookings", 1), ("new_leads", 1), ("tickets", 1)]
     assert company.ask("select count(*) from score_history") == [(4,)]
+
+
+@pytest.mark.parametrize("columns", [("", "'EUR' as currency,"), ("'EUR' as currency,", "")])
+def test_a_history_of_a_version_with_other_key_columns_goes_on(company: Company, columns: tuple[str, str]):
+    for column, segment in zip(columns, ("total", "retail"), strict=True):
+        company.write(
+            f"create or replace table published.forecast_accuracy as select 'v1' as model_version, {column}"
+            f" 'bookings' as metric, '{segment}' as segment, 'seasonal' as method, 0.1 as mae"
+        )
+        company.publish((finding(True),))
+    rows = company.ask("select segment, currency from forecast_accuracy order by 1 desc")
+    assert rows == [("total", "EUR" if columns[0] else None), ("retail", "EUR" if columns[1] else None)]
