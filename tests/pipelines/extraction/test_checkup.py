@@ -176,6 +176,42 @@ def test_keys_of_another_system_are_looked_up_where_the_company_has_it(exports):
     assert (reference.records, reference.unmatched, reference.value) == (2, 1, "p9")
 
 
+OUR_DEALS = Entity(
+    name="opportunity",
+    description="A deal.",
+    columns={"Id": "varchar", "AccountId": "varchar", "Name": "varchar", "Amount": "double", "CloseDate": "date"},
+    key=("Id",),
+    references={"AccountId": ("account",)},
+    deal={"name": "Name", "amount": "Amount", "date": "CloseDate", "company": "AccountId"},
+)
+OUR_COMPANIES = Entity("account", "A company.", {"Id": "varchar", "Name": "varchar"}, ("Id",))
+SALES = Source("sales", "A CRM.", (OUR_COMPANIES, OUR_DEALS))
+FIRMS = replace(OUR_COMPANIES, name="firm")
+CHANCES = replace(OUR_DEALS, name="chance", references={"AccountId": ("firm",)})
+THEIRS = Source("theirs", "Another CRM.", (FIRMS, CHANCES))
+
+
+def test_deals_that_stand_in_two_systems_are_counted(exports):
+    exports.write("sales/account.csv", "Id,Name\na1,Acme\na2,Bolt\n")
+    exports.write("theirs/firm.csv", "Id,Name\n1,ACME \n2,Cork\n")
+    header = "Id,AccountId,Name,Amount,CloseDate\n"
+    exports.write(
+        "sales/opportunity.csv",
+        f"{header}o1,a1,Renewal,100,2026-01-01\no2,a1,Its name,200,2026-02-02\no3,a2,Pilot,300,2026-03-03\n"
+        "o4,a2,Free,0,2026-03-03\no5,a1,Upsell,500,2026-05-05\no6,,,600,2026-05-05\n",
+    )
+    exports.write(
+        "theirs/chance.csv",
+        f"{header}7,9, renewal,100,2026-09-09\n8,1,Another name,200,2026-02-02\n9,2,Other,300,2026-03-03\n"
+        "10,2,Free,0,2026-03-03\n11,1,Upsell,501,2026-05-05\n12,,,600,2026-05-05\n",
+    )
+    seen = exports.look(None, SALES, THEIRS)
+    assert seen["sales"].twins == ()
+    (twins,) = seen["theirs"].twins
+    # By its name, and by its company and day; 9 is another company's, 10 has no amount, 11 another, 12 no name.
+    assert (twins.entity, twins.other, twins.deals, twins.amount) == ("chance", "sales.opportunity", 2, 300)
+
+
 def test_of_what_nothing_depends_on_the_newest_files_are_read(exports, monkeypatch):
     monkeypatch.setattr(checkup, "SMALL_FILES", 3)
     monkeypatch.setattr(checkup, "PART_FILES", 2)

@@ -331,3 +331,18 @@ def test_a_small_table_may_halve(company: Company):
     company.write("delete from published.campaigns where campaign_id > 5")
     company.publish()
     assert company.failed() == []
+
+
+def test_a_table_of_findings_may_have_any_number_and_its_warnings_are_only_shown(company: Company):
+    company.write(
+        "create table published.identity_report as"
+        " select 'f' || n as finding_id, case when n = 3 then 'a1 is two companies' end as warning from range(40) t(n)"
+    )
+    company.publish()
+    told = [
+        "identity_report: nothing in it is a warning, but not in 1 of 40 rows, e.g. a1 is two companies (finding_id f3)"
+    ]
+    assert company.failed() == told
+    company.write("delete from published.identity_report where finding_id <> 'f3'")
+    company.publish()
+    assert company.failed() == [told[0].replace("1 of 40", "1 of 1")]

@@ -32,6 +32,13 @@ EVENT = Entity(
     time="received",
     time_unit="epoch_ms",
 )
+TASK = Entity(
+    name="task",
+    description="Something to do.",
+    columns={"id": "varchar", "account": "varchar", "event": "varchar", "other": "varchar"},
+    key=("id",),
+    references={"account": ("account",), "event": ("event", "account"), "other": ("other.thing",)},
+)
 CRM = Source(name="crm", description="A CRM.", entities=(ACCOUNT, EVENT))
 SPARE = Source(name="spare", description="A system without an export.", entities=(EVENT,))
 
@@ -217,3 +224,44 @@ def test_what_many_companies_do_not_have_is_no_finding_until_it_was_there(raw: R
         "insert into raw_crm._manifest (entity, file, status) values ('event', 'event/1.csv', 'loaded')"
     )
     assert empty() == ["crm: every table has rows, but not for event (rows 0)"]
+
+
+def test_keys_that_match_no_record_are_told_and_kept_with_an_example(raw: Raw):
+    crm = replace(CRM, entities=(*CRM.entities, TASK))
+    (raw.folder / "crm" / "task").mkdir()
+    # 200 accounts, of which 1-0 to 1-199 are there: one of 20 keys, then two, match none.
+    tasks = [f"{n},1-{n + 180},e1,x" for n in range(21)]
+    (raw.folder / "crm" / "task" / "1.csv").write_text("\n".join(["id,account,event,other", *tasks[1:]]) + "\n")
+    load_source(raw.connection, crm, raw.folder / "crm", NOW + timedelta(hours=2))
+
+    def told() -> list[str]:
+        found = [each for each in check_raw(raw.connection, [crm, SPARE], AS_OF, 0.05, raw.docs) if not each.success]
+        assert not any(finding.is_blocking for finding in found)
+        return [finding.message for finding in found if finding.suite == "crm keys"]
+
+    assert told() == []
+    kept = raw.connection.execute("from raw_scorecast.matched_keys order by column_name").fetchall()
+    assert kept == [
+        ("crm", "task.account", "account", 20, 1, "1-200"),
+        ("crm", "task.event", "event or account", 20, 0, None),
+    ]
+    (raw.folder / "crm" / "task" / "2.csv").write_text("id,account,event,other\n30,n/a,,\n31,gone,e1,\n")
+    load_source(raw.connection, crm, raw.folder / "crm", NOW + timedelta(hours=3))
+    assert told() == [
+        "crm keys: at most 5% of the keys of other records match none (identity_report has examples), but not for"
+        " task.account (unmatched 2, records 21)"
+    ]
+
+
+def test_keys_of_records_that_nobody_exports_are_not_called_wrong(raw: Raw):
+    crm = replace(CRM, entities=(*CRM.entities, TASK))
+    raw.connection.execute("delete from raw_crm.event")
+    (raw.folder / "crm" / "task").mkdir()
+    (raw.folder / "crm" / "task" / "1.csv").write_text("id,account,event,other\n1,1-1,e9,\n")
+    load_source(raw.connection, crm, raw.folder / "crm", NOW + timedelta(hours=2))
+    suites = {
+        finding.suite for finding in check_raw(raw.connection, [crm], AS_OF, 0.05, raw.docs) if not finding.success
+    }
+    assert "crm keys" not in suites
+    kept = raw.connection.execute("select unmatched from raw_scorecast.matched_keys where column_name = 'task.event'")
+    assert kept.fetchall() == [(None,)]
