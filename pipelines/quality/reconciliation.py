@@ -131,15 +131,17 @@ def reconcile(connection: "duckdb.DuckDBPyConnection", sources: Sequence[Source]
         for entity in source.entities:
             for figure in entity.figures if warehouse.has(f"raw_{source.name}", entity.name) else ():
                 cell = Cell(figure.name, TO_CORE, source.name, entity.name)
-                if warehouse.has("core", FIGURES[figure.name].table):
+                if figure.name not in FIGURES:
+                    lines.append(_uncomputed(cell, f"there is no such figure, but {', '.join(FIGURES)}"))
+                elif warehouse.has("core", FIGURES[figure.name].table):
                     lines += _told(cell, _money(warehouse, cell, source, entity, figure))
     if warehouse.has("core", "accounts"):
         for table, name in ENTITIES.items():
-            lines += _entities(warehouse, table, name)
+            lines += _told(Cell(ROWS, TO_CORE, None, table), _entities(warehouse, table, name))
     if warehouse.has("core", "accounts") and warehouse.has("published", "account_amounts"):
         for name, figure in FIGURES.items():
             if warehouse.has("core", figure.table):
-                lines += _published(warehouse, name, figure)
+                lines += _told(Cell(name, TO_PUBLISHED, None, None), _published(warehouse, name, figure))
     return lines
 
 
@@ -259,13 +261,17 @@ class _Warehouse:
 
 
 def _told(cell: Cell, lines: Iterator[Line]) -> list[Line]:
-    """The lines; where the contract's SQL cannot be used, one that says so."""
+    """The lines; where the SQL of a contract does not fit the tables, one that says so."""
     import duckdb
 
     try:
         return list(lines)
     except duckdb.Error as problem:
-        return [Line(cell, UNEXPLAINED, f"cannot be computed: {str(problem).splitlines()[0]}", None, None)]
+        return [_uncomputed(cell, str(problem).splitlines()[0])]
+
+
+def _uncomputed(cell: Cell, why: str) -> Line:
+    return Line(cell, UNEXPLAINED, f"cannot be computed: {why}", None, None)
 
 
 def _closed(cell: Cell, lines: Sequence[Line]) -> Iterator[Line]:
@@ -394,7 +400,7 @@ def _money(warehouse: _Warehouse, cell: Cell, source: Source, entity: Entity, fi
         for currency, month, rows, amount in warehouse.rows(
             f"""
             select recorded_currency, date_trunc('month', {in_core.day})::date as month, count(*),
-                coalesce(sum({in_core.amount} / exchange_rate), 0)
+                coalesce(sum({in_core.amount} / exchange_rate), 0)::double
             from core.{in_core.table} where source_system = {literal(source.name)} and {in_core.counts}
             group by all order by all
             """
@@ -467,7 +473,7 @@ def _published(warehouse: _Warehouse, name: str, in_core: InCore) -> Iterator[Li
         f"""
         with counted as (
             select
-                figure.currency, figure.account_id, {in_core.amount} as amount,
+                figure.currency, figure.account_id, ({in_core.amount})::double as amount,
                 case
                     when figure.account_id is null then 'of no company that is known'
                     when accounts.deleted_at is not null then 'of a deleted company'
@@ -480,7 +486,9 @@ def _published(warehouse: _Warehouse, name: str, in_core: InCore) -> Iterator[Li
             select account_id, currency, sum(amount) as amount from counted where reason is null group by all
         ),
         published as (
-            select account_id, currency, sum({in_core.published}) as amount from published.account_amounts group by all
+            select account_id, currency, sum({in_core.published})::double as amount
+            from published.account_amounts
+            group by all
         )
         select currency, 'start' as step, sum(amount) as amount from counted group by all
         union all
