@@ -120,29 +120,30 @@ def reconcile(connection: "duckdb.DuckDBPyConnection", sources: Sequence[Source]
     Every step from the files to core and from core to published, as lines; nothing is written.
 
     `staging`: the folder of the staging models, which says what feeds what. Cells whose tables are not there are left
-    out; one whose contract cannot be computed has a line that says why.
+    out; one that cannot be computed (its contract's SQL does not fit) has a line that says why.
     """
-    warehouse = _Warehouse(connection)
+    return _told(Cell(ROWS, TO_CORE, None, None), _all_lines(_Warehouse(connection), sources, staging))
+
+
+def _all_lines(warehouse: "_Warehouse", sources: Sequence[Source], staging: Path) -> Iterator[Line]:
     fed = staged_from(staging)
     in_core = warehouse.core_rows(name for source in sources for names in fed[source.name].values() for name in names)
-    lines: list[Line] = []
     for source in sources:
-        lines += _rows_of_source(warehouse, source, fed[source.name], in_core)
+        yield from _rows_of_source(warehouse, source, fed[source.name], in_core)
         for entity in source.entities:
             for figure in entity.figures if warehouse.has(f"raw_{source.name}", entity.name) else ():
                 cell = Cell(figure.name, TO_CORE, source.name, entity.name)
                 if figure.name not in FIGURES:
-                    lines.append(_uncomputed(cell, f"there is no such figure, but {', '.join(FIGURES)}"))
+                    yield _uncomputed(cell, f"there is no such figure, but {', '.join(FIGURES)}")
                 elif warehouse.has("core", FIGURES[figure.name].table):
-                    lines += _told(cell, _money(warehouse, cell, source, entity, figure))
+                    yield from _told(cell, _money(warehouse, cell, source, entity, figure))
     if warehouse.has("core", "accounts"):
         for table, name in ENTITIES.items():
-            lines += _told(Cell(ROWS, TO_CORE, None, table), _entities(warehouse, table, name))
+            yield from _told(Cell(ROWS, TO_CORE, None, table), _entities(warehouse, table, name))
     if warehouse.has("core", "accounts") and warehouse.has("published", "account_amounts"):
         for name, figure in FIGURES.items():
             if warehouse.has("core", figure.table):
-                lines += _told(Cell(name, TO_PUBLISHED, None, None), _published(warehouse, name, figure))
-    return lines
+                yield from _told(Cell(name, TO_PUBLISHED, None, None), _published(warehouse, name, figure))
 
 
 def write_reconciliation(connection: "duckdb.DuckDBPyConnection", lines: Sequence[Line]) -> None:
@@ -264,10 +265,12 @@ def _told(cell: Cell, lines: Iterator[Line]) -> list[Line]:
     """The lines; where the SQL of a contract does not fit the tables, one that says so."""
     import duckdb
 
+    found: list[Line] = []
     try:
-        return list(lines)
+        found.extend(lines)
+        return found
     except duckdb.Error as problem:
-        return [_uncomputed(cell, str(problem).splitlines()[0])]
+        return [*found, _uncomputed(cell, str(problem).splitlines()[0])]
 
 
 def _uncomputed(cell: Cell, why: str) -> Line:
