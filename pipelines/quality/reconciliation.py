@@ -120,27 +120,30 @@ def reconcile(connection: "duckdb.DuckDBPyConnection", sources: Sequence[Source]
     Every step from the files to core and from core to published, as lines; nothing is written.
 
     `staging`: the folder of the staging models, which says what feeds what. Cells whose tables are not there are left
-    out; one whose contract cannot be computed has a line that says why.
+    out; one that cannot be computed (its contract's SQL does not fit) has a line that says why.
     """
-    warehouse = _Warehouse(connection)
+    return _told(Cell(ROWS, TO_CORE, None, None), _all_lines(_Warehouse(connection), sources, staging))
+
+
+def _all_lines(warehouse: "_Warehouse", sources: Sequence[Source], staging: Path) -> Iterator[Line]:
     fed = staged_from(staging)
     in_core = warehouse.core_rows(name for source in sources for names in fed[source.name].values() for name in names)
-    lines: list[Line] = []
     for source in sources:
-        lines += _rows_of_source(warehouse, source, fed[source.name], in_core)
+        yield from _rows_of_source(warehouse, source, fed[source.name], in_core)
         for entity in source.entities:
             for figure in entity.figures if warehouse.has(f"raw_{source.name}", entity.name) else ():
                 cell = Cell(figure.name, TO_CORE, source.name, entity.name)
-                if warehouse.has("core", FIGURES[figure.name].table):
-                    lines += _told(cell, _money(warehouse, cell, source, entity, figure))
+                if figure.name not in FIGURES:
+                    yield _uncomputed(cell, f"there is no such figure, but {', '.join(FIGURES)}")
+                elif warehouse.has("core", FIGURES[figure.name].table):
+                    yield from _told(cell, _money(warehouse, cell, source, entity, figure))
     if warehouse.has("core", "accounts"):
         for table, name in ENTITIES.items():
-            lines += _entities(warehouse, table, name)
+            yield from _told(Cell(ROWS, TO_CORE, None, table), _entities(warehouse, table, name))
     if warehouse.has("core", "accounts") and warehouse.has("published", "account_amounts"):
         for name, figure in FIGURES.items():
             if warehouse.has("core", figure.table):
-                lines += _published(warehouse, name, figure)
-    return lines
+                yield from _told(Cell(name, TO_PUBLISHED, None, None), _published(warehouse, name, figure))
 
 
 def write_reconciliation(connection: "duckdb.DuckDBPyConnection", lines: Sequence[Line]) -> None:
@@ -259,13 +262,19 @@ class _Warehouse:
 
 
 def _told(cell: Cell, lines: Iterator[Line]) -> list[Line]:
-    """The lines; where the contract's SQL cannot be used, one that says so."""
+    """The lines; where the SQL of a contract does not fit the tables, one that says so."""
     import duckdb
 
+    found: list[Line] = []
     try:
-        return list(lines)
+        found.extend(lines)
+        return found
     except duckdb.Error as problem:
-        return [Line(cell, UNEXPLAINED, f"cannot be computed: {str(problem).splitlines()[0]}", None, None)]
+        return [*found, _uncomputed(cell, str(problem).splitlines()[0])]
+
+
+def _uncomputed(cell: Cell, why: str) -> Line:
+    return Line(cell, UNEXPLAINED, f"cannot be computed: {why}", None, None)
 
 
 def _closed(cell: Cell, lines: Sequence[Line]) -> Iterator[Line]:
@@ -394,7 +403,7 @@ def _money(warehouse: _Warehouse, cell: Cell, source: Source, entity: Entity, fi
         for currency, month, rows, amount in warehouse.rows(
             f"""
             select recorded_currency, date_trunc('month', {in_core.day})::date as month, count(*),
-                coalesce(sum({in_core.amount} / exchange_rate), 0)
+                coalesce(sum({in_core.amount} / exchange_rate), 0)::double
             from core.{in_core.table} where source_system = {literal(source.name)} and {in_core.counts}
             group by all order by all
             """
@@ -467,7 +476,7 @@ def _published(warehouse: _Warehouse, name: str, in_core: InCore) -> Iterator[Li
         f"""
         with counted as (
             select
-                figure.currency, figure.account_id, {in_core.amount} as amount,
+                figure.currency, figure.account_id, ({in_core.amount})::double as amount,
                 case
                     when figure.account_id is null then 'of no company that is known'
                     when accounts.deleted_at is not null then 'of a deleted company'
@@ -480,7 +489,9 @@ def _published(warehouse: _Warehouse, name: str, in_core: InCore) -> Iterator[Li
             select account_id, currency, sum(amount) as amount from counted where reason is null group by all
         ),
         published as (
-            select account_id, currency, sum({in_core.published}) as amount from published.account_amounts group by all
+            select account_id, currency, sum({in_core.published})::double as amount
+            from published.account_amounts
+            group by all
         )
         select currency, 'start' as step, sum(amount) as amount from counted group by all
         union all
