@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PORT ?= 3000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Where an image sets it, every command would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install run refit test lint ui sql status bench docs clean

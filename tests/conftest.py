@@ -9,7 +9,11 @@ import pytest
 from pipelines.settings import GARBAGE_THRESHOLDS
 
 WHOLE_PIPELINES = ("end_to_end", "real_data")
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+"""Of linear algebra and LightGBM, here and in processes that tests start: threads that wait in a loop take the cores
+from the other workers. Where our code names a number of threads, that number holds."""
 gc.set_threshold(*GARBAGE_THRESHOLDS)
+os.environ.update(ONE_THREAD)
 
 
 def pytest_xdist_auto_num_workers() -> int:
