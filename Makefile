@@ -28,7 +28,7 @@ run: .venv/installed ## Exports in, published tables out: the daily job (makes t
 refit: .venv/installed ## Fit every model anew (what the Sunday schedule does)
 	@$(BIN)/scorecast run weekly_refit
 
-test: .venv/installed ## The whole test suite: the fast core first, then whole pipelines
+test: .venv/installed ## The whole test suite: the fast core first, beside the two longest modules
 	@$(BIN)/python -m pytest -q -n auto --no-loadscope-reorder --durations=15
 
 lint: .venv/installed ## Formatting and lint
