@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PORT ?= 3000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Where an image sets it, every command would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install run refit test lint ui sql status bench docs clean
@@ -26,7 +28,7 @@ run: .venv/installed ## Exports in, published tables out: the daily job (makes t
 refit: .venv/installed ## Fit every model anew (what the Sunday schedule does)
 	@$(BIN)/scorecast run weekly_refit
 
-test: .venv/installed ## The whole test suite: the fast core first, then whole pipelines
+test: .venv/installed ## The whole test suite: the fast core first, beside the two longest modules
 	@$(BIN)/python -m pytest -q -n auto --no-loadscope-reorder --durations=15
 
 lint: .venv/installed ## Formatting and lint

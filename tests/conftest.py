@@ -8,8 +8,14 @@ import pytest
 
 from pipelines.settings import GARBAGE_THRESHOLDS
 
+LONGEST = ("test_daily_run.py", "test_any_company.py")
+"""Modules of several minutes, in this order: one that started late would keep one worker busy and the others idle."""
 WHOLE_PIPELINES = ("end_to_end", "real_data")
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+"""Of linear algebra and LightGBM, here and in processes that tests start: threads that wait in a loop take the cores
+from the other workers. Where our code names a number of threads, that number holds."""
 gc.set_threshold(*GARBAGE_THRESHOLDS)
+os.environ.update(ONE_THREAD)
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -18,8 +24,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The fast core first; then whole pipelines: one that came last would keep one worker busy and the others idle."""
+    """The two longest modules and, beside them, the fast core; then whole pipelines; then what else is slow."""
     here = Path(__file__).parent
     slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("real_data")}
     whole = {path for path in slow if path.relative_to(here).parts[0] in WHOLE_PIPELINES}
-    items.sort(key=lambda item: (item.path in slow, item.path not in whole))
+    long = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (long.get(item.path.name, len(LONGEST)), item.path in slow, item.path not in whole))

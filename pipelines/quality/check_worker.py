@@ -11,6 +11,7 @@ import gc
 import json
 import os
 import sys
+import traceback
 from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
@@ -19,10 +20,11 @@ from pipelines.quality.docs import write_docs
 from pipelines.settings import GARBAGE_THRESHOLDS
 
 
-def answer_requests(requests: TextIO, answers: TextIO) -> None:
-    """Check each request's suites, answer, and write their docs."""
+def answer_requests(requests: TextIO, answers: TextIO) -> list[str]:
+    """Check each request's suites, answer, and write their docs; returns the traceback of each docs that failed."""
     from pipelines.quality.suites import Suite, validate
 
+    failures = []
     for line in requests:
         asked = json.loads(line)
         findings = None
@@ -34,10 +36,14 @@ def answer_requests(requests: TextIO, answers: TextIO) -> None:
             answer = {"error": str(error)}
         print(json.dumps(answer), file=answers, flush=True)
         if findings is not None:
-            write_docs(asked["gate"], findings, Path(asked["docs"]))
+            try:
+                write_docs(asked["gate"], findings, Path(asked["docs"]))
+            except Exception:  # the next gate is checked all the same
+                failures.append(traceback.format_exc())
+    return failures
 
 
-def main() -> None:
+def main() -> int:
     """Import first, then answer; what libraries print goes to stderr, because stdout carries the answers."""
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     answers = os.fdopen(os.dup(1), "w")
@@ -45,8 +51,10 @@ def main() -> None:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations  # noqa: F401
 
-    answer_requests(sys.stdin, answers)
+    failures = answer_requests(sys.stdin, answers)
+    print(*failures, sep="\n", file=sys.stderr)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """Great Expectations in a process of its own (`check_worker`): its import takes seconds, and 0.2 GB that dbt needs.
 
-The process is started before it is needed and ended before dbt builds.
+The process is started before it is needed and serves both gates; before dbt builds a large warehouse it is ended.
 """
 
 import contextlib

@@ -42,7 +42,6 @@ def raw_gate_definitions(sources: Sequence[Source]) -> dg.Definitions:
 
     @dg.multi_asset_check(specs=[gate, *specs], name="raw_gate", can_subset=True, pool="warehouse")
     def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
-        from pipelines.quality.checker import stop_checker
         from pipelines.quality.findings import record_findings
         from pipelines.quality.raw import check_raw
 
@@ -53,7 +52,6 @@ def raw_gate_definitions(sources: Sequence[Source]) -> dg.Definitions:
             findings = check_raw(
                 connection, present, as_of, configuration.quarantine_limit, docs, configuration.stale_after_days
             )
-            stop_checker()  # dbt, which comes next, needs the memory
             connection.execute("create schema if not exists published")
             record_findings(connection, "published.data_quality", findings, context.run.run_id, datetime.now(UTC))
         failed = [finding for finding in findings if not finding.success]

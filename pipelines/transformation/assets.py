@@ -9,8 +9,15 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
 from pipelines.learning.imports import LEARNERS, import_ahead
-from pipelines.quality.checker import start_checker
-from pipelines.transformation.building import NodeResult, build, ensure_manifest, refresh_for_new_settings
+from pipelines.quality.checker import start_checker, stop_checker
+from pipelines.settings import warehouse_path
+from pipelines.transformation.building import (
+    NodeResult,
+    build,
+    ensure_manifest,
+    needs_much_memory,
+    refresh_for_new_settings,
+)
 from pipelines.warehouse import KEY_METADATA, Warehouse
 
 SECONDS_BETWEEN_MESSAGES = 2.0
@@ -81,6 +88,8 @@ def _built(
             last_message = time.monotonic()
             context.log.info(f"{done} of {total}: {node}")
 
+    if needs_much_memory(warehouse_path()):
+        stop_checker()  # of the raw gate; to start it again for the release gate takes seconds of a core
     import_ahead(*LEARNERS)
     refresh_for_new_settings()
     checks = {key.name: key for key in context.selected_asset_check_keys}

@@ -103,6 +103,11 @@ def memory_limit(warehouse: Path) -> str:
     return f"{max(LEAST_MEMORY, min(MEMORY_PER_BYTE * size, half)) // 2**20}MiB"
 
 
+def needs_much_memory(warehouse: Path) -> bool:
+    """Whether dbt gets more than `LEAST_MEMORY` for a warehouse of this size."""
+    return warehouse.exists() and MEMORY_PER_BYTE * warehouse.stat().st_size > LEAST_MEMORY
+
+
 def dbt_executable() -> str:
     """The dbt of the environment that runs this process."""
     return str(Path(sys.executable).parent / "dbt")

@@ -132,12 +132,12 @@ def test_a_random_answer_is_no_signal_and_gets_no_scores_unless_forced(tmp_path:
 @pytest.mark.slow
 def test_random_answers_hardly_ever_pass(tmp_path: Path):
     passed = 0
-    for seed in range(40):
+    for seed in range(20):
         rows = (60, 150, 300, 800)[seed % 4]
         frame = customers(rows, seed=seed).with_columns(pl.col("left").shuffle(seed=seed))
         train = written(frame, tmp_path / "train.csv")
         passed += run(train, "--target", "left", "--key", "id", "--out", tmp_path / "out")[0] == 0
-    assert passed <= 2
+    assert passed <= 1
 
 
 def test_a_planted_leak_is_left_out_and_can_be_kept(tmp_path: Path):

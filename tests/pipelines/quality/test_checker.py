@@ -50,6 +50,8 @@ def test_docs_that_cannot_be_written_are_told_but_the_findings_stand(docs: Path)
     (docs / "index.html").mkdir()
     (finding,) = checker.check("raw", [Suite("people", FRAME, [IS_KNOWN])], docs)
     assert not finding.success
+    (finding,) = checker.check("release", [Suite("people", FRAME, [IS_KNOWN])], docs.with_name("release"))
+    assert not finding.success
     (why,) = checker.stop_checker(wait=True)
     assert "IsADirectoryError" in why and "index.html" in why
     assert checker.stop_checker(wait=True) == []
