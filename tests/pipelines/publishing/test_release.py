@@ -20,7 +20,7 @@ HISTORIES = {
     "score_history": "select * exclude (reasons) from score_history",
     "model_runs": "from model_runs",
     "data_quality": "from data_quality",
-    "releases": "from releases",
+    "releases": "select * replace (newest_data::varchar as newest_data) from releases",
 }
 """Append-only tables; a score's old reasons are the one thing that may go."""
 
