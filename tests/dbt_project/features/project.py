@@ -39,7 +39,8 @@ RAW = {
     "leads": "lead_id varchar, source varchar, is_deleted boolean, merged_into_lead_id varchar, occurred_at timestamp, "
     "known_at timestamp",
     "tickets": "ticket_id varchar, recorded_account_id varchar, priority varchar, latest_priority varchar, "
-    "effort double, rating double, is_escalated boolean, occurred_at timestamp, deleted_at timestamp, known_at timestamp",
+    "effort double, rating double, is_escalated boolean, occurred_at timestamp, deleted_at timestamp, "
+    "known_at timestamp",
     "visits": "visit_id varchar, recorded_person_id varchar, minutes double, known_at timestamp",
 }
 """Columns of the raw tables behind the core models of the same names."""

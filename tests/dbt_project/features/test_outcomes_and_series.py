@@ -54,7 +54,7 @@ ROWS = {
         revenue("swaps", STOP + timedelta(minutes=5), 30),
         revenue("merged", START, 5),
         revenue("merged", MERGE, 0),
-        # a pause of one second less than the gap, a switch over midnight, a gap of exactly the length, and one that is on
+        # a pause a second shorter than the gap, a switch over midnight, a gap as long as that, one that is still on
         revenue("pauses", START, 1),
         revenue("pauses", STOP, 0),
         revenue("pauses", STOP + GAP - timedelta(seconds=1), 1),
