@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from pipelines.database import literal, quoted
 from pipelines.extraction.contracts import Entity
@@ -28,6 +28,27 @@ LEFT_OUT = ", so left out"
 """Ends the reason of a row that is put aside though nothing is wrong with it."""
 FIRST_YEAR, LAST_YEAR, OPEN_END_YEAR = 1900, 2199, 9999
 """Plausible years of a contract's `time`; other dates may be as late as `OPEN_END_YEAR`, which means no end."""
+FIRST_RECORD = date(1990, 1, 1)
+"""Nothing that has happened to a record is older: it is a zero, or a filler, that stands for no date."""
+FIRST_PLAN = date(1971, 1, 1)
+"""No other date is, but those of lives and companies: 1970 is what a zero becomes when it is read as a time."""
+HAS_HAPPENED = re.compile(r"(ed|paid|sent)_?(at|date|datetime)?$|^creat|^date$|^session_", re.IGNORECASE)
+LIES_AHEAD = re.compile(
+    r"(expect|schedul|estimat|plann|propos|need|requir|anticipat|target|project|forecast|promis)ed", re.IGNORECASE
+)
+IS_OLD = re.compile(r"birth|born|found|establish|incorporat|since", re.IGNORECASE)
+"""Names of dates that may lie before anybody kept records."""
+LARGEST = 10**14
+"""No amount or count of a company is as large, in the smallest unit of any currency."""
+IS_COUNT = re.compile(
+    r"employees|seats|quantity|users|licen[cs]es|clicks|impressions|views|logins|actions|calls|errors|likes|replies|"
+    r"attempt|minutes|conversions|(?<!ac)(?<!dis)count",
+    re.IGNORECASE,
+)
+LARGEST_COUNT = 10**10
+IS_SHARE = re.compile(r"probability|likelihood|percent|pct", re.IGNORECASE)
+IS_CHANGE = re.compile(r"growth|change|increase|variance|delta", re.IGNORECASE)
+"""Names of percentages that may be any."""
 FIRST_SECOND, LAST_SECOND = 31_536_000, 4_102_444_800
 """1971 to 2100 since 1970: no number is there in two of seconds, milliseconds and days, nor is 20260131."""
 PER_SECOND = {"epoch_s": 1, "epoch_ms": 1000}
@@ -153,53 +174,105 @@ def year_bounds(unit: str, last_year: int = LAST_YEAR) -> tuple[str, str]:
     return tuple(literal(end.date() if unit == "date" else end) for end in (first, last))
 
 
+def has_happened(name: str) -> bool:
+    """Whether a date of this name cannot lie ahead: `created`, `ended_at`, `ConvertedDate`, but not `due_date`."""
+    return bool(HAS_HAPPENED.search(name)) and not LIES_AHEAD.search(name)
+
+
+def is_record_time(entity: Entity, name: str) -> bool:
+    """Whether a contract's time says what has happened, or when a record was written."""
+    return name in (entity.time, entity.version) or has_happened(name)
+
+
 def moment(entity: Entity) -> str:
     """SQL: the contract's `time` as a timestamp, null where it is of no plausible year."""
-    if entity.time is None:
-        return "null::timestamp"
-    column = quoted(entity.time)
-    first, last = year_bounds(entity.time_unit)
-    per_second = PER_SECOND.get(entity.time_unit)
+    return "null::timestamp" if entity.time is None else moment_of(entity.time, entity.time_unit)
+
+
+def moment_of(name: str, unit: str) -> str:
+    """SQL: a column's `timestamp`, `date`, `epoch_s` or `epoch_ms` as a timestamp, null if of no plausible year."""
+    column = quoted(name)
+    first, last = year_bounds(unit)
+    per_second = PER_SECOND.get(unit)
     value = f"make_timestamp({column}::bigint * {1_000_000 // per_second})" if per_second else f"{column}::timestamp"
     return f"case when {column} between {first} and {last} then {value} end"
 
 
+def time_unit(entity: Entity, column: StagedColumn) -> str | None:
+    """`timestamp`, `date`, `epoch_s` or `epoch_ms` of a contract's column; None if it is no time."""
+    if column.name == entity.time or column.name in entity.epochs:
+        return entity.time_unit
+    type_ = base_type(column.type)
+    return type_ if column.in_contract and type_ in ("date", "timestamp") else None
+
+
+def bound(day: datetime, unit: str) -> str:
+    """SQL: a moment as a value of a `timestamp`, `date`, `epoch_s` or `epoch_ms`."""
+    if unit in PER_SECOND:
+        return str(int((day - datetime(1970, 1, 1)).total_seconds()) * PER_SECOND[unit])
+    return literal(day.date() if unit == "date" else day.replace(microsecond=0))
+
+
+def times_from_future(entity: Entity, columns: Sequence[StagedColumn], now: datetime) -> dict[str, tuple[str, str]]:
+    """Column → its unit, and the SQL condition that it is later than now and a day though it says what has happened."""
+    found = {}
+    for column in columns:
+        unit = time_unit(entity, column)
+        if unit and is_record_time(entity, column.name):
+            name = quoted(column.name)
+            later = f"({name} > {bound(now + TOLERANCE, unit)} and {name} <= {year_bounds(unit)[1]})"
+            found[column.name] = unit, later
+    return found
+
+
+def too_early(entity: Entity, column: StagedColumn) -> tuple[str, str] | None:
+    """(SQL condition, words) for a date before anything that the column can mean; None for other columns."""
+    unit = time_unit(entity, column)
+    if unit is None or IS_OLD.search(column.name):
+        return None
+    first = FIRST_RECORD if is_record_time(entity, column.name) else FIRST_PLAN
+    name, start = quoted(column.name), datetime(first.year, first.month, first.day)
+    condition = f"{name} < {bound(start, unit)} and {name} >= {year_bounds(unit)[0]}"
+    return condition, f"{column.name} is before {first.year}, so it stands for no date: "
+
+
+def out_of_bounds(entity: Entity, column: StagedColumn) -> tuple[str, str] | None:
+    """(SQL condition, words) for a number that the column cannot mean; None for keys, times and what is no number."""
+    keys = (*entity.key, *entity.references, entity.version)
+    is_number = base_type(column.type) in INTEGERS | FRACTIONS
+    if not is_number or column.name in keys or time_unit(entity, column):
+        return None
+    low, high = -LARGEST, LARGEST
+    if IS_COUNT.search(column.name):
+        low, high = 0, LARGEST_COUNT
+    elif IS_SHARE.search(column.name) and not IS_CHANGE.search(column.name):
+        low, high = 0, 100
+    name = quoted(column.name)
+    if any(column.name in rule_columns(entity, condition) for condition in entity.rules.values()):
+        # the contract says itself what is too low, or which share
+        return (f"{name} > {high}", f"{column.name} is larger than {high:,}: ") if high > 100 else None
+    return f"{name} not between {low} and {high}", f"{column.name} is not between {low:,} and {high:,}: "
+
+
 def implausible(entity: Entity, column: StagedColumn) -> tuple[str, str] | None:
     """(SQL condition, words) for a date, time or epoch of an implausible year; None for other columns."""
-    type_ = base_type(column.type)
-    if column.name == entity.time or column.name in entity.epochs:
-        unit, last_year = entity.time_unit, LAST_YEAR
-    elif column.in_contract and type_ in ("date", "timestamp"):
-        unit, last_year = type_, OPEN_END_YEAR
-    else:
+    unit = time_unit(entity, column)
+    if unit is None:
         return None
+    is_time_like = column.name == entity.time or column.name in entity.epochs
+    last_year = LAST_YEAR if is_time_like else OPEN_END_YEAR
     first, last = year_bounds(unit, last_year)
     counted = {"epoch_s": ", counted in seconds since 1970", "epoch_ms": ", counted in milliseconds since 1970"}
     words = f"{column.name} is of no plausible year ({FIRST_YEAR} to {last_year}{counted.get(unit, '')}): "
     return f"{quoted(column.name)} not between {first} and {last}", words
 
 
-def future(entity: Entity, now: datetime) -> str | None:
-    """SQL: the contract's `time` is later than now and a day; None for entities without a time."""
-    if entity.time is None:
-        return None
-    limit, column = now + TOLERANCE, quoted(entity.time)
-    epoch = int((limit - datetime(1970, 1, 1)).total_seconds())
-    bounds = {
-        "timestamp": literal(limit.replace(microsecond=0)),
-        "date": literal(limit.date()),
-        "epoch_s": str(epoch),
-        "epoch_ms": str(epoch * 1000),
-    }
-    return f"({column} > {bounds[entity.time_unit]} and {column} <= {year_bounds(entity.time_unit)[1]})"
-
-
-def shown_time(entity: Entity) -> str:
-    """SQL: the contract's `time` in a readable form."""
-    column = quoted(entity.time or "")
-    if entity.time_unit == "epoch_s":
+def shown_time(name: str, unit: str) -> str:
+    """SQL: a time in a readable form."""
+    column = quoted(name)
+    if unit == "epoch_s":
         return f"{column}::varchar || ' (' || strftime(to_timestamp({column}), '%Y-%m-%d %H:%M:%S') || ')'"
-    if entity.time_unit == "epoch_ms":
+    if unit == "epoch_ms":
         return f"{column}::varchar || ' (' || strftime(epoch_ms({column}), '%Y-%m-%d %H:%M:%S') || ')'"
     return f"{column}::varchar"
 
@@ -255,15 +328,16 @@ def breaches(entity: Entity, columns: Sequence[StagedColumn], now: datetime) -> 
             if column.meanings:
                 said += f" || coalesce(' (' || nullif(_why_{position}, '') || ')', '')"
             found.append((wrong, said))
-        if beyond := implausible(entity, column):
-            condition, words = beyond
-            found.append((condition, f"{literal(words)} || {shown(value)}"))
+        for beyond in (implausible(entity, column), too_early(entity, column), out_of_bounds(entity, column)):
+            if beyond:
+                condition, words = beyond
+                found.append((condition, f"{literal(words)} || {shown(value)}"))
         if name in entity.key or name in entity.required:
             role = "part of the key" if name in entity.key else "required"
             found.append((blank(column, value), literal(f"{name} is empty, but it is {role}")))
-    if entity.time in present and (later := future(entity, now)):
-        text = f" (this run's clock: {now:%Y-%m-%d %H:%M})"
-        found.append((later, f"{literal(f'{entity.time} {IN_FUTURE}: ')} || {shown_time(entity)} || {literal(text)}"))
+    clock = literal(f" (this run's clock: {now:%Y-%m-%d %H:%M})")
+    for name, (unit, later) in times_from_future(entity, columns, now).items():
+        found.append((later, f"{literal(f'{name} {IN_FUTURE}: ')} || {shown_time(name, unit)} || {clock}"))
     conditions = [(reason, condition, f"not ({condition})") for reason, condition in entity.rules.items()]
     conditions += [(f"{what}{LEFT_OUT}", condition, condition) for what, condition in entity.left_out.items()]
     for reason, condition, is_breach in conditions:

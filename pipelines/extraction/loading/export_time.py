@@ -4,12 +4,10 @@ import re
 from datetime import UTC, date, datetime, time
 
 from pipelines.database import literal, quoted
-from pipelines.extraction.checking import PER_SECOND, StagedColumn, base_type, typed_select, year_bounds
+from pipelines.extraction.checking import PER_SECOND, StagedColumn, base_type, has_happened, typed_select, year_bounds
 from pipelines.extraction.loading.state import Fresh, Load, Staged, naive
 
 DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
-HAS_HAPPENED = re.compile(r"(ed|paid|sent)_?(at|date|datetime)?$|^creat", re.IGNORECASE)
-"""Names of times that do not lie ahead: `created`, `ended_at`, `ConvertedDate`, but not `due_date`."""
 DAY_ENDS = time(23, 59, 59)
 
 
@@ -61,7 +59,7 @@ def export_time(item: Fresh, latest: datetime | None, now: datetime) -> datetime
 
 def _latest_times(load: Load, staged: Staged) -> dict[str, datetime]:
     """Path → the latest time of what has happened: other times, of what is due or will end, may lie ahead."""
-    times, columns = [], [each for each in staged.columns if each.in_contract and HAS_HAPPENED.search(each.name)]
+    times, columns = [], [each for each in staged.columns if each.in_contract and has_happened(each.name)]
     for column in columns:
         name, type_ = quoted(column.name), base_type(column.type)
         if type_ in ("date", "timestamp"):

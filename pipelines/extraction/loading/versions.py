@@ -11,7 +11,8 @@ from pipelines.extraction.checking import (
     breach_query,
     cast_expression,
     meanings_joined,
-    moment,
+    moment_of,
+    times_from_future,
     typed_name,
     typed_select,
 )
@@ -68,12 +69,16 @@ def insert_rows(load: Load, part: Staged, put_aside: list[tuple]) -> None:
 
 def _judge_again(load: Load, part: Staged, bad: str) -> None:
     """Note for each file when the first of its rows from the future is to be judged again."""
-    if load.entity.time not in {column.name for column in part.columns}:
+    times = times_from_future(load.entity, part.columns, load.now)
+    if not times:
         return
-    later = f"(select _row from {bad} where contains(reason, {literal(f'{load.entity.time} {IN_FUTURE}: ')}))"
+    later = f"(select _row from {bad} where contains(reason, {literal(f' {IN_FUTURE}: ')}))"
     rows = f"(select rowid, * from {part.table} where rowid in {later})"
+    comes = ", ".join(
+        f"case when {is_later} then {moment_of(name, unit)} end" for name, (unit, is_later) in times.items()
+    )
     for path, first in load.rows(
-        f"select _path, min({moment(load.entity)}) from ({typed_select(rows, part.columns)}) group by all"
+        f"select _path, min(greatest({comes}, null)) from ({typed_select(rows, part.columns)}) group by all"
     ):
         part.files[path].judge_again_at = first - TOLERANCE if first else None
 

@@ -20,8 +20,6 @@ RAW = {
     "account_revenue_versions": "account_id varchar, valid_from timestamp, is_customer boolean, "
     "active_subscriptions bigint, mrr double, arr double, mrr_change double, currency varchar, "
     "first_customer_at timestamp",
-    "paid_periods": "source_system varchar, subscription_id varchar, account_id varchar, currency varchar, mrr double, "
-    "paid_from timestamp, paid_to timestamp",
     "account_merges": "account_id varchar, surviving_account_id varchar, known_at timestamp",
     "person_merges": "person_id varchar, surviving_person_id varchar, known_at timestamp",
     "lead_versions": "lead_id varchar, valid_from timestamp, changed_at timestamp, "
@@ -31,11 +29,18 @@ RAW = {
     "opportunity_versions": "opportunity_id varchar, valid_from timestamp, changed_at timestamp, "
     "recorded_account_id varchar, amount double, "
     "currency varchar, stated_probability_percent double, close_date date, created_at timestamp, is_open boolean, "
-    "is_won boolean, stage varchar",
-    "closed_opportunities": "opportunity_id varchar, recorded_account_id varchar, result varchar, won_amount double, "
-    "currency varchar, known_at timestamp",
-    "tickets": "ticket_id varchar, recorded_account_id varchar, priority varchar, effort double, rating double, "
-    "is_escalated boolean, known_at timestamp",
+    "is_won boolean, is_deleted boolean, stage varchar",
+    "opportunity_closings": "opportunity_closing_id varchar, recorded_account_id varchar, result varchar, "
+    "won_amount double, currency varchar, known_at timestamp",
+    "closed_opportunities": "opportunity_id varchar, account_id varchar, result varchar, won_amount double, "
+    "currency varchar, occurred_at timestamp, known_at timestamp",
+    "paid_periods": "subscription_id varchar, account_id varchar, currency varchar, mrr double, paid_from timestamp, "
+    "paid_to timestamp, known_at timestamp",
+    "leads": "lead_id varchar, source varchar, is_deleted boolean, merged_into_lead_id varchar, occurred_at timestamp, "
+    "known_at timestamp",
+    "tickets": "ticket_id varchar, recorded_account_id varchar, priority varchar, latest_priority varchar, "
+    "effort double, rating double, is_escalated boolean, occurred_at timestamp, deleted_at timestamp, "
+    "known_at timestamp",
     "visits": "visit_id varchar, recorded_person_id varchar, minutes double, known_at timestamp",
 }
 """Columns of the raw tables behind the core models of the same names."""

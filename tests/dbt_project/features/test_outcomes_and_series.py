@@ -23,14 +23,16 @@ def revenue(name: str, at: datetime, mrr: float) -> dict:
     return {"account_id": name, "valid_from": at, **amounts}
 
 
+def paid(name: str, begins: datetime, ends: datetime | None, mrr: float) -> dict:
+    amounts = {"mrr": mrr, "currency": "USD", "paid_from": begins, "paid_to": ends, "known_at": STOP}
+    return {"subscription_id": f"{name} {mrr}", "account_id": name, **amounts}
+
+
 def lead(name: str, at: datetime, **values: object) -> dict:
     return {"lead_id": name, "valid_from": at, "source": "web", "is_open": True, "created_at": START} | values
 
 
-def revenue_by_currency(rows: list[dict]) -> list[dict]:
-    return [{name: row[name] for name in ("account_id", "currency", "valid_from", "mrr")} for row in rows]
-
-
+GAP = timedelta(days=14)
 STOP, MERGE = datetime(2025, 3, 10, 12), datetime(2025, 2, 5, 12)
 ROWS = {
     "account_versions": [
@@ -40,6 +42,7 @@ ROWS = {
         account("merged"),
         account("merged", valid_from=MERGE, is_deleted=True),
         account("prospect"),
+        *(account(name) for name in ("pauses", "midnight", "returns", "overlaps", "pauses_now")),
     ],
     "account_merges": [{"account_id": "merged", "surviving_account_id": "stops", "known_at": MERGE}],
     "account_revenue_versions": [
@@ -51,6 +54,43 @@ ROWS = {
         revenue("swaps", STOP + timedelta(minutes=5), 30),
         revenue("merged", START, 5),
         revenue("merged", MERGE, 0),
+        # a pause a second shorter than the gap, a switch over midnight, a gap as long as that, one that is still on
+        revenue("pauses", START, 1),
+        revenue("pauses", STOP, 0),
+        revenue("pauses", STOP + GAP - timedelta(seconds=1), 1),
+        revenue("midnight", START, 1),
+        revenue("midnight", datetime(2025, 3, 9, 23, 59, 50), 0),
+        revenue("midnight", datetime(2025, 3, 10, 0, 0, 20), 2),
+        revenue("returns", START, 1),
+        revenue("returns", STOP, 0),
+        revenue("returns", STOP + GAP, 1),
+        revenue("overlaps", START, 1),
+        revenue("overlaps", STOP, 3),
+        revenue("overlaps", STOP + timedelta(days=2), 2),
+        revenue("pauses_now", START, 1),
+        revenue("pauses_now", datetime(2025, 6, 20, 12), 0),
+    ],
+    "paid_periods": [
+        paid("stays", START, None, 100),
+        paid("stops", START, STOP, 10),
+        paid("swaps", START, STOP + timedelta(minutes=5), 20),
+        paid("swaps", STOP + timedelta(minutes=5), None, 30),
+        paid("stops", START, MERGE, 5),
+    ],
+    "leads": [
+        {"lead_id": name, "source": "web", "is_deleted": False, "occurred_at": START, "known_at": STOP}
+        | {"merged_into_lead_id": into, "is_deleted": is_deleted}
+        for name, into, is_deleted in [
+            ("converts", None, False),
+            ("waits", None, False),
+            ("also waits", None, False),
+            ("merges", "converts", False),
+            ("deleted", None, True),
+        ]
+    ],
+    "tickets": [
+        {"ticket_id": "t1", "latest_priority": "low", "priority": "low", "occurred_at": MERGE, "known_at": STOP},
+        {"ticket_id": "t2", "latest_priority": "low", "occurred_at": MERGE, "deleted_at": STOP, "known_at": STOP},
     ],
     "lead_versions": [
         lead("converts", START),
@@ -62,22 +102,24 @@ ROWS = {
     "opportunity_versions": [
         {"opportunity_id": "o1", "valid_from": START, "is_open": True, "is_won": False, "amount": 50.0},
         {"opportunity_id": "o1", "valid_from": STOP, "is_open": False, "is_won": True, "amount": 50.0},
+        {"opportunity_id": "o5", "valid_from": START, "is_open": True, "is_won": False, "amount": 70.0},
+        {"opportunity_id": "o5", "valid_from": MERGE, "is_open": False, "is_won": True, "amount": 70.0},
+        {"opportunity_id": "o5", "valid_from": STOP, "is_open": False, "is_won": False, "amount": 70.0},
+        {"opportunity_id": "o6", "valid_from": START, "is_open": True, "is_won": False, "amount": 5.0},
+        {"opportunity_id": "o6", "valid_from": MERGE, "is_open": False, "is_won": True, "amount": 5.0},
+        {"opportunity_id": "o6", "valid_from": STOP, "is_won": True, "amount": 5.0, "is_deleted": True},
     ],
     "closed_opportunities": [
-        {"opportunity_id": "o1", "recorded_account_id": "stops", "result": "won", "won_amount": 50.0, "currency": "USD"}
-        | {"known_at": STOP},
-        {"opportunity_id": "o2", "recorded_account_id": "stays", "result": "won", "won_amount": 7.0, "currency": "USD"}
-        | {"known_at": STOP},
-        {"opportunity_id": "o3", "recorded_account_id": "stays", "result": "won", "won_amount": 9.0, "currency": "EUR"}
-        | {"known_at": STOP},
-        {"opportunity_id": "o4", "recorded_account_id": "stays", "result": "lost", "won_amount": 0.0, "currency": "USD"}
-        | {"known_at": STOP},
+        {"opportunity_id": name, "account_id": account_id, "result": result, "won_amount": amount, "currency": currency}
+        | {"occurred_at": STOP, "known_at": STOP + timedelta(days=30)}
+        for name, account_id, result, amount, currency in [
+            ("o1", "stops", "won", 50.0, "USD"),
+            ("o2", "stays", "won", 7.0, "USD"),
+            ("o3", "stays", "won", 9.0, "EUR"),
+            ("o4", "stays", "lost", 0.0, "USD"),
+        ]
     ],
 }
-ROWS["account_revenue_by_currency"] = [
-    *revenue_by_currency(ROWS["account_revenue_versions"]),
-    {"account_id": "stays", "currency": "EUR", "valid_from": STOP, "mrr": 1000.0},
-]
 TUESDAY, LATE_FRIDAY = date(2025, 1, 7), date(2025, 5, 2)
 SCORED = [
     *[("account_id", name, TUESDAY) for name in ("stays", "stops", "swaps", "merged", "prospect")],
@@ -116,8 +158,17 @@ def test_churn_is_the_end_of_all_subscriptions_within_90_days(warehouse: Path):
     assert found["merged", first] is True, "the survivor stopped, and the merge itself was no end"
     assert ("merged", date(2025, 2, 9)) not in found
     assert found["prospect", first] is None
-    assert found["stays", date(2025, 3, 30)] is False
-    assert found["stays", date(2025, 4, 6)] is None, "90 days have not passed"
+    assert found["stays", date(2025, 3, 16)] is False
+    assert found["stays", date(2025, 3, 23)] is None, "90 days and the gap have not passed"
+
+
+def test_a_stop_is_a_gap_of_a_stated_length(warehouse: Path):
+    found = outcomes(warehouse, "account", "is_churned_90d")
+    churned = {name for (name, day), value in found.items() if value and day >= date(2025, 2, 9)}
+    assert churned == {"stops", "returns"}
+    assert found["pauses", date(2025, 3, 9)] is False and found["midnight", date(2025, 3, 9)] is None
+    assert found["returns", date(2025, 3, 9)] is True and found["overlaps", date(2025, 3, 9)] is False
+    assert not [day for (name, day), value in found.items() if name == "pauses_now" and value], "its gap has not passed"
 
 
 def test_conversion_and_win_become_known_after_their_horizon(warehouse: Path):
@@ -129,6 +180,9 @@ def test_conversion_and_win_become_known_after_their_horizon(warehouse: Path):
     assert leads["waits", date(2025, 4, 27)] is False and leads["waits", date(2025, 5, 4)] is None
     deals = outcomes(warehouse, "opportunity", "is_won_90d")
     assert deals["o1", date(2025, 1, 5)] is True
+    assert deals["o5", date(2025, 1, 5)] is False and deals["o6", date(2025, 1, 5)] is False, (
+        "taken back in the horizon"
+    )
 
 
 def test_a_score_of_any_day_has_the_outcome_that_followed_it(warehouse: Path):
@@ -158,8 +212,9 @@ def test_series_are_daily_without_gaps_and_segments_add_up(warehouse: Path):
     assert series["bookings", "EUR", "total"][day] == 9.0
     assert series["recurring_revenue", "USD", "total"][START.date()] == 135.0
     assert series["recurring_revenue", "USD", "total"][MERGE.date()] == 130.0
+    assert series["recurring_revenue", "USD", "total"][day] == 130.0, "no dip while a plan is switched"
     assert series["recurring_revenue", "USD", "total"][AS_OF] == 130.0
-    assert series["recurring_revenue", "EUR", "total"][AS_OF] == 1000.0
+    assert series["tickets", None, "total"][MERGE.date()] == 1.0, "by when it was opened, less the deleted one"
     assert series["new_leads", None, "total"] == {
         START.date() + timedelta(days=number): 3.0 if number == 0 else 0.0 for number in range(180)
     }

@@ -65,5 +65,5 @@ def test_features_of_the_sample_company_only_know_the_past(tmp_path: Path, monke
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         models = [model.name for model in dated_models(tmp_path / "t" / "manifest.json", connection)]
         empty = [name for name in models if not connection.execute(f"from features.{name} limit 1").fetchone()]
-    assert len(models) >= 7 and not empty, empty
+    assert len(models) >= 6 and not empty, empty
     assert leaks(real, warehouse, "staging", cut_day, tmp_path / "cut") == []

@@ -21,14 +21,18 @@ class FeaturesModel:
 
 
 def dated_models(manifest: Path, connection: duckdb.DuckDBPyConnection) -> list[FeaturesModel]:
-    """Every features model with an as_of_date or metric_date, found in dbt's manifest; its keys are those it tests."""
+    """
+    Every features model with an as_of_date, found in dbt's manifest; its keys are those it tests.
+
+    Series (metric_date) are none: they say what happened as it stands today.
+    """
     nodes = json.loads(manifest.read_text())["nodes"]
     found = []
     for unique_id, node in sorted(nodes.items()):
         if node["resource_type"] != "model" or not node["path"].startswith("features/"):
             continue
         table = connection.execute(f"select * from features.{node['name']} limit 0")
-        day = next((name for name, *_ in table.description if name in ("as_of_date", "metric_date")), None)
+        day = next((name for name, *_ in table.description if name == "as_of_date"), None)
         if day is None:
             continue
         keys = [
