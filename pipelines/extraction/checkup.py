@@ -94,8 +94,9 @@ class Reference:
     """Records with a value."""
     unmatched: int
     value: str | None
-    """The first value that matches nothing."""
+    """The least of those that match nothing."""
     file: str | None
+    """Where it stands first."""
     line: int | None
 
 
@@ -438,21 +439,23 @@ def references(
                 for system, name in tables
             )
             # Several keys of one field stand with `;` between, the main one first.
-            records, unmatched, first = connection.execute(
+            value = f"trim(split_part({quoted(column)}::varchar, ';', 1))"
+            records, unmatched, example = connection.execute(
                 f"""
                 with referring as (
-                    select trim(split_part({quoted(column)}::varchar, ';', 1)) as value, _file, _line
-                    from ({latest(source.name, entity)})
+                    select {value} as value, count(*) as records from ({latest(source.name, entity)}) group by 1
                 ), known as ({known})
-                select count(*), count(*) filter (known.value is null),
-                    arg_min((referring.value, _file, _line), (_file, _line)) filter (known.value is null)
+                select coalesce(sum(records), 0), coalesce(sum(records) filter (known.value is null), 0),
+                    min(referring.value) filter (known.value is null)
                 from referring left join known on referring.value = known.value where referring.value <> ''
                 """
             ).fetchone()
             if records:
-                yield Reference(
-                    entity.name, column, targets, absent, records, unmatched, *(first or (None, None, None))
-                )
+                file, line = None, None
+                if unmatched:
+                    place = f"select _file, _line from ({latest(source.name, entity)}) where {value} = $1"
+                    file, line = connection.execute(f"{place} order by all limit 1", [example]).fetchone()
+                yield Reference(entity.name, column, targets, absent, records, unmatched, example, file, line)
 
 
 def _twins(connection: "duckdb.DuckDBPyConnection", source: Source, present: Sequence[Source]) -> Iterator[Twins]:

@@ -91,7 +91,7 @@ def matched_keys(connection: "duckdb.DuckDBPyConnection", sources: "Sequence[Sou
     """
     One row per column that holds keys of other records, where a record has one.
 
-    Columns: source_system, column_name (`ticket.organization_id`), refers_to, such_as (the first that matches nothing)
+    Columns: source_system, column_name (`ticket.organization_id`), refers_to, such_as (one that matches nothing)
     (String), records (that have a key), unmatched (Int64; null where there is no record that could match).
     """
     import polars as pl
