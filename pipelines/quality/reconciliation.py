@@ -43,7 +43,9 @@ RECONCILIATION = {
     "amount": "double",
     "as_of_date": "date",
 }
-STAGED = re.compile(r"source\('raw_(\w+)', '(\w+)'\)")
+STAGED = re.compile(r"source\('raw_(\w+)', '(\w+)'\), \{([^}]*)")
+"""The raw table that a staging model reads, and the columns that it takes of it."""
+VENDORS = re.compile(r": \['([^']+)'")
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def reconcile(connection: "duckdb.DuckDBPyConnection", sources: Sequence[Source]
 
 
 def _all_lines(warehouse: "_Warehouse", sources: Sequence[Source], staging: Path) -> Iterator[Line]:
-    fed = staged_from(staging)
+    fed = staged_from(staging, sources)
     in_core = warehouse.core_rows(name for source in sources for names in fed[source.name].values() for name in names)
     for source in sources:
         yield from _rows_of_source(warehouse, source, fed[source.name], in_core)
@@ -198,12 +200,21 @@ def _in_words(cell: Cell, lines: Sequence[Line]) -> str:
     return f"{what}, {cell.comparison}: {', '.join(said)} unexplained"
 
 
-def staged_from(staging: Path) -> dict[str, dict[str, list[str]]]:
-    """Source → entity → the staging entities made of it: `{"stripe": {"customer": ["accounts", "contacts"]}}`."""
+def staged_from(staging: Path, sources: Sequence[Source]) -> dict[str, dict[str, list[str]]]:
+    """
+    Source → entity → the staging entities that have its records: `{"stripe": {"customer": ["accounts", "contacts"]}}`.
+
+    A model has the records of the raw table that it reads first, if its first column is of the key, and all the key is
+    there: one that sums records up, or takes something else out of them, begins with another.
+    """
+    keys = {(source.name, entity.name): entity.key for source in sources for entity in source.entities}
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for path in sorted(staging.glob("*/stg_*__*.sql")):
-        for source, entity in dict.fromkeys(STAGED.findall(path.read_text())):
-            found[source][entity].append(path.stem.split("__", 1)[1])
+        if (read := STAGED.search(path.read_text())) is None or (key := keys.get((read[1], read[2]))) is None:
+            continue
+        columns = VENDORS.findall(read[3])
+        if columns and columns[0] in key and set(key) <= set(columns):
+            found[read[1]][read[2]].append(path.stem.split("__", 1)[1])
     return found
 
 

@@ -20,7 +20,7 @@ from pipelines.extraction.contracts import Entity, Figure, Source
 from pipelines.extraction.loading.load import load_source
 from pipelines.extraction.loading.schema_changes import prepare_schema
 from pipelines.publishing.reconciliation import reconciliation_asset
-from pipelines.quality.reconciliation import EXPLAINED, FIGURES, START, Line, not_closed, reconcile
+from pipelines.quality.reconciliation import EXPLAINED, FIGURES, START, Line, not_closed, reconcile, staged_from
 from pipelines.settings import dbt_project_dir
 from pipelines.warehouse import Warehouse
 
@@ -263,6 +263,28 @@ def test_what_the_contracts_say_of_figures_is_sql_over_their_columns(source: Sou
         lines = reconcile(connection, [source], dbt_project_dir() / "models" / "staging")
     assert [line.step for line in lines if line.step.startswith("cannot")] == []
     assert {line.cell.figure for line in lines} >= {figure.name for figure in entity.figures}
+
+
+def test_records_are_compared_where_a_staging_model_has_them_and_not_where_it_sums_them_up(tmp_path):
+    products = "{{ raw_columns(source('raw_shop', 'product'), {'product_id': ['id', 'string']}) }}"
+    deals = "{{{{ raw_columns(source('raw_shop', 'deal'), {{\n    {}, }}) }}}}"
+    models = {
+        "stg_shop__opportunities": deals.format("'opportunity_id': ['id', 'string']") + products,
+        "stg_shop__accounts": deals.format("'account_key': ['company', 'string'], 'deal': ['id', 'string']"),
+        "stg_shop__leads": "select * from {{ source('raw_shop', 'deal') }}",
+    }
+    (tmp_path / "shop").mkdir()
+    for name, sql in models.items():
+        (tmp_path / "shop" / f"{name}.sql").write_text(sql)
+    deal, product = (Entity(name, "Of a shop.", {"id": "varchar"}, ("id",)) for name in ("deal", "product"))
+    assert staged_from(tmp_path, [Source("shop", "A shop.", (deal, product))]) == {"shop": {"deal": ["opportunities"]}}
+
+
+def test_every_staging_model_of_ours_has_the_records_of_its_raw_table():
+    staging = dbt_project_dir() / "models" / "staging"
+    found = staged_from(staging, all_sources())
+    compared = {name for entities in found.values() for staged in entities.values() for name in staged}
+    assert compared == {path.stem.split("__")[1] for path in staging.glob("*/stg_*.sql")}
 
 
 CORE_COLUMNS = {
