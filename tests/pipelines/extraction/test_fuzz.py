@@ -473,7 +473,7 @@ LETTERS = "KLM"
 
 
 @settings(
-    max_examples=40,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     database=None,
