@@ -450,20 +450,14 @@ def money_warnings(connection: "duckdb.DuckDBPyConnection", releases: Sequence[s
         return []
     lines = []
     rows = connection.execute(
-        "select coalesce(currency, 'no currency'), count(*), count(*) filter (not is_main_currency)"
-        " from account_amounts group by all order by 2 desc, 1"
+        "select coalesce(currency, 'no currency'), count(*) filter (not is_main_currency)"
+        " from account_amounts group by all order by count(*) desc, 1"
     ).fetchall()
     if len(rows) > 1:
-        currencies = ", ".join(f"{currency} ({accounts:,} accounts)" for currency, accounts, _ in rows)
-        apart = sum(others for _, _, others in rows)
         lines.append(
-            f"Amounts are in {currencies} and are not added up"
-            + (
-                f"; of {apart:,} accounts part is in another than their main currency (account_amounts)"
-                if apart
-                else ""
-            )
-            + ". `reporting_currency` in sources.yaml turns them into one."
+            f"Amounts in {', '.join(currency for currency, _ in rows)} are not added up; account_amounts has each"
+            f" (companies with more than one currency: {sum(others for _, others in rows):,})."
+            " `reporting_currency` in sources.yaml turns them into one."
         )
     (unpriced,) = connection.execute("select count(*) from accounts where is_customer and arr = 0").fetchone()
     if unpriced:
