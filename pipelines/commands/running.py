@@ -552,11 +552,12 @@ def print_summary() -> bool:
         table.add_row(name, f"{rows:,}", quality.get(name, ""))
     console.print(table)
     stale_after_days = read_configuration().stale_after_days
-    for source, day in release["newest"].items():
+    for day in sorted(set(release["newest"].values()), reverse=True):
+        sources = ", ".join(source for source, newest in release["newest"].items() if newest == day)
         age = max((datetime.now(UTC).date() - day).days, 0)
         is_stale = age > stale_after_days
         console.print(
-            f"{'! ' if is_stale else ''}{source}: newest data {age} {'day' if age == 1 else 'days'} old ({day})",
+            f"{'! ' if is_stale else ''}{sources}: newest data {age} {'day' if age == 1 else 'days'} old ({day})",
             style="yellow" if is_stale else None,
             markup=False,
             highlight=False,

@@ -222,11 +222,8 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
                 known_until = {metric: end for metric, (end, _) in ends.items()}
                 result = refresh_forecasts(series, as_of, self.learning_spec(), chosen, known_until=known_until)
             notes = behind_in_words(ends, as_of)
-            without = dict(result.skipped.select("metric", "reason").iter_rows())
             if notes:
-                said = [f"{metric}: {note}" for metric, note in notes.items() if metric not in without]
-                said += [f"{metric}: {ends[metric][1]}; no forecast" for metric in notes if metric in without]
-                warn(context, "\n".join(f"forecasts: {line}" for line in said))
+                warn(context, "\n".join(f"forecasts, {metric}: {note}" for metric, note in notes.items()))
             if result.forecasts.is_empty():
                 why = "; ".join(
                     f"{metric}/{segment}: {reason}" for metric, segment, reason in result.skipped.iter_rows()

@@ -18,7 +18,7 @@ from pipelines.learning.forecasting.candidates import (
 )
 from pipelines.learning.forecasting.picture import picture_of
 from pipelines.learning.forecasting.reconciliation import reconcile
-from pipelines.learning.forecasting.series import TOTAL, Findings, WeeklyMetric, last_complete_week, weekly_metrics
+from pipelines.learning.forecasting.series import TOTAL, Findings, WeeklyMetric, weekly_metrics
 
 SHOWN_WEEKS = 52
 PLOTTED_WEEKS = 104
@@ -137,9 +137,9 @@ def fit_forecasts(
 
     `series`: metric, currency (may be missing), segment, metric_date, value (daily or any dates). Only weeks from
     Monday to Sunday that are complete at `as_of` are history; the current one is the first to be forecast unless
-    `as_of` is a Sunday. A metric in `known_until` ends on that day: it is forecast from there, or skipped if that
-    forecast would end before `as_of`. The accuracy reported is that of the backtest, before segments are made to add
-    up; being the best of several, the chosen method's own figure is slightly flattering, so the others stand beside it.
+    `as_of` is a Sunday. A metric in `known_until` ends on that day and is forecast from there, so that weeks of the
+    past are forecast, too. The accuracy reported is that of the backtest, before segments are made to add up; being
+    the best of several, the chosen method's own figure is slightly flattering, so the others stand beside it.
     Forecast and p50 are the same; p10 and p90 come from the backtest's errors. Raises ValueError for a missing
     or mistyped column; a series that cannot be forecast is in `skipped`, a method that fails in `notes`.
     """
@@ -177,14 +177,7 @@ def _forecast(
     forecasts: list[tuple] = []
     accuracy: list[tuple] = []
     pictures = {}
-    metrics = []
-    for weekly in weekly_metrics(series, as_of, spec.metrics, spec.max_history, findings, known_until):
-        if weekly.weeks[-1] + timedelta(weeks=spec.horizon) > last_complete_week(as_of):
-            metrics.append(weekly)
-        else:
-            ends = weekly.weeks[-1] + timedelta(days=6)
-            reason = f"known until {ends} only; a forecast of {spec.horizon} weeks from there ends before {as_of}"
-            findings.skipped.append((weekly.label, TOTAL, reason))
+    metrics = weekly_metrics(series, as_of, spec.metrics, spec.max_history, findings, known_until)
     for number, weekly in enumerate(metrics, 1):
         if progress:
             progress(f"{weekly.label} ({number} of {len(metrics)}): {len(weekly.segments)} series")
