@@ -249,6 +249,31 @@ def test_status_says_that_a_release_is_a_rollback(company: Company):
     assert f"rolled back to the tables of release {first.release_id}" in told
 
 
+def test_status_says_how_old_the_newest_data_of_each_source_is(company: Company):
+    today = datetime.now(UTC).date()
+    with duckdb.connect(str(company.data / "warehouse.duckdb")) as connection:
+        connection.execute("create schema raw_scorecast")
+        connection.execute("create table raw_scorecast.newest (source text, entity text, newest_date date)")
+        for source, entity, age in (("stripe", "customer", 40), ("stripe", "invoice", 1), ("zendesk", "ticket", 8)):
+            row = [source, entity, today - timedelta(days=age)]
+            connection.execute("insert into raw_scorecast.newest values (?, ?, ?)", row)
+    company.publish()
+    lines = company.call("status").stdout.splitlines()
+    assert f"stripe: newest data 1 day old ({today - timedelta(days=1)})" in lines
+    assert f"! zendesk: newest data 8 days old ({today - timedelta(days=8)})" in lines
+    company.sources.write_text(company.sources.read_text() + "stale_after_days: 8\n")
+    assert (
+        f"zendesk: newest data 8 days old ({today - timedelta(days=8)})" in company.call("status").stdout.splitlines()
+    )
+    query = "select newest_data['zendesk'] from releases order by release_id"
+    assert company.call("sql", "--csv", query).stdout.splitlines()[1] == str(today - timedelta(days=8))
+    company.publish()
+    assert company.call("rollback").exit_code == 0
+    assert company.call("sql", "--csv", query).stdout.splitlines()[1:] == [str(today - timedelta(days=8))] * 3
+    company.sources.write_text(company.sources.read_text().replace("stale_after_days: 8", "stale_after_days: never"))
+    assert "'stale_after_days' must be a whole number of days from 1 on, such as 7" in company.call("status").stderr
+
+
 def test_sample_writes_a_landing_folder_of_the_size_asked_for(company: Company):
     result = company.call("sample", "--accounts", "50", "--months", "3", "--seed", "4")
     assert result.exit_code == 0

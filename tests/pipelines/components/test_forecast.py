@@ -430,6 +430,27 @@ def test_a_first_choice_that_was_killed_leaves_a_daily_run_like_any_other(
     assert ("stopped before" in metadata(result, "models").get("warning", "")) == (step == "promote")
 
 
+def test_a_metric_whose_source_is_behind_is_forecast_from_there_and_says_so(company: Company):
+    ends = SUNDAY - timedelta(weeks=4, days=-2)
+    until = pl.when(pl.col("metric") == "bookings").then(pl.lit(ends)).otherwise(pl.lit(SUNDAY))
+    behind = pl.when(pl.col("metric") == "bookings").then(pl.lit("desk has nothing after 2026-06-02"))
+    values = daily_values(WEEKS).with_columns(known_until_date=until, behind=behind)
+    company.write(values.filter(pl.col("metric_date") <= pl.col("known_until_date")))
+    result = company.run(DAILY)
+    published = company.published().filter(pl.col("segment") == "total").sort("period_start_date")
+    first = SUNDAY - timedelta(weeks=4, days=-1)
+    note = f"desk has nothing after 2026-06-02; forecast from the week of {first} on"
+    bookings = published.filter(pl.col("metric") == "bookings")
+    assert bookings["note"].unique().to_list() == [note]
+    future = bookings.filter(pl.col("actual").is_null())["period_start_date"].to_list()
+    assert (future[0], len(future)) == (first, FORECAST.horizon)
+    assert bookings["actual"].drop_nulls().min() > 0, "no weeks of zero that nobody knows"
+    revenue = published.filter(pl.col("metric") == "recurring_revenue")
+    assert revenue["note"].unique().to_list() == [None]
+    assert revenue.filter(pl.col("actual").is_null())["period_start_date"].min() == SUNDAY + timedelta(days=1)
+    assert metadata(result, "scores")["warning"] == f"forecasts, bookings: {note}"
+
+
 def test_the_assets_follow_each_other_and_wait_for_the_warehouse():
     resources = dg.Definitions(resources={"warehouse": Warehouse()})
     graph = dg.Definitions.merge(FORECAST.build_defs(None), resources).resolve_asset_graph()

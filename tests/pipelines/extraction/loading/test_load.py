@@ -17,6 +17,7 @@ import pytest
 
 from pipelines.extraction.as_of import write_as_of
 from pipelines.extraction.configuration import Configuration, SourceSettings
+from pipelines.extraction.contracts import Entity
 from pipelines.extraction.files import UnreadableFileError
 from pipelines.extraction.loading import due, reading
 from pipelines.extraction.loading import load as loading
@@ -610,6 +611,60 @@ def test_the_run_date_survives_a_time_that_was_loaded_before_times_were_checked(
     landing.load()
     landing.connection.execute(f"insert into raw_crm.event (id, received) values ('old', {2**63 - 1})")
     assert write_as_of(landing.connection, [landing.source], None, landing.now) == date(2025, 1, 1)
+
+
+DATED = Entity(
+    name="account",
+    description="A company with dates and numbers of every meaning.",
+    columns={
+        **{"Id": "varchar", "CreatedDate": "timestamp", "PaidAt": "date", "DueDate": "date", "BirthDate": "date"},
+        **{
+            "ExpectedDate": "date",
+            "Seats": "bigint",
+            "Amount": "double",
+            "Probability": "double",
+            "Growth_percent": "double",
+        },
+        "SystemModstamp": "timestamp",
+    },
+    key=("Id",),
+    version="SystemModstamp",
+    time="SystemModstamp",
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "good", "bad"),
+    [
+        ("CreatedDate", ["1995-03-01", "2025-01-10"], ["1970-01-01 00:01:39", "1989-12-31", "2025-03-01"]),
+        ("PaidAt", ["2024-12-31"], ["1970-01-01", "2025-02-01"]),
+        ("DueDate", ["2026-12-31", "1985-01-01", "9999-12-31"], ["1970-01-01", "1900-01-01"]),
+        ("BirthDate", ["1962-05-04", "1901-01-01"], ["0001-01-01"]),
+        ("ExpectedDate", ["2027-01-01"], ["1970-01-01"]),
+        ("Seats", ["0", "5000"], ["-3", "1000000000000"]),
+        ("Amount", ["-500", "45000000000000"], ["1000000000000000", "-1000000000000000", "inf"]),
+        ("Probability", ["0", "100", "0.5"], ["140", "-1"]),
+        ("Growth_percent", ["250", "-40"], ["1000000000000000"]),
+    ],
+)
+def test_what_a_column_cannot_mean_is_put_aside_with_the_reason(landing, column, good, bad):
+    landing.source = dataclasses.replace(landing.source, entities=(DATED, landing.source.entities[1]))
+    lines = [f"{value},{value},2025-01-01" for value in (*good, *bad)]
+    landing.write("account/1.csv", "\n".join([f"Id,{column},SystemModstamp", *lines]) + "\n")
+    landing.load()
+    assert landing.ids() == good
+    said = landing.quarantine()
+    assert [line for _, line, _, _ in said] == list(range(2 + len(good), 2 + len(good) + len(bad)))
+    assert all(reason.startswith(f"{column} is ") and text for _, _, reason, text in said), said
+
+
+def test_what_is_said_to_have_happened_tomorrow_is_judged_again_when_it_has(landing):
+    landing.source = dataclasses.replace(landing.source, entities=(DATED, landing.source.entities[1]))
+    landing.write("account/1.csv", "Id,PaidAt,SystemModstamp\na1,2025-01-20,2025-01-01\na2,2025-01-02,2025-01-02\n")
+    landing.load()
+    assert landing.ids() == ["a2"] and "PaidAt is in the future: 2025-01-20" in landing.quarantine()[0][2]
+    landing.load(now=landing.now + timedelta(days=10))
+    assert landing.ids() == ["a1", "a2"] and landing.quarantine() == []
 
 
 def test_an_open_end_is_a_plausible_date(landing):
