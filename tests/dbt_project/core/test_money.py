@@ -108,9 +108,7 @@ INTERVALS = {
 }
 
 
-@pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory):
-    path = tmp_path_factory.mktemp("money") / "warehouse.duckdb"
+def company() -> dict[str, list[dict]]:
     february = epoch("2025-02-05")
     subscriptions = [
         subscription("s_a1", "two", 10000, "eur"),
@@ -137,7 +135,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory):
         invoice("in_5", "bills", "paid", 20000, "usd", "2025-06-01"),
         invoice("in_6", "bills", "Uncollectible", 1000, "eur", "2025-06-02"),
     ]
-    raw = {
+    return {
         "stripe.customer": [customer(name, name) for name in names],
         "stripe.subscription": subscriptions,
         "stripe.invoice": invoices,
@@ -166,9 +164,39 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory):
             deal("D-0", "Closed Won", None),
         ],
     }
-    write_raw(path, raw, TODAY)
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory):
+    path = tmp_path_factory.mktemp("money") / "warehouse.duckdb"
+    write_raw(path, company(), TODAY)
     build(path, select="staging core published")
     return path
+
+
+ADDED = {"s_a2", "in_2", "in_3", "in_5", "s_free", "s_odd", "D-2", "D-3", "D-7"}
+"""A second currency, voided and draft invoices, a free plan, a word that is no currency, deleted deals."""
+
+
+def test_what_is_added_in_another_currency_or_does_not_count_changes_nothing_else(warehouse, tmp_path):
+    clean = tmp_path / "clean.duckdb"
+    kept = {
+        name: [row for row in rows if (row.get("id") or row.get("Id")) not in ADDED] for name, rows in company().items()
+    }
+    write_raw(clean, kept, TODAY)
+    build(clean, select="staging core published", command="run")
+    for model, key in {
+        "subscriptions": "subscription_id",
+        "invoices": "invoice_id",
+        "opportunities": "opportunity_id",
+    }.items():
+        query = f"select * from core.{model} where {key} not in (select unnest({sorted(ADDED)})) order by {key}"
+        assert table(clean, query) == table(warehouse, query), model
+    query = "select * exclude (is_main_currency) from published.account_amounts order by account_id, currency"
+    before, after = table(clean, query), table(warehouse, query)
+    of_added = {("two", "USD"), ("bills", "USD"), ("A-deals", "USD"), ("odd", None)}
+    assert before == [row for row in after if (row["account_name"], row["currency"]) not in of_added]
+    assert of_added == {(row["account_name"], row["currency"]) for row in after if row not in before}
 
 
 def test_two_currencies_of_a_customer_stand_apart(warehouse):
