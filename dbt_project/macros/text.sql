@@ -128,7 +128,7 @@
 {#- A key of another system's record; Salesforce's with its 18 characters, also where nobody says that it is one. -#}
 {% macro key_elsewhere(key, system) -%}
     case
-        when lower(trim({{ key }})) in ({{ text_literals(var('nobody_words')) }}) or translate({{ key }}, ' 0-', '') = '' then null
+        when lower(trim({{ key }})) in ({{ text_literals(var('nobody_words')) }}) or translate(trim({{ key }}), '0', '') in ('', '----') or trim({{ key }}) = '000000000000000AAA' then null
         when
             length(trim({{ key }})) = 15
             and ({{ system }} = 'salesforce' or {{ system }} is null and substring(trim({{ key }}), 1, 3) in ('001', '003', '00Q', '006'))

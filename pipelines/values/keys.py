@@ -10,7 +10,7 @@ NOBODY_WORDS = frozenset(
     {*NOTHING_WORDS, *NOTHING_SIGNS, *NO_VALUE_WORDS, "anonymous", "guest", "nobody", "[object object]"}
 ) - {""}
 """Written where an identifier should stand."""
-ALL_ZEROS = r"[{(]?0[0-]*0(?:aaa)?[)}]?"
+ALL_ZEROS = r"0{4,}(?:aaa)?|[{(]?0+(?:-0+){4}[)}]?"
 """The UUID of nobody, and ids of zeros; `000000000000000AAA` is Salesforce's."""
 NO_REFERENCE = r"0|-1"
 """No other record. A record itself may have the number 0."""

@@ -56,7 +56,7 @@ def test_case_is_ignored_where_the_system_ignores_it():
 
 NOBODY = [
     "null", "undefined", "None", "N/A", "-", "unknown", "(not set)", "--None--", "[object Object]", "anonymous", "NaN",
-    "00", "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}", "000000000000000",
+    "0000", "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}", "000000000000000",
     "000000000000000AAA",
 ]  # fmt: skip
 
@@ -66,5 +66,5 @@ def test_what_stands_for_nobody():
     assert words.filter(~identifies_nobody(words, is_key=True)).to_list() == []
     assert identifies_nobody(pl.Series(["0", "-1"]), is_key=False).to_list() == [True, True]
     assert identifies_nobody(pl.Series(["0", "-1"]), is_key=True).to_list() == [False, False]  # a record may have it
-    real = pl.Series(["1", "100", "0-1", "nullify", "none@acme.io", "007", "NA12", "c-0"])
+    real = pl.Series(["1", "100", "0-0", "00", "nullify", "none@acme.io", "007", "NA12", "c-0"])
     assert not identifies_nobody(real, is_key=False).any()
