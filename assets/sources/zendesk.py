@@ -71,6 +71,7 @@ zendesk = Source(
                     "hold",
                     "solved",
                     "closed",
+                    "deleted",
                 ),
                 "priority": (
                     "low",
