@@ -179,7 +179,7 @@ ADDED = {"s_a2", "in_2", "in_3", "in_5", "s_free", "s_odd", "D-2", "D-3", "D-7"}
 
 
 def test_what_is_added_in_another_currency_or_does_not_count_changes_nothing_else(warehouse, tmp_path):
-    clean = tmp_path / "clean.duckdb"
+    clean = tmp_path / "warehouse.duckdb"
     kept = {
         name: [row for row in rows if (row.get("id") or row.get("Id")) not in ADDED] for name, rows in company().items()
     }

@@ -366,7 +366,7 @@ def good(entity: Entity) -> bytes:
     def value(column: str, type_: str) -> object:
         if column in (entity.time, *entity.epochs) and type_ == "bigint":
             return epoch(DAY)
-        return {"varchar": "G000x", "bigint": 1, "double": 1.0, "boolean": False}.get(type_, DAY)
+        return {"varchar": "G000x", "bigint": 1, "double": 1.0, "boolean": column == "livemode"}.get(type_, DAY)
 
     columns = {column: value(column, type_) for column, type_ in entity.columns.items()}
     return f"{','.join(columns)}\n{','.join(map(text_of, columns.values()))}\n".encode()

@@ -47,6 +47,9 @@ def fingerprints(folder: Path) -> dict[str, str]:
     }
 
 
+READ = ("name", "columns", "key", "version", "time", "time_unit", "epochs", "required", "rules")
+
+
 def declared_entities() -> dict[str, dict]:
     """The arguments of every `Entity(...)` in `assets/sources`, read from the source text without importing it."""
     found = {}
@@ -54,7 +57,7 @@ def declared_entities() -> dict[str, dict]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             if isinstance(call.func, ast.Name) and call.func.id == "Entity":
-                arguments = {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg != "inside"}
+                arguments = {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg in READ}
                 found[f"{path.stem}.{arguments['name']}"] = arguments
     return found
 
@@ -95,8 +98,9 @@ OF_OTHER_EXPORTS = {
     "salesforce.lead": {"OwnerName"},
     "salesforce.opportunity": {"OwnerName"},
     "hubspot.email_event": {"portalSubscriptionStatus"},
-    "stripe.subscription": {"plan_amount_in_units"},
-    "stripe.invoice": {"amount_due_in_units", "amount_paid_in_units"},
+    "stripe.customer": {"livemode"},
+    "stripe.subscription": {"plan_amount_in_units", "plan_interval_count", "livemode"},
+    "stripe.invoice": {"amount_due_in_units", "amount_paid_in_units", "livemode"},
 }
 """Columns that other exports of the same records have."""
 
