@@ -16,7 +16,7 @@ from pipelines.transformation.building import (
     build,
     ensure_manifest,
     needs_much_memory,
-    refresh_for_new_settings,
+    refresh_what_was_made_otherwise,
 )
 from pipelines.warehouse import KEY_METADATA, Warehouse
 
@@ -91,7 +91,7 @@ def _built(
     if needs_much_memory(warehouse_path()):
         stop_checker()  # of the raw gate; to start it again for the release gate takes seconds of a core
     import_ahead(*LEARNERS)
-    refresh_for_new_settings()
+    refresh_what_was_made_otherwise()
     checks = {key.name: key for key in context.selected_asset_check_keys}
     failed = []
     not_built = set(chosen)

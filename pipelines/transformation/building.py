@@ -30,8 +30,8 @@ BUILT = "built.fingerprint"
 """The fingerprint of the project from which the whole warehouse was last built."""
 FULL_REFRESH = "full_refresh"
 """This file exists while incremental tables may still hold forgotten rows."""
-SETTINGS = "money.settings"
-"""What `sources.yaml` said of money when the warehouse was last built."""
+GROWN = "grown.fingerprint"
+"""The fingerprint of the project and the settings of money by which tables that grow are made."""
 LEAST_MEMORY = 1000 * 2**20
 MEMORY_PER_BYTE = 15
 """Bytes of memory for DuckDB per byte of the warehouse's file; measured at 2,000 and 8,000 accounts."""
@@ -291,17 +291,25 @@ def build(
             (target_dir() / FULL_REFRESH).unlink()
 
 
-def refresh_for_new_settings() -> None:
-    """Have tables that grow be built anew if `sources.yaml` says something else of money than when they were built."""
+def refresh_what_was_made_otherwise() -> None:
+    """
+    Have tables that grow be built anew if the project, or what `sources.yaml` says of money, is not what it was.
+
+    Their older rows would mean something else than the new ones.
+    """
     with connect(warehouse_path(), read_only=True) as connection:
         queries = ("from raw_scorecast.settings", "from raw_scorecast.source_currencies order by all")
-        said = repr([connection.execute(query).fetchall() for query in queries])
-    stamp = target_dir() / SETTINGS
-    if (before := said_by(stamp)) is not None and before != said:
+        settings = repr([connection.execute(query).fetchall() for query in queries])
+    project = fingerprint()
+    stamp = target_dir() / GROWN
+    before, made_by = said_by(stamp), f"{project} {settings}"
+    # Versions before this one left no stamp, but that of the last whole build.
+    is_older = before is None and said_by(target_dir() / BUILT) not in (None, project)
+    if is_older or before not in (None, made_by):
         ask_full_refresh()
-    if before != said:
-        stamp.parent.mkdir(parents=True, exist_ok=True)
-        stamp.write_text(said)
+    if before != made_by:
+        target_dir().mkdir(parents=True, exist_ok=True)
+        stamp.write_text(made_by)
 
 
 def ask_full_refresh() -> None:

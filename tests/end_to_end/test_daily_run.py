@@ -46,9 +46,24 @@ CONTRACTS = {
     ],
     "people": ["person_id", "account_id", "lead_id", "email", "full_name", "phone"],
     "forecasts": [
-        *["metric", "segment", "period_start_date", "frequency", "forecast", "p10", "p50", "p90", "actual", "method"],
-        *["as_of_date", "release_id"],
+        *[
+            "metric",
+            "currency",
+            "segment",
+            "period_start_date",
+            "frequency",
+            "forecast",
+            "p10",
+            "p50",
+            "p90",
+            "actual",
+            "method",
+        ],
+        *["note", "as_of_date", "release_id"],
     ],
+    "account_amounts": ["account_id", "currency", "arr", "open_amount", "won_amount", "amount_invoiced", "amount_paid"],
+    "identity_report": ["topic", "warning"],
+    "reconciliation": ["line_id", "figure", "currency", "month_start_date", "role", "rows", "amount"],
 }
 
 pytestmark = pytest.mark.slow
@@ -163,15 +178,18 @@ def test_everybody_who_is_a_customer_has_one_score(company: Company):
 def test_forecasts_reach_thirteen_weeks_and_segments_add_up(company: Company):
     metrics = company.ask(
         """
-        select metric, count(*) filter (where segment = 'total') as weeks,
+        select total.metric, count(*) as weeks,
             max(abs(total.forecast - parts.forecast)) / max(abs(total.forecast)) as gap
         from published.forecasts as total
         inner join (
-            select metric, period_start_date, sum(forecast) as forecast from published.forecasts
+            select metric, currency, period_start_date, sum(forecast) as forecast from published.forecasts
             where segment <> 'total' and actual is null group by all
-        ) as parts using (metric, period_start_date)
-        where segment = 'total' and actual is null
-        group by metric
+        ) as parts
+            on total.metric = parts.metric
+            and total.currency is not distinct from parts.currency
+            and total.period_start_date = parts.period_start_date
+        where total.segment = 'total' and total.actual is null
+        group by total.metric, total.currency
         """
     )
     assert {metric for metric, _, _ in metrics} == {"bookings", "recurring_revenue", "new_leads", "tickets"}

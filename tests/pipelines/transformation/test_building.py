@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
+from pipelines.extraction.money import MoneySettings, write_money_settings
 from pipelines.settings import project_root
 from pipelines.transformation import building as transformation
 from pipelines.transformation.building import (
@@ -211,3 +212,26 @@ def test_tables_that_grow_are_built_anew_once_when_rows_were_forgotten(data: Pat
     transformation.ask_full_refresh()
     assert visits("1, 3") == [1, 3]
     assert not (data / "dbt" / transformation.FULL_REFRESH).exists()
+
+
+def test_tables_that_grow_are_built_anew_when_what_they_are_made_by_changes(data: Path, monkeypatch):
+    asked = data / "dbt" / transformation.FULL_REFRESH
+
+    def is_asked(project: str, money: MoneySettings = MoneySettings()) -> bool:
+        asked.unlink(missing_ok=True)
+        with duckdb.connect(str(data / "warehouse.duckdb")) as connection:
+            write_money_settings(connection, money)
+        monkeypatch.setattr(transformation, "fingerprint", lambda: project)
+        transformation.refresh_what_was_made_otherwise()
+        return asked.exists()
+
+    assert not is_asked("first"), "nothing is built yet"
+    assert not is_asked("first")
+    assert is_asked("second")
+    assert not is_asked("second")
+    assert is_asked("second", MoneySettings(free_plans=True))
+    assert is_asked("second", MoneySettings(free_plans=True, by_source={"salesforce": "EUR"}))
+    assert not is_asked("second", MoneySettings(free_plans=True, by_source={"salesforce": "EUR"}))
+    (data / "dbt" / transformation.GROWN).unlink()
+    (data / "dbt" / BUILT).write_text("of an older version")
+    assert is_asked("second", MoneySettings(free_plans=True, by_source={"salesforce": "EUR"}))
