@@ -192,7 +192,7 @@ def company(folder: Path, *parts: Raw) -> Path:
     write_raw(warehouse, raw, AS_OF)
     with duckdb.connect(str(warehouse)) as connection:
         write_newest(connection, all_sources(), date.fromisoformat(AS_OF))
-    build(warehouse, select="staging core metric_series published_accounts published_people", command="run")
+    build(warehouse, select="staging core metric_series published", command="run")
     return warehouse
 
 
