@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 with records as (
     {{ union_staging('accounts', {
         'account_key': 'string',

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 with records as (
     {{ union_staging('leads', {
         'lead_id': 'string',

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 with contacts as (
     select * from {{ ref('contact_records') }}
 ),
