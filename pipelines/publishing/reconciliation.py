@@ -6,10 +6,9 @@ import dagster as dg
 
 from pipelines.extraction.contracts import Source
 from pipelines.instance.metadata import column_schema, warn
-from pipelines.publishing.assets import KEY_METADATA
 from pipelines.publishing.descriptions import TABLES, description_of
 from pipelines.settings import dbt_project_dir
-from pipelines.warehouse import Warehouse
+from pipelines.warehouse import KEY_METADATA, Warehouse
 
 TABLE = "reconciliation"
 CHECK = "closes"
