@@ -81,20 +81,17 @@
 {% macro default__digits_of(text) -%} regexp_replace({{ text }}, '[^0-9]', '') {%- endmacro %}
 {% macro duckdb__digits_of(text) -%} regexp_replace({{ text }}, '[^0-9]', '', 'g') {%- endmacro %}
 
-{% macro matches(text, pattern) -%} {{ return(adapter.dispatch('matches')(text, pattern)) }} {%- endmacro %}
-{% macro default__matches(text, pattern) -%} {{ text }} rlike '{{ pattern }}' {%- endmacro %}
-{% macro duckdb__matches(text, pattern) -%} regexp_matches({{ text }}, '{{ pattern }}') {%- endmacro %}
-
 {#- What `sources.yaml` says: {reporting_currency, free_plans, by_source}; nothing while dbt only parses. -#}
 {% macro money_settings() %}
     {%- set settings = {'reporting_currency': none, 'free_plans': false, 'by_source': {}} -%}
     {%- if execute -%}
         {%- set as_of = source('raw_scorecast', 'as_of') -%}
-        {%- for row in run_query('select reporting_currency, free_plans from ' ~ beside(as_of, 'settings')) -%}
+        {%- for row in run_query(
+            'select reporting_currency, free_plans, source, currency from ' ~ beside(as_of, 'settings')
+            ~ ' left join ' ~ beside(as_of, 'source_currencies') ~ ' on true'
+        ) -%}
             {%- do settings.update({'reporting_currency': row[0], 'free_plans': row[1]}) -%}
-        {%- endfor -%}
-        {%- for row in run_query('select source, currency from ' ~ beside(as_of, 'source_currencies')) -%}
-            {%- do settings.by_source.update({row[0]: row[1]}) -%}
+            {%- if row[2] -%} {%- do settings.by_source.update({row[2]: row[3]}) -%} {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
     {{ return(settings) }}

@@ -7,3 +7,16 @@
 
 {#- A text as a literal. -#}
 {% macro text_literal(text) -%} {{ return(dbt.string_literal(dbt.escape_single_quotes(text | string))) }} {%- endmacro %}
+
+{#- Whether a text matches a regular expression (without classes like `\d`, which engines spell differently). -#}
+{% macro matches(text, pattern) -%} {{ return(adapter.dispatch('matches')(text, pattern)) }} {%- endmacro %}
+{% macro duckdb__matches(text, pattern) -%} regexp_matches({{ text }}, {{ text_literal(pattern) }}) {%- endmacro %}
+{#- Spark reads a backslash in a literal as the start of an escape. -#}
+{% macro default__matches(text, pattern) -%} {{ text }} rlike {{ text_literal(pattern | replace('\\', '\\\\')) }} {%- endmacro %}
+
+{#- Words as alternatives of a regular expression, each as it is written. -#}
+{% macro any_of(words) -%}
+    {%- set escaped = [] -%}
+    {%- for word in words -%} {%- do escaped.append(modules.re.escape(word) | replace('\\ ', ' ')) -%} {%- endfor -%}
+    {{- return(escaped | join('|')) -}}
+{%- endmacro %}

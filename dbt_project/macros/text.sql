@@ -34,17 +34,19 @@
 {#- An e-mail address as a key: lower case, trimmed; null if it is none, or nobody's (`noemail@noemail.com`). -#}
 {% macro normalised_email(column) -%}
     {%- set address = 'lower(trim(' ~ column ~ '))' -%}
-    {%- set mailbox = dbt.split_part(address, "'@'", 1) -%}
-    {%- set domain = dbt.split_part(address, "'@'", 2) -%}
-    case
-        when
-            {{ column }} like '%_@_%'
-            and {{ mailbox }} not in ({{ text_literals(var('nobody_words')) }})
-            and translate({{ mailbox }}, '0123456789._-+', '') not in ({{ text_literals(nobodys_mailboxes()) }})
-            and {{ domain }} not in ({{ text_literals(nobodys_domains()) }})
-            and {{ domain }} not like '%.invalid'
-            then {{ address }}
-    end
+    case when {{ column }} like '%_@_%' and not {{ matches(address, nobodys_address()) }} then {{ address }} end
+{%- endmacro %}
+
+{#- One expression for all of them, as it is tried on every address: a word, a mailbox by its letters alone, or a domain. -#}
+{% macro nobodys_address() -%}
+    {%- set signs = '[0-9._+-]*' -%}
+    {%- set mailboxes = [] -%}
+    {%- for mailbox in nobodys_mailboxes() -%} {%- do mailboxes.append(mailbox | list | join(signs)) -%} {%- endfor -%}
+    {{- return(
+        '^(' ~ any_of(var('nobody_words')) ~ ')@'
+        ~ '|^' ~ signs ~ '(' ~ mailboxes | join('|') ~ ')' ~ signs ~ '@'
+        ~ '|^[^@]*@(' ~ any_of(nobodys_domains()) ~ '|[^@]*[.]invalid)(@|$)'
+    ) -}}
 {%- endmacro %}
 
 {#- The domain of an e-mail address. -#}
@@ -62,18 +64,12 @@
     for mail providers that anybody can use, and for sites on which anybody has a page.
 -#}
 {% macro company_domain(domain) -%}
-    case
-        when
-            {{ domain }} like '%_.__%'
-            and {{ domain }} not like '%@%'
-            and {{ domain }} not like '% %'
-            and translate({{ domain }}, '0123456789.', '') <> ''
-            and {{ domain }} not in ({{ text_literals(free_mail_domains() + directory_domains() + nobodys_domains()) }})
-            {%- for directory in directory_domains() %}
-            and {{ domain }} not like '%.{{ directory }}'
-            {%- endfor %}
-            then {{ domain }}
-    end
+    {%- set nobodys = (
+        '[@ ]|^[0-9.]*$'
+        ~ '|^(' ~ any_of(free_mail_domains() + nobodys_domains()) ~ ')$'
+        ~ '|(^|[.])(' ~ any_of(directory_domains()) ~ ')$'
+    ) -%}
+    case when {{ domain }} like '%_.__%' and not {{ matches(domain, nobodys) }} then {{ domain }} end
 {%- endmacro %}
 
 {#- A phone number that can be called: it has a digit other than zero. -#}
