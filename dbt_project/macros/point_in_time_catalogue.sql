@@ -9,12 +9,18 @@
     {%- endfor -%}
     {%- set rows = [] -%}
     {%- if execute -%}
+        {%- set described = {} -%}
         {%- for entity, snapshot in snapshots.items() -%}
-            {%- set known = described_features(entity, snapshot.identifier) -%}
+            {%- do described.update({entity: described_features(entity, snapshot.identifier)}) -%}
+        {%- endfor -%}
+        {%- for entity, snapshot in snapshots.items() -%}
+            {%- set known = dict(described[entity]) -%}
             {%- for table in attribute_tables(entity) -%}
                 {%- for parent in table.parents -%}
-                    {%- set described = described_features(parent, snapshots[parent].identifier if parent in snapshots else none) -%}
-                    {%- for name, feature in described.items() if prefixed(name, parent) not in known -%}
+                    {%- if parent not in described -%}
+                        {%- do described.update({parent: described_features(parent, none)}) -%}
+                    {%- endif -%}
+                    {%- for name, feature in described[parent].items() if prefixed(name, parent) not in known -%}
                         {%- do known.update({prefixed(name, parent): dict(feature, words=parent ~ ': ' ~ feature.words)}) -%}
                     {%- endfor -%}
                 {%- endfor -%}

@@ -40,9 +40,9 @@ def dated_models(manifest: Path, connection: duckdb.DuckDBPyConnection) -> list[
             for test in nodes.values()
             if test["resource_type"] == "test"
             and test["attached_node"] == unique_id
-            and test["test_metadata"]["name"] == "unique_together"
+            and test["test_metadata"]["name"] in ("grain", "unique_together")
         ]
-        assert keys, f"{node['name']} has no unique_together test: say in its YAML what a row is"
+        assert keys, f"{node['name']} has no test `grain` or `unique_together`: say in its YAML what a row is"
         found.append(FeaturesModel(node["name"], keys[0], day))
     return found
 
