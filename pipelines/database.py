@@ -23,15 +23,20 @@ def connect(path: Path, read_only: bool = False, **settings: str) -> "Iterator[d
     `settings`: more of DuckDB's, by name.
     Raises `duckdb.IOException` when another process writes the file.
     """
-    import duckdb
-
-    if not read_only:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    connection = duckdb.connect(str(path), read_only=read_only, config=CONNECTION_SETTINGS | settings)
+    connection = opened(path, read_only, **settings)
     try:
         yield connection
     finally:
         connection.close()
+
+
+def opened(path: Path, read_only: bool = False, **settings: str) -> "duckdb.DuckDBPyConnection":
+    """The same for who closes it later."""
+    import duckdb
+
+    if not read_only:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return duckdb.connect(str(path), read_only=read_only, config=CONNECTION_SETTINGS | settings)
 
 
 @contextmanager

@@ -67,6 +67,7 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
             findings.extend(audit_release(connection, keys, docs, row_count_range, growing, withheld))
             return findings
 
+        warehouse.close()  # the release reads the file by itself
         try:
             made = build_release(
                 warehouse_path(),

@@ -61,6 +61,7 @@ def warehouse_definitions() -> dg.Definitions:
     @dbt_assets(manifest=manifest, dagster_dbt_translator=ROOMS, name="warehouse", pool="warehouse")
     def warehouse_models(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator:
         chosen = {name for name, key in keys.items() if key in context.selected_asset_keys}
+        warehouse.close()
         yield from _built(context, chosen, names, keys, tests)
 
     return dg.Definitions(assets=[warehouse_models])
