@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
+    from pipelines.any_table.answers import Answers
     from pipelines.learning.columns.leaks import Finding
     from pipelines.learning.columns.types import TypePlan
     from pipelines.learning.fitting.fit import FitResult
@@ -42,6 +43,8 @@ class Request:
     train: str
     target: str
     positive: str | None = None
+    negative: Sequence[str] = ()
+    """The answers that are no; none: all that are not yes."""
     key: str | None = None
     as_of: str | None = None
     exclude: Sequence[str] = ()
@@ -136,8 +139,8 @@ def predict_table(
 
 
 def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Question:
-    import polars as pl
 
+    from pipelines.any_table.answers import answers_in
     from pipelines.learning.columns.leaks import filled_with_the_answer
     from pipelines.learning.columns.types import infer_types
     from pipelines.learning.specs import PredictionSpec
@@ -150,11 +153,10 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
     except ValueError as problem:
         raise CannotPredict(f"{request.train}: {problem}") from problem
     notes += plan.notes
-    answers = frame[request.target].cast(pl.String).str.strip_chars().replace("", None)
-    unknown = answers.null_count()
-    if unknown:
-        notes.append(f"{unknown:,} rows of {request.train} have no {request.target}; they are not learnt from.")
-    target, positive = _answers(answers, frame[request.target], request, notes)
+    target, positive = _answers(answers_in(frame[request.target]), request, notes)
+    if unknown := target.null_count():
+        what = "not learnt from" if request.score else "scored, not learnt from"
+        notes.append(f"{unknown:,} rows of {request.train} have no known {request.target}; they are {what}.")
     if request.as_of and (empty := frame[request.as_of].null_count()):
         raise CannotPredict(
             f"{request.train}: {request.as_of!r} (--as-of) is empty or no date in {empty:,} rows; every row needs the "
@@ -245,13 +247,14 @@ def _check_columns(table: "pl.DataFrame", request: Request) -> None:
         raise CannotPredict(f"The target {request.target!r} cannot be the key or the date, too.")
 
 
-def _answers(
-    answers: "pl.Series", typed: "pl.Series", request: Request, notes: list[str]
-) -> "tuple[pl.Series, str | None]":
+def _answers(found: "Answers", request: Request, notes: list[str]) -> "tuple[pl.Series, str | None]":
     """The target as a boolean and the value that is yes, or as text for classes and None."""
     import polars as pl
 
-    counts = {value: rows for value, rows in answers.drop_nulls().value_counts().sort(answers.name).iter_rows()}
+    from pipelines.any_table.answers import AnswerMistake, only_decided
+
+    answers, counts = found.values, found.counts
+    notes += found.notes
     if not counts:
         raise CannotPredict(f"{request.train}: the target {request.target!r} has no value in any row.")
     if len(counts) == 1:
@@ -261,8 +264,10 @@ def _answers(
             "there is nothing to tell apart. Take in rows with another outcome."
         )
     positive = request.positive
+    if request.negative and positive is None:
+        raise CannotPredict("--negative says which answers are no; say with --positive which one is yes.")
     if positive is not None:
-        positive = _same(positive, counts)
+        positive = found.same(positive)
         if positive is None:
             raise CannotPredict(
                 f"{request.train}: no row has {request.target} = {request.positive!r} (--positive); it is "
@@ -273,6 +278,11 @@ def _answers(
         positive = named[0] if len(named) == 1 else min(counts, key=lambda value: (counts[value], value))
         notes.append(f"{request.target} = {positive!r} is taken as yes.")
     if positive is not None:
+        try:
+            answers, decided_notes = only_decided(found, positive, request.negative)
+        except AnswerMistake as problem:
+            raise CannotPredict(f"{request.train}: {problem}") from None
+        notes += decided_notes
         yes = (answers == positive).alias(request.target)
         few = min(int(yes.sum()), int((~yes).sum()))
         if few < FEWEST_OF_EACH:
@@ -280,7 +290,8 @@ def _answers(
                 f"{request.train}: {request.target} is {positive!r} in {int(yes.sum()):,} rows and something else in "
                 f"{int((~yes).sum()):,}; {FEWEST_OF_EACH} of each are needed to learn and judge."
             )
-        return yes, positive
+        asked = (request.positive or positive).strip()
+        return yes, asked if asked in found.spelt else positive
     if len(counts) > MOST_NUMBERS and answers.drop_nulls().cast(pl.Float64, strict=False).null_count() == 0:
         raise CannotPredict(
             f"{request.train}: the target {request.target!r} is a number with {len(counts):,} different values. "
@@ -298,22 +309,6 @@ def _answers(
             f"of them in {FEWEST_OF_CLASS} rows or more: that is a name or a number, not a class."
         )
     return answers, None
-
-
-def _same(wanted: str, counts: Mapping[str, int]) -> str | None:
-    """The value that is meant: as written, or as the same number, or in other letters if that is clear."""
-    if wanted.strip() in counts:
-        return wanted.strip()
-
-    def number(text: str) -> float | None:
-        try:
-            return float(text)
-        except ValueError:
-            return None
-
-    alike = [value for value in counts if number(value) is not None and number(value) == number(wanted)]
-    alike = alike or [value for value in counts if value.lower() == wanted.strip().lower()]
-    return alike[0] if len(alike) == 1 else None
 
 
 def _listed(counts: Mapping[str, int]) -> str:

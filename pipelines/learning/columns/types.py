@@ -319,7 +319,7 @@ def _convert_typed(values: pl.Series, state: dict) -> pl.Series:
     kind, dtype = state["kind"], values.dtype
     nothing = pl.Series(values.name, [None] * len(values), dtype=_dtype(state))
     if kind in ("category", "text"):
-        return _as_words(values)
+        return as_words(values)
     if kind == "number":
         if dtype == pl.Duration:
             return (values.dt.total_microseconds() / 86_400e6).alias(values.name)
@@ -335,7 +335,7 @@ def _convert_typed(values: pl.Series, state: dict) -> pl.Series:
     return dates_in(values.cast(pl.String), "ymd").cast(_dtype(state)) if dtype.is_integer() else nothing
 
 
-def _as_words(values: pl.Series) -> pl.Series:
+def as_words(values: pl.Series) -> pl.Series:
     """Values of any type as String, whole numbers without a decimal part: the same word in every file format."""
     if values.dtype.is_float() or values.dtype.is_decimal():
         numbers = finite(values.cast(pl.Float64))

@@ -1,0 +1,166 @@
+"""The answer column: however an answer is spelt it is one answer, and some say that the answer is not known yet."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipelines.learning.columns.types import as_words
+from pipelines.spelling import did_you_mean
+from pipelines.values.numbers import finite
+from pipelines.values.words import NO, NO_VALUE_WORDS, YES, says_nothing
+
+IS_WON = re.compile(r"\bwon\b|\bconverted\b|\bclosed[ _-]*won\b|\bcustomer\b", re.IGNORECASE)
+IS_OVER = re.compile(
+    r"\b(won|lost|dead|disqualified|unqualified|rejected|cancell?ed|abandoned|declined|churned|converted|closed|junk)\b",
+    re.IGNORECASE,
+)
+"""Stages of a sale that nothing follows."""
+SHOWN = 8
+
+
+class AnswerMistake(ValueError):
+    """An option names an answer that there is not; the message says which and what there is."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answer of every row, in one spelling each."""
+
+    values: pl.Series
+    """String; null where no answer is known."""
+    spelt: Mapping[str, str]
+    """Spelling in the table → the one that stands for it."""
+    notes: list[str]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Answer → rows, by answer."""
+        known = self.values.drop_nulls()
+        return dict(known.value_counts().sort(known.name).iter_rows())
+
+    def same(self, wanted: str) -> str | None:
+        """The answer that is meant: as it is written anywhere, in other letters, or as the same number or yes."""
+        wanted, counts = wanted.strip(), self.counts
+        if wanted in self.spelt:
+            return self.spelt[wanted]
+        for alike in (_folded, _number, _boolean):
+            found = [value for value in counts if alike(value) is not None and alike(value) == alike(wanted)]
+            if len(found) == 1:
+                return found[0]
+        return None
+
+
+def answers_in(column: pl.Series) -> Answers:
+    """
+    Read an answer column: blanks and words for "no value" are null, and one answer has one spelling.
+
+    `1`, `1.0` and `1,0`... are one number; `Yes`, `YES` and, beside them, `y` or `true` are one yes; other words differ
+    by more than their letters' case. The commonest spelling stands for all.
+    """
+    words = as_words(column).str.strip_chars().replace("", None)
+    values = words.set(says_nothing(words, ()).fill_null(False), None)
+    if _are_yes_and_no(values.set(says_nothing(values, (), NO_VALUE_WORDS).fill_null(False), None)):
+        values = values.set(says_nothing(values, (), NO_VALUE_WORDS).fill_null(False), None)
+    nothing = words.filter(values.is_null() & words.is_not_null())
+    frame = pl.DataFrame({"word": words, "value": values}).drop_nulls()
+    spelt = dict(_spellings(frame["value"]))
+    ways: dict[str, list[str]] = {}
+    for way, answer in spelt.items():
+        ways.setdefault(answer, []).append(way)
+    several = {answer: words for answer, words in sorted(ways.items()) if len(words) > 1}
+    notes = [f"{column.name}: {_listed(words)} are one answer, {answer!r}." for answer, words in several.items()]
+    if len(notes) > SHOWN:
+        notes = [f"{column.name}: {len(several):,} answers are spelt in several ways, each taken as one."]
+    if len(nothing):
+        counted = nothing.value_counts()
+        notes.append(f"{column.name}: {_counted(dict(counted.iter_rows()))} counts as no answer.")
+    return Answers(values.replace(spelt).alias(column.name), spelt, notes)
+
+
+def only_decided(answers: Answers, positive: str, negative: Sequence[str]) -> tuple[pl.Series, list[str]]:
+    """
+    The answers with all but yes and no as null, and notes: what is open, or what counts as no.
+
+    `positive`: the answer that is yes; `negative`: those that are no, none: all others. Raises `AnswerMistake`.
+    """
+    name, counts = answers.values.name, answers.counts
+    others = {value: rows for value, rows in counts.items() if value != positive}
+    if not negative:
+        if len(others) < 2:
+            return answers.values, []
+        notes = [f"{name}: {_counted(others)} count as no; --negative names those that do, and the others are open."]
+        over = [value for value in others if IS_OVER.search(value)]
+        if IS_WON.search(positive) and over and len(over) < len(others):
+            going_on = {value: rows for value, rows in others.items() if value not in over}
+            options = " ".join(f'--negative "{value}"' for value in over)
+            notes.insert(
+                0,
+                f"{name}: {_counted(going_on)} look like stages that are still open, not like a no. With {options} they"
+                " are scored, not learnt from.",
+            )
+        return answers.values, notes
+    wanted = []
+    for given in negative:
+        if (found := answers.same(given)) is None:
+            raise AnswerMistake(f"no row has {name} = {given!r} (--negative).{did_you_mean(given, counts)}")
+        if found == positive:
+            raise AnswerMistake(f"{name} = {given!r} cannot be yes (--positive) and no (--negative).")
+        wanted.append(found)
+    still_open = {value: rows for value, rows in others.items() if value not in wanted}
+    decided = answers.values.set(~answers.values.is_in([positive, *wanted]).fill_null(True), None)
+    return decided, [f"{name}: {_counted(still_open)} are open."] if still_open else []
+
+
+def _spellings(values: pl.Series) -> Iterator[tuple[str, str]]:
+    """Spelling → the commonest of those that mean the same."""
+    counted = dict(values.value_counts().sort(values.name).iter_rows())
+    are_numbers = len(values) > 0 and finite(values.cast(pl.Float64, strict=False)).null_count() == 0
+    meaning: Callable[[str], object] = _folded
+    if _are_yes_and_no(values):
+        meaning = _boolean
+    elif are_numbers and not values.str.contains(r"^0\d").any():  # zeros in front tell codes apart
+        meaning = _number
+    alike: dict[object, list[str]] = {}
+    for word in counted:
+        alike.setdefault(meaning(word), []).append(word)
+    for words in alike.values():
+        # Numbers as short as can be: what is `1` in one file is `1.0` in another.
+        are_all = all(_number(word) is not None for word in words)
+        best = min(words, key=lambda word, shortest=are_all: (0 if shortest else -counted[word], len(word), word))
+        yield from ((word, best) for word in words)
+
+
+def _are_yes_and_no(values: pl.Series) -> bool:
+    """Whether the answers are words for yes and no, both of one pair among them."""
+    words = {word.lower() for word in values.drop_nulls().unique()}
+    pairs = zip(YES, NO, strict=True)
+    return words <= {*YES, *NO} and any(yes in words and no in words for yes, no in pairs)
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _boolean(text: str) -> bool | None:
+    word = text.lower()
+    return True if word in YES else False if word in NO else None
+
+
+def _listed(words: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, sorted(words)[:SHOWN]))
+    return f"{shown} and {len(words) - SHOWN:,} more" if len(words) > SHOWN else shown
+
+
+def _counted(values: Mapping[str, int]) -> str:
+    largest = sorted(values, key=lambda value: (-values[value], value))
+    shown = ", ".join(f"{value!r} ({values[value]:,} row{'s' * (values[value] != 1)})" for value in largest[:SHOWN])
+    return f"{shown} and {len(largest) - SHOWN:,} more" if len(largest) > SHOWN else shown
