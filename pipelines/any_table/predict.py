@@ -337,8 +337,8 @@ def _scores(
     """Rows of --score, or those of TRAIN whose answer is not known, or all of TRAIN."""
     import polars as pl
 
+    from pipelines.any_table.scores import scored_apart
     from pipelines.learning.columns.types import apply_types
-    from pipelines.learning.fitting.fit import score_prediction
     from pipelines.learning.scoring.unseen import unseen_rows
 
     notes = []
@@ -357,13 +357,12 @@ def _scores(
         frame, numbers = question.frame.filter(rows), numbers.filter(rows)
     by_number = request.key is None or request.key not in frame.columns
     frame = frame.with_columns(numbers.alias(key)) if by_number else frame
+    given = {key: ROW if by_number else key, **({request.as_of: request.as_of} if request.as_of else {})}
     unseen = unseen_rows(result.model.baseline, frame, result.model.spec.as_of)
     if unseen is not None:
         notes.append(unseen.in_words())
-    scores = score_prediction(result.model, frame).rename({key: ROW} if by_number else {})
-    dates = request.as_of or "as_of_date"
-    nothing = [name for name in (dates, "expected_value") if scores[name].null_count() == scores.height]
-    return scores.drop(nothing if scores.height else []), notes
+    scores, name_notes = scored_apart(result.model, frame, given)
+    return scores, [*notes, *name_notes]
 
 
 def _evaluation(result: "FitResult", question: _Question, notes: Sequence[str], seconds: float) -> dict:
