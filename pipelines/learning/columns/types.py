@@ -48,6 +48,8 @@ COUNTED = {
 MANY_ROWS, DISTINCT_READ = 100_000, 10_000
 """Above the first, a column with far more different values than the second is judged by about so many of them."""
 SENTINEL_SHARE, SENTINEL_GAP = 0.01, 10.0
+FIRST_COMPACT_DATE = 1.9e7
+"""19000000: no number below it is a day written as 20170131."""
 
 # fmt: off
 GRADES = frozenset(
@@ -284,17 +286,32 @@ def _read_typed(values: pl.Series, kind: str) -> _Reading:
         return _Reading({"kind": kind or "category"}, values.cast(pl.String), ["has no values"])
     if natural == "other" and kind not in ("category", "text"):
         return _Reading({"kind": "other"}, values, [f"values of type {values.dtype} are left as they are"])
-    if not kind and values.dtype.is_integer() and _beyond_floats(values.cast(pl.Float64)):
-        kind = "category"
-        notes.append("its numbers are too long to be told apart as numbers; read as a category")
     state: dict = {"kind": kind or natural}
-    if state["kind"] == "date":
+    if not kind and natural == "number":
+        state, notes = _as_in_a_text(values)
+    if state["kind"] == "date" and "order" not in state:
         state |= {"order": "ymd", "times": values.dtype != pl.Date}
     if state["kind"] == "number":
         state["decimal"] = "."
     reading = _Reading(state, *_converted_or_refused(values, state))
     reading.notes[:0] = notes
     return reading
+
+
+def _as_in_a_text(values: pl.Series) -> tuple[dict, list[str]]:
+    """How numbers with a type are read, and notes: flags, codes and days as where they stand in a file of texts."""
+    numbers = finite(values.cast(pl.Float64, strict=False))
+    low, high = numbers.min(), numbers.max()
+    if (low, high) == (0.0, 1.0) and numbers.drop_nulls().is_in([0.0, 1.0]).all():
+        return {"kind": "boolean"}, []
+    may_be_days = low is not None and low >= FIRST_COMPACT_DATE
+    if values.dtype.is_integer() and (may_be_days or CODE_NAME.search(values.name) or _beyond_floats(numbers)):
+        words = as_words(values)
+        if (times := _compact_dates(words, numbers)) is not None:
+            return {"kind": "date", "order": "ymd", "times": times}, []
+        if code := _why_no_size(words, numbers):
+            return {"kind": "category"}, [code]
+    return {"kind": "number"}, []
 
 
 def _natural_kind(dtype: pl.DataType) -> str:
@@ -326,7 +343,8 @@ def _convert_typed(values: pl.Series, state: dict) -> pl.Series:
         return finite(values.cast(pl.Float64, strict=False)) if dtype.is_numeric() or dtype == pl.Boolean else nothing
     if kind == "boolean":
         if dtype.is_numeric():
-            return (values == 1).set(~values.is_in([0, 1]).fill_null(True), None)
+            numbers = values.cast(pl.Float64)
+            return (numbers == 1).set(~numbers.is_in([0.0, 1.0]).fill_null(True), None)
         return values if dtype == pl.Boolean else nothing
     if dtype in (pl.Date, pl.Datetime):
         if isinstance(dtype, pl.Datetime) and dtype.time_zone:
@@ -617,7 +635,7 @@ def _compact_dates(values: pl.Series, numbers: pl.Series) -> bool | None:
     Of ordinary numbers between 19,000,101 and 21,001,231 one in 27 is a day; five different ones are no accident.
     """
     low, high = numbers.min(), numbers.max()
-    if low is None or not ((low >= 1.9e7 and high < 2.101e7) or (low >= 1.9e13 and high < 2.101e13)):
+    if low is None or not ((low >= FIRST_COMPACT_DATE and high < 2.101e7) or (low >= 1.9e13 and high < 2.101e13)):
         return None
     written = values.filter(numbers.is_not_null()).unique()
     if len(written) < 5 or dates_in(written, "ymd").null_count():
