@@ -91,6 +91,7 @@ def predict_table(
     There are no scores of a model without signal, unless `request.force`. Raises CannotPredict for bad input.
     """
     from pipelines.any_table.tables import TableError, read_table
+    from pipelines.any_table.unfamiliar import in_a_line
     from pipelines.learning.imports import import_lightgbm_alone
 
     started = time.perf_counter()
@@ -119,6 +120,9 @@ def predict_table(
     request.out.mkdir(parents=True, exist_ok=True)
     files = [request.out / name for name in ("model.zip", "evaluation.json", "model_card.html")]
     save_model(result.model, files[0])
+    unfamiliar = _unfamiliar(result, question, table, to_score)
+    if line := in_a_line(unfamiliar, request.score or "What is scored"):
+        notes.insert(0, line)
     scored = 0
     scores_path = request.out / "scores.parquet"
     scores_path.unlink(missing_ok=True)
@@ -130,8 +134,9 @@ def predict_table(
         scored = scores.height
         files.append(scores_path)
     seconds = round(time.perf_counter() - started, 3)
-    evaluation = {**_evaluation(result, question, notes, seconds), "seed": request.seed}
+    evaluation = {**_evaluation(result, question, notes, seconds), "unfamiliar": unfamiliar, "seed": request.seed}
     words = {} if question.positive is None else {"question": f"{request.target} is {question.positive}"}
+    words |= {"unfamiliar": [each for each in unfamiliar if each["words"]]}
     extra = {**words, "seconds": seconds, "notes": evaluation["notes"], "created_at": f"{datetime.now(UTC):%Y-%m-%d}"}
     files[1].write_text(json.dumps(evaluation, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     files[2].write_text(card_of_fit(result, extra))
@@ -363,6 +368,22 @@ def _scores(
         notes.append(unseen.in_words())
     scores, name_notes = scored_apart(result.model, frame, given)
     return scores, [*notes, *name_notes]
+
+
+def _unfamiliar(
+    result: "FitResult", question: _Question, table: "pl.DataFrame", to_score: "pl.DataFrame | None"
+) -> list[dict]:
+    """What is scored beside what was learnt from, by column; nothing where all rows were learnt from."""
+    from pipelines.any_table.unfamiliar import compared
+    from pipelines.learning.columns.types import apply_types
+
+    is_unknown = question.frame[question.spec.target].is_null()
+    learnt, columns = question.frame.filter(~is_unknown), result.model.encoding.names
+    if to_score is not None:
+        return compared(learnt, to_score, apply_types(question.plan, to_score)[0], question.plan, columns)
+    if not is_unknown.any():
+        return []
+    return compared(learnt, table.filter(is_unknown), question.frame.filter(is_unknown), question.plan, columns)
 
 
 def _evaluation(result: "FitResult", question: _Question, notes: Sequence[str], seconds: float) -> dict:
