@@ -55,6 +55,10 @@ class Request:
     value: str | None = None
     score: str | None = None
     out: Path = Path("prediction")
+    form: str = "parquet"
+    """Of the scores: parquet, csv or xlsx."""
+    keep_columns: bool = False
+    """The columns of the table come along with the scores."""
     seed: int = 0
     keep_leaky: bool = False
     force: bool = False
@@ -86,10 +90,11 @@ def predict_table(
     request: Request,
     say: Callable[[str], None] = lambda message: None,
 ) -> Outcome:
-    """Learn, judge, score, and write model.zip, evaluation.json, model_card.html and scores.parquet to `request.out`.
+    """Learn, judge, score, and write model.zip, evaluation.json, model_card.html and the scores to `request.out`.
 
     There are no scores of a model without signal, unless `request.force`. Raises CannotPredict for bad input.
     """
+    from pipelines.any_table.scores import FORMS, drop_scores, write_scores
     from pipelines.any_table.tables import TableError, read_table
     from pipelines.any_table.unfamiliar import in_a_line
     from pipelines.learning.imports import import_lightgbm_alone
@@ -97,11 +102,14 @@ def predict_table(
     started = time.perf_counter()
     if request.out.exists() and not request.out.is_dir():
         raise CannotPredict(f"{request.out} (--out) is a file; name a folder.")
+    if request.form not in FORMS:
+        raise CannotPredict(f"--format is {request.form!r}; it can be {', '.join(FORMS)}.")
     import_lightgbm_alone()
     from pipelines.learning.cards.of_fit import card_of_fit
     from pipelines.learning.context import Context
     from pipelines.learning.fitting.fit import TooLittleData, fit_prediction
     from pipelines.learning.scoring.storage import save_model
+    from pipelines.spreadsheets import SheetFull
 
     say(f"reading {request.train}")
     notes: list[str] = []
@@ -124,15 +132,17 @@ def predict_table(
     if line := in_a_line(unfamiliar, request.score or "What is scored"):
         notes.insert(0, line)
     scored = 0
-    scores_path = request.out / "scores.parquet"
-    scores_path.unlink(missing_ok=True)
+    drop_scores(request.out)
     if result.verdict == "ok" or request.force:
         say("scoring")
         scores, score_notes = _scores(result, question, table, to_score, request)
-        notes += score_notes
-        scores.write_parquet(scores_path, compression_level=1)
+        try:
+            path, written_notes = write_scores(scores, request.out, request.form)
+        except SheetFull as problem:
+            raise CannotPredict(f"{problem} Choose --format csv or parquet.") from None
+        notes += [*score_notes, *written_notes]
         scored = scores.height
-        files.append(scores_path)
+        files.append(path)
     seconds = round(time.perf_counter() - started, 3)
     evaluation = {**_evaluation(result, question, notes, seconds), "unfamiliar": unfamiliar, "seed": request.seed}
     words = {} if question.positive is None else {"question": f"{request.target} is {question.positive}"}
@@ -144,7 +154,6 @@ def predict_table(
 
 
 def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Question:
-
     from pipelines.any_table.answers import answers_in
     from pipelines.learning.columns.leaks import filled_with_the_answer
     from pipelines.learning.columns.types import infer_types
@@ -342,7 +351,7 @@ def _scores(
     """Rows of --score, or those of TRAIN whose answer is not known, or all of TRAIN."""
     import polars as pl
 
-    from pipelines.any_table.scores import scored_apart
+    from pipelines.any_table.scores import scored_apart, with_numbers
     from pipelines.learning.columns.types import apply_types
     from pipelines.learning.scoring.unseen import unseen_rows
 
@@ -366,7 +375,10 @@ def _scores(
     unseen = unseen_rows(result.model.baseline, frame, result.model.spec.as_of)
     if unseen is not None:
         notes.append(unseen.in_words())
-    scores, name_notes = scored_apart(result.model, frame, given)
+    kept = None
+    if request.keep_columns:
+        kept = with_numbers(to_score if to_score is not None else table.filter(rows), question.plan.kinds)
+    scores, name_notes = scored_apart(result.model, frame, given, kept)
     return scores, [*notes, *name_notes]
 
 
