@@ -113,6 +113,19 @@ def only_decided(answers: Answers, positive: str, negative: Sequence[str]) -> tu
     return decided, [f"{name}: {_counted(still_open)} are open."] if still_open else []
 
 
+def likely_question(answers: Answers) -> str | None:
+    """For classes that look like the stages of a sale: how to ask for its outcome; None for others."""
+    won = [value for value in answers.counts if IS_WON.search(value)]
+    lost = [value for value in answers.counts if IS_OVER.search(value) and value not in won]
+    if len(won) != 1 or not lost:
+        return None
+    options = " ".join(f'--negative "{value}"' for value in lost)
+    return (
+        f'{answers.values.name} looks like the stages of a sale: --positive "{won[0]}" {options} asks for its outcome'
+        " instead, and scores those that are open."
+    )
+
+
 def _spellings(values: pl.Series) -> Iterator[tuple[str, str]]:
     """Spelling → the commonest of those that mean the same."""
     counted = dict(values.value_counts().sort(values.name).iter_rows())

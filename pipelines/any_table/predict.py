@@ -265,7 +265,7 @@ def _answers(found: "Answers", request: Request, notes: list[str]) -> "tuple[pl.
     """The target as a boolean and the value that is yes, or as text for classes and None."""
     import polars as pl
 
-    from pipelines.any_table.answers import AnswerMistake, only_decided
+    from pipelines.any_table.answers import AnswerMistake, likely_question, only_decided
 
     answers, counts = found.values, found.counts
     notes += found.notes
@@ -311,6 +311,7 @@ def _answers(found: "Answers", request: Request, notes: list[str]) -> "tuple[pl.
             f"{request.train}: the target {request.target!r} is a number with {len(counts):,} different values. "
             "Classes and yes-or-no questions are learnt: make ranges of it, or ask for one value with --positive."
         )
+    notes += [hint] if (hint := likely_question(found)) else []
     rare = [value for value, rows in counts.items() if rows < FEWEST_OF_CLASS]
     if rare:
         notes.append(

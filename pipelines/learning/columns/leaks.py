@@ -797,11 +797,14 @@ def _counts(codes: np.ndarray, question: _Question) -> tuple[np.ndarray, np.ndar
 def _pure(column: _Bins, figures: _Figures, question: _Question, purity: float, covered: tuple[float, float]) -> str:
     most, least = 2 * purity * question.base, 1 - 2 * purity * (1 - question.base)
     mine, others = question.words
+    sides = (
+        (covered[0], f"{mine} have one with which at least {_percent(least)} are"),
+        (covered[1], f"{others} have one with which at most {_percent(most)} are {mine}"),
+    )
+    told = " and ".join(f"{_percent(share)} of the rows that are {words}" for share, words in sides if share >= 0.005)
     return (
-        f"its values all but settle the outcome: {_percent(covered[0])} of the rows that are {mine} have one with"
-        f" which at least {_percent(least)} are {mine}, and {_percent(covered[1])} of those that are {others} one with"
-        f" which at most {_percent(most)} are (overall {_percent(question.base)}); alone it has AUC {figures.auc:.3f}"
-        f" and explains {max(figures.explained, 0):.0%} of the outcome{_examples(column, question)}"
+        f"its values all but settle the outcome: {told} (overall {_percent(question.base)}); alone it has AUC"
+        f" {figures.auc:.3f} and explains {max(figures.explained, 0):.0%} of the outcome{_examples(column, question)}"
     )
 
 

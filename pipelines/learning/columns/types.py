@@ -47,6 +47,13 @@ COUNTED = {
 }
 MANY_ROWS, DISTINCT_READ = 100_000, 10_000
 """Above the first, a column with far more different values than the second is judged by about so many of them."""
+WRITTEN = {
+    ".": "with decimal points",
+    ",": "with decimal commas",
+    "ymd": "the year first",
+    "dmy": "the day first",
+    "mdy": "the month first",
+}
 SENTINEL_SHARE, SENTINEL_GAP = 0.01, 10.0
 FIRST_COMPACT_DATE = 1.9e7
 """19000000: no number below it is a day written as 20170131."""
@@ -816,11 +823,31 @@ def _apply(state: dict, values: pl.Series) -> tuple[pl.Series, list[str]]:
     name = state["name"]
     if state["kind"] in ("kept", "other"):
         return values, []
-    converted, bad = _convert(values.rechunk(), state)
+    values = values.rechunk()
+    converted, bad = _convert(values, state)
     if bad.is_empty():
         return converted, []
-    first = int(bad[0])
-    return converted, [
-        f"column `{name}`: {len(bad):,} of {len(values):,} values are no {state['kind']} "
-        f"(first: '{values[first]}' in row {first + 1:,}); counted as missing"
-    ]
+    how = ""
+    if values.dtype == pl.String and (otherwise := _written_otherwise(values, state)):
+        other, still_bad = _convert(values, {**state, **otherwise})
+        if len(still_bad) < len(bad):
+            converted, bad = other, still_bad
+            how = WRITTEN[otherwise.get("decimal") or otherwise["order"]]
+    notes = [f"column `{name}` is written otherwise than in the rows learnt from: {how}"] if how else []
+    if len(bad):
+        first = int(bad[0])
+        notes.append(
+            f"column `{name}`: {len(bad):,} of {len(values):,} values are no {state['kind']} "
+            f"(first: '{values[first]}' in row {first + 1:,}); counted as missing"
+        )
+    return converted, notes
+
+
+def _written_otherwise(values: pl.Series, state: dict) -> dict:
+    """The other decimal mark, or the order of day and month that the values themselves speak for; empty if neither."""
+    if state["kind"] == "number":
+        return {"decimal": "," if state["decimal"] == "." else "."}
+    if state["kind"] != "date":
+        return {}
+    order, _, why_open = _date_order(_counted(values))
+    return {} if order == state["order"] or why_open == "guess" else {"order": order}

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.any_table.answers import AnswerMistake, answers_in, only_decided
+from pipelines.any_table.answers import AnswerMistake, answers_in, likely_question, only_decided
 from pipelines.commands.main import app
 
 
@@ -61,6 +61,14 @@ def test_stages_that_are_open_are_proposed_and_what_counts_as_no_is_named():
         "answer: 'Closed Lost' (2 rows), 'Prospecting' (2 rows), 'Negotiation' (1 row) count as no; --negative names"
         " those that do, and the others are open.",
     ]
+
+
+def test_stages_as_classes_are_proposed_as_a_question_of_yes_or_no():
+    assert likely_question(answers_in(column(*STAGES))) == (
+        'answer looks like the stages of a sale: --positive "Closed Won" --negative "Closed Lost" asks for its outcome'
+        " instead, and scores those that are open."
+    )
+    assert likely_question(answers_in(column("gold", "silver", "bronze"))) is None
 
 
 def test_with_a_no_all_others_are_open():

@@ -286,7 +286,7 @@ def test_of_several_classes_the_others_are_those_that_are_not_it():
     frame = pl.DataFrame({"code": [f"c{each}" for each in code], "noise": generator.normal(size=3_000)})
     columns = [Column("code", "category"), Column("noise", "number")]
     (found,) = find_leaks(frame, columns, target, np.arange(3_000), 0, classes=("gold", "silver", "none"))
-    assert "of the rows that are “" in found.reason and "of those that are not “" in found.reason
+    assert "of the rows that are “" in found.reason and " of the rows that are not “" in found.reason
     assert "share of “" in found.reason and "another" not in found.reason
 
 
