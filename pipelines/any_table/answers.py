@@ -1,14 +1,14 @@
 """The answer column: however an answer is spelt it is one answer, and some say that the answer is not known yet."""
 
+import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from pipelines.learning.columns.types import as_words
+from pipelines.learning.columns.types import as_words, counted
 from pipelines.spelling import did_you_mean
-from pipelines.values.numbers import finite
 from pipelines.values.words import NO, NO_VALUE_WORDS, YES, says_nothing
 
 IS_WON = re.compile(r"\bwon\b|\bconverted\b|\bclosed[ _-]*won\b|\bcustomer\b", re.IGNORECASE)
@@ -17,7 +17,10 @@ IS_OVER = re.compile(
     re.IGNORECASE,
 )
 """Stages of a sale that nothing follows."""
-SHOWN = 8
+CODE = re.compile(r"0\d")
+"""How a number begins that zeros in front tell from others."""
+SHOWN, MOST_SPELT = 8, 10_000
+"""Answers in a note; and different ones that are looked at: more are amounts, or names."""
 
 
 class AnswerMistake(ValueError):
@@ -37,8 +40,7 @@ class Answers:
     @property
     def counts(self) -> dict[str, int]:
         """Answer → rows, by answer."""
-        known = self.values.drop_nulls()
-        return dict(known.value_counts().sort(known.name).iter_rows())
+        return _rows_of(self.values)
 
     def same(self, wanted: str) -> str | None:
         """The answer that is meant: as it is written anywhere, in other letters, or as the same number or yes."""
@@ -56,16 +58,18 @@ def answers_in(column: pl.Series) -> Answers:
     """
     Read an answer column: blanks and words for "no value" are null, and one answer has one spelling.
 
-    `1`, `1.0` and `1,0`... are one number; `Yes`, `YES` and, beside them, `y` or `true` are one yes; other words differ
+    `1` and `1.0` are one number; `Yes`, `YES` and, beside them, `y` or `true` are one yes; other words differ
     by more than their letters' case. The commonest spelling stands for all.
     """
     words = as_words(column).str.strip_chars().replace("", None)
-    values = words.set(says_nothing(words, ()).fill_null(False), None)
-    if _are_yes_and_no(values.set(says_nothing(values, (), NO_VALUE_WORDS).fill_null(False), None)):
-        values = values.set(says_nothing(values, (), NO_VALUE_WORDS).fill_null(False), None)
-    nothing = words.filter(values.is_null() & words.is_not_null())
-    frame = pl.DataFrame({"word": words, "value": values}).drop_nulls()
-    spelt = dict(_spellings(frame["value"]))
+    if words.n_unique() > MOST_SPELT:  # amounts, or names
+        return Answers(words.set(says_nothing(words, ()).fill_null(False), None), {}, [])
+    rows = _rows_of(words)
+    nothing = set(counted(words).filter(pl.col("missing"))["bare"])
+    unsaid = {word for word in rows if word.lower() in NO_VALUE_WORDS}
+    if _are_yes_and_no(rows.keys() - nothing - unsaid):
+        nothing |= unsaid
+    spelt = _spellings({word: count for word, count in rows.items() if word not in nothing})
     ways: dict[str, list[str]] = {}
     for way, answer in spelt.items():
         ways.setdefault(answer, []).append(way)
@@ -73,10 +77,10 @@ def answers_in(column: pl.Series) -> Answers:
     notes = [f"{column.name}: {_listed(words)} are one answer, {answer!r}." for answer, words in several.items()]
     if len(notes) > SHOWN:
         notes = [f"{column.name}: {len(several):,} answers are spelt in several ways, each taken as one."]
-    if len(nothing):
-        counted = nothing.value_counts()
-        notes.append(f"{column.name}: {_counted(dict(counted.iter_rows()))} counts as no answer.")
-    return Answers(values.replace(spelt).alias(column.name), spelt, notes)
+    if nothing:
+        notes.append(f"{column.name}: {_counted({word: rows[word] for word in nothing})} counts as no answer.")
+    values = words.replace_strict(list(spelt), list(spelt.values()), default=None, return_dtype=pl.String)
+    return Answers(values.alias(column.name), spelt, notes)
 
 
 def only_decided(answers: Answers, positive: str, negative: Sequence[str]) -> tuple[pl.Series, list[str]]:
@@ -126,30 +130,33 @@ def likely_question(answers: Answers) -> str | None:
     )
 
 
-def _spellings(values: pl.Series) -> Iterator[tuple[str, str]]:
-    """Spelling → the commonest of those that mean the same."""
-    counted = dict(values.value_counts().sort(values.name).iter_rows())
-    are_numbers = len(values) > 0 and finite(values.cast(pl.Float64, strict=False)).null_count() == 0
+def _rows_of(words: pl.Series) -> dict[str, int]:
+    return dict(words.alias("word").drop_nulls().value_counts().sort("word").iter_rows())
+
+
+def _spellings(rows: Mapping[str, int]) -> dict[str, str]:
+    """Spelling → the commonest of those that mean the same; `rows`: by spelling."""
     meaning: Callable[[str], object] = _folded
-    if _are_yes_and_no(values):
+    if _are_yes_and_no(rows):
         meaning = _boolean
-    elif are_numbers and not values.str.contains(r"^0\d").any():  # zeros in front tell codes apart
+    elif all(_number(word) is not None and not CODE.match(word) for word in rows):
         meaning = _number
     alike: dict[object, list[str]] = {}
-    for word in counted:
+    for word in rows:
         alike.setdefault(meaning(word), []).append(word)
+    spelt = {}
     for words in alike.values():
         # Numbers as short as can be: what is `1` in one file is `1.0` in another.
-        are_all = all(_number(word) is not None for word in words)
-        best = min(words, key=lambda word, shortest=are_all: (0 if shortest else -counted[word], len(word), word))
-        yield from ((word, best) for word in words)
+        are_numbers = all(_number(word) is not None for word in words)
+        best = min(words, key=lambda word, shortest=are_numbers: (0 if shortest else -rows[word], len(word), word))
+        spelt |= dict.fromkeys(words, best)
+    return spelt
 
 
-def _are_yes_and_no(values: pl.Series) -> bool:
+def _are_yes_and_no(answers: Iterable[str]) -> bool:
     """Whether the answers are words for yes and no, both of one pair among them."""
-    words = {word.lower() for word in values.drop_nulls().unique()}
-    pairs = zip(YES, NO, strict=True)
-    return words <= {*YES, *NO} and any(yes in words and no in words for yes, no in pairs)
+    words = {word.lower() for word in answers}
+    return words <= {*YES, *NO} and any(yes in words and no in words for yes, no in zip(YES, NO, strict=True))
 
 
 def _folded(text: str) -> str:
@@ -158,9 +165,10 @@ def _folded(text: str) -> str:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def _boolean(text: str) -> bool | None:

@@ -379,7 +379,7 @@ def _read_strings(values: pl.Series, kind: str, detail: str) -> _Reading:
     """Plain numbers go the short way; everything else is judged by its distinct values."""
     plain = _plain(values)
     numbers = len(plain) - plain.null_count()
-    table = _counted(values.filter(plain.is_null() & values.is_not_null()), alone=numbers == 0)
+    table = counted(values.filter(plain.is_null() & values.is_not_null()), alone=numbers == 0)
     found = table.filter(~pl.col("missing"))
     if kind in ("category", "text"):
         return _as_category(values, kind, table, [])
@@ -392,7 +392,7 @@ def _read_strings(values: pl.Series, kind: str, detail: str) -> _Reading:
         converted, notes = _converted_or_refused(values, state)
         return _Reading(state, converted, [*_unit_notes(found), *notes], votes)
     if kind == "date":
-        every = _counted(values)
+        every = counted(values)
         order, votes, is_open = _date_order(every)
         state = {"kind": "date", "order": detail or order, "times": _has_times(every)}
         converted, notes = _converted_or_refused(values, state)
@@ -407,7 +407,7 @@ def _read_strings(values: pl.Series, kind: str, detail: str) -> _Reading:
     return (
         _maybe_number(values, plain, table, found)
         or _maybe_date(values, numbers, table, found)
-        or _as_category(values, "", _counted(values) if numbers else table, _nearly_notes(plain, found))
+        or _as_category(values, "", counted(values) if numbers else table, _nearly_notes(plain, found))
     )
 
 
@@ -416,7 +416,7 @@ def _plain(values: pl.Series) -> pl.Series:
     return finite(values.cast(pl.Float64, strict=False))
 
 
-def _counted(values: pl.Series, alone: bool = True) -> pl.DataFrame:
+def counted(values: pl.Series, alone: bool = True) -> pl.DataFrame:
     """Distinct strings: `value` as in the table, `bare` (stripped), `word` (lower case), `rows`, `missing`, `real`.
 
     `real`: the word could be a placeholder, but is a value here. `alone`: the column has no plain numbers beside them.
@@ -589,7 +589,7 @@ def _maybe_number(values: pl.Series, plain: pl.Series, table: pl.DataFrame, foun
             state, converted, [*_missing_note(table), *_odd_note(values, bad, "date"), *_fillers(converted)]
         )
     if code:
-        return _as_category(values, "category", _counted(values), [code])
+        return _as_category(values, "category", counted(values), [code])
     state["whole"] = _whole(converted)
     notes = [*_missing_note(table, NO_VALUE_WORDS), *_odd_note(values, bad, "number"), *_unit_notes(found)]
     return _Reading(state, converted, [*notes, *_fillers(converted)], votes, "" if votes else "mark")
@@ -849,5 +849,5 @@ def _written_otherwise(values: pl.Series, state: dict) -> dict:
         return {"decimal": "," if state["decimal"] == "." else "."}
     if state["kind"] != "date":
         return {}
-    order, _, why_open = _date_order(_counted(values))
+    order, _, why_open = _date_order(counted(values))
     return {} if order == state["order"] or why_open == "guess" else {"order": order}

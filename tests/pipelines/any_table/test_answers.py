@@ -26,12 +26,20 @@ def column(*values: object, dtype: pl.DataType | None = None) -> pl.Series:
         (["gold", "silver", "unknown", "n/a"], ["gold", "silver", "unknown", None]),
         (["Closed Won", "closed  won", "Closed Won", "Lost"], ["Closed Won", "Closed Won", "Closed Won", "Lost"]),
         (["01", "1", "1.0"], ["01", "1", "1.0"]),
+        (["NA", "EU", "AP", "LA"], ["NA", "EU", "AP", "LA"]),
         ([1.0, 0.0, float("nan"), None], ["1", "0", None, None]),
         ([True, False, None], ["true", "false", None]),
     ],
 )
 def test_an_answer_has_one_spelling(values: list, answers: list):
     assert answers_in(column(*values)).values.to_list() == answers
+
+
+def test_a_column_of_amounts_or_names_is_left_as_it_is():
+    names = pl.Series("count", [f"Name {n}" for n in range(20_000)] + ["NULL"])
+    found = answers_in(names)
+    assert found.values.null_count() == 1 and len(found.counts) == 20_000
+    assert found.same("name 7") == "Name 7"
 
 
 def test_what_is_taken_for_one_answer_or_for_none_is_said():
