@@ -106,6 +106,7 @@ def predict_table(
         raise CannotPredict(f"--format is {request.form!r}; it can be {', '.join(FORMS)}.")
     import_lightgbm_alone()
     from pipelines.learning.cards.of_fit import card_of_fit
+    from pipelines.learning.columns.types import apply_types
     from pipelines.learning.context import Context
     from pipelines.learning.fitting.fit import TooLittleData, fit_prediction
     from pipelines.learning.scoring.storage import save_model
@@ -128,14 +129,15 @@ def predict_table(
     request.out.mkdir(parents=True, exist_ok=True)
     files = [request.out / name for name in ("model.zip", "evaluation.json", "model_card.html")]
     save_model(result.model, files[0])
-    unfamiliar = _unfamiliar(result, question, table, to_score)
+    typed = None if to_score is None else apply_types(question.plan, to_score)
+    unfamiliar = _unfamiliar(result, question, table, to_score, typed)
     if line := in_a_line(unfamiliar, request.score or "What is scored"):
         notes.insert(0, line)
     scored = 0
     drop_scores(request.out)
     if result.verdict == "ok" or request.force:
         say("scoring")
-        scores, score_notes = _scores(result, question, table, to_score, request)
+        scores, score_notes = _scores(result, question, table, to_score, typed, request)
         try:
             path, written_notes = write_scores(scores, request.out, request.form)
         except SheetFull as problem:
@@ -347,20 +349,24 @@ def _segments(frame: "pl.DataFrame", plan: "TypePlan", request: Request) -> list
 
 
 def _scores(
-    result: "FitResult", question: _Question, table: "pl.DataFrame", to_score: "pl.DataFrame | None", request: Request
+    result: "FitResult",
+    question: _Question,
+    table: "pl.DataFrame",
+    to_score: "pl.DataFrame | None",
+    typed: "tuple[pl.DataFrame, list[str]] | None",
+    request: Request,
 ) -> "tuple[pl.DataFrame, list[str]]":
-    """Rows of --score, or those of TRAIN whose answer is not known, or all of TRAIN."""
+    """Rows of --score (`typed`: as `apply_types`), or those of TRAIN whose answer is not known, or all of TRAIN."""
     import polars as pl
 
     from pipelines.any_table.scores import scored_apart, with_numbers
-    from pipelines.learning.columns.types import apply_types
     from pipelines.learning.scoring.unseen import unseen_rows
 
     notes = []
     key = question.spec.entity_key
     numbers = pl.Series(ROW, range(1, (to_score if to_score is not None else table).height + 1), dtype=pl.Int64)
-    if to_score is not None:
-        frame, notes = apply_types(question.plan, to_score)
+    if typed is not None:
+        frame, notes = typed
         notes = [f"{request.score}: {note}" for note in notes if f"`{request.target}`" not in note]
         if request.key and request.key not in frame.columns:
             notes.append(f"{request.score}: the key {request.key!r} is missing; rows are told apart by their number.")
@@ -384,19 +390,23 @@ def _scores(
 
 
 def _unfamiliar(
-    result: "FitResult", question: _Question, table: "pl.DataFrame", to_score: "pl.DataFrame | None"
+    result: "FitResult",
+    question: _Question,
+    table: "pl.DataFrame",
+    to_score: "pl.DataFrame | None",
+    typed: "tuple[pl.DataFrame, list[str]] | None",
 ) -> list[dict]:
     """What is scored beside what was learnt from, by column; nothing where all rows were learnt from."""
     from pipelines.any_table.unfamiliar import compared
-    from pipelines.learning.columns.types import apply_types
 
-    is_unknown = question.frame[question.spec.target].is_null()
-    learnt, columns = question.frame.filter(~is_unknown), result.model.encoding.names
-    if to_score is not None:
-        return compared(learnt, to_score, apply_types(question.plan, to_score)[0], question.plan, columns)
+    is_unknown, columns = question.frame[question.spec.target].is_null(), result.model.encoding.names
+    used = question.frame.select(columns)
+    learnt = used.filter(~is_unknown) if is_unknown.any() else used
+    if to_score is not None and typed is not None:
+        return compared(learnt, to_score, typed[0], question.plan, columns)
     if not is_unknown.any():
         return []
-    return compared(learnt, table.filter(is_unknown), question.frame.filter(is_unknown), question.plan, columns)
+    return compared(learnt, table.filter(is_unknown), used.filter(is_unknown), question.plan, columns)
 
 
 def _evaluation(result: "FitResult", question: _Question, notes: Sequence[str], seconds: float) -> dict:
