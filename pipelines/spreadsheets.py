@@ -1,6 +1,7 @@
 """Tables as files for people: CSV and Excel that run no formula, with numbers as numbers and dates as dates."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -56,7 +57,7 @@ def _as_json(value: object) -> str:
 
 
 def _write_csv(frame: "pl.DataFrame", path: Path, table: str) -> list[str]:
-    """UTF-8 with the byte-order mark by which Excel knows it; no text is a formula."""
+    """UTF-8 with the byte-order mark by which Excel knows it; no text is a formula, no name either."""
     import polars as pl
 
     harmless = [
@@ -64,7 +65,8 @@ def _write_csv(frame: "pl.DataFrame", path: Path, table: str) -> list[str]:
         for name, kind in frame.schema.items()
         if kind == pl.String
     ]
-    frame.with_columns(harmless).write_csv(path, include_bom=True, datetime_format="%Y-%m-%d %H:%M:%S")
+    names = {name: f"'{name}" for name in frame.columns if re.match(FORMULA, name)}
+    frame.with_columns(harmless).rename(names).write_csv(path, include_bom=True, datetime_format="%Y-%m-%d %H:%M:%S")
     return []
 
 

@@ -95,14 +95,14 @@ def only_decided(answers: Answers, positive: str, negative: Sequence[str]) -> tu
         if len(others) < 2:
             return answers.values, []
         notes = [f"{name}: {_counted(others)} count as no; --negative names those that do, and the others are open."]
-        over = [value for value in others if IS_OVER.search(value)]
-        if IS_WON.search(positive) and over and len(over) < len(others):
+        over = [value for value in others if _is_no(value)]
+        if _is_yes(positive) and over and len(over) < len(others):
             going_on = {value: rows for value, rows in others.items() if value not in over}
             options = " ".join(f'--negative "{value}"' for value in over)
             notes.insert(
                 0,
-                f"{name}: {_counted(going_on)} look like stages that are still open, not like a no. With {options} they"
-                " are scored, not learnt from.",
+                f"{name}: {_counted(going_on)} look still open, not like a no. With {options} they are scored, not"
+                " learnt from.",
             )
         return answers.values, notes
     wanted = []
@@ -118,16 +118,24 @@ def only_decided(answers: Answers, positive: str, negative: Sequence[str]) -> tu
 
 
 def likely_question(answers: Answers) -> str | None:
-    """For classes that look like the stages of a sale: how to ask for its outcome; None for others."""
-    won = [value for value in answers.counts if IS_WON.search(value)]
-    lost = [value for value in answers.counts if IS_OVER.search(value) and value not in won]
-    if len(won) != 1 or not lost:
+    """For classes one of which looks like a yes and one like a no: how to ask that instead; None for others."""
+    yes = [value for value in answers.counts if _is_yes(value)]
+    no = [value for value in answers.counts if _is_no(value) and value not in yes]
+    if len(yes) != 1 or not no:
         return None
-    options = " ".join(f'--negative "{value}"' for value in lost)
+    options = " ".join(f'--negative "{value}"' for value in no)
     return (
-        f'{answers.values.name} looks like the stages of a sale: --positive "{won[0]}" {options} asks for its outcome'
-        " instead, and scores those that are open."
+        f"{answers.values.name} looks like a question of yes or no, with answers that are still open: --positive"
+        f' "{yes[0]}" {options} asks that, and scores those that are open.'
     )
+
+
+def _is_yes(answer: str) -> bool:
+    return bool(IS_WON.search(answer)) or (answer.isalpha() and answer.lower() in YES)
+
+
+def _is_no(answer: str) -> bool:
+    return bool(IS_OVER.search(answer)) or (answer.isalpha() and answer.lower() in NO)
 
 
 def _rows_of(words: pl.Series) -> dict[str, int]:

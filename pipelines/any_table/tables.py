@@ -64,9 +64,9 @@ def read_table(location: str, notes: list[str] | None = None) -> pl.DataFrame:
     if not head:
         raise TableError(f"{path} is empty (0 bytes).")
     form = _form(path.name, head)
-    if form == "parquet":
+    if form == "parquet" and not head.startswith(GZIP):
         return _parquet_table(path, head)
-    if form in ("json", "xlsx") or (head.startswith(GZIP) and path.name.lower().endswith(PACKED)):
+    if form in ("json", "xlsx") or (form != "parquet" and head.startswith(GZIP) and path.name.lower().endswith(PACKED)):
         return _copied_table(path, form, notes)
     for start, what in FOREIGN.items():
         if head.startswith(start):

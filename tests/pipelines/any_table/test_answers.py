@@ -64,8 +64,8 @@ def test_stages_that_are_open_are_proposed_and_what_counts_as_no_is_named():
     decided, notes = only_decided(answers_in(column(*STAGES)), "Closed Won", ())
     assert decided.null_count() == 0
     assert notes == [
-        "answer: 'Prospecting' (2 rows), 'Negotiation' (1 row) look like stages that are still open, not like a no."
-        ' With --negative "Closed Lost" they are scored, not learnt from.',
+        "answer: 'Prospecting' (2 rows), 'Negotiation' (1 row) look still open, not like a no. With"
+        ' --negative "Closed Lost" they are scored, not learnt from.',
         "answer: 'Closed Lost' (2 rows), 'Prospecting' (2 rows), 'Negotiation' (1 row) count as no; --negative names"
         " those that do, and the others are open.",
     ]
@@ -73,10 +73,12 @@ def test_stages_that_are_open_are_proposed_and_what_counts_as_no_is_named():
 
 def test_stages_as_classes_are_proposed_as_a_question_of_yes_or_no():
     assert likely_question(answers_in(column(*STAGES))) == (
-        'answer looks like the stages of a sale: --positive "Closed Won" --negative "Closed Lost" asks for its outcome'
-        " instead, and scores those that are open."
+        'answer looks like a question of yes or no, with answers that are still open: --positive "Closed Won"'
+        ' --negative "Closed Lost" asks that, and scores those that are open.'
     )
+    assert '--positive "yes" --negative "no"' in likely_question(answers_in(column("yes", "no", "pending")))
     assert likely_question(answers_in(column("gold", "silver", "bronze"))) is None
+    assert likely_question(answers_in(column("0", "1", "2", "3"))) is None
 
 
 def test_with_a_no_all_others_are_open():

@@ -87,18 +87,18 @@ def test_the_columns_of_the_table_come_along_and_none_is_lost(tmp_path: Path):
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
 def test_scores_for_a_spreadsheet_run_nothing_and_keep_numbers_numbers(tmp_path: Path, form: str):
-    frame = deals().with_columns(text=pl.lit("=1+1"), change=-pl.int_range(pl.len()))
+    frame = deals().with_columns(pl.lit("=1+1").alias("=2+2"), change=-pl.int_range(pl.len()))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "scores.parquet").write_text("of an earlier run")
     path = written(frame, tmp_path, "--key", "deal", "--keep-columns", "--format", form)
     if form == "xlsx":
         header, _, second, *_ = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()
         row = dict(zip(header, second, strict=True))
-        assert (row["text"], row["change"], row["size"]) == ("=1+1", -1.0, frame["size"][1])
+        assert (row["=2+2"], row["change"], row["size"]) == ("=1+1", -1.0, frame["size"][1])
         assert isinstance(row["probability"], float)
     else:
         scores = pl.read_csv(path)
-        assert scores["text"].unique().to_list() == ["'=1+1"]
+        assert scores["'=2+2"].unique().to_list() == ["'=1+1"]
         assert scores["change"].to_list() == frame["change"].to_list()
         assert scores["size"].to_list() == frame["size"].to_list()
         header = scores.columns
