@@ -330,22 +330,23 @@ def _seen(
     if folder.problem:
         return SourceSeen(source.name, path, folder.problem, (), {}, (), (), (), (), ())
     reports = [(entity, folder.reports[entity.name]) for entity in source.entities if entity.name in folder.reports]
+    files = tuple(
+        shape
+        for entity, report in reports
+        for shape in _shapes(connection, source.name, entity, report.files, folder.claims)
+    )
     return SourceSeen(
         source.name,
         path,
         "",
-        files=tuple(
-            shape
-            for entity, report in reports
-            for shape in _shapes(connection, source.name, entity, report.files, folder.claims)
-        ),
+        files=files,
         unread={entity: files for entity, files in folder.unread.items() if files},
         rejected=tuple(message for _, report in reports for message in report.rejected),
         put_aside=tuple(_put_aside(connection, source.name)),
         twins=tuple(_twins(connection, source, present)),
         references=tuple(each for each in references(connection, source, present) if each.unmatched),
         unclaimed=(*folder.claims.strays, *_not_exports(path, source)),
-        stops=tuple(_stops(connection, source, quarantine_limit)),
+        stops=tuple(_stops(connection, source, files, quarantine_limit)),
     )
 
 
@@ -520,8 +521,13 @@ def _not_exports(folder: Path, source: Source) -> Iterator[str]:
             yield f"{printable(path)} is not read: its ending is none of {endings}.{hint}"
 
 
-def _stops(connection: "duckdb.DuckDBPyConnection", source: Source, limit: float) -> Iterator[str]:
+def _stops(
+    connection: "duckdb.DuckDBPyConnection", source: Source, files: Sequence[FilesSeen], limit: float
+) -> Iterator[str]:
     for entity in source.entities:
+        read = [file for some in files if some.entity == entity.name for file in some.files]
+        if sum(file.put_aside for file in read) <= limit * sum(file.rows for file in read):
+            continue  # without the rows that the contract leaves out, the share is smaller still
         share = quarantined_share(last_load(connection, f"raw_{source.name}", entity.name)[1])
         if share > limit:
             yield (
