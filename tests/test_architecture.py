@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "spelling": set(),
     "values": set(),
     "rendering": set(),
+    "spreadsheets": set(),
     "warehouse": {"settings", "locking", "database"},
     "learning.specs": set(),
     "learning.imports": set(),
@@ -55,7 +56,7 @@ MAY_IMPORT = {
     "transformation": {*BASE, "quality", "learning.imports"},
     "new_source": {*BASE, "extraction", "transformation"},
     "quality": {*BASE, "extraction", "instance", "rendering"},
-    "any_table": {*BASE, "extraction", "learning"},
+    "any_table": {*BASE, "extraction", "learning", "spreadsheets"},
     "publishing": BELOW,
     "registry": {*BELOW, "learning", "publishing"},
     "track_record": {*BELOW, "learning", "registry", "publishing"},
@@ -76,6 +77,7 @@ MAY_IMPORT = {
         "assets",
         "definitions",
         "new_source",
+        "spreadsheets",
     },
 }
 """Every room and what it may import; `learning` stands for all of learning's rooms. A room may import itself."""

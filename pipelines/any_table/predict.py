@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
+    from pipelines.any_table.answers import Answers
     from pipelines.learning.columns.leaks import Finding
     from pipelines.learning.columns.types import TypePlan
     from pipelines.learning.fitting.fit import FitResult
@@ -42,6 +43,8 @@ class Request:
     train: str
     target: str
     positive: str | None = None
+    negative: Sequence[str] = ()
+    """The answers that are no; none: all that are not yes."""
     key: str | None = None
     as_of: str | None = None
     exclude: Sequence[str] = ()
@@ -52,6 +55,10 @@ class Request:
     value: str | None = None
     score: str | None = None
     out: Path = Path("prediction")
+    form: str = "parquet"
+    """Of the scores: parquet, csv or xlsx."""
+    keep_columns: bool = False
+    """The columns of the table come along with the scores."""
     seed: int = 0
     keep_leaky: bool = False
     force: bool = False
@@ -83,21 +90,27 @@ def predict_table(
     request: Request,
     say: Callable[[str], None] = lambda message: None,
 ) -> Outcome:
-    """Learn, judge, score, and write model.zip, evaluation.json, model_card.html and scores.parquet to `request.out`.
+    """Learn, judge, score, and write model.zip, evaluation.json, model_card.html and the scores to `request.out`.
 
     There are no scores of a model without signal, unless `request.force`. Raises CannotPredict for bad input.
     """
+    from pipelines.any_table.scores import FORMS, drop_scores, write_scores
     from pipelines.any_table.tables import TableError, read_table
+    from pipelines.any_table.unfamiliar import in_a_line
     from pipelines.learning.imports import import_lightgbm_alone
 
     started = time.perf_counter()
     if request.out.exists() and not request.out.is_dir():
         raise CannotPredict(f"{request.out} (--out) is a file; name a folder.")
+    if request.form not in FORMS:
+        raise CannotPredict(f"--format is {request.form!r}; it can be {', '.join(FORMS)}.")
     import_lightgbm_alone()
     from pipelines.learning.cards.of_fit import card_of_fit
+    from pipelines.learning.columns.types import apply_types
     from pipelines.learning.context import Context
     from pipelines.learning.fitting.fit import TooLittleData, fit_prediction
     from pipelines.learning.scoring.storage import save_model
+    from pipelines.spreadsheets import SheetFull
 
     say(f"reading {request.train}")
     notes: list[str] = []
@@ -116,19 +129,26 @@ def predict_table(
     request.out.mkdir(parents=True, exist_ok=True)
     files = [request.out / name for name in ("model.zip", "evaluation.json", "model_card.html")]
     save_model(result.model, files[0])
+    typed = None if to_score is None else apply_types(question.plan, to_score)
+    unfamiliar = _unfamiliar(result, question, table, to_score, typed)
+    if line := in_a_line(unfamiliar, request.score or "What is scored"):
+        notes.insert(0, line)
     scored = 0
-    scores_path = request.out / "scores.parquet"
-    scores_path.unlink(missing_ok=True)
+    drop_scores(request.out)
     if result.verdict == "ok" or request.force:
         say("scoring")
-        scores, score_notes = _scores(result, question, table, to_score, request)
-        notes += score_notes
-        scores.write_parquet(scores_path, compression_level=1)
+        scores, score_notes = _scores(result, question, table, to_score, typed, request)
+        try:
+            path, written_notes = write_scores(scores, request.out, request.form)
+        except SheetFull as problem:
+            raise CannotPredict(f"{problem} Choose --format csv or parquet.") from None
+        notes += [*score_notes, *written_notes]
         scored = scores.height
-        files.append(scores_path)
+        files.append(path)
     seconds = round(time.perf_counter() - started, 3)
-    evaluation = {**_evaluation(result, question, notes, seconds), "seed": request.seed}
+    evaluation = {**_evaluation(result, question, notes, seconds), "unfamiliar": unfamiliar, "seed": request.seed}
     words = {} if question.positive is None else {"question": f"{request.target} is {question.positive}"}
+    words |= {"unfamiliar": [each for each in unfamiliar if each["words"]]}
     extra = {**words, "seconds": seconds, "notes": evaluation["notes"], "created_at": f"{datetime.now(UTC):%Y-%m-%d}"}
     files[1].write_text(json.dumps(evaluation, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     files[2].write_text(card_of_fit(result, extra))
@@ -136,8 +156,7 @@ def predict_table(
 
 
 def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Question:
-    import polars as pl
-
+    from pipelines.any_table.answers import answers_in
     from pipelines.learning.columns.leaks import filled_with_the_answer
     from pipelines.learning.columns.types import infer_types
     from pipelines.learning.specs import PredictionSpec
@@ -150,11 +169,10 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
     except ValueError as problem:
         raise CannotPredict(f"{request.train}: {problem}") from problem
     notes += plan.notes
-    answers = frame[request.target].cast(pl.String).str.strip_chars().replace("", None)
-    unknown = answers.null_count()
-    if unknown:
-        notes.append(f"{unknown:,} rows of {request.train} have no {request.target}; they are not learnt from.")
-    target, positive = _answers(answers, frame[request.target], request, notes)
+    target, positive = _answers(answers_in(frame[request.target]), request, notes)
+    if unknown := target.null_count():
+        what = "not learnt from" if request.score else "scored, not learnt from"
+        notes.append(f"{unknown:,} rows of {request.train} have no known {request.target}; they are {what}.")
     if request.as_of and (empty := frame[request.as_of].null_count()):
         raise CannotPredict(
             f"{request.train}: {request.as_of!r} (--as-of) is empty or no date in {empty:,} rows; every row needs the "
@@ -245,13 +263,14 @@ def _check_columns(table: "pl.DataFrame", request: Request) -> None:
         raise CannotPredict(f"The target {request.target!r} cannot be the key or the date, too.")
 
 
-def _answers(
-    answers: "pl.Series", typed: "pl.Series", request: Request, notes: list[str]
-) -> "tuple[pl.Series, str | None]":
+def _answers(found: "Answers", request: Request, notes: list[str]) -> "tuple[pl.Series, str | None]":
     """The target as a boolean and the value that is yes, or as text for classes and None."""
     import polars as pl
 
-    counts = {value: rows for value, rows in answers.drop_nulls().value_counts().sort(answers.name).iter_rows()}
+    from pipelines.any_table.answers import AnswerMistake, likely_question, only_decided
+
+    answers, counts = found.values, found.counts
+    notes += found.notes
     if not counts:
         raise CannotPredict(f"{request.train}: the target {request.target!r} has no value in any row.")
     if len(counts) == 1:
@@ -261,8 +280,10 @@ def _answers(
             "there is nothing to tell apart. Take in rows with another outcome."
         )
     positive = request.positive
+    if request.negative and positive is None:
+        raise CannotPredict("--negative says which answers are no; say with --positive which one is yes.")
     if positive is not None:
-        positive = _same(positive, counts)
+        positive = found.same(positive)
         if positive is None:
             raise CannotPredict(
                 f"{request.train}: no row has {request.target} = {request.positive!r} (--positive); it is "
@@ -273,6 +294,11 @@ def _answers(
         positive = named[0] if len(named) == 1 else min(counts, key=lambda value: (counts[value], value))
         notes.append(f"{request.target} = {positive!r} is taken as yes.")
     if positive is not None:
+        try:
+            answers, decided_notes = only_decided(found, positive, request.negative)
+        except AnswerMistake as problem:
+            raise CannotPredict(f"{request.train}: {problem}") from None
+        notes += decided_notes
         yes = (answers == positive).alias(request.target)
         few = min(int(yes.sum()), int((~yes).sum()))
         if few < FEWEST_OF_EACH:
@@ -280,12 +306,14 @@ def _answers(
                 f"{request.train}: {request.target} is {positive!r} in {int(yes.sum()):,} rows and something else in "
                 f"{int((~yes).sum()):,}; {FEWEST_OF_EACH} of each are needed to learn and judge."
             )
-        return yes, positive
+        asked = (request.positive or positive).strip()
+        return yes, asked if asked in found.spelt else positive
     if len(counts) > MOST_NUMBERS and answers.drop_nulls().cast(pl.Float64, strict=False).null_count() == 0:
         raise CannotPredict(
             f"{request.train}: the target {request.target!r} is a number with {len(counts):,} different values. "
             "Classes and yes-or-no questions are learnt: make ranges of it, or ask for one value with --positive."
         )
+    notes += [hint] if (hint := likely_question(found)) else []
     rare = [value for value, rows in counts.items() if rows < FEWEST_OF_CLASS]
     if rare:
         notes.append(
@@ -298,22 +326,6 @@ def _answers(
             f"of them in {FEWEST_OF_CLASS} rows or more: that is a name or a number, not a class."
         )
     return answers, None
-
-
-def _same(wanted: str, counts: Mapping[str, int]) -> str | None:
-    """The value that is meant: as written, or as the same number, or in other letters if that is clear."""
-    if wanted.strip() in counts:
-        return wanted.strip()
-
-    def number(text: str) -> float | None:
-        try:
-            return float(text)
-        except ValueError:
-            return None
-
-    alike = [value for value in counts if number(value) is not None and number(value) == number(wanted)]
-    alike = alike or [value for value in counts if value.lower() == wanted.strip().lower()]
-    return alike[0] if len(alike) == 1 else None
 
 
 def _listed(counts: Mapping[str, int]) -> str:
@@ -337,20 +349,24 @@ def _segments(frame: "pl.DataFrame", plan: "TypePlan", request: Request) -> list
 
 
 def _scores(
-    result: "FitResult", question: _Question, table: "pl.DataFrame", to_score: "pl.DataFrame | None", request: Request
+    result: "FitResult",
+    question: _Question,
+    table: "pl.DataFrame",
+    to_score: "pl.DataFrame | None",
+    typed: "tuple[pl.DataFrame, list[str]] | None",
+    request: Request,
 ) -> "tuple[pl.DataFrame, list[str]]":
-    """Rows of --score, or those of TRAIN whose answer is not known, or all of TRAIN."""
+    """Rows of --score (`typed`: as `apply_types`), or those of TRAIN whose answer is not known, or all of TRAIN."""
     import polars as pl
 
-    from pipelines.learning.columns.types import apply_types
-    from pipelines.learning.fitting.fit import score_prediction
+    from pipelines.any_table.scores import scored_apart, with_numbers
     from pipelines.learning.scoring.unseen import unseen_rows
 
     notes = []
     key = question.spec.entity_key
     numbers = pl.Series(ROW, range(1, (to_score if to_score is not None else table).height + 1), dtype=pl.Int64)
-    if to_score is not None:
-        frame, notes = apply_types(question.plan, to_score)
+    if typed is not None:
+        frame, notes = typed
         notes = [f"{request.score}: {note}" for note in notes if f"`{request.target}`" not in note]
         if request.key and request.key not in frame.columns:
             notes.append(f"{request.score}: the key {request.key!r} is missing; rows are told apart by their number.")
@@ -362,13 +378,35 @@ def _scores(
         frame, numbers = question.frame.filter(rows), numbers.filter(rows)
     by_number = request.key is None or request.key not in frame.columns
     frame = frame.with_columns(numbers.alias(key)) if by_number else frame
+    given = {key: ROW if by_number else key, **({request.as_of: request.as_of} if request.as_of else {})}
     unseen = unseen_rows(result.model.baseline, frame, result.model.spec.as_of)
     if unseen is not None:
         notes.append(unseen.in_words())
-    scores = score_prediction(result.model, frame).rename({key: ROW} if by_number else {})
-    dates = request.as_of or "as_of_date"
-    nothing = [name for name in (dates, "expected_value") if scores[name].null_count() == scores.height]
-    return scores.drop(nothing if scores.height else []), notes
+    kept = None
+    if request.keep_columns:
+        kept = with_numbers(to_score if to_score is not None else table.filter(rows), question.plan.kinds)
+    scores, name_notes = scored_apart(result.model, frame, given, kept)
+    return scores, [*notes, *name_notes]
+
+
+def _unfamiliar(
+    result: "FitResult",
+    question: _Question,
+    table: "pl.DataFrame",
+    to_score: "pl.DataFrame | None",
+    typed: "tuple[pl.DataFrame, list[str]] | None",
+) -> list[dict]:
+    """What is scored beside what was learnt from, by column; nothing where all rows were learnt from."""
+    from pipelines.any_table.unfamiliar import compared
+
+    is_unknown, columns = question.frame[question.spec.target].is_null(), result.model.encoding.names
+    used = question.frame.select(columns)
+    learnt = used.filter(~is_unknown) if is_unknown.any() else used
+    if to_score is not None and typed is not None:
+        return compared(learnt, to_score, typed[0], question.plan, columns)
+    if not is_unknown.any():
+        return []
+    return compared(learnt, table.filter(is_unknown), used.filter(is_unknown), question.plan, columns)
 
 
 def _evaluation(result: "FitResult", question: _Question, notes: Sequence[str], seconds: float) -> dict:

@@ -1,10 +1,11 @@
-"""One table from one place, without Dagster: a CSV, Parquet or JSONL file, or a table of a DuckDB database.
+"""One table from one place, without Dagster: a CSV, Excel, JSON or Parquet file, or a table of a DuckDB database.
 
 Landed exports go another way (`pipelines/extraction/loading/`: contracts, quarantine). Here a broken file is refused
-with its line, never loaded in part. What both share (delimiters, splitting a broken CSV into records) is in
-`pipelines/extraction/files.py`.
+with its line, never loaded in part. What both share (delimiters, splitting a broken CSV into records, plain copies of
+packed files, JSON documents and workbooks) is in `pipelines/extraction/`.
 """
 
+import codecs
 import csv
 import re
 from collections import Counter
@@ -15,7 +16,16 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.database import quoted
-from pipelines.extraction.files import DELIMITERS, FOREIGN, scan_csv, why_not_json
+from pipelines.extraction.files import (
+    DELIMITERS,
+    FOREIGN,
+    PACKED,
+    LandedFile,
+    UnreadableFileError,
+    scan_csv,
+    why_not_json,
+)
+from pipelines.extraction.plain_copies import plain_copy
 from pipelines.extraction.scratch import scratch_folder
 from pipelines.learning.columns.types import repaired_names
 from pipelines.settings import data_dir
@@ -26,6 +36,7 @@ SNIFFED_RECORDS = 100
 DATABASE = re.compile(r"^(?P<path>.+\.(?:duckdb|ddb|db))(?::(?P<table>.*))?$", re.IGNORECASE)
 ENDINGS = {".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 ENDINGS |= {".parquet": "parquet", ".pq": "parquet"}
+GZIP, ZIP, WORKBOOKS = b"\x1f\x8b", b"PK\x03\x04", (".xlsx", ".xlsm")
 WITHOUT_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 """Bytes that Windows-1252 does not define; in Latin-1 they are control characters."""
 
@@ -37,9 +48,10 @@ class TableError(ValueError):
 def read_table(location: str, notes: list[str] | None = None) -> pl.DataFrame:
     """Read a table whole.
 
-    `location`: a path to a CSV (`,` `;` tab or `|`; UTF-8, UTF-16, or Windows-1252 / Latin-1), Parquet or JSONL file,
-    `path.duckdb:schema.table`, or `path.duckdb` if it has one table. Columns of a CSV come as String, an empty field as
-    null; other formats keep their types. Column names are neither empty nor repeated. Guesses and repairs are added to
+    `location`: a path to a CSV (`,` `;` tab or `|`; UTF-8, UTF-16, or Windows-1252 / Latin-1), JSON (lines, or an
+    array), also packed (`.gz`), Parquet or Excel file (its first sheet), `path.duckdb:schema.table`, or `path.duckdb`
+    if it has one table. Columns of a CSV or a sheet come as String, an empty field as null; other formats keep their
+    types. Column names are neither empty nor repeated. Guesses and repairs are added to
     `notes`. Raises TableError for anything that cannot be read.
     """
     notes = notes if notes is not None else []
@@ -48,21 +60,53 @@ def read_table(location: str, notes: list[str] | None = None) -> pl.DataFrame:
         return _database_table(Path(database["path"]), database["table"], notes)
     path = Path(location)
     _check_there(path)
-    with path.open("rb") as stream:
-        head = stream.read(HEAD_BYTES)
+    head = _head(path)
     if not head:
         raise TableError(f"{path} is empty (0 bytes).")
+    form = _form(path.name, head)
+    if form == "parquet" and not head.startswith(GZIP):
+        return _parquet_table(path, head)
+    if form in ("json", "xlsx") or (form != "parquet" and head.startswith(GZIP) and path.name.lower().endswith(PACKED)):
+        return _copied_table(path, form, notes)
     for start, what in FOREIGN.items():
         if head.startswith(start):
             raise TableError(f"{path} is no table but {what}.")
-    form = "parquet" if head.startswith(b"PAR1") else ENDINGS.get(path.suffix.lower())
-    if form is None:
-        form = "jsonl" if head.lstrip().startswith(b"{") else "csv"
-    if form == "parquet":
-        return _parquet_table(path, head)
-    if form == "jsonl":
-        return _jsonl_table(path)
-    return _csv_table(path, head, notes)
+    return _jsonl_table(path) if form == "jsonl" else _csv_table(path, head, notes)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(HEAD_BYTES)
+
+
+def _form(name: str, head: bytes) -> str:
+    """`parquet`, `xlsx`, `json` (a document), `jsonl` or `csv`: by the first bytes, else by the name."""
+    ending = Path(name.lower().removesuffix(PACKED)).suffix
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head.startswith(ZIP) and ending in WORKBOOKS:
+        return "xlsx"
+    start = head.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    if ending == ".json" or (ENDINGS.get(ending) == "jsonl" and start == b"["):
+        return "json"
+    return ENDINGS.get(ending) or ("jsonl" if start == b"{" else "csv")
+
+
+def _copied_table(path: Path, form: str, notes: list[str]) -> pl.DataFrame:
+    """A packed file, a JSON document or a workbook, by a plain copy of it, which no message names."""
+    status = path.stat()
+    with scratch_folder(data_dir()) as folder:
+        try:
+            copy = plain_copy(LandedFile(path, path.name, form, status.st_size, status.st_mtime_ns), folder)
+        except UnreadableFileError as problem:
+            raise TableError(str(problem)) from None
+        told = [f"{path.name}: {copy.note.partition(';')[0]}"] if copy.note else []
+        try:
+            frame = _jsonl_table(copy.path) if copy.format == "jsonl" else _csv_table(copy.path, _head(copy.path), told)
+        except TableError as problem:
+            raise TableError(str(problem).replace(str(copy.path), str(path))) from None
+    notes += [note.replace(copy.path.name, path.name) for note in told]
+    return frame
 
 
 def _check_there(path: Path) -> None:

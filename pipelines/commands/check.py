@@ -19,8 +19,15 @@ def check(
     from pipelines.components.validation import YamlMistakes
     from pipelines.extraction.configuration import ConfigurationError
     from pipelines.extraction.loading.state import CannotLoad
+    from pipelines.learning.imports import without
 
-    with told_in_words(CannotLoad), told_in_words(ConfigurationError, YamlMistakes, code=2), own_temporary_files():
+    with (
+        told_in_words(CannotLoad),
+        told_in_words(ConfigurationError, YamlMistakes, code=2),
+        own_temporary_files(),
+        # DuckDB and Arrow look for it as soon as they see a Python value, which takes as long as reading the exports.
+        without("pandas"),
+    ):
         findings = check_exports(folder, in_full)
     print_findings(findings)
     raise typer.Exit(0 if findings.something_can_be_made else 1)

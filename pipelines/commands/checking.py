@@ -11,6 +11,7 @@ from rich.text import Text
 
 from pipelines.commands.running import progress_bar, terminal
 from pipelines.components.prospects import NO, YES, Prospect, needed_entities, prospects
+from pipelines.components.validation import read_components
 from pipelines.database import connect_in_memory
 from pipelines.extraction.checkup import FilesSeen, PutAside, Reference, SourceSeen, Twins, folder_configuration, look
 from pipelines.extraction.configuration import read_configuration
@@ -62,7 +63,8 @@ def check_exports(folder: Path | None, in_full: bool = False) -> Findings:
         if folder is not None:
             configuration, notes = folder_configuration(folder, sources, configuration)
         root = project_root()
-        needed = None if in_full else needed_entities(root)
+        components = [component for _, component in read_components(root)]
+        needed = None if in_full else needed_entities(components)
         with connect_in_memory(threads="1") as connection:
             seen = look(
                 connection,
@@ -73,7 +75,8 @@ def check_exports(folder: Path | None, in_full: bool = False) -> Findings:
                 lambda doing, done, of: update(doing=doing, completed=done, total=of),
             )
             update(doing="judging what can be made")
-            judged = prospects(connection, sources, list(configuration.sources), configuration.as_of, now, root)
+            present, day = list(configuration.sources), configuration.as_of
+            judged = prospects(connection, sources, present, day, now, root, components)
     return Findings(seen, judged, notes)
 
 

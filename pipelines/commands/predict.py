@@ -9,9 +9,12 @@ from pipelines.commands.common import told_in_words
 
 
 def predict(
-    train: Annotated[str, typer.Argument(help="CSV, Parquet, JSONL, or database.duckdb:schema.table")],
+    train: Annotated[str, typer.Argument(help="CSV, Excel, JSON, Parquet, or database.duckdb:schema.table")],
     target: Annotated[str, typer.Option(help="column to predict")],
     positive: Annotated[str | None, typer.Option(help="the target's value that counts as yes")] = None,
+    negative: Annotated[
+        list[str] | None, typer.Option(help="the target's value that counts as no, the others are open; again for more")
+    ] = None,
     key: Annotated[str | None, typer.Option(help="column that names the rows; without it, their number")] = None,
     as_of: Annotated[str | None, typer.Option(help="column with the date as of which a row was known")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="column that the model may not see; again for more")] = None,
@@ -25,6 +28,8 @@ def predict(
         str | None, typer.Option(help="table to score; without it, TRAIN's rows of unknown answer")
     ] = None,
     out: Annotated[Path, typer.Option(help="folder for scores, evaluation, model and card")] = Path("prediction"),
+    form: Annotated[str, typer.Option("--format", help="of the scores: parquet, csv or xlsx")] = "parquet",
+    keep_columns: Annotated[bool, typer.Option(help="the columns of the table beside the scores")] = False,
     seed: Annotated[int, typer.Option(help="for the same draws every time")] = 0,
     keep_leaky: Annotated[bool, typer.Option(help="learn from columns that give the answer away, too")] = False,
     force: Annotated[bool, typer.Option(help="write scores even of a model without a signal")] = False,
@@ -38,6 +43,7 @@ def predict(
             train=train,
             target=target,
             positive=positive,
+            negative=tuple(negative or ()),
             key=key,
             as_of=as_of,
             exclude=tuple(exclude or ()),
@@ -47,6 +53,8 @@ def predict(
             value=value,
             score=score,
             out=out,
+            form=form,
+            keep_columns=keep_columns,
             seed=seed,
             keep_leaky=keep_leaky,
             force=force,

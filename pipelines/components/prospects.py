@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipelines.components.needs import Needs, Records
 from pipelines.components.prediction import Prediction
-from pipelines.components.validation import read_components
 from pipelines.database import literal, quoted
 from pipelines.extraction.as_of import latest_day
 from pipelines.extraction.checkup import latest, rows_of
@@ -81,11 +80,9 @@ class Loaded:
         return " union all ".join(parts)
 
 
-def needed_entities(root: Path) -> set[str]:
-    """The entities whose records `prospects` counts, as `system.entity`. Raises `YamlMistakes`."""
-    return {
-        records.of for _, component in read_components(root) for needs in _needs(component) for records in needs.records
-    }
+def needed_entities(components: "Sequence[Prediction | Forecast]") -> set[str]:
+    """The entities whose records `prospects` counts, as `system.entity`."""
+    return {records.of for component in components for needs in _needs(component) for records in needs.records}
 
 
 def _needs(component: "Prediction | Forecast") -> Sequence[Needs]:
@@ -101,12 +98,13 @@ def prospects(
     configured: date | None,
     now: datetime,
     root: Path,
+    components: "Sequence[Prediction | Forecast]",
 ) -> list[Prospect]:
     """
-    Every prediction and forecast of the project, in the order of their files, judged by what is loaded.
+    Every prediction and forecast of the project, in their order, judged by what is loaded.
 
     `sources`: all contracts as the company's exports have them; `present`: the systems that are loaded; `configured`:
-    the run's date of `sources.yaml`. Raises `YamlMistakes`.
+    the run's date of `sources.yaml`.
     """
     here = [source for source in sources if source.name in present]
     day = configured or min(latest_day(connection, here) or now.date(), now.date())
@@ -114,7 +112,7 @@ def prospects(
     loaded = Loaded(connection, sources, present, day, staging)
     return [
         prospect
-        for _, component in read_components(root)
+        for component in components
         for prospect in (
             [_prediction(loaded, component)] if isinstance(component, Prediction) else _forecast(loaded, component)
         )

@@ -330,22 +330,23 @@ def _seen(
     if folder.problem:
         return SourceSeen(source.name, path, folder.problem, (), {}, (), (), (), (), ())
     reports = [(entity, folder.reports[entity.name]) for entity in source.entities if entity.name in folder.reports]
+    files = tuple(
+        shape
+        for entity, report in reports
+        for shape in _shapes(connection, source.name, entity, report.files, folder.claims)
+    )
     return SourceSeen(
         source.name,
         path,
         "",
-        files=tuple(
-            shape
-            for entity, report in reports
-            for shape in _shapes(connection, source.name, entity, report.files, folder.claims)
-        ),
+        files=files,
         unread={entity: files for entity, files in folder.unread.items() if files},
         rejected=tuple(message for _, report in reports for message in report.rejected),
         put_aside=tuple(_put_aside(connection, source.name)),
         twins=tuple(_twins(connection, source, present)),
         references=tuple(each for each in references(connection, source, present) if each.unmatched),
         unclaimed=(*folder.claims.strays, *_not_exports(path, source)),
-        stops=tuple(_stops(connection, source, quarantine_limit)),
+        stops=tuple(_stops(connection, source, files, quarantine_limit)),
     )
 
 
@@ -427,35 +428,47 @@ def references(
     connection: "duckdb.DuckDBPyConnection", source: Source, present: Sequence[Source]
 ) -> Iterator[Reference]:
     """The columns of a source with keys of other records, where records have such keys; `present`: what is loaded."""
-    sources = {each.name: each for each in present}
+    systems = {each.name: each for each in present}
     for entity in source.entities:
-        for column, targets in entity.references.items():
-            tables = [placed(target, source.name) for target in targets]
-            if any(system not in sources for system, _ in tables):
-                continue
-            absent = tuple(target for target, at in zip(targets, tables, strict=True) if not rows_of(connection, *at))
-            known = " union ".join(
-                f"select {quoted(_key(sources[system], name))}::varchar as value from {quoted(f'raw_{system}', name)}"
-                for system, name in tables
-            )
-            # Several keys of one field stand with `;` between, the main one first.
-            value = f"trim(split_part({quoted(column)}::varchar, ';', 1))"
-            records, unmatched, example = connection.execute(
-                f"""
-                with referring as (
-                    select {value} as value, count(*) as records from ({latest(source.name, entity)}) group by 1
-                ), known as ({known})
-                select coalesce(sum(records), 0), coalesce(sum(records) filter (known.value is null), 0),
-                    min(referring.value) filter (known.value is null)
-                from referring left join known on referring.value = known.value where referring.value <> ''
-                """
-            ).fetchone()
+        places = {column: [placed(to, source.name) for to in targets] for column, targets in entity.references.items()}
+        tables = {
+            column: [(systems[system], name) for system, name in at]
+            for column, at in places.items()
+            if all(system in systems for system, _ in at)
+        }
+        if not tables or not rows_of(connection, source.name, entity.name):
+            continue
+        # Several keys of one field stand with `;` between, the main one first.
+        values = {column: f"trim(split_part({quoted(column)}::varchar, ';', 1))" for column in tables}
+        named = ", ".join(f"{value} as v{n}" for n, value in enumerate(values.values()))
+        counts = " union all ".join(
+            f"""
+            select {n} as n, coalesce(sum(records), 0), coalesce(sum(records) filter (known.value is null), 0),
+                min(referring.value) filter (known.value is null)
+            from (select v{n} as value, count(*) as records from newest where v{n} <> '' group by 1) referring
+            left join ({" union ".join(_keys_of(*at) for at in of)}) known on referring.value = known.value
+            """
+            for n, of in enumerate(tables.values())
+        )
+        newest = f"with newest as materialized (select {named} from ({latest(source.name, entity)}))"
+        found = connection.execute(f"{newest} {counts} order by n").fetchall()
+        for (column, of), (_, records, unmatched, example) in zip(tables.items(), found, strict=True):
             if records:
-                file, line = None, None
+                targets, file, line = entity.references[column], None, None
+                absent = tuple(
+                    target
+                    for target, (system, name) in zip(targets, of, strict=True)
+                    if not rows_of(connection, system.name, name)
+                )
                 if unmatched:
-                    place = f"select _file, _line from ({latest(source.name, entity)}) where {value} = $1"
+                    place = f"select _file, _line from ({latest(source.name, entity)}) where {values[column]} = $1"
                     file, line = connection.execute(f"{place} order by all limit 1", [example]).fetchone()
                 yield Reference(entity.name, column, targets, absent, records, unmatched, example, file, line)
+
+
+def _keys_of(source: Source, entity: str) -> str:
+    """SQL: the keys of an entity's records as `value`, a text."""
+    return f"select {quoted(_key(source, entity))}::varchar as value from {quoted(f'raw_{source.name}', entity)}"
 
 
 def _twins(connection: "duckdb.DuckDBPyConnection", source: Source, present: Sequence[Source]) -> Iterator[Twins]:
@@ -508,8 +521,13 @@ def _not_exports(folder: Path, source: Source) -> Iterator[str]:
             yield f"{printable(path)} is not read: its ending is none of {endings}.{hint}"
 
 
-def _stops(connection: "duckdb.DuckDBPyConnection", source: Source, limit: float) -> Iterator[str]:
+def _stops(
+    connection: "duckdb.DuckDBPyConnection", source: Source, files: Sequence[FilesSeen], limit: float
+) -> Iterator[str]:
     for entity in source.entities:
+        read = [file for some in files if some.entity == entity.name for file in some.files]
+        if sum(file.put_aside for file in read) <= limit * sum(file.rows for file in read):
+            continue  # without the rows that the contract leaves out, the share is smaller still
         share = quarantined_share(last_load(connection, f"raw_{source.name}", entity.name)[1])
         if share > limit:
             yield (

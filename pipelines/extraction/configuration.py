@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -180,13 +181,21 @@ def read_configuration(path: Path | None = None) -> Configuration:
     except UnicodeDecodeError as problem:
         raise ConfigurationError(f"{path} is not UTF-8 text (byte {problem.start}). Save it as UTF-8.") from None
     try:
-        settings = yaml.safe_load(text) or {}
+        settings = _parsed(text)
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         what = getattr(problem, "problem", None) or "not YAML"
         raise ConfigurationError(f"{path}{where}: {what}. Check the indentation and the colons there.") from None
     return _Reader(path, text).configuration(settings)
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> object:
+    """The YAML, which every source's definitions ask for; nobody changes what it returns."""
+    import yaml
+
+    return yaml.safe_load(text) or {}
 
 
 class _Reader:

@@ -50,7 +50,7 @@ TABLES = {
 }
 CHECKS = {
     "scores_are_stable": "The scores are distributed as they were when the model was fitted.",
-    "inputs_are_stable": "The columns that move the estimate most are distributed as they were in training.",
+    "inputs_are_stable": "What moves the estimate most is as it was when the model learnt.",
     "promise_is_kept": "AUC and calibration on outcomes that have come are not worse than promised beyond noise.",
 }
 

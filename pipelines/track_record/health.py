@@ -142,11 +142,12 @@ def _probabilities(
 def health_checks(row: Mapping) -> dict[str, tuple[bool, str]]:
     """The asset checks of a row of `model_health`: name → whether it passed, and a sentence."""
     from pipelines.learning.judging.drift import MAJOR_SHIFT
+    from pipelines.learning.scoring.wording import humanise
 
     if row["rows_scored"] is None:
         return {name: (False, row["reason"]) for name in ("scores_are_stable", "inputs_are_stable", "promise_is_kept")}
     moved = [each for each in json.loads(row["worst_columns"] or "[]") if each["is_strong"] and each["is_major"]]
-    listed = ", ".join(f"{each['column']} ({each['psi']:.2f})" for each in moved)
+    listed = "; ".join(f"{humanise(each['column'])} ({each['column']}, {each['psi']:.2f})" for each in moved)
     psi = row["score_psi"]
     return {
         "scores_are_stable": (
@@ -154,13 +155,16 @@ def health_checks(row: Mapping) -> dict[str, tuple[bool, str]]:
             "Not compared: the model has not scored today, has learnt from these very rows, or is of before baselines "
             "were kept."
             if psi is None
-            else f"Population stability index of the scores {psi:.3f}; above {MAJOR_SHIFT} is a major shift.",
+            else f"The scores of today against those of the fit: population stability index {psi:.2f}; above"
+            f" {MAJOR_SHIFT} they are spread otherwise than they were.",
         ),
         "inputs_are_stable": (
             not moved,
-            f"Columns that move the estimate most have shifted since the fit (PSI above {MAJOR_SHIFT}): {listed}."
+            f"Of what moves the estimate most, this is not as it was when the model learnt: {listed}. The figure is the"
+            f" population stability index, above {MAJOR_SHIFT} much has changed. Ask what has: the customers, the"
+            " business or an export. A refit learns what is new."
             if moved
-            else "No column that moves the estimate most has shifted since the fit.",
+            else "What moves the estimate most is as it was when the model learnt.",
         ),
         "promise_is_kept": (not row["is_refit_requested"], row["reason"]),
     }

@@ -23,12 +23,12 @@ def gone_files(load: Load, files: Sequence[LandedFile], quarantine_limit: float)
     read or the gate stopped their load, and those of which the rows of a former version stay.
     """
     there = {file.name for file in files}
-    rows_of_unread = dict(
-        load.rows(
-            f"select file, rows from {load.schema}._manifest where entity = {literal(load.entity.name)}"
-            " and status = 'rejected'"
-        )
+    known = load.rows(
+        f"select file, rows, status from {load.schema}._manifest where entity = {literal(load.entity.name)}"
     )
+    if {file for file, *_ in known} <= there:
+        return set(), set()
+    rows_of_unread = {file: rows for file, rows, status in known if status == "rejected"}
     gone = refused_files(load.connection, load.schema_name, load.entity.name, quarantine_limit) - there
     gone |= {name for name, rows in rows_of_unread.items() if not rows} - there
     return gone, set(rows_of_unread) - there - gone

@@ -102,12 +102,16 @@ def stage(load: Load, fresh: list[Fresh], scratch: Path) -> tuple[list[Staged], 
 
 def _check_readable(load: Load, fresh: list[Fresh], scratch: Path, rejected: list[Rejected]) -> None:
     """Leave out what no reader may open; what is no plain text with LF as line ends gets a copy that is."""
+    folder = None
     for item in list(fresh):
         with _refusing(load, item, fresh, rejected):
             check_ordinary(item.file)
             if item.file.format == "parquet":
                 continue
-            _copy_plainly(load, item, scratch)
+            if folder is None or os.listdir(folder):
+                folder = scratch / f"{len(os.listdir(scratch))}_plain"
+                folder.mkdir()
+            _copy_plainly(load, item, folder)
             load.longest_line = max(load.longest_line, longest_line(item.file, item.path))
             if has_old_line_ends(item.path):
                 plain = item.path
@@ -115,13 +119,10 @@ def _check_readable(load: Load, fresh: list[Fresh], scratch: Path, rejected: lis
                 item.lines = with_new_line_ends(plain, item.same_lines)
 
 
-def _copy_plainly(load: Load, item: Fresh, scratch: Path) -> None:
-    """Give a file that is packed, in another encoding, a document or a workbook a copy with its records."""
-    folder = scratch / f"{len(os.listdir(scratch))}_plain"
-    folder.mkdir()
+def _copy_plainly(load: Load, item: Fresh, folder: Path) -> None:
+    """Give a file that is packed, in another encoding, a document or a workbook a copy in the folder."""
     copy = plain_copy(item.file, folder, load.source.encoding)
     if copy is None:
-        folder.rmdir()
         return
     item.file = replace(item.file, format=copy.format)
     item.message = copy.note

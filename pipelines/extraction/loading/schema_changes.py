@@ -1,10 +1,10 @@
 """A raw table follows its exports: columns that appear, vanish, change their type or have odd names."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipelines.database import columns_of, literal, quoted
+from pipelines.database import literal, quoted
 from pipelines.extraction.checking import (
     common_type,
 )
@@ -150,28 +150,39 @@ def _appearances(
 def prepare_schema(connection: "duckdb.DuckDBPyConnection", source: Source) -> None:
     """Create `raw_<source>`, its bookkeeping tables and an empty typed table for every entity that has none."""
     schema = quoted(f"raw_{source.name}")
-    connection.execute(f"create schema if not exists {schema}")
-    for name, columns in BOOKKEEPING.items():
-        connection.execute(f"create table if not exists {schema}.{name} ({columns})")
-    before = {row[0] for row in connection.execute(f"describe {schema}._manifest").fetchall()}
-    for column in BOOKKEEPING["_manifest"].split(", "):
-        if column.split()[0] not in before:
+    there = _columns_there(connection, f"raw_{source.name}")
+    wanted = {
+        entity.name: ", ".join(f"{quoted(name)} {type_}" for name, type_ in {**entity.columns, **OWN_COLUMNS}.items())
+        for entity in source.entities
+    }
+    missing = {name: columns for name, columns in {**BOOKKEEPING, **wanted}.items() if name not in there}
+    if missing:
+        tables = "; ".join(f"create table {schema}.{quoted(name)} ({columns})" for name, columns in missing.items())
+        connection.execute(f"create schema if not exists {schema}; {tables}")
+    for column in BOOKKEEPING["_manifest"].split(", ") if "_manifest" in there else ():
+        if column.split()[0] not in there["_manifest"]:
             connection.execute(f"alter table {schema}._manifest add column {column}")
-    for entity in source.entities:
-        columns = ", ".join(f"{quoted(name)} {type_}" for name, type_ in {**entity.columns, **OWN_COLUMNS}.items())
-        connection.execute(f"create table if not exists {schema}.{quoted(entity.name)} ({columns})")
-    _rename_harmful(connection, source)
+    _rename_harmful(connection, source, there)
 
 
-def _rename_harmful(connection: "duckdb.DuckDBPyConnection", source: Source) -> None:
-    """Give columns that were loaded under whatever name the export had a harmless one."""
-    contracts = {entity.name: entity.columns for entity in source.entities}
+def _columns_there(connection: "duckdb.DuckDBPyConnection", schema: str) -> dict[str, list[str]]:
+    """The tables of a schema with their columns."""
     tables = connection.execute(
-        "select table_name from information_schema.tables where table_catalog = current_database()"
-        " and table_schema = ? and not starts_with(table_name, '_')",
-        [f"raw_{source.name}"],
+        "select table_name from duckdb_tables() where database_name = current_database()"
+        f" and schema_name = {literal(schema)}"
     ).fetchall()
-    named = [(table, name) for (table,) in tables for name in columns_of(connection, f"raw_{source.name}", table)]
+    return {
+        table: [row[0] for row in connection.execute(f"describe {quoted(schema, table)}").fetchall()]
+        for (table,) in tables
+    }
+
+
+def _rename_harmful(
+    connection: "duckdb.DuckDBPyConnection", source: Source, there: Mapping[str, Collection[str]]
+) -> None:
+    """Give columns that were loaded under whatever name the export had a harmless one; `there`: by table."""
+    contracts = {entity.name: entity.columns for entity in source.entities}
+    named = [(table, name) for table, names in there.items() if not table.startswith("_") for name in names]
     for table, name in named:
         if name in OWN_COLUMNS or name in contracts.get(table, ()) or is_harmless(name):
             continue

@@ -146,11 +146,37 @@ def _find_duplicates(load: Load, part: Staged, bad: str, passed: str, line: str,
         f" {row} semi join again o on {same} union {row} semi join {load.table} o on {same}"
     )
     try:
-        if load.rows(f"select 1 from {met} limit 1"):
+        are_met, is_delivered_again = load.rows(
+            f"select count(*) > 0, exists (from {met} k semi join {load.table} o on {same})"
+            f" or exists (select 1 from {met} group by {keys} having count(distinct _path) > 1) from {met}"
+        )[0]
+        if is_delivered_again:
             _judge(load, part, met, judged, keys, same, line, places)
+        elif are_met:
+            _judge_within_files(load, met, judged, keys, line, places)
+        if are_met:
             _settle(load, part, judged, bad, passed)
     finally:
         execute(f"drop table if exists {met}; drop table if exists {judged}")
+
+
+def _judge_within_files(load: Load, met: str, judged: str, keys: str, line: str, places: str) -> None:
+    """As `_judge`, where no key is in several files or in the raw table."""
+    load.connection.execute(
+        f"""
+        create temp table {judged} as
+        with placed as (
+            select r.*, f._name as _file, {line} as _line from {met} r {places}
+        ), ranked as (
+            select *, row_number() over in_file as _nth, first_value(_line) over in_file as _first_line
+            from placed window in_file as (partition by {keys}, _file order by _row)
+        )
+        select _row, _path, _said, _file, if(_nth = 1, 'first', 'duplicate') as _verdict,
+            if(_nth > 1, _file, null) as _of_file, if(_nth > 1, _first_line, null) as _of_line,
+            null::bigint as _loaded, false as _is_outdated
+        from ranked
+        """
+    )
 
 
 def _judge(load: Load, part: Staged, met: str, judged: str, keys: str, same: str, line: str, places: str) -> None:
@@ -174,10 +200,9 @@ def _judge(load: Load, part: Staged, met: str, judged: str, keys: str, same: str
         f"""
         create temp table {judged} as
         with placed as (
-            select k.*, f._position, f._name as _file, {line} as _line,
+            select r.*, f._position, f._name as _file, {line} as _line,
                 struct_pack({typed}) as _content
-            from {met} k join ({typed_select(candidates, part.columns)}) t on k._row = t._row
-            join (select rowid as _row, _path from {candidates}) r on k._row = r._row {places}
+            from {met} r join ({typed_select(candidates, part.columns)}) t on r._row = t._row {places}
         ), ranked as (
             select *, row_number() over in_file as _nth, first_value(_line) over in_file as first_line
             from placed window in_file as (partition by {keys}, _file order by _row)

@@ -1,7 +1,7 @@
 """Values that are not written plainly: found in one pass, decided by file and column, then looked up by the casts."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -79,20 +79,27 @@ def find_meanings(load: Load, part: Staged) -> None:
 
 def _odd_columns(load: Load, part: Staged, may_be_thousands: bool) -> list[_Column]:
     """The columns with values that are not plain; `may_be_thousands`: as those of `12.500` are not."""
-    file = next(iter(part.files.values()))
-    found = [
-        _column(load, position, column, kind, file.file.format, may_be_thousands)
-        for position, column in enumerate(part.columns)
-        if (kind := _kind(load, column))
+    kinds = {position: kind for position, column in enumerate(part.columns) if (kind := _kind(load, column))}
+    odd = _odd_of(load, part, kinds, may_be_thousands)
+    numbers = {position: kind for position, kind in kinds.items() if kind in ("number", "whole")}
+    if not may_be_thousands and any(column.position in numbers for column in odd):
+        odd = [column for column in odd if column.position not in numbers] + _odd_of(load, part, numbers, True)
+    return sorted(odd, key=lambda column: column.position)
+
+
+def _odd_of(load: Load, part: Staged, kinds: Mapping[int, str], may_be_thousands: bool) -> list[_Column]:
+    """As `_odd_columns`, of some columns; `kinds`: by position."""
+    format_ = next(iter(part.files.values())).file.format
+    columns = [
+        _column(load, position, part.columns[position], kind, format_, may_be_thousands)
+        for position, kind in kinds.items()
     ]
     odd: list[_Column] = []
-    for first in range(0, len(found), COLUMNS_AT_ONCE):
-        some = found[first : first + COLUMNS_AT_ONCE]
+    for first in range(0, len(columns), COLUMNS_AT_ONCE):
+        some = columns[first : first + COLUMNS_AT_ONCE]
         tests = ", ".join(f"bool_or({column.is_odd})" for column in some)
         (answer,) = load.rows(f"select {tests} from {part.table}")
         odd += [column for column, is_odd in zip(some, answer, strict=True) if is_odd]
-    if not may_be_thousands and any(column.kind in ("number", "whole") for column in odd):
-        return _odd_columns(load, part, True)
     return odd
 
 

@@ -90,6 +90,7 @@ def card_page(facts: dict) -> str:
     - choice: candidates [name, log_loss, chosen]
     - columns: leaky, excluded, id_like, constant, target, unusable [column, reason]; suspect with auc_without,
       log_loss_without
+    - the rows to score: unfamiliar [column, words]
     - since: score_outcomes, `ScoreOutcome`s of past releases and backfilled days that matured
     """
     return render(
@@ -113,6 +114,7 @@ def card_page(facts: dict) -> str:
         segments=sections.segments(facts),
         suspects=sections.suspects(facts),
         leaky=dicts(facts, "leaky"),
+        unfamiliar=dicts(facts, "unfamiliar"),
         limits=texts(facts, "limits"),
         measures=_measures(facts),
         candidates=_candidates(facts),

@@ -191,6 +191,7 @@ def find_leaks(
     is_flat = pl.Series(clusters).n_unique() == len(clusters)
     draw = hashes if is_flat else hashed(clusters, seed)
     told = {name: learn_effects(frame[name], clusters, target).out_of_fold for name in names if by_name[name].is_wide}
+    overall = float(np.clip(np.mean(target), 1e-9, 1 - 1e-9))
     if len(target) > MOST_ROWS:
         rows = _drawn(draw, MOST_ROWS)
         frame, target, clusters = frame.select(names).filter(rows), target[rows], clusters[rows]
@@ -198,7 +199,8 @@ def find_leaks(
         told = {name: effects[rows] for name, effects in told.items()}
         days = None if days is None else days[rows]
     bins = [
-        _bin_levels(name, told[name]) if name in told else _bin(frame[name], by_name[name].kind, days) for name in names
+        _bin_levels(name, told[name], overall) if name in told else _bin(frame[name], by_name[name].kind, days)
+        for name in names
     ]
 
     def ask(answer: float, words: tuple[str, str]) -> _Question:
@@ -218,7 +220,10 @@ def find_leaks(
         return [*_find(bins, frame, ask(codes[-1], ("yes", "no"))), *repeated]
     most = np.lexsort((codes, -counts))[:MOST_CLASSES]
     by_class = [
-        (counts[place] / len(target), _find(bins, frame, ask(codes[place], (called(codes[place]), "another"))))
+        (
+            counts[place] / len(target),
+            _find(bins, frame, ask(codes[place], (called(codes[place]), f"not {called(codes[place])}"))),
+        )
         for place in most
     ]
     return [*_over_classes(by_class), *repeated]
@@ -407,10 +412,15 @@ def _bin(values: pl.Series, kind: str, days: np.ndarray | None) -> _Bins:
     return _Bins(values.name, kind, codes, labels, usual, later)
 
 
-def _bin_levels(name: str, effects: np.ndarray) -> _Bins:
-    """A wide category as ranges of what its levels say of other entities (log-odds); no level has rows enough alone."""
-    bins = _bin(pl.Series(name, effects, nan_to_null=True), "number", None)
-    labels = ["empty", *(f"levels of log-odds {label}" for label in bins.labels[1:])]
+def _bin_levels(name: str, effects: np.ndarray, overall: float) -> _Bins:
+    """
+    A wide category as ranges of what its levels say of other entities; no level has rows enough alone.
+
+    `effects`: log-odds against the rate of all rows, `overall`.
+    """
+    rates = 1 / (1 + np.exp(-effects - math.log(overall / (1 - overall))))
+    bins = _bin(pl.Series(name, rates, nan_to_null=True), "rate", None)
+    labels = ["empty", *(f"values with {label} yes in their other rows" for label in bins.labels[1:])]
     return _Bins(name, "number", bins.codes, labels)
 
 
@@ -418,6 +428,8 @@ def _range_labels(edges: np.ndarray, distinct: np.ndarray, kind: str, days: np.n
     def word(value: float) -> str:
         if kind == "date" and days is None:
             return str(np.datetime64("1970-01-01") + np.timedelta64(math.floor(value), "D"))
+        if kind == "rate":
+            return _percent(value)
         return f"{value:,.6g}"
 
     lows = distinct[np.append(0, np.searchsorted(distinct, edges, side="right"))]
@@ -533,7 +545,7 @@ def _present_where(
     reason = (
         f"{verb} in {int(rows.sum()):,} rows, and the outcome is {question.words[1 - answer]} "
         f"in {_percent(1 - impurity * (1 - frequency))} of them ({_percent(frequency)} overall): "
-        f"{_percent(covered)} of all {question.words[1 - answer]}"
+        f"{_percent(covered)} of all that are {question.words[1 - answer]}"
     )
     if is_rest:
         decides = impurity == 0 and covered >= 0.5
@@ -602,8 +614,8 @@ def _against(column: _Bins, standing: _Standing) -> Finding | None:
     too_good = is_hinge and whole >= TOO_GOOD and hinges <= HINGES
     explained, auc = figures[column.name].explained, figures[column.name].auc
     next_best = max(0.0, figures[others[0].name].explained) if others else 0.0
-    compared = f"explains {explained:.0%} of the log loss by itself (AUC {auc:.3f}), the next {next_best:.0%}"
-    modelled = f"a model on all columns explains {whole:.0%}, without this one {without:.0%}"
+    compared = f"alone it explains {explained:.0%} of the outcome (AUC {auc:.3f}), the next column {next_best:.0%}"
+    modelled = f"all columns together explain {whole:.0%}, without this one {without:.0%}"
     if is_hinge and len(standing.certain_ones) > 1:
         modelled += f", without all that are as strong {hinges * whole:.0%}"
     reason = f"{compared}; {modelled}{_examples(column, standing.question)}"
@@ -784,11 +796,15 @@ def _counts(codes: np.ndarray, question: _Question) -> tuple[np.ndarray, np.ndar
 
 def _pure(column: _Bins, figures: _Figures, question: _Question, purity: float, covered: tuple[float, float]) -> str:
     most, least = 2 * purity * question.base, 1 - 2 * purity * (1 - question.base)
+    mine, others = question.words
+    sides = (
+        (covered[0], f"{mine} have one with which at least {_percent(least)} are"),
+        (covered[1], f"{others} have one with which at most {_percent(most)} are {mine}"),
+    )
+    told = " and ".join(f"{_percent(share)} of the rows that are {words}" for share, words in sides if share >= 0.005)
     return (
-        f"near-pure groups: {_percent(covered[0])} of the {question.words[0]} are in groups with at least "
-        f"{_percent(least)} {question.words[0]}, {_percent(covered[1])} of the {question.words[1]} in groups with at "
-        f"most {_percent(most)} (overall {_percent(question.base)}); AUC {figures.auc:.3f}, "
-        f"{max(figures.explained, 0):.0%} of the log loss{_examples(column, question)}"
+        f"its values all but settle the outcome: {told} (overall {_percent(question.base)}); alone it has AUC"
+        f" {figures.auc:.3f} and explains {max(figures.explained, 0):.0%} of the outcome{_examples(column, question)}"
     )
 
 
@@ -802,7 +818,7 @@ def _examples(column: _Bins, question: _Question) -> str:
     ]
     best = sorted(told, key=lambda pair: (-pair[0], pair[1]))[:3]
     words = (f"{column.labels[code]} {_percent(hits[code] / rows[code])} of {int(rows[code]):,}" for _, code in best)
-    return f" ({question.words[0]}: {'; '.join(words)})"
+    return f" (share of {question.words[0]}: {'; '.join(words)})"
 
 
 def _percent(share: float) -> str:

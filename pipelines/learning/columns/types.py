@@ -47,7 +47,16 @@ COUNTED = {
 }
 MANY_ROWS, DISTINCT_READ = 100_000, 10_000
 """Above the first, a column with far more different values than the second is judged by about so many of them."""
+WRITTEN = {
+    ".": "with decimal points",
+    ",": "with decimal commas",
+    "ymd": "the year first",
+    "dmy": "the day first",
+    "mdy": "the month first",
+}
 SENTINEL_SHARE, SENTINEL_GAP = 0.01, 10.0
+FIRST_COMPACT_DATE = 1.9e7
+"""19000000: no number below it is a day written as 20170131."""
 
 # fmt: off
 GRADES = frozenset(
@@ -284,17 +293,32 @@ def _read_typed(values: pl.Series, kind: str) -> _Reading:
         return _Reading({"kind": kind or "category"}, values.cast(pl.String), ["has no values"])
     if natural == "other" and kind not in ("category", "text"):
         return _Reading({"kind": "other"}, values, [f"values of type {values.dtype} are left as they are"])
-    if not kind and values.dtype.is_integer() and _beyond_floats(values.cast(pl.Float64)):
-        kind = "category"
-        notes.append("its numbers are too long to be told apart as numbers; read as a category")
     state: dict = {"kind": kind or natural}
-    if state["kind"] == "date":
+    if not kind and natural == "number":
+        state, notes = _as_in_a_text(values)
+    if state["kind"] == "date" and "order" not in state:
         state |= {"order": "ymd", "times": values.dtype != pl.Date}
     if state["kind"] == "number":
         state["decimal"] = "."
     reading = _Reading(state, *_converted_or_refused(values, state))
     reading.notes[:0] = notes
     return reading
+
+
+def _as_in_a_text(values: pl.Series) -> tuple[dict, list[str]]:
+    """How numbers with a type are read, and notes: flags, codes and days as where they stand in a file of texts."""
+    numbers = finite(values.cast(pl.Float64, strict=False))
+    low, high = numbers.min(), numbers.max()
+    if (low, high) == (0.0, 1.0) and numbers.drop_nulls().is_in([0.0, 1.0]).all():
+        return {"kind": "boolean"}, []
+    may_be_days = low is not None and low >= FIRST_COMPACT_DATE
+    if values.dtype.is_integer() and (may_be_days or CODE_NAME.search(values.name) or _beyond_floats(numbers)):
+        words = as_words(values)
+        if (times := _compact_dates(words, numbers)) is not None:
+            return {"kind": "date", "order": "ymd", "times": times}, []
+        if code := _why_no_size(words, numbers):
+            return {"kind": "category"}, [code]
+    return {"kind": "number"}, []
 
 
 def _natural_kind(dtype: pl.DataType) -> str:
@@ -319,14 +343,15 @@ def _convert_typed(values: pl.Series, state: dict) -> pl.Series:
     kind, dtype = state["kind"], values.dtype
     nothing = pl.Series(values.name, [None] * len(values), dtype=_dtype(state))
     if kind in ("category", "text"):
-        return _as_words(values)
+        return as_words(values)
     if kind == "number":
         if dtype == pl.Duration:
             return (values.dt.total_microseconds() / 86_400e6).alias(values.name)
         return finite(values.cast(pl.Float64, strict=False)) if dtype.is_numeric() or dtype == pl.Boolean else nothing
     if kind == "boolean":
         if dtype.is_numeric():
-            return (values == 1).set(~values.is_in([0, 1]).fill_null(True), None)
+            numbers = values.cast(pl.Float64)
+            return (numbers == 1).set(~numbers.is_in([0.0, 1.0]).fill_null(True), None)
         return values if dtype == pl.Boolean else nothing
     if dtype in (pl.Date, pl.Datetime):
         if isinstance(dtype, pl.Datetime) and dtype.time_zone:
@@ -335,7 +360,7 @@ def _convert_typed(values: pl.Series, state: dict) -> pl.Series:
     return dates_in(values.cast(pl.String), "ymd").cast(_dtype(state)) if dtype.is_integer() else nothing
 
 
-def _as_words(values: pl.Series) -> pl.Series:
+def as_words(values: pl.Series) -> pl.Series:
     """Values of any type as String, whole numbers without a decimal part: the same word in every file format."""
     if values.dtype.is_float() or values.dtype.is_decimal():
         numbers = finite(values.cast(pl.Float64))
@@ -354,7 +379,7 @@ def _read_strings(values: pl.Series, kind: str, detail: str) -> _Reading:
     """Plain numbers go the short way; everything else is judged by its distinct values."""
     plain = _plain(values)
     numbers = len(plain) - plain.null_count()
-    table = _counted(values.filter(plain.is_null() & values.is_not_null()), alone=numbers == 0)
+    table = counted(values.filter(plain.is_null() & values.is_not_null()), alone=numbers == 0)
     found = table.filter(~pl.col("missing"))
     if kind in ("category", "text"):
         return _as_category(values, kind, table, [])
@@ -367,7 +392,7 @@ def _read_strings(values: pl.Series, kind: str, detail: str) -> _Reading:
         converted, notes = _converted_or_refused(values, state)
         return _Reading(state, converted, [*_unit_notes(found), *notes], votes)
     if kind == "date":
-        every = _counted(values)
+        every = counted(values)
         order, votes, is_open = _date_order(every)
         state = {"kind": "date", "order": detail or order, "times": _has_times(every)}
         converted, notes = _converted_or_refused(values, state)
@@ -382,7 +407,7 @@ def _read_strings(values: pl.Series, kind: str, detail: str) -> _Reading:
     return (
         _maybe_number(values, plain, table, found)
         or _maybe_date(values, numbers, table, found)
-        or _as_category(values, "", _counted(values) if numbers else table, _nearly_notes(plain, found))
+        or _as_category(values, "", counted(values) if numbers else table, _nearly_notes(plain, found))
     )
 
 
@@ -391,7 +416,7 @@ def _plain(values: pl.Series) -> pl.Series:
     return finite(values.cast(pl.Float64, strict=False))
 
 
-def _counted(values: pl.Series, alone: bool = True) -> pl.DataFrame:
+def counted(values: pl.Series, alone: bool = True) -> pl.DataFrame:
     """Distinct strings: `value` as in the table, `bare` (stripped), `word` (lower case), `rows`, `missing`, `real`.
 
     `real`: the word could be a placeholder, but is a value here. `alone`: the column has no plain numbers beside them.
@@ -564,7 +589,7 @@ def _maybe_number(values: pl.Series, plain: pl.Series, table: pl.DataFrame, foun
             state, converted, [*_missing_note(table), *_odd_note(values, bad, "date"), *_fillers(converted)]
         )
     if code:
-        return _as_category(values, "category", _counted(values), [code])
+        return _as_category(values, "category", counted(values), [code])
     state["whole"] = _whole(converted)
     notes = [*_missing_note(table, NO_VALUE_WORDS), *_odd_note(values, bad, "number"), *_unit_notes(found)]
     return _Reading(state, converted, [*notes, *_fillers(converted)], votes, "" if votes else "mark")
@@ -617,7 +642,7 @@ def _compact_dates(values: pl.Series, numbers: pl.Series) -> bool | None:
     Of ordinary numbers between 19,000,101 and 21,001,231 one in 27 is a day; five different ones are no accident.
     """
     low, high = numbers.min(), numbers.max()
-    if low is None or not ((low >= 1.9e7 and high < 2.101e7) or (low >= 1.9e13 and high < 2.101e13)):
+    if low is None or not ((low >= FIRST_COMPACT_DATE and high < 2.101e7) or (low >= 1.9e13 and high < 2.101e13)):
         return None
     written = values.filter(numbers.is_not_null()).unique()
     if len(written) < 5 or dates_in(written, "ymd").null_count():
@@ -798,11 +823,31 @@ def _apply(state: dict, values: pl.Series) -> tuple[pl.Series, list[str]]:
     name = state["name"]
     if state["kind"] in ("kept", "other"):
         return values, []
-    converted, bad = _convert(values.rechunk(), state)
+    values = values.rechunk()
+    converted, bad = _convert(values, state)
     if bad.is_empty():
         return converted, []
-    first = int(bad[0])
-    return converted, [
-        f"column `{name}`: {len(bad):,} of {len(values):,} values are no {state['kind']} "
-        f"(first: '{values[first]}' in row {first + 1:,}); counted as missing"
-    ]
+    how = ""
+    if values.dtype == pl.String and (otherwise := _written_otherwise(values, state)):
+        other, still_bad = _convert(values, {**state, **otherwise})
+        if len(still_bad) < len(bad):
+            converted, bad = other, still_bad
+            how = WRITTEN[otherwise.get("decimal") or otherwise["order"]]
+    notes = [f"column `{name}` is written otherwise than in the rows learnt from: {how}"] if how else []
+    if len(bad):
+        first = int(bad[0])
+        notes.append(
+            f"column `{name}`: {len(bad):,} of {len(values):,} values are no {state['kind']} "
+            f"(first: '{values[first]}' in row {first + 1:,}); counted as missing"
+        )
+    return converted, notes
+
+
+def _written_otherwise(values: pl.Series, state: dict) -> dict:
+    """The other decimal mark, or the order of day and month that the values themselves speak for; empty if neither."""
+    if state["kind"] == "number":
+        return {"decimal": "," if state["decimal"] == "." else "."}
+    if state["kind"] != "date":
+        return {}
+    order, _, why_open = _date_order(counted(values))
+    return {} if order == state["order"] or why_open == "guess" else {"order": order}

@@ -255,6 +255,10 @@ def test_what_is_odd_in_the_rows_to_score_is_survived_and_named(told: Path, tmp_
     assert "`spend` is missing" in output
     assert "`tenure`" in output and "abc" in output
     assert "5 of 5 rows to score (100%) are unlike any that the model learnt from" in " ".join(output.split())
+    assert "new.csv is unlike the rows learnt from. spend: it is not there; contract: 100% have a value" in output
+    said = {each["column"]: each for each in evaluation(tmp_path / "out")["unfamiliar"]}
+    assert (said["contract"]["never_seen"], said["tenure"]["not_read"], said["spend"]["is_missing"]) == (1.0, 1.0, True)
+    assert "such as &#39;never seen&#39;" in (tmp_path / "out" / "model_card.html").read_text()
     assert pl.read_parquet(tmp_path / "out" / "scores.parquet")["probability"].is_between(0, 1).all()
     one = customers(1, seed=3).drop("left")
     run(

@@ -1,7 +1,9 @@
 """Tables from files as people have them, and one clear line for each that cannot be read."""
 
 import csv
+import gzip
 import io
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -11,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.any_table.tables import TableError, read_table
+from pipelines.learning.columns.types import infer_types
 
 
 def written(folder: Path, content: str | bytes, name: str = "table.csv") -> str:
@@ -137,7 +140,74 @@ def test_jsonl(tmp_path):
     frame = read_table(written(tmp_path, '{"a": 1}\n{"a": 2, "b": "x"}\n', "t.jsonl"))
     assert frame.rows() == [(1, None), (2, "x")]
     assert "line 2: the line is not valid JSON" in refusal(written(tmp_path, '{"a": 1}\n{"a": \n', "t.jsonl"))
-    assert "one object a line" in refusal(written(tmp_path, '[{"a": 1}]\n', "t.jsonl"))
+
+
+def test_a_json_array_a_packed_file_and_a_workbook_are_read(tmp_path):
+    frame = pl.DataFrame({"a": [1, 2], "b": ["x", "y"]})
+    for name in ("t.json", "t.jsonl"):
+        assert read_table(written(tmp_path, frame.write_json(), name)).equals(frame)
+    for name in ("t.csv.gz", "t.tsv.gz"):
+        packed = read_table(written(tmp_path, gzip.compress(frame.write_csv().encode()), name))
+        assert packed.equals(frame.cast(pl.String))
+    lines = gzip.compress(frame.write_ndjson().encode())
+    assert read_table(written(tmp_path, lines, "t.jsonl.gz")).equals(frame)
+    frame.write_excel(tmp_path / "t.xlsx")
+    assert read_table(str(tmp_path / "t.xlsx")).equals(frame.cast(pl.String))
+
+
+def test_what_is_wrong_with_a_packed_file_or_a_document_is_said_of_that_file(tmp_path):
+    packed = written(tmp_path, gzip.compress(b"a,b\n1,2\n3\n"), "t.csv.gz")
+    assert refusal(packed) == f"{packed}, line 3: 1 values in the line, but the header has 2 columns."
+    assert "cannot be unpacked" in refusal(written(tmp_path, gzip.compress(b"a,b\n1,2\n")[:-9], "t.csv.gz"))
+    assert "not valid JSON" in refusal(written(tmp_path, '[{"a": 1},', "t.json"))
+    for name in ("t.csv", "t.parquet.gz"):
+        assert "Unpack it first" in refusal(written(tmp_path, gzip.compress(b"a\n1\n"), name))
+
+
+@pytest.mark.parametrize("form", ["csv", "csv.gz", "jsonl", "json", "parquet", "xlsx", "duckdb"])
+def test_the_same_rows_are_the_same_table_in_every_format(tmp_path, form):
+    rows = 40
+    table = pl.DataFrame(
+        {
+            "id": [f"k{n}" for n in range(rows)],
+            "is_new": [n % 3 == 0 for n in range(rows)],
+            "flag": [n % 2 for n in range(rows)],
+            "share": [float(n % 2) for n in range(rows)],
+            "zip_code": [10_000 + n for n in range(rows)],
+            "day_number": [int(f"202401{n % 28 + 1:02}") for n in range(rows)],
+            "day": [date(2024, 1, 1 + n % 28) for n in range(rows)],
+            "time": [datetime(2024, 1, 1 + n % 28, 9, 30) for n in range(rows)],
+            "amount": [None if n == 7 else n * 1.5 for n in range(rows)],
+            "count": [None if n == 9 else n for n in range(rows)],
+            "word": [None if n == 5 else "north" if n % 2 else "NULL" for n in range(rows)],
+        }
+    )
+    path = tmp_path / f"t.{form}"
+    texts = table.with_columns(pl.col(pl.Date, pl.Datetime).cast(pl.String))
+    if form == "parquet":
+        table.write_parquet(path)
+    elif form == "duckdb":
+        with duckdb.connect(str(path)) as connection:
+            connection.register("given", table.to_arrow())
+            connection.execute("create table t as select * from given")
+    elif form == "xlsx":
+        table.write_excel(path)
+    elif form == "json":
+        path.write_text(texts.write_json())
+    elif form == "jsonl":
+        texts.write_ndjson(path)
+    else:
+        text = table.write_csv().encode()
+        path.write_bytes(gzip.compress(text) if form == "csv.gz" else text)
+    typed, plan = infer_types(read_table(str(path)))
+    kinds = ("category", "boolean", "boolean", "boolean", "category", "date", "date", "date", "number", "number")
+    assert plan.kinds == dict(zip(table.columns, (*kinds, "category"), strict=True))
+    days = pl.col("day_number").cast(pl.String).str.to_date("%Y%m%d")
+    expected = table.with_columns(
+        pl.col("flag", "share").cast(pl.Boolean), pl.col("zip_code").cast(pl.String), days,
+        pl.col("count").cast(pl.Float64), pl.col("word").replace("NULL", None),
+    )  # fmt: skip
+    assert typed.equals(expected)
 
 
 def test_duckdb(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 from python_calamine import CalamineWorkbook
 from typer.testing import CliRunner, Result
 
-from pipelines.commands import exporting
+from pipelines import spreadsheets
 from pipelines.commands.main import app
 
 REASONS = json.dumps(
@@ -196,10 +196,10 @@ def test_a_full_disk_leaves_the_old_file_and_no_part_of_a_new_one(published: Pat
 
 
 def test_what_excel_cannot_hold_is_told(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(exporting, "CELL_CHARACTERS", 10)
+    monkeypatch.setattr(spreadsheets, "CELL_CHARACTERS", 10)
     to = tmp_path / "leads.xlsx"
     told = call("lead_scores", "--to", to).stdout
     assert "Longer texts in full_name end after 10 characters" in told
-    monkeypatch.setattr(exporting, "SHEET_ROWS", 10)
+    monkeypatch.setattr(spreadsheets, "SHEET_ROWS", 10)
     assert "An Excel sheet holds 9 rows, and these are 10." in refused("lead_scores", "--to", tmp_path / "more.xlsx")
     assert not (tmp_path / "more.xlsx").exists()

@@ -56,7 +56,8 @@ class Warehouse:
         )
 
     def judged(self, root: Path | None = None, configured: date | None = None) -> dict[str, Prospect]:
-        found = prospects(self.connection, SOURCES, self.present, configured, NOW, root or project_root())
+        root = root or project_root()
+        found = prospects(self.connection, SOURCES, self.present, configured, NOW, root, components_of(root))
         return {each.name: each for each in found}
 
 
@@ -274,7 +275,7 @@ def test_mistakes_in_needs_have_file_and_line(project, wrong, right, place, word
     path = "assets/predictions/leaving/defs.yaml"
     line = next(n for n, text in enumerate((root / path).read_text().splitlines(), 1) if place in text)
     with pytest.raises(YamlMistakes) as raised:
-        needed_entities(root)
+        read_components(root)
     assert f"{path}:{line}: {words}" in str(raised.value)
 
 
@@ -285,21 +286,28 @@ def test_a_system_of_ones_own_that_brings_the_records_is_not_judged(warehouse, p
     staging.parent.mkdir(parents=True)
     staging.write_text("select 1")
     prepare_schema(warehouse.connection, own)
-    (judged,) = prospects(warehouse.connection, [*SOURCES, own], ["olist", "stripe"], None, NOW, root)
+    (judged,) = prospects(
+        warehouse.connection, [*SOURCES, own], ["olist", "stripe"], None, NOW, root, components_of(root)
+    )
     assert judged.verdict == NOT_JUDGED
     assert judged.reason.startswith("olist brings customers")
 
 
+def components_of(root: Path) -> list:
+    """The predictions and forecasts of a project."""
+    return [component for _, component in read_components(root)]
+
+
 def declared() -> list[Records]:
     """All records that the project's YAML names."""
-    components = [component for _, component in read_components(project_root())]
+    components = components_of(project_root())
     needs = [each for one in components for each in ([one.needs] if isinstance(one, Prediction) else one.needs)]
     return [records for each in needs for records in each.records]
 
 
 def test_what_the_project_needs_is_there(warehouse):
     loaded = Loaded(warehouse.connection, SOURCES, warehouse.present, LAST, Path())
-    assert {records.of for records in declared()} == needed_entities(project_root())
+    assert {records.of for records in declared()} == needed_entities(components_of(project_root()))
     for records in declared():
         assert loaded.rows(records.of) == 0
         query = loaded.counted([records])

@@ -172,6 +172,7 @@ def test_a_population_that_moved_is_named(company: Company, model: FittedPredict
     assert not checks["scores_are_stable"][0]
     assert not checks["inputs_are_stable"][0]
     assert "usage_logins" in checks["inputs_are_stable"][1]
+    assert "this is not as it was when the model learnt: Usage logins in the last" in checks["inputs_are_stable"][1]
 
 
 def test_every_day_adds_a_row_and_the_same_day_again_none(company: Company):

@@ -40,8 +40,8 @@ def grades(frame: pl.DataFrame, columns: list[Column], target: np.ndarray, clust
     ("draw", "grade", "words"),
     [
         (flipped(0.01), "leaky", "AUC"),
-        (flipped(0.1), "leaky", "log loss"),
-        (near_pure_code(0.7), "leaky", "near-pure groups"),
+        (flipped(0.1), "leaky", "of the outcome"),
+        (near_pure_code(0.7), "leaky", "all but settle the outcome"),
         (filled_after(0.5, 0.02), "leaky", "filled in in"),
         (amount_after(0.4), "leaky", "other than 0 in"),
         (numbered_by_answer(0.4), "leaky", "neighbours"),
@@ -277,3 +277,25 @@ def test_nothing_is_found_on_telco():
 def test_tags_are_leaky_and_lead_quality_is_questioned():
     found = grades(*public("xeducation_leads/leads.csv", "Converted", 1, "Prospect ID"))
     assert found == {"Tags": "leaky", "Lead Quality": "suspect"}
+
+
+def test_of_several_classes_the_others_are_those_that_are_not_it():
+    generator = np.random.default_rng(4)
+    target = generator.integers(0, 3, 3_000)
+    code = np.where(generator.random(3_000) < 0.7, target, generator.integers(0, 3, 3_000) + 10)
+    frame = pl.DataFrame({"code": [f"c{each}" for each in code], "noise": generator.normal(size=3_000)})
+    columns = [Column("code", "category"), Column("noise", "number")]
+    (found,) = find_leaks(frame, columns, target, np.arange(3_000), 0, classes=("gold", "silver", "none"))
+    assert "of the rows that are “" in found.reason and " of the rows that are not “" in found.reason
+    assert "share of “" in found.reason and "another" not in found.reason
+
+
+def test_a_category_of_many_values_is_told_in_rates():
+    generator = np.random.default_rng(5)
+    target = np.repeat(generator.random(300) < 0.4, 10).astype(np.int64)
+    frame = pl.DataFrame({"company": [f"c{n // 10}" for n in range(3_000)], "noise": generator.normal(size=3_000)})
+    columns = [Column("company", "category", is_wide=True), Column("noise", "number")]
+    (found,) = find_leaks(frame, columns, target, np.arange(3_000), 0)
+    assert (found.column, found.grade) == ("company", "leaky")
+    assert "% yes in their other rows" in found.reason
+    assert "log-odds" not in found.reason

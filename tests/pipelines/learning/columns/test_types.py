@@ -319,7 +319,8 @@ def test_typed_columns_are_respected_and_strings_among_them_looked_into():
     )
     converted, plan = infer_types(frame)
     assert list(plan.kinds.values()) == [
-        *["number", "number", "category", "number", "boolean", "date", "date", "category", "number", "number", "other"]
+        *("number", "boolean", "category", "number", "boolean", "date", "date", "category", "number", "number"),
+        "other",
     ]
     assert converted["id"].to_list() == [str(2**60 + number) for number in range(3)]
     assert converted["at"].to_list() == [datetime(2024, 1, 1, 11), None, None]
@@ -353,6 +354,40 @@ def test_another_table_with_what_does_not_fit():
         "column `tenure`: 1 of 3 values are no number (first: 'abc' in row 2); counted as missing",
         "column `plan` is missing; all its values count as missing",
         "column `paid`: 1 of 3 values are no boolean (first: 'maybe' in row 1); counted as missing",
+    ]
+
+
+def test_another_table_that_went_through_a_spreadsheet_is_read_as_it_is_written():
+    train = pl.DataFrame(
+        {
+            "amount": [f"{n}.5" for n in range(60)],
+            "cents": [f"1.{n},25" for n in range(100, 160)],
+            "day": [f"2024-01-{n % 28 + 1:02}" for n in range(60)],
+            "since": [f"{n % 28 + 1}.3.2024" for n in range(60)],
+        }
+    )
+    _, plan = infer_types(train)
+    given = pl.DataFrame(
+        {
+            "amount": ["1.234,5", "12", "3,25"],
+            "cents": ["1,234.25", "7", "2.5"],
+            "day": ["31/01/2024", "02/01/2024", "13/02/2024"],
+            "since": ["03/28/2024", "03/02/2024", "never"],
+        }
+    )
+    converted, notes = apply_types(plan, given)
+    assert converted.to_dict(as_series=False) == {
+        "amount": [1234.5, 12.0, 3.25],
+        "cents": [1234.25, 7.0, 2.5],
+        "day": [date(2024, 1, 31), date(2024, 1, 2), date(2024, 2, 13)],
+        "since": [date(2024, 3, 28), date(2024, 3, 2), None],
+    }
+    assert notes == [
+        "column `amount` is written otherwise than in the rows learnt from: with decimal commas",
+        "column `cents` is written otherwise than in the rows learnt from: with decimal points",
+        "column `day` is written otherwise than in the rows learnt from: the day first",
+        "column `since` is written otherwise than in the rows learnt from: the month first",
+        "column `since`: 1 of 3 values are no date (first: 'never' in row 3); counted as missing",
     ]
 
 
@@ -513,3 +548,8 @@ def test_it_takes_no_time():
         used.append(time.process_time() - start)
     # Processor time, which other programs on the machine do not stretch: 0.15 s on two cores.
     assert min(used) < 0.3
+
+
+def test_keys_that_begin_with_many_digits_are_no_dates():
+    frame = pl.DataFrame({"account": [f"0010000000{n:05}AAA" for n in range(60)]})
+    assert infer_types(frame)[1].notes == []
