@@ -100,12 +100,14 @@ def _copied_table(path: Path, form: str, notes: list[str]) -> pl.DataFrame:
             copy = plain_copy(LandedFile(path, path.name, form, status.st_size, status.st_mtime_ns), folder)
         except UnreadableFileError as problem:
             raise TableError(str(problem)) from None
-        told = [f"{path.name}: {copy.note.partition(';')[0]}"] if copy.note else []
+        remarks = [f"{path.name}: {copy.note.partition(';')[0]}"] if copy.note else []
         try:
-            frame = _jsonl_table(copy.path) if copy.format == "jsonl" else _csv_table(copy.path, _head(copy.path), told)
+            frame = (
+                _jsonl_table(copy.path) if copy.format == "jsonl" else _csv_table(copy.path, _head(copy.path), remarks)
+            )
         except TableError as problem:
             raise TableError(str(problem).replace(str(copy.path), str(path))) from None
-    notes += [note.replace(copy.path.name, path.name) for note in told]
+    notes += [note.replace(copy.path.name, path.name) for note in remarks]
     return frame
 
 

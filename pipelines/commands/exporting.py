@@ -100,8 +100,8 @@ def _chosen(
     except duckdb.PermissionException:
         raise ExportError(f"--where reads the tables in {published} and opens nothing else.") from None
     except duckdb.Error as mistake:
-        if (told := explained(str(mistake), published)) is not None:
-            raise ExportError(told) from None
+        if (explanation := explained(str(mistake), published)) is not None:
+            raise ExportError(explanation) from None
         reason = " ".join(line.strip() for line in str(mistake).partition("\n\nLINE")[0].splitlines() if line.strip())
         raise ExportError(f"--where '{where}' is no condition on {table}: {reason}") from None
 

@@ -437,7 +437,7 @@ def what_came_true(connection: "duckdb.DuckDBPyConnection", releases: Sequence[s
         order by model
         """
     ).fetchall()
-    return [f"{told}." for (told,) in rows]
+    return [f"{sentence}." for (sentence,) in rows]
 
 
 def money_warnings(connection: "duckdb.DuckDBPyConnection", releases: Sequence[str]) -> list[str]:

@@ -324,10 +324,10 @@ def breaches(entity: Entity, columns: Sequence[StagedColumn], now: datetime) -> 
             words = IN_WORDS.get(base_type(column.type), column.type)
             if column.date_format and base_type(column.type) in ("date", "timestamp"):
                 words = f"{words.split(' (')[0]} ({column.date_format})"
-            said = f"{literal(f'{name} is not {words}: ')} || {shown(value)}"
+            reason = f"{literal(f'{name} is not {words}: ')} || {shown(value)}"
             if column.meanings:
-                said += f" || coalesce(' (' || nullif(_why_{position}, '') || ')', '')"
-            found.append((wrong, said))
+                reason += f" || coalesce(' (' || nullif(_why_{position}, '') || ')', '')"
+            found.append((wrong, reason))
         for beyond in (implausible(entity, column), too_early(entity, column), out_of_bounds(entity, column)):
             if beyond:
                 condition, words = beyond

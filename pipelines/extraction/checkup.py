@@ -364,7 +364,7 @@ def _shapes(
         shapes.setdefault((tuple(file.columns.items()), _how(claims, file.name)), []).append(file)
     for (columns, how), files in shapes.items():
         used = {name: original for name, original in columns if name in entity.columns}
-        said = [text for file in files for text in (*file.readings, file.message) if text]
+        remarks = [text for file in files for text in (*file.readings, file.message) if text]
         yield FilesSeen(
             entity.name,
             how,
@@ -372,7 +372,7 @@ def _shapes(
             used,
             custom=tuple(original for name, original in columns if name not in entity.columns),
             missing=tuple(name for name in entity.columns if name not in used),
-            readings=tuple(dict.fromkeys(said)),
+            readings=tuple(dict.fromkeys(remarks)),
         )
 
 

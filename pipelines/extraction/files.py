@@ -394,8 +394,8 @@ def csv_header(path: Path, known: Iterable[str]) -> tuple[str, list[str], int, i
     with open_file(path) as stream:
         before = stream.readline(MAX_SEPARATOR_LINE)
         delimiters, start = DELIMITERS, 0
-        if said := SEPARATOR_LINE.fullmatch(before.removeprefix(codecs.BOM_UTF8)):
-            delimiters, start = said[1].decode() or DELIMITERS, len(before)
+        if declared := SEPARATOR_LINE.fullmatch(before.removeprefix(codecs.BOM_UTF8)):
+            delimiters, start = declared[1].decode() or DELIMITERS, len(before)
         for delimiter in delimiters:
             stream.seek(start)
             read: list[bytes] = []

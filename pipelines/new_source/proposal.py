@@ -282,21 +282,23 @@ def _require_known(given: Given, tables: Sequence[DraftTable]) -> None:
 
 def _mapped(exports: Exports, table: DraftTable, given: Given, tables: Sequence[DraftTable]) -> dict[str, str]:
     """Our name → the file's column: what flags say, then references to companies, then by likeness."""
-    said = {ours: column for (name, ours), column in given.columns.items() if name == table.name}
-    for ours, column in said.items():
+    given_columns = {ours: column for (name, ours), column in given.columns.items() if name == table.name}
+    for ours, column in given_columns.items():
         if column:
             _require_fitting(table, ours, column)
-    export, chosen = table.exports[0], {ours: column for ours, column in said.items() if column}
-    if "account_key" in table.vocabulary.types and "account_key" not in (*table.vocabulary.key, *said):
+    export, chosen = table.exports[0], {ours: column for ours, column in given_columns.items() if column}
+    if "account_key" in table.vocabulary.types and "account_key" not in (*table.vocabulary.key, *given_columns):
         companies = next((each for each in tables if each.entity == "accounts"), None)
         chosen |= _company_columns(exports, table, companies, chosen)
-    mapped = _assigned(export, table.vocabulary, chosen, left_out=[ours for ours, column in said.items() if not column])
+    mapped = _assigned(
+        export, table.vocabulary, chosen, left_out=[ours for ours, column in given_columns.items() if not column]
+    )
     (key, *more) = table.vocabulary.key
-    if not more and key not in said and not (key in mapped and _identifies(exports, table, mapped)):
+    if not more and key not in given_columns and not (key in mapped and _identifies(exports, table, mapped)):
         mapped.pop(key, None)
         if found := _likely_key(exports, table, mapped):
             mapped[key] = found
-    version = mapped.get("known_at") if table.vocabulary.is_versioned and "known_at" not in said else None
+    version = mapped.get("known_at") if table.vocabulary.is_versioned and "known_at" not in given_columns else None
     if version and export.column(version).filled < export.rows:
         del mapped["known_at"]  # records without it would have no version
     return mapped
@@ -521,11 +523,11 @@ def _notes(table: DraftTable) -> list[str]:
 def _words(table: DraftTable, given: Given, asked: Asked) -> dict[str, tuple[str, ...]]:
     """Which words of the status mean what, of those that matter for the entity."""
     meanings = MEANINGS.get(table.entity, {})
-    said = {meaning: words for (name, meaning), words in given.words.items() if name == table.name}
+    given_words = {meaning: words for (name, meaning), words in given.words.items() if name == table.name}
     if not meanings or not ({"status", "stage"} & set(table.columns)):
-        if said:
+        if given_words:
             raise ValueError(
-                f"--words {table.name}.{next(iter(said))}: no column says how a record stands. Map it:"
+                f"--words {table.name}.{next(iter(given_words))}: no column says how a record stands. Map it:"
                 f" --map {table.name}.status=COLUMN."
             )
         return {}
@@ -543,9 +545,9 @@ def _words(table: DraftTable, given: Given, asked: Asked) -> dict[str, tuple[str
             default=",".join(found) or ("" if meaning == "converted" else None),
             check=lambda answer: _require_words(listed(answer), column),
         )
-        if meaning in said:
-            _require_words(said[meaning], column)
-            words[meaning] = said[meaning]
+        if meaning in given_words:
+            _require_words(given_words[meaning], column)
+            words[meaning] = given_words[meaning]
         elif meaning not in MUST_BE_TOLD or not column.levels or is_told.get(meaning, set()) & set(table.columns):
             words[meaning] = found
         else:

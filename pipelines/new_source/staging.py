@@ -179,8 +179,8 @@ class _Parts:
         if is_won and not has["is_won"]:
             self.sets["is_won"] = is_won
             self.computed["is_won"] = "coalesce({{ is_won }}, false)"
-        said = f"coalesce({', '.join(times)}) is not null" if times else ""
-        is_closed = "is_closed" if has["is_closed"] else ended or said
+        has_ended = f"coalesce({', '.join(times)}) is not null" if times else ""
+        is_closed = "is_closed" if has["is_closed"] else ended or has_ended
         if is_closed and not has["is_closed"]:
             self.sets["is_closed"] = is_closed
             self.computed["is_closed"] = "coalesce({{ is_closed }}, false)"
@@ -322,8 +322,10 @@ def _described(
         if name == "known_at" and "known_at" in core:
             words = "{{ doc('known_at_of_export') }}"
         if not words.startswith("{{ doc("):
-            said = f"`{headers[name]}` in the export" if name in headers else "not in the export that this was made for"
-            words = f"{words.rstrip('.')}: {said}." if words else f"{said[0].upper()}{said[1:]}."
+            origin = (
+                f"`{headers[name]}` in the export" if name in headers else "not in the export that this was made for"
+            )
+            words = f"{words.rstrip('.')}: {origin}." if words else f"{origin[0].upper()}{origin[1:]}."
         described[name] = words
     if has_history:
         described["is_rebuilt"] = "{{ doc('is_rebuilt') }}"

@@ -53,10 +53,10 @@ def reconciliation_asset(sources: Sequence[Source]) -> dg.AssetsDefinition:
             write_reconciliation(connection, lines)
         problems = not_closed(lines)
         if problems:
-            told = [f"Reconciliation: {problem}." for problem in problems[:MOST_TOLD]]
+            messages = [f"Reconciliation: {problem}." for problem in problems[:MOST_TOLD]]
             if len(problems) > MOST_TOLD:
-                told.append(f"Reconciliation: {len(problems) - MOST_TOLD} more do not close: scorecast reconcile.")
-            warn(context, "\n".join(told))
+                messages.append(f"Reconciliation: {len(problems) - MOST_TOLD} more do not close: scorecast reconcile.")
+            warn(context, "\n".join(messages))
         return dg.MaterializeResult(
             metadata={"dagster/row_count": len(lines)},
             check_results=[

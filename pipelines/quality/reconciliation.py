@@ -124,7 +124,7 @@ def reconcile(connection: "duckdb.DuckDBPyConnection", sources: Sequence[Source]
     `staging`: the folder of the staging models, which says what feeds what. Cells whose tables are not there are left
     out; one that cannot be computed (its contract's SQL does not fit) has a line that says why.
     """
-    return _told(Cell(ROWS, TO_CORE, None, None), _all_lines(_Warehouse(connection), sources, staging))
+    return _computed(Cell(ROWS, TO_CORE, None, None), _all_lines(_Warehouse(connection), sources, staging))
 
 
 def _all_lines(warehouse: "_Warehouse", sources: Sequence[Source], staging: Path) -> Iterator[Line]:
@@ -138,14 +138,14 @@ def _all_lines(warehouse: "_Warehouse", sources: Sequence[Source], staging: Path
                 if figure.name not in FIGURES:
                     yield _uncomputed(cell, f"there is no such figure, but {', '.join(FIGURES)}")
                 elif warehouse.has("core", FIGURES[figure.name].table):
-                    yield from _told(cell, _money(warehouse, cell, source, entity, figure))
+                    yield from _computed(cell, _money(warehouse, cell, source, entity, figure))
     if warehouse.has("core", "accounts"):
         for table, name in ENTITIES.items():
-            yield from _told(Cell(ROWS, TO_CORE, None, table), _entities(warehouse, table, name))
+            yield from _computed(Cell(ROWS, TO_CORE, None, table), _entities(warehouse, table, name))
     if warehouse.has("core", "accounts") and warehouse.has("published", "account_amounts"):
         for name, figure in FIGURES.items():
             if warehouse.has("core", figure.table):
-                yield from _told(Cell(name, TO_PUBLISHED, None, None), _published(warehouse, name, figure))
+                yield from _computed(Cell(name, TO_PUBLISHED, None, None), _published(warehouse, name, figure))
 
 
 def write_reconciliation(connection: "duckdb.DuckDBPyConnection", lines: Sequence[Line]) -> None:
@@ -191,13 +191,13 @@ def _in_words(cell: Cell, lines: Sequence[Line]) -> str:
     what = f"{cell.figure.replace('_', ' ')} of {of}"
     if lines[0].rows is None and lines[0].amount is None:
         return f"{what}: {lines[0].step}"
-    said = []
+    differences = []
     for line in lines[:MOST_MONTHS]:
         parts = [f"{line.amount:+,.2f} {cell.currency or 'without a currency'}"] if line.amount is not None else []
         parts += [f"{line.rows:+,} rows"] if line.rows else []
-        said.append(" and ".join(parts) + (f" in {line.cell.month:%Y-%m}" if line.cell.month else ""))
-    said += [f"and in {len(lines) - MOST_MONTHS} more months"] if len(lines) > MOST_MONTHS else []
-    return f"{what}, {cell.comparison}: {', '.join(said)} unexplained"
+        differences.append(" and ".join(parts) + (f" in {line.cell.month:%Y-%m}" if line.cell.month else ""))
+    differences += [f"and in {len(lines) - MOST_MONTHS} more months"] if len(lines) > MOST_MONTHS else []
+    return f"{what}, {cell.comparison}: {', '.join(differences)} unexplained"
 
 
 def staged_from(staging: Path, sources: Sequence[Source]) -> dict[str, dict[str, list[str]]]:
@@ -272,7 +272,7 @@ class _Warehouse:
         return f"select *, {extra} from ({query})"
 
 
-def _told(cell: Cell, lines: Iterator[Line]) -> list[Line]:
+def _computed(cell: Cell, lines: Iterator[Line]) -> list[Line]:
     """The lines; where the SQL of a contract does not fit the tables, one that says so."""
     import duckdb
 
@@ -342,9 +342,9 @@ def _rows_of_source(
         steps = {**taken_off[name], "older versions of a record": loaded - records}
         staged = next((each for each in fed.get(name, ()) if each in in_core), None)
         if staged and (reasons := entities[name].not_in_core):
-            told = _told(cell, _not_in_core(warehouse, cell, source, entities[name], reasons))
-            lines += [line for line in told if line.role == UNEXPLAINED]
-            steps |= {line.step: line.rows for line in told if line.role == EXPLAINED}
+            explained = _computed(cell, _not_in_core(warehouse, cell, source, entities[name], reasons))
+            lines += [line for line in explained if line.role == UNEXPLAINED]
+            steps |= {line.step: line.rows for line in explained if line.role == EXPLAINED}
         start = files.get(name, loaded)
         if not start and not loaded:
             continue

@@ -54,9 +54,9 @@ def salesforce_id(key: str) -> str:
     body, suffix = key[:15], key[15:].upper()
     if suffix and set(suffix) <= set(SUFFIX_SIGNS):
         capitals = [SUFFIX_SIGNS.index(sign) >> place & 1 for sign in suffix for place in range(5)]
-        told = "".join(c.upper() if is_capital else c.lower() for c, is_capital in zip(body, capitals, strict=True))
-        if all(c.isupper() for c, is_capital in zip(told, capitals, strict=True) if is_capital):
-            return told + suffix
+        restored = "".join(c.upper() if is_capital else c.lower() for c, is_capital in zip(body, capitals, strict=True))
+        if all(c.isupper() for c, is_capital in zip(restored, capitals, strict=True) if is_capital):
+            return restored + suffix
     if suffix:
         return key
     bits = ["".join("1" if "A" <= c <= "Z" else "0" for c in reversed(body[n : n + 5])) for n in (0, 5, 10)]

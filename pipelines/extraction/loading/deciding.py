@@ -147,15 +147,15 @@ def meanings(page: pl.DataFrame, question: Question, decision: Decision) -> pl.D
     )
 
 
-def told(read: pl.DataFrame, question: Question, decision: Decision) -> dict[str, list[str]]:
+def descriptions(read: pl.DataFrame, question: Question, decision: Decision) -> dict[str, list[str]]:
     """What to say of a page that was read: file → parts of a sentence about the column."""
     good = read.filter(pl.col("meant").is_not_null())
     bare = good["bare"]
-    said: dict[str, list[str]] = {}
+    by_file: dict[str, list[str]] = {}
 
     def say(paths: pl.Series, words: str) -> None:
         for path in paths.unique().sort():
-            said.setdefault(path, []).append(words)
+            by_file.setdefault(path, []).append(words)
 
     if question.kind in ("number", "whole"):
         mark = good["path"].replace_strict(decision.marks, return_dtype=pl.String)
@@ -173,7 +173,7 @@ def told(read: pl.DataFrame, question: Question, decision: Decision) -> dict[str
         for path, separator, is_short in days.sort("path", "separator").rows():
             parts = {"dmy": ("day", "month", "year"), "mdy": ("month", "day", "year")}
             parts_in_order = separator.join(parts[decision.orders[path, separator][0]])
-            said.setdefault(path, []).append(f"is {parts_in_order}{' (two digits)' if is_short else ''}")
+            by_file.setdefault(path, []).append(f"is {parts_in_order}{' (two digits)' if is_short else ''}")
         digits = bare.str.contains(DIGITS)
         unit = good["path"].replace_strict(decision.units, default="", return_dtype=pl.String)
         for name, words in UNITS_IN_WORDS.items():
@@ -187,15 +187,15 @@ def told(read: pl.DataFrame, question: Question, decision: Decision) -> dict[str
         for path, values in read.filter(pl.col("why") == NO_DIGITS, pl.col("nothing")).group_by(
             "path", maintain_order=True
         ):
-            said.setdefault(path[0], []).append(
+            by_file.setdefault(path[0], []).append(
                 f"has lost its digits ('{values['bare'].min()}'), which counts as nothing: export it as text"
             )
         read = read.filter(pl.col("why") != NO_DIGITS)
     words = read.filter(pl.col("nothing") & (pl.col("bare") != ""))
     for path, values in words.group_by("path", maintain_order=True):
         shown = ", ".join(f"'{word}'" for word in sorted(set(values["bare"]))[:3])
-        said.setdefault(path[0], []).append(f"says nothing with {shown}")
-    return said
+        by_file.setdefault(path[0], []).append(f"says nothing with {shown}")
+    return by_file
 
 
 # Numbers
@@ -295,8 +295,8 @@ def _in_range(seconds: pl.Series) -> pl.Series:
 
 def _unit(row: Mapping[str, int], evidence: Evidence) -> str:
     """The unit of a file's numbers: that of nearly all its values, else the contract's own."""
-    said = evidence.filled[row["path"]] - row["nothing"]
-    fits = [unit for unit in UNITS if row[unit] and row[unit] >= (1 - TOLERATED) * said]
+    filled = evidence.filled[row["path"]] - row["nothing"]
+    fits = [unit for unit in UNITS if row[unit] and row[unit] >= (1 - TOLERATED) * filled]
     return fits[0] if fits else evidence.question.unit
 
 

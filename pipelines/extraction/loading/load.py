@@ -479,5 +479,5 @@ def _loaded(item: Fresh) -> int:
 def _manifest_message(item: Fresh, status: str, message: str) -> str | None:
     if status == "rejected":
         return message
-    told = [f"{item.quarantined} of {item.rows} rows are in quarantine"] if item.quarantined else []
-    return "; ".join([*told, *([message] if message else []), *item.readings]) or None
+    parts = [f"{item.quarantined} of {item.rows} rows are in quarantine"] if item.quarantined else []
+    return "; ".join([*parts, *([message] if message else []), *item.readings]) or None

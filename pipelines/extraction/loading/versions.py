@@ -224,7 +224,7 @@ def _judge(load: Load, part: Staged, met: str, judged: str, keys: str, same: str
                     case when _turn = 1 then _loaded_content else _content_before end then _self end ignore nulls)
                 over (partition by {keys}, _is_older order by _position) as _before
             from (select * replace (coalesce(_is_older, false) as _is_older) from compared)
-        ), told as (
+        ), explained as (
             select *,
                 _loaded is null and _before is null as _is_first,
                 case when _loaded is not null and (_is_older or _before is null) then
@@ -236,7 +236,7 @@ def _judge(load: Load, part: Staged, met: str, judged: str, keys: str, same: str
             select *, case when _is_first then 'first'
                 when _content is not distinct from _of.content then 'repeated'
                 when _is_older then 'duplicate' else 'changed' end as _verdict
-            from told
+            from explained
         )
         select _row, _path, _said, _file, _verdict, _of.file as _of_file, _of.line as _of_line, _loaded,
             _position < max(_position) filter (where _verdict = 'changed')

@@ -242,7 +242,7 @@ def _write_meanings(
     load: Load, part: Staged, column: _Column, words: str, question: "Question", decision: object
 ) -> None:
     """A temporary table with what the column's values mean; its name goes into the column."""
-    from pipelines.extraction.loading.deciding import meanings, told
+    from pipelines.extraction.loading.deciding import descriptions, meanings
 
     table, staged = new_name(), column.column
     part.columns[column.position] = replace(staged, meanings=table)
@@ -255,7 +255,7 @@ def _write_meanings(
             meant = f"case when local then timezone({literal(staged.time_zone)}, meant)::timestamp else meant end"
         if question.unit:
             meant = f"epoch_{question.unit}({meant})" if question.unit == "ms" else f"epoch_ms({meant}) // 1000"
-    said: dict[str, dict[str, None]] = {}
+    by_file: dict[str, dict[str, None]] = {}
     for page in _pages(load, words, question.kind):
         read = meanings(page, question, decision)
         view = new_name()
@@ -266,7 +266,7 @@ def _write_meanings(
             )
         finally:
             load.connection.unregister(view)
-        for path, parts in told(read, question, decision).items():
-            said.setdefault(path, {}).update(dict.fromkeys(parts))
-    for path, parts in said.items():
+        for path, parts in descriptions(read, question, decision).items():
+            by_file.setdefault(path, {}).update(dict.fromkeys(parts))
+    for path, parts in by_file.items():
         part.files[path].readings.append(f"{staged.name} {' and '.join(parts)}")
