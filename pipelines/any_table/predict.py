@@ -42,6 +42,10 @@ class Request:
     train: str
     target: str
     positive: str | None = None
+    task: str | None = None
+    """yes_no, classes or amount; by the target's values when None."""
+    loss: str = "absolute"
+    """What an amount is judged by: absolute or squared."""
     key: str | None = None
     as_of: str | None = None
     exclude: Sequence[str] = ()
@@ -129,6 +133,7 @@ def predict_table(
     seconds = round(time.perf_counter() - started, 3)
     evaluation = {**_evaluation(result, question, notes, seconds), "seed": request.seed}
     words = {} if question.positive is None else {"question": f"{request.target} is {question.positive}"}
+    words |= {"question": request.target} if question.spec.task == "amount" else {}
     extra = {**words, "seconds": seconds, "notes": evaluation["notes"], "created_at": f"{datetime.now(UTC):%Y-%m-%d}"}
     files[1].write_text(json.dumps(evaluation, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     files[2].write_text(card_of_fit(result, extra))
@@ -138,6 +143,7 @@ def predict_table(
 def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Question:
     import polars as pl
 
+    from pipelines.any_table.amounts import amounts_of
     from pipelines.learning.columns.leaks import filled_with_the_answer
     from pipelines.learning.columns.types import infer_types
     from pipelines.learning.specs import PredictionSpec
@@ -151,10 +157,17 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
         raise CannotPredict(f"{request.train}: {problem}") from problem
     notes += plan.notes
     answers = frame[request.target].cast(pl.String).str.strip_chars().replace("", None)
-    unknown = answers.null_count()
+    try:
+        amounts = amounts_of(table[request.target], _task_asked(request), MOST_NUMBERS, notes)
+    except ValueError as problem:
+        raise CannotPredict(f"{request.train}: {problem}") from problem
+    unknown = (answers if amounts is None else amounts).null_count()
     if unknown:
         notes.append(f"{unknown:,} rows of {request.train} have no {request.target}; they are not learnt from.")
-    target, positive = _answers(answers, frame[request.target], request, notes)
+    if amounts is None:
+        target, positive = _answers(answers, frame[request.target], request, notes)
+    else:
+        target, positive = amounts, None
     if request.as_of and (empty := frame[request.as_of].null_count()):
         raise CannotPredict(
             f"{request.train}: {request.as_of!r} (--as-of) is empty or no date in {empty:,} rows; every row needs the "
@@ -179,7 +192,8 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
         text=tuple(dict.fromkeys([*plan.text, *request.text])),
         value=request.value,
         segments=tuple(request.segments or _segments(frame, plan, request)),
-        task="yes_no" if positive is not None else "classes",
+        task="amount" if amounts is not None else "yes_no" if positive is not None else "classes",
+        loss=request.loss,
         keep_leaky=request.keep_leaky,
         min_rows=FEWEST_ROWS,
         min_positives=FEWEST_OF_EACH,
@@ -187,6 +201,22 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
         max_calibration_error=1.0,
     )
     return _Question(frame, plan, spec, positive, notes, late)
+
+
+def _task_asked(request: Request) -> str | None:
+    """The task that the options ask for; None where the target's values say it. Raises CannotPredict if they clash."""
+    from pipelines.learning.specs import LOSSES, TASKS
+
+    for option, given, known in (("--task", request.task, (None, *TASKS)), ("--loss", request.loss, LOSSES)):
+        if given not in known:
+            raise CannotPredict(f"{option} is {given!r}; it can be {', '.join(filter(None, known))}.")
+    if request.positive is not None:
+        if request.task not in (None, "yes_no"):
+            raise CannotPredict(f"--positive is for a yes-or-no question; leave it out, or --task {request.task}.")
+        return "yes_no"
+    if request.task == "amount" and request.value:
+        raise CannotPredict("--value is the money at stake of a yes; an amount has none. Leave it out.")
+    return request.task
 
 
 def _with_key(frame: "pl.DataFrame", request: Request, notes: list[str]) -> "pl.DataFrame":
@@ -268,7 +298,7 @@ def _answers(
                 f"{request.train}: no row has {request.target} = {request.positive!r} (--positive); it is "
                 f"{_listed(counts)}."
             )
-    elif len(counts) == 2:
+    elif len(counts) == 2 and request.task != "classes":
         named = [value for value in counts if value.lower() in YES]
         positive = named[0] if len(named) == 1 else min(counts, key=lambda value: (counts[value], value))
         notes.append(f"{request.target} = {positive!r} is taken as yes.")
@@ -281,10 +311,15 @@ def _answers(
                 f"{int((~yes).sum()):,}; {FEWEST_OF_EACH} of each are needed to learn and judge."
             )
         return yes, positive
+    if request.task == "yes_no":
+        raise CannotPredict(
+            f"{request.train}: the target {request.target!r} has {len(counts):,} different values ({_listed(counts)}); "
+            "say with --positive which of them is yes."
+        )
     if len(counts) > MOST_NUMBERS and answers.drop_nulls().cast(pl.Float64, strict=False).null_count() == 0:
         raise CannotPredict(
             f"{request.train}: the target {request.target!r} is a number with {len(counts):,} different values. "
-            "Classes and yes-or-no questions are learnt: make ranges of it, or ask for one value with --positive."
+            "Ask for an amount with --task amount, make ranges of it, or ask for one value with --positive."
         )
     rare = [value for value, rows in counts.items() if rows < FEWEST_OF_CLASS]
     if rare:
@@ -367,15 +402,19 @@ def _scores(
         notes.append(unseen.in_words())
     scores = score_prediction(result.model, frame).rename({key: ROW} if by_number else {})
     dates = request.as_of or "as_of_date"
-    nothing = [name for name in (dates, "expected_value") if scores[name].null_count() == scores.height]
+    empty = [name for name in (dates, "expected_value") if name in scores.columns]
+    nothing = [name for name in empty if scores[name].null_count() == scores.height]
     return scores.drop(nothing if scores.height else []), notes
 
 
 def _evaluation(result: "FitResult", question: _Question, notes: Sequence[str], seconds: float) -> dict:
     """What evaluation.json says."""
+    from pipelines.any_table.amounts import FIGURES
+
     figures, spec = result.metrics, question.spec
     names = ("auc", "average_precision", "brier", "log_loss", "calibration_error", "lift_top_decile", "base_rate")
-    names += ("baseline_log_loss", "accuracy", "macro_f1", "classes", "confusion")
+    names += ("baseline_log_loss", "accuracy", "macro_f1", "classes", "confusion", *FIGURES)
+    loss = "error" if spec.task == "amount" else "log_loss"
     left_out: dict[str, list[dict]] = {
         kind: [asdict(each) for each in result.dropped if each.kind == kind]
         for kind in ("constant", "id_like", "excluded", "target", "unusable")
@@ -399,8 +438,7 @@ def _evaluation(result: "FitResult", question: _Question, notes: Sequence[str], 
         "gain_error": figures["gain_error"],
         "method": result.model.method,
         "candidates": [
-            {"name": row["name"], "log_loss": row["log_loss_validation"], "chosen": row["chosen"]}
-            for row in result.candidates
+            {"name": row["name"], loss: row[f"{loss}_validation"], "chosen": row["chosen"]} for row in result.candidates
         ],
         "leaky": [each for each in found if each["grade"] == "leaky"],
         "suspect": [{**each, **suspects.get(each["column"], {})} for each in found if each["grade"] == "suspect"],
@@ -422,7 +460,10 @@ def _order_leaks(question: _Question) -> list["Finding"]:
 
     key = question.spec.entity_key
     known = question.frame.filter(pl.col(question.spec.target).is_not_null())
-    answers = known[question.spec.target].cast(pl.String).rank("dense").to_numpy().astype(np.float64)
+    answers = known[question.spec.target]
+    if question.spec.task == "amount":
+        answers = answers > answers.median()
+    answers = answers.cast(pl.String).rank("dense").to_numpy().astype(np.float64)
     orders = [pl.Series("(order of the rows)", range(known.height))]
     if key != CONTENT and (known[key].dtype == pl.String or known[key].dtype.is_numeric()):
         orders.append(known[key])

@@ -12,6 +12,12 @@ def predict(
     train: Annotated[str, typer.Argument(help="CSV, Parquet, JSONL, or database.duckdb:schema.table")],
     target: Annotated[str, typer.Option(help="column to predict")],
     positive: Annotated[str | None, typer.Option(help="the target's value that counts as yes")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="yes_no, classes or amount; without it, by the target's values")
+    ] = None,
+    loss: Annotated[
+        str, typer.Option(help="what an amount is judged by: absolute (the median) or squared")
+    ] = "absolute",
     key: Annotated[str | None, typer.Option(help="column that names the rows; without it, their number")] = None,
     as_of: Annotated[str | None, typer.Option(help="column with the date as of which a row was known")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="column that the model may not see; again for more")] = None,
@@ -38,6 +44,8 @@ def predict(
             train=train,
             target=target,
             positive=positive,
+            task=task,
+            loss=loss,
             key=key,
             as_of=as_of,
             exclude=tuple(exclude or ()),

@@ -60,7 +60,12 @@ def card_of_fit(result: "FitResult", extra: Mapping[str, object]) -> str:
         "n_holdout_entities": figures["n_test_entities"],
         "n_columns": len(model.encoding.names),
         "candidates": [
-            {"name": row["name"], "log_loss": row["log_loss_validation"], "chosen": row["chosen"]}
+            {
+                "name": row["name"],
+                "log_loss": row.get("log_loss_validation"),
+                "error": row.get("error_validation"),
+                "chosen": row["chosen"],
+            }
             for row in result.candidates
         ],
         "notes": [_in_words(note, named) for note in result.notes],

@@ -9,7 +9,7 @@ oldest ────────────────────────�
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -18,15 +18,20 @@ from pipelines.learning.columns.choosing import choose_columns
 from pipelines.learning.columns.kinds import Column, Dropped
 from pipelines.learning.columns.leaks import ROWS, Finding, duplicate_clusters, repeated_rows
 from pipelines.learning.context import Context
+from pipelines.learning.fitting.amount_figures import amount_gates, amounts_on_test
+from pipelines.learning.fitting.amounts import judge_of, try_amounts
 from pipelines.learning.fitting.champions import against_champion
 from pipelines.learning.fitting.figures import code_version, drivers, judged, on_test, without
+from pipelines.learning.fitting.judge import ANSWERS, Judge
 from pipelines.learning.fitting.selection import Recipe, Tried, fit_parts, mixed_margins, try_candidates
 from pipelines.learning.fitting.splitting import Split, split_rows
 from pipelines.learning.fitting.training import TooLittleData, Training, enough_rows, fingerprint, prepare
 from pipelines.learning.judging.drift import make_baseline
-from pipelines.learning.learners.calibration import calibrated, fit_calibration
+from pipelines.learning.learners.amounts import Scale
+from pipelines.learning.learners.candidates import margins
 from pipelines.learning.learners.encoding import Encoding
-from pipelines.learning.scoring.fitted import FittedPrediction, encode_for, predict, score_prediction
+from pipelines.learning.learners.intervals import fit_intervals
+from pipelines.learning.scoring.fitted import FittedPrediction, amounts_said, encode_for, predict, score_prediction
 from pipelines.learning.scoring.unseen import learnt_ranges
 from pipelines.learning.specs import PredictionSpec
 
@@ -37,8 +42,8 @@ SURE = 2.33
 DEFAULT_CONTEXT = Context()
 TOO_GOOD = 0.97
 """An AUC that is more often a leak than a success."""
-
-
+TOO_GOOD_R2 = 0.995
+"""The same for the explained variance of an amount."""
 RANKS_ONLY = (
     "**Trust the order, not the percentages**: who comes first is better than chance, but the percentages are no "
     "better than telling everyone the average."
@@ -53,11 +58,11 @@ class FitResult:
     kept: bool
     reason: str
     verdict: str
-    """"ok", or "no_signal" where the model is no better than the base rate by more than noise."""
+    """"ok", or "no_signal" where the model is no better than the same for everyone by more than noise."""
     metrics: dict
     """Figures on the test rows; `deciles`, `segments` and `drivers` are lists of rows."""
     candidates: list[dict]
-    """name, log_loss_validation, log_loss and auc (test; for the chosen one), chosen."""
+    """name, log_loss_validation, log_loss and auc (test; for the chosen one), chosen; of amounts error_validation."""
     dropped: list[Dropped]
     findings: list[Finding]
     """Columns that are leaky (dropped, unless the spec keeps them) or suspect (kept)."""
@@ -78,9 +83,9 @@ def fit_prediction(
 ) -> FitResult:
     """Fit, judge and decide whether to keep.
 
-    `frame`: features, `spec.entity_key`, `spec.as_of` (Date or Datetime) and `spec.target` (boolean, or text for
-    classes; rows where it is null are ignored). `descriptions`: feature → words, for reasons. `champion`: the model in
-    use.
+    `frame`: features, `spec.entity_key`, `spec.as_of` (Date or Datetime) and `spec.target` (boolean, text for
+    classes, a number for an amount; rows where it is null are ignored). `descriptions`: feature → words, for reasons.
+    `champion`: the model in use.
     Deterministic for the same rows, seed and machine; the order of rows and columns changes nothing.
 
     Raises TooLittleData with the reason in words, ValueError if the key or target column is missing or of the wrong
@@ -92,7 +97,7 @@ def fit_prediction(
         material = _material(frame, spec, context)
         fitted = _fit_chosen(material, spec, context)
         model, figures = _judge(material, fitted, spec, descriptions or {}, context)
-        verdict, kept, reason = _gates(figures, spec)
+        verdict, kept, reason = (amount_gates if spec.task == "amount" else _gates)(figures, spec)
         if kept and champion is not None:
             kept, reason = against_champion(
                 champion,
@@ -100,15 +105,17 @@ def fit_prediction(
                 material.dropped,
                 material.training,
                 material.split,
-                fitted.probability,
+                fitted.said,
                 spec,
                 context,
                 figures,
+                fitted.judge,
             )
     notes = [*material.training.notes, *material.split.notes, *_too_good(figures)]
-    figures["is_only_order"] = verdict == "ok" and not figures["gain_over_base_rate"] > SURE * figures["gain_error"]
-    if figures["is_only_order"]:
-        notes.append(RANKS_ONLY)
+    if spec.task != "amount":
+        has_gain = figures["gain_over_base_rate"] > SURE * figures["gain_error"]
+        figures["is_only_order"] = verdict == "ok" and not has_gain
+        notes += [RANKS_ONLY] if figures["is_only_order"] else []
     return FitResult(
         model=model,
         kept=kept,
@@ -144,9 +151,12 @@ class _Fitted:
     learners: list[tuple[float, dict]]
     """Of all rows, each with its weight."""
     margin: np.ndarray
-    """On the test, of the fit on the training rows; test rows (× classes), log-odds."""
-    probability: np.ndarray
-    """The same, calibrated."""
+    """On the test, of the fit on the training rows; test rows (× classes), log-odds or an amount's scale."""
+    said: np.ndarray
+    """The same, calibrated: probabilities, or amounts."""
+    bounds: np.ndarray | None
+    """Of amounts, the learnt quantiles of the test rows (× 2), on the margins' scale."""
+    judge: Judge
     seconds: float
 
 
@@ -156,7 +166,7 @@ def _material(frame: pl.DataFrame, spec: PredictionSpec, context: Context) -> _M
     split = split_rows(
         training.days,
         training.clusters,
-        training.target,
+        training.strata,
         spec.horizon_days or 0,
         spec.min_rows,
         spec.min_positives,
@@ -173,7 +183,8 @@ def _material(frame: pl.DataFrame, spec: PredictionSpec, context: Context) -> _M
     )
     findings = [each for each in findings if each.column != ROWS] + copies
     context.say(f"{spec.name}: {len(split.train):,} rows to learn from, {len(split.test):,} to judge on")
-    return _Material(training, split, try_candidates(training, split, columns, spec, context), dropped, findings)
+    tries = try_amounts if spec.task == "amount" else try_candidates
+    return _Material(training, split, tries(training, split, columns, spec, context), dropped, findings)
 
 
 def _fit_chosen(material: _Material, spec: PredictionSpec, context: Context) -> _Fitted:
@@ -192,9 +203,14 @@ def _fit_chosen(material: _Material, spec: PredictionSpec, context: Context) -> 
     with ThreadPoolExecutor(max_workers=2) as pool:
         judged, everything = pool.map(fit, (split.train, np.arange(len(training.target))))
     ((encoding, learners), seconds), ((final_encoding, final), _) = judged, everything
-    margin = mixed_margins(learners, encode_for(encoding, training.frame[split.test]), context)
-    calibration = fit_calibration(tried.margins[recipe.name], training.target[tried.rows])
-    return _Fitted(recipe, final_encoding, final, margin, calibrated(calibration, margin), seconds)
+    test = encode_for(encoding, training.frame[split.test])
+    margin = mixed_margins(learners, test, context)
+    judge = judge_of(training, recipe, spec) if training.is_amount else ANSWERS
+    said = judge.says(judge.calibrate(tried.margins[recipe.name], training.target[tried.rows]), margin)
+    bounds = [margins(learner, test, context.threads) for weight, learner in learners if not weight]
+    return _Fitted(
+        recipe, final_encoding, final, margin, said, np.column_stack(bounds) if bounds else None, judge, seconds
+    )
 
 
 def _judge(
@@ -202,14 +218,19 @@ def _judge(
 ) -> tuple[FittedPrediction, dict]:
     """The model that scores, and the figures of the test."""
     training, split, tried = material.training, material.split, material.tried
-    figures = on_test(training, split, fitted.probability, spec)
-    figures |= judged(training, split, tried, fitted.probability)
-    figures["n_fitted"] = len(enough_rows(training.target, np.arange(len(training.target)), context.seed)[0])
+    if training.is_amount:
+        figures = amounts_on_test(training, split, _quantities_of_test(material, fitted, spec), spec)
+    else:
+        figures = on_test(training, split, fitted.said, spec)
+    figures |= judged(training, split, tried, fitted.said, fitted.judge)
+    figures["n_fitted"] = len(enough_rows(training.strata, np.arange(len(training.target)), context.seed)[0])
     model = _model(material, fitted, spec, descriptions, figures)
     figures["drivers"] = drivers(model, training.frame[split.test], training.target[split.test])
     suspects = [finding for finding in material.findings if finding.grade == "suspect"]
     with ThreadPoolExecutor(max_workers=context.threads) as pool:
-        worth = pool.map(lambda each: without(each.column, training, split, tried, spec, context), suspects)
+        worth = pool.map(
+            lambda each: without(each.column, training, split, tried, spec, context, fitted.judge), suspects
+        )
         figures["suspects"] = [
             {"column": finding.column, "reason": finding.reason, **figure}
             for finding, figure in zip(suspects, worth, strict=True)
@@ -224,17 +245,30 @@ def _model(
     training, tried, test = material.training, material.tried, material.split.test
     unseen = np.concatenate([tried.margins[fitted.recipe.name], fitted.margin])
     answers = np.concatenate([training.target[tried.rows], training.target[test]])
-    encoding, probability = fitted.encoding, fitted.probability
-    scores = probability.max(axis=1) if training.classes else probability
+    encoding, calibration = fitted.encoding, fitted.judge.calibrate(unseen, answers)
+    scores = fitted.said.max(axis=1) if training.classes else fitted.said
+    amount: dict = {}
+    if training.is_amount:
+        amount = _amount_state(
+            training,
+            fitted.recipe,
+            spec,
+            calibration,
+            unseen,
+            np.concatenate([tried.bounds, fitted.bounds]),
+            np.concatenate([tried.rows, test]),
+        )
+        scores = _quantities_of_test(material, fitted, spec)["expected"]
     baseline = make_baseline(training.frame, encoding.columns, encoding.as_of, spec.entity_key, scores)
     ranges = learnt_ranges(training.frame, encoding.columns, encoding.as_of, _features(training.frame, spec))
     return FittedPrediction(
         spec=spec,
         encoding=encoding,
         learners=fitted.learners,
-        calibration=fit_calibration(unseen, answers),
+        calibration=calibration,
         method=fitted.recipe.name,
         classes=training.classes,
+        amount=amount,
         metrics=figures,
         dropped=material.dropped,
         descriptions={name: descriptions[name] for name in encoding.names if name in descriptions},
@@ -245,8 +279,39 @@ def _model(
     )
 
 
+def _amount_state(
+    training: Training,
+    recipe: Recipe,
+    spec: PredictionSpec,
+    calibration: tuple,
+    margin: np.ndarray,
+    bounds: np.ndarray,
+    rows: np.ndarray,
+) -> dict:
+    """What scoring needs beside the learners, as plain values, from what was said of rows that were not learnt from."""
+    scale, link = Scale.of(training.target), recipe.parts[0][1]["link"]
+    calibrated = scale.clipped(link, calibration[0] * margin + calibration[1])
+    intervals = fit_intervals(
+        scale, link, spec.loss, calibrated, bounds, training.target[rows], training.clusters[rows]
+    )
+    return {"link": link, "scale": asdict(scale), "intervals": intervals}
+
+
+def _quantities_of_test(material: _Material, fitted: _Fitted, spec: PredictionSpec) -> dict[str, np.ndarray]:
+    """expected, p10, p50, p90 of the test rows, as the inner parts of the split have them calibrated."""
+    training, tried, name = material.training, material.tried, fitted.recipe.name
+    calibration = fitted.judge.calibrate(tried.margins[name], training.target[tried.rows])
+    state = _amount_state(training, fitted.recipe, spec, calibration, tried.margins[name], tried.bounds, tried.rows)
+    return amounts_said(state, spec.loss, calibration[0] * fitted.margin + calibration[1], fitted.bounds)
+
+
 def _candidates(tried: Tried, chosen: str, figures: dict) -> list[dict]:
     """What was tried, the best first."""
+    if "auc" not in figures:
+        return [
+            {"name": name, "error_validation": loss, "chosen": name == chosen}
+            for name, loss in sorted(tried.losses.items(), key=lambda item: (item[1], item[0]))
+        ]
     return [
         {
             "name": name,
@@ -275,7 +340,7 @@ def _without_copies(training: Training, spec: PredictionSpec) -> tuple[Training,
 
 
 def _too_good(figures: dict) -> list[str]:
-    if not figures["auc"] >= TOO_GOOD:
+    if not (figures["auc"] >= TOO_GOOD if "auc" in figures else figures["r2"] >= TOO_GOOD_R2):
         return []
     names = ", ".join(f"`{row['column']}`" for row in figures["drivers"][:3])
     return [

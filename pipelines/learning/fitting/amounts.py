@@ -1,0 +1,164 @@
+"""Fitting an amount: which learner estimates best, on which scale, and where the amount will lie."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from pipelines.learning.columns.kinds import Column
+from pipelines.learning.context import Context
+from pipelines.learning.fitting.judge import Judge, judge_of_amounts
+from pipelines.learning.fitting.selection import Part, Recipe, Tried, best_mix, some_rows
+from pipelines.learning.fitting.splitting import Split
+from pipelines.learning.fitting.training import Training
+from pipelines.learning.learners.amounts import (
+    BOUNDS,
+    STRENGTHS,
+    Scale,
+    fit_amount,
+    fit_splines,
+    fit_trees,
+    name_of,
+    spline_links,
+    tree_losses,
+)
+from pipelines.learning.learners.candidates import FEWEST_TREES, margins
+from pipelines.learning.specs import PredictionSpec
+
+MOST_MIXED = 4
+"""Learners that a mix is sought among: the best spline model and the best boosters of a scale."""
+WORTH_A_PART = 1e-3
+"""Share of the loss that a further part of a mix must gain: below that it only costs time."""
+
+Said = dict[str, tuple[dict, np.ndarray]]
+"""Candidate → its settings, and its margins of the rows held out."""
+
+
+def judge_of(training: Training, recipe: Recipe, spec: PredictionSpec) -> Judge:
+    """By what a recipe's estimates are judged, on the scale that they are made."""
+    return judge_of_amounts(training, recipe.parts[0][1]["link"], spec.loss)
+
+
+def try_amounts(
+    training: Training, split: Split, columns: Sequence[Column], spec: PredictionSpec, context: Context
+) -> Tried:
+    """Fit candidates on each inner part of the split, several at a time: every scale and loss first, then, on the best
+    scale, larger trees and mixes; last the bounds of its interval.
+    """
+    inner = [
+        (some_rows(fit, 1.0, training, context), some_rows(held_out, 0.5, training, context))
+        for fit, held_out in split.inner
+    ]
+    scale = Scale.of(training.target)
+    context.say(f"{spec.name}: comparing candidates on {sum(len(held_out) for _, held_out in inner):,} rows")
+    with ThreadPoolExecutor(max_workers=context.threads) as pool:
+        parts = list(pool.map(lambda part: Part.of(training, part, columns, spec, context), inner))
+
+        def tried(jobs: Sequence[Callable[[Part], Said]]) -> dict[str, tuple[dict, np.ndarray]]:
+            """Every candidate's settings (the mean number of trees), and its margins of all rows held out."""
+            running = [[pool.submit(job, part) for job in jobs] for part in parts]
+            fits = [{name: entry for job in each for name, entry in job.result().items()} for each in running]
+            found = {}
+            for name, (settings, _) in fits[0].items():
+                if all(name in fit for fit in fits):
+                    if "trees" in settings:
+                        trees = float(np.mean([fit[name][0]["trees"] for fit in fits]))
+                        settings = {**settings, "trees": max(FEWEST_TREES, round(trees))}
+                    found[name] = settings, np.concatenate([fit[name][1] for fit in fits])
+            return found
+
+        rows = np.concatenate([part.held_out for part in parts])
+        folds = np.repeat(np.arange(len(parts)), [len(part.held_out) for part in parts])
+        target = training.target[rows]
+        recipes: dict[str, Recipe] = {}
+        said: dict[str, np.ndarray] = {}
+        losses: dict[str, float] = {}
+
+        def add(found: dict[str, tuple[dict, np.ndarray]]) -> None:
+            for name, (settings, margin) in found.items():
+                recipes[name], said[name] = Recipe(name, ((1.0, settings),), tuple(columns)), margin
+                losses[name] = judge_of(training, recipes[name], spec).loss(margin, target)
+
+        has_columns = parts[0].has_columns
+        splines = [_splines(scale, link, "squared", STRENGTHS) for link in spline_links(scale)]
+        small = [_trees(scale, "small trees", *pair, spec.loss, context) for pair in tree_losses(scale) if has_columns]
+        add(tried([*small, *splines]))
+        link = recipes[_best(losses)].parts[0][1]["link"]
+        if has_columns:
+            best_first = [recipes[name].parts[0][1] for name in _of_link(recipes, losses, link)]
+            losses_of_trees = [each["loss"] for each in best_first if each["kind"] == "boosting"]
+            larger = [_trees(scale, "large trees", link, loss, spec.loss, context) for loss in losses_of_trees[:2]]
+            strengths = [each["strength"] for each in best_first if each["kind"] == "linear"][:1]
+            robust = [_splines(scale, link, "absolute", tuple(strengths))] if spec.loss == "absolute" else []
+            add(tried([*larger, *robust]))
+        judge = judge_of(training, recipes[_best(losses)], spec)
+        link = recipes[_best(losses)].parts[0][1]["link"]
+        names = _to_mix(recipes, losses, link)
+        best = min(losses.values())
+        mix = best_mix(recipes, said, names, lambda margin: judge.loss(margin, target), best, WORTH_A_PART * best)
+        if mix is not None:
+            recipes["mix"], said["mix"] = mix
+            losses["mix"] = judge.loss(mix[1], target)
+        chosen = _best(losses)
+        bounds = tried([_bound(scale, link, quantile, context) for quantile in BOUNDS])
+    chosen_recipe = recipes[chosen]
+    recipes[chosen] = Recipe(
+        chosen, (*chosen_recipe.parts, *((0.0, settings) for settings, _ in bounds.values())), chosen_recipe.columns
+    )
+    return Tried(recipes, said, rows, folds, losses, np.column_stack([margin for _, margin in bounds.values()]))
+
+
+def _best(losses: dict[str, float]) -> str:
+    return min(losses, key=lambda name: (losses[name], name))
+
+
+def _to_mix(recipes: dict[str, Recipe], losses: dict[str, float], link: str) -> list[str]:
+    """The best spline model and the best boosters of a scale."""
+    mine = _of_link(recipes, losses, link)
+    splines = [name for name in mine if recipes[name].parts[0][1]["kind"] == "linear"][:1]
+    boosters = [name for name in mine if recipes[name].parts[0][1]["kind"] == "boosting"]
+    return [*splines, *boosters][:MOST_MIXED]
+
+
+def _of_link(recipes: dict[str, Recipe], losses: dict[str, float], link: str) -> list[str]:
+    """The candidates of a scale, the best first."""
+    mine = [name for name, recipe in recipes.items() if recipe.parts[0][1]["link"] == link]
+    return sorted(mine, key=lambda name: (losses[name], name))
+
+
+def _splines(scale: Scale, link: str, loss: str, strengths: tuple[float, ...]) -> Callable[[Part], Said]:
+    def fit(part: Part) -> Said:
+        found = {}
+        for learner in fit_splines(part.rows, scale.to_margin(link, part.target), strengths, loss, link):
+            settings = {key: learner[key] for key in ("kind", "link", "loss", "strength")}
+            found[name_of(settings)] = settings, margins(learner, part.unseen, 1)
+        return found
+
+    return fit
+
+
+def _trees(
+    scale: Scale, setting: str, link: str, loss: str, judged_by: str, context: Context
+) -> Callable[[Part], Said]:
+    settings = {"kind": "boosting", "setting": setting, "link": link, "loss": loss}
+
+    def fit(part: Part) -> Said:
+        held_out = part.unseen, part.answers
+        learner = fit_trees(part.rows, part.target, settings, scale, context.seed, 1, held_out, judged_by)
+        return {name_of(settings): ({**settings, "trees": learner["trees"]}, margins(learner, part.unseen, 1))}
+
+    return fit
+
+
+def _bound(scale: Scale, link: str, quantile: float, context: Context) -> Callable[[Part], Said]:
+    settings = {"kind": "boosting", "link": link, "loss": "quantile", "quantile": quantile}
+
+    def fit(part: Part) -> Said:
+        if not part.has_columns:
+            learner = fit_amount(part.rows, part.target, settings, scale, context.seed, 1)
+            return {f"{quantile}": (settings, margins(learner, part.unseen, 1))}
+        held_out = part.unseen, part.answers
+        learner = fit_trees(part.rows, part.target, settings, scale, context.seed, 1, held_out)
+        return {f"{quantile}": ({**settings, "trees": learner["trees"]}, margins(learner, part.unseen, 1))}
+
+    return fit

@@ -1,0 +1,77 @@
+"""Where an amount will lie: conformalised quantile regression, by group of rows about which as much is known.
+
+Romano, Patterson and Candès (2019), "Conformalized quantile regression", NeurIPS, with each end moved on its own
+(their theorem 2): learnt quantiles are moved until as many of the rows that they had not seen lie beyond as promised.
+This is done apart for rows with narrow and with wide intervals (Mondrian conformal prediction: Vovk, 2012,
+"Conditional validity of inductive conformal predictors"), so that neither pays for the other.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from pipelines.learning.learners.amounts import BOUNDS, Scale
+
+MOST_GROUPS = 5
+GROUP_ENTITIES = 150
+"""Entities a group must have: with fewer the share that lies beyond is too uncertain."""
+
+
+def fit_intervals(
+    scale: Scale,
+    link: str,
+    loss: str,
+    margin: np.ndarray,
+    bounds: np.ndarray,
+    amounts: np.ndarray,
+    clusters: np.ndarray,
+) -> dict:
+    """How to move quantiles and the estimate, as plain values and arrays, from rows that were not learnt from.
+
+    `margin`: the calibrated estimate on the scale `link`; `bounds`: rows × 2, learnt quantiles on it; `amounts`: what
+    came; `clusters`: entity of every row. `edges` of the interval's width (inner, groups - 1); by group `low` and
+    `high`, by which the ends are moved, and `other`, from the estimate to the mean (or the median, where the estimate
+    is the mean).
+    """
+    width = bounds[:, 1] - bounds[:, 0]
+    groups = int(np.clip(len(np.unique(clusters)) // GROUP_ENTITIES, 1, MOST_GROUPS))
+    edges = np.unique(np.quantile(width, np.arange(1, groups) / groups))
+    group = np.searchsorted(edges, width, side="right")
+    came, estimate = scale.to_margin(link, amounts), scale.to_amount(link, margin)
+    low, high, other = [], [], []
+    for number in range(len(edges) + 1):
+        mine = group == number if (group == number).any() else np.ones(len(group), dtype=bool)
+        low.append(-_conformal(bounds[mine, 0] - came[mine]))
+        high.append(_conformal(came[mine] - bounds[mine, 1]))
+        if loss == "squared":
+            other.append(float(np.median(came[mine] - margin[mine])))
+        elif link == "log":
+            ratio = amounts[mine].sum() / max(estimate[mine].sum(), 1e-300)
+            other.append(float(np.log(max(ratio, 1e-300))))
+        else:
+            other.append(float((amounts[mine] - estimate[mine]).mean()))
+    return {"edges": edges, "low": np.array(low), "high": np.array(high), "other": np.array(other)}
+
+
+def quantities(
+    scale: Scale, link: str, loss: str, intervals: Mapping, margin: np.ndarray, bounds: np.ndarray
+) -> dict[str, np.ndarray]:
+    """expected, p10, p50, p90 of every row (float64), in the amount's unit; p10 <= p50 <= p90.
+
+    The estimate that reasons add up to is p50 under the absolute loss, and expected under the squared one.
+    """
+    group = np.searchsorted(intervals["edges"], bounds[:, 1] - bounds[:, 0], side="right")
+    estimate, other = (scale.to_amount(link, each) for each in (margin, margin + intervals["other"][group]))
+    low = scale.to_amount(link, bounds[:, 0] + intervals["low"][group])
+    if link == "log" and scale.zeros:
+        low = np.where(low <= scale.floor, 0.0, low)
+    high = scale.to_amount(link, bounds[:, 1] + intervals["high"][group])
+    middle, mean = (estimate, other) if loss == "absolute" else (other, estimate)
+    return {"expected": mean, "p10": np.minimum(low, middle), "p50": middle, "p90": np.maximum(high, middle)}
+
+
+def _conformal(beyond: np.ndarray) -> float:
+    """By how much an end is moved outwards so that a new row lies beyond with the promised chance."""
+    share = 1 - BOUNDS[0]
+    rank = min(len(beyond), int(np.ceil((len(beyond) + 1) * share)))
+    return float(np.sort(beyond)[rank - 1])
