@@ -49,8 +49,8 @@ def choose_columns(
 
     `frame`: training rows, tidied; `target`: 0/1, class numbers or amounts; `clusters`: entity of each row as an
     integer from 0; `days`: day number of each row's as_of, or None; `classes`: names by number. Looks at training rows
-    only, so that the test has no say in what the model sees. A category is wide only where the answer is yes or no: of classes it
-    keeps its frequent levels, and is dropped if it has none.
+    only, so that the test has no say in what the model sees. A category is wide unless the answer is one of several
+    classes: of those it keeps its frequent levels, and is dropped if it has none.
     """
     columns: list[Column] = []
     dropped: list[Dropped] = []

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 
 import numpy as np
 
 from pipelines.learning.columns.kinds import Column
+from pipelines.learning.columns.levels import hashed
 from pipelines.learning.context import Context
 from pipelines.learning.fitting.judge import Judge, judge_of_amounts
 from pipelines.learning.fitting.selection import Part, Recipe, Tried, best_mix, some_rows
@@ -23,6 +25,8 @@ from pipelines.learning.learners.amounts import (
     tree_losses,
 )
 from pipelines.learning.learners.candidates import FEWEST_TREES, margins
+from pipelines.learning.learners.intervals import fit_intervals, stretched
+from pipelines.learning.scoring.fitted import amounts_said
 from pipelines.learning.specs import PredictionSpec
 
 MOST_MIXED = 4
@@ -81,16 +85,20 @@ def try_amounts(
 
         has_columns = parts[0].has_columns
         splines = [_splines(scale, link, "squared", STRENGTHS) for link in spline_links(scale)]
-        small = [_trees(scale, "small trees", *pair, spec.loss, context) for pair in tree_losses(scale) if has_columns]
-        add(tried([*small, *splines]))
+        few = [_trees(scale, "few trees", *pair, spec.loss, context) for pair in tree_losses(scale) if has_columns]
+        add(tried([*few, *splines]))
         link = recipes[_best(losses)].parts[0][1]["link"]
         if has_columns:
             best_first = [recipes[name].parts[0][1] for name in _of_link(recipes, losses, link)]
             losses_of_trees = [each["loss"] for each in best_first if each["kind"] == "boosting"]
-            larger = [_trees(scale, "large trees", link, loss, spec.loss, context) for loss in losses_of_trees[:2]]
+            more = [
+                _trees(scale, setting, link, loss, spec.loss, context)
+                for setting in ("small trees", "large trees")
+                for loss in losses_of_trees[:2]
+            ]
             strengths = [each["strength"] for each in best_first if each["kind"] == "linear"][:1]
             robust = [_splines(scale, link, "absolute", tuple(strengths))] if spec.loss == "absolute" else []
-            add(tried([*larger, *robust]))
+            add(tried([*more, *robust]))
         judge = judge_of(training, recipes[_best(losses)], spec)
         link = recipes[_best(losses)].parts[0][1]["link"]
         names = _to_mix(recipes, losses, link)
@@ -106,6 +114,48 @@ def try_amounts(
         chosen, (*chosen_recipe.parts, *((0.0, settings) for settings, _ in bounds.values())), chosen_recipe.columns
     )
     return Tried(recipes, said, rows, folds, losses, np.column_stack([margin for _, margin in bounds.values()]))
+
+
+def amount_state(training: Training, tried: Tried, recipe: Recipe, calibration: tuple, spec: PredictionSpec) -> dict:
+    """What scoring needs beside the learners, as plain values, from the rows that the candidates had not seen."""
+    scale, link = Scale.of(training.target), recipe.parts[0][1]["link"]
+    margin = scale.clipped(link, calibration[0] * tried.margins[recipe.name] + calibration[1])
+    answers, clusters = training.target[tried.rows], training.clusters[tried.rows]
+    intervals = fit_intervals(scale, link, spec.loss, margin, tried.bounds, answers, clusters)
+    return {"link": link, "scale": asdict(scale), "intervals": intervals}
+
+
+def stretched_by(
+    state: dict, training: Training, rows: np.ndarray, calibration: tuple, margin: np.ndarray, bounds: np.ndarray
+) -> dict:
+    """The same with intervals as wide as they must be on these rows. `margin`: not yet calibrated."""
+    scale, link = Scale(**state["scale"]), state["link"]
+    margin = scale.clipped(link, calibration[0] * margin + calibration[1])
+    came = scale.to_margin(link, training.target[rows])
+    return {**state, "intervals": stretched(state["intervals"], margin, bounds, came, training.clusters[rows])}
+
+
+def amounts_of_test(
+    training: Training,
+    split: Split,
+    tried: Tried,
+    recipe: Recipe,
+    margin: np.ndarray,
+    bounds: np.ndarray,
+    spec: PredictionSpec,
+) -> dict[str, np.ndarray]:
+    """expected, p10, p50, p90 of the test rows: intervals as wide as the other half of the test's entities needs."""
+    calibration = judge_of(training, recipe, spec).calibrate(tried.margins[recipe.name], training.target[tried.rows])
+    state = amount_state(training, tried, recipe, calibration, spec)
+    is_second = hashed(training.clusters[split.test], 0) % np.uint64(2) == 1
+    said: dict[str, np.ndarray] = {}
+    for half in (is_second, ~is_second):
+        other = np.flatnonzero(~half)
+        own = stretched_by(state, training, split.test[other], calibration, margin[other], bounds[other])
+        found = amounts_said(own, spec.loss, calibration[0] * margin[half] + calibration[1], bounds[half])
+        for name, values in found.items():
+            said.setdefault(name, np.empty(len(margin)))[half] = values
+    return said
 
 
 def _best(losses: dict[str, float]) -> str:
@@ -151,7 +201,7 @@ def _trees(
 
 
 def _bound(scale: Scale, link: str, quantile: float, context: Context) -> Callable[[Part], Said]:
-    settings = {"kind": "boosting", "link": link, "loss": "quantile", "quantile": quantile}
+    settings = {"kind": "boosting", "setting": "bound", "link": link, "loss": "quantile", "quantile": quantile}
 
     def fit(part: Part) -> Said:
         if not part.has_columns:

@@ -9,7 +9,7 @@ oldest ────────────────────────�
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -19,7 +19,7 @@ from pipelines.learning.columns.kinds import Column, Dropped
 from pipelines.learning.columns.leaks import ROWS, Finding, duplicate_clusters, repeated_rows
 from pipelines.learning.context import Context
 from pipelines.learning.fitting.amount_figures import amount_gates, amounts_on_test
-from pipelines.learning.fitting.amounts import judge_of, try_amounts
+from pipelines.learning.fitting.amounts import amount_state, amounts_of_test, judge_of, stretched_by, try_amounts
 from pipelines.learning.fitting.champions import against_champion
 from pipelines.learning.fitting.figures import code_version, drivers, judged, on_test, without
 from pipelines.learning.fitting.judge import ANSWERS, Judge
@@ -27,11 +27,9 @@ from pipelines.learning.fitting.selection import Recipe, Tried, fit_parts, mixed
 from pipelines.learning.fitting.splitting import Split, split_rows
 from pipelines.learning.fitting.training import TooLittleData, Training, enough_rows, fingerprint, prepare
 from pipelines.learning.judging.drift import make_baseline
-from pipelines.learning.learners.amounts import Scale
 from pipelines.learning.learners.candidates import margins
 from pipelines.learning.learners.encoding import Encoding
-from pipelines.learning.learners.intervals import fit_intervals
-from pipelines.learning.scoring.fitted import FittedPrediction, amounts_said, encode_for, predict, score_prediction
+from pipelines.learning.scoring.fitted import FittedPrediction, encode_for, predict, score_prediction
 from pipelines.learning.scoring.unseen import learnt_ranges
 from pipelines.learning.specs import PredictionSpec
 
@@ -219,7 +217,8 @@ def _judge(
     """The model that scores, and the figures of the test."""
     training, split, tried = material.training, material.split, material.tried
     if training.is_amount:
-        figures = amounts_on_test(training, split, _quantities_of_test(material, fitted, spec), spec)
+        said = amounts_of_test(training, split, tried, fitted.recipe, fitted.margin, fitted.bounds, spec)
+        figures = amounts_on_test(training, split, said, spec)
     else:
         figures = on_test(training, split, fitted.said, spec)
     figures |= judged(training, split, tried, fitted.said, fitted.judge)
@@ -242,23 +241,17 @@ def _model(
     material: _Material, fitted: _Fitted, spec: PredictionSpec, descriptions: Mapping[str, str], figures: dict
 ) -> FittedPrediction:
     """What is stored and scores: fitted on all rows, calibrated on what was said of rows that were not learnt from."""
-    training, tried, test = material.training, material.tried, material.split.test
+    training, split, tried = material.training, material.split, material.tried
+    test = split.test
     unseen = np.concatenate([tried.margins[fitted.recipe.name], fitted.margin])
     answers = np.concatenate([training.target[tried.rows], training.target[test]])
     encoding, calibration = fitted.encoding, fitted.judge.calibrate(unseen, answers)
     scores = fitted.said.max(axis=1) if training.classes else fitted.said
     amount: dict = {}
     if training.is_amount:
-        amount = _amount_state(
-            training,
-            fitted.recipe,
-            spec,
-            calibration,
-            unseen,
-            np.concatenate([tried.bounds, fitted.bounds]),
-            np.concatenate([tried.rows, test]),
-        )
-        scores = _quantities_of_test(material, fitted, spec)["expected"]
+        amount = amount_state(training, tried, fitted.recipe, calibration, spec)
+        amount = stretched_by(amount, training, test, calibration, fitted.margin, fitted.bounds)
+        scores = amounts_of_test(training, split, tried, fitted.recipe, fitted.margin, fitted.bounds, spec)["expected"]
     baseline = make_baseline(training.frame, encoding.columns, encoding.as_of, spec.entity_key, scores)
     ranges = learnt_ranges(training.frame, encoding.columns, encoding.as_of, _features(training.frame, spec))
     return FittedPrediction(
@@ -277,32 +270,6 @@ def _model(
         code_version=code_version(),
         baseline=baseline | {"ranges": ranges},
     )
-
-
-def _amount_state(
-    training: Training,
-    recipe: Recipe,
-    spec: PredictionSpec,
-    calibration: tuple,
-    margin: np.ndarray,
-    bounds: np.ndarray,
-    rows: np.ndarray,
-) -> dict:
-    """What scoring needs beside the learners, as plain values, from what was said of rows that were not learnt from."""
-    scale, link = Scale.of(training.target), recipe.parts[0][1]["link"]
-    calibrated = scale.clipped(link, calibration[0] * margin + calibration[1])
-    intervals = fit_intervals(
-        scale, link, spec.loss, calibrated, bounds, training.target[rows], training.clusters[rows]
-    )
-    return {"link": link, "scale": asdict(scale), "intervals": intervals}
-
-
-def _quantities_of_test(material: _Material, fitted: _Fitted, spec: PredictionSpec) -> dict[str, np.ndarray]:
-    """expected, p10, p50, p90 of the test rows, as the inner parts of the split have them calibrated."""
-    training, tried, name = material.training, material.tried, fitted.recipe.name
-    calibration = fitted.judge.calibrate(tried.margins[name], training.target[tried.rows])
-    state = _amount_state(training, fitted.recipe, spec, calibration, tried.margins[name], tried.bounds, tried.rows)
-    return amounts_said(state, spec.loss, calibration[0] * fitted.margin + calibration[1], fitted.bounds)
 
 
 def _candidates(tried: Tried, chosen: str, figures: dict) -> list[dict]:

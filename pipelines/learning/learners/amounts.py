@@ -23,16 +23,19 @@ LOSSES = ("absolute", "squared")
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)
 """Inverse regularisation of the splines, as that of the logistic candidates; chosen out of sample."""
 TREES = {
-    "small trees": {"num_leaves": 8, "lambda_l2": 2.0, "learning_rate": 0.08, "feature_fraction": 0.5},
-    "large trees": {"num_leaves": 31, "lambda_l2": 2.0, "learning_rate": 0.06, "feature_fraction": 0.7},
+    "few trees": {"num_leaves": 8, "learning_rate": 0.2, "feature_fraction": 0.5},
+    "small trees": {"num_leaves": 8, "learning_rate": 0.1, "feature_fraction": 0.5},
+    "large trees": {"num_leaves": 24, "max_depth": 7, "learning_rate": 0.08, "feature_fraction": 0.7},
+    "bound": {"num_leaves": 8, "learning_rate": 0.1, "feature_fraction": 0.5},
 }
-MOST_TREES = 800
-PATIENCE = 40
+"""Trees of at most 8 leaves, and paths of at most 8 columns, are those whose contributions are looked up quickest."""
+MOST_TREES = {"few trees": 80, "small trees": 600, "large trees": 250, "bound": 200}
+SMOOTHING = 2.0
+"""Rows of nothing new that every leaf is averaged with (LightGBM's lambda_l2)."""
+PATIENCE = 30
 FEWEST_FEATURES = 5
 BOUNDS = (0.1, 0.9)
 """Quantiles between which the interval lies."""
-BOUND_TREES = {"num_leaves": 8, "lambda_l2": 2.0, "learning_rate": 0.08, "feature_fraction": 0.5}
-MOST_BOUND_TREES = 300
 TWEEDIE_POWER = 1.5
 SMALLEST_FLOOR = 1e-3
 """Share of the median positive amount below which amounts are one and the same on the logarithmic scale."""
@@ -243,7 +246,7 @@ def fit_trees(
     objective, label = _objective(settings), amounts if loss == "tweedie" else scale.to_margin(link, amounts)
     data = boosting_data(rows, label, num_threads=num_threads)
     size, columns = data.num_data(), data.num_feature()
-    shape = BOUND_TREES if loss == "quantile" else TREES[settings["setting"]]
+    shape = TREES[settings["setting"]]
     # A column sample of whole trees never sees two columns together that only matter so: leave enough of them.
     share = max(shape["feature_fraction"], min(1.0, FEWEST_FEATURES / columns))
     metric = {"quantile": "quantile", "tweedie": "tweedie"}.get(loss, "l2")
@@ -252,6 +255,7 @@ def fit_trees(
         **objective,
         "metric": "None" if held_out is None else "l1" if loss != "quantile" and judged_by == "absolute" else metric,
         "feature_fraction": share,
+        "lambda_l2": SMOOTHING,
         "min_data_in_leaf": int(min(20, max(3, size // 200))),
         "deterministic": True,
         "force_col_wise": True,
@@ -264,7 +268,7 @@ def fit_trees(
         answers = held_out[1] if loss == "tweedie" else scale.to_margin(link, held_out[1])
         unseen = [boosting_data(held_out[0], answers, reference=data, num_threads=num_threads)]
         stop = [lightgbm.early_stopping(PATIENCE, verbose=False)]
-    most = settings.get("trees", MOST_BOUND_TREES if loss == "quantile" else MOST_TREES)
+    most = settings.get("trees", MOST_TREES[settings["setting"]])
     booster = lightgbm.train(parameters, data, num_boost_round=most, valid_sets=unseen, callbacks=stop)
     used = booster.best_iteration if held_out is not None and booster.best_iteration > 0 else most
     return {**settings, "trees": int(used), "model": booster.model_to_string(used)}

@@ -164,7 +164,8 @@ def score_prediction(
     are those of the class that is predicted. A model of an amount has expected (the mean), p10, p50 and p90 in the
     amount's unit in place of probability, grade and expected_value; score is the percentile of expected, and the
     reasons add up to p50 (to expected under the squared loss), or are factors that multiply to it. A column that is
-    missing counts as empty, and is logged; a new one is ignored. `descriptions`: feature → words; those of the fit when None.
+    missing counts as empty, and is logged; a new one is ignored. `descriptions`: feature → words; those of the fit
+    when None.
 
     Raises ValueError if the key column is missing.
     """

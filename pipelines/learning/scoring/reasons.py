@@ -51,8 +51,9 @@ def build_reasons(
     `parts`: contributions (rows × columns, log-odds) of the columns `names`; `odds`: what base + contributions +
     remainder add up to; `frame`: the rows' values, tidied (a column that it lacks is missing). The JSON is a list of
     {feature, value, contribution, words, text} (where an amount's contributions are logarithms: `factor`, which
-    multiply): `base` (with the `likelihood` that all are about), at most `TOP_REASONS` columns, `other`; `words` say what is, `text` also what is usual and which way it pulls. The three
-    reasons in words are from different sources, and so are the first ones in the JSON.
+    multiply): `base` (with the `likelihood` that all are about), at most `TOP_REASONS` columns, `other`; `words` say
+    what is, `text` also what is usual and which way it pulls. The three reasons in words are from different sources,
+    and so are the first ones in the JSON.
     """
     blocks = []
     for first in range(0, max(len(parts), 1), BLOCK_ROWS):
