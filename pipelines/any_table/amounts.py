@@ -6,33 +6,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
-FIGURES = (
-    "mean_absolute_error",
-    "mean_absolute_error_noise",
-    "mean_absolute_error_of_median",
-    "median_absolute_error",
-    "median_absolute_error_noise",
-    "root_mean_squared_error",
-    "root_mean_squared_error_noise",
-    "root_mean_squared_error_of_mean",
-    "error_share",
-    "error_share_noise",
-    "r2",
-    "coverage",
-    "coverage_noise",
-    "below",
-    "above",
-    "mean_width",
-    "mean_came",
-    "mean_said",
-    "base_median",
-    "base_mean",
-    "loss",
-    "tenths",
-    "reliability",
-)
-"""Figures of the rows held out that evaluation.json has."""
-
 
 def amounts_of(values: "pl.Series", task: str | None, most_classes: int, notes: list[str]) -> "pl.Series | None":
     """The target as an amount (Float64, null where there is none); None where it is not to be estimated as one.
@@ -60,12 +33,19 @@ def amounts_of(values: "pl.Series", task: str | None, most_classes: int, notes: 
 
 def result_in_words(figures: Mapping) -> str:
     """How far off the estimates are, against saying the same of everyone, and how often the interval holds."""
+    from pipelines.learning.scoring.wording import describe_value
+
+    names = ("mean_absolute_error", "mean_absolute_error_noise", "mean_absolute_error_of_median")
+    off, noise, base = (describe_value(figures[name], "number") for name in names)
     return (
-        f"off by {figures['mean_absolute_error']:,.4g} ± {figures['mean_absolute_error_noise']:,.2g} on average "
-        f"({_share(figures['error_share'])} of the amount; the median of everyone is off by "
-        f"{figures['mean_absolute_error_of_median']:,.4g}), R² {figures['r2']:.3f}, "
-        f"{figures['coverage']:.0%} within p10 to p90 (promised: 80%), by {figures['method']}"
+        f"off by {off} ± {noise} on average ({_share(figures['error_share'])} of the amount; saying the median of "
+        f"everyone is off by {base}), R² {_fixed(figures['r2'])}, {figures['coverage']:.0%} within p10 to p90 (promised: "
+        f"80%), by {figures['method']}"
     )
+
+
+def _fixed(figure: float | None) -> str:
+    return "-" if figure is None else f"{figure:.2f}"
 
 
 def _share(share: float | None) -> str:

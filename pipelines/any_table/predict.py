@@ -409,7 +409,7 @@ def _scores(
 
 def _evaluation(result: "FitResult", question: _Question, notes: Sequence[str], seconds: float) -> dict:
     """What evaluation.json says."""
-    from pipelines.any_table.amounts import FIGURES
+    from pipelines.learning.judging.amounts import FIGURES
 
     figures, spec = result.metrics, question.spec
     names = ("auc", "average_precision", "brier", "log_loss", "calibration_error", "lift_top_decile", "base_rate")

@@ -9,6 +9,7 @@ from pipelines.learning.fitting.figures import FEWEST_SEGMENT_ROWS, of_rows
 from pipelines.learning.fitting.splitting import Split
 from pipelines.learning.fitting.training import Training
 from pipelines.learning.judging import amounts
+from pipelines.learning.scoring.wording import describe_value
 from pipelines.learning.specs import PredictionSpec
 
 SURE = 2.33
@@ -89,7 +90,8 @@ def amount_gates(figures: dict, spec: PredictionSpec) -> tuple[str, bool, str]:
         if spec.loss == "absolute"
         else (figures["root_mean_squared_error"], figures["root_mean_squared_error_of_mean"])
     )
-    words = f"off by {own:,.4g} on the test, where saying {same} of everyone is off by {base:,.4g}"
+    own_words, base_words = (describe_value(each, "number") for each in (own, base))
+    words = f"off by {own_words} on the test, where saying {same} of everyone is off by {base_words}"
     if spec.loss == "squared":
         words = words.replace("off by", "off (root mean square) by")
     if not gain > SURE * error or not own < base:

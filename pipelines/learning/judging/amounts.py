@@ -8,6 +8,32 @@ import numpy as np
 from pipelines.learning.judging.evaluation import clustered_mean
 
 RESAMPLES = 200
+FIGURES = (
+    "mean_absolute_error",
+    "mean_absolute_error_noise",
+    "mean_absolute_error_of_median",
+    "median_absolute_error",
+    "median_absolute_error_noise",
+    "root_mean_squared_error",
+    "root_mean_squared_error_noise",
+    "root_mean_squared_error_of_mean",
+    "error_share",
+    "error_share_noise",
+    "r2",
+    "coverage",
+    "coverage_noise",
+    "below",
+    "above",
+    "mean_width",
+    "mean_came",
+    "mean_said",
+    "base_median",
+    "base_mean",
+    "loss",
+    "tenths",
+    "reliability",
+)
+"""What a fit says of the rows held out, for evaluation.json and the card."""
 
 
 def evaluate(came: np.ndarray, said: Mapping[str, np.ndarray], clusters: np.ndarray) -> dict[str, float]:
