@@ -39,8 +39,8 @@ def result_in_words(figures: Mapping) -> str:
     off, noise, base = (describe_value(figures[name], "number") for name in names)
     return (
         f"off by {off} ± {noise} on average ({_share(figures['error_share'])} of the amount; saying the median of "
-        f"everyone is off by {base}), R² {_fixed(figures['r2'])}, {figures['coverage']:.0%} within p10 to p90 (promised: "
-        f"80%), by {figures['method']}"
+        f"everyone is off by {base}), R² {_fixed(figures['r2'])}, {figures['coverage']:.0%} within p10 to p90 "
+        f"(promised: 80%), by {figures['method']}"
     )
 
 

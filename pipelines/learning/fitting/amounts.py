@@ -29,8 +29,6 @@ from pipelines.learning.learners.intervals import fit_intervals, stretched
 from pipelines.learning.scoring.fitted import amounts_said
 from pipelines.learning.specs import PredictionSpec
 
-MOST_MIXED = 4
-"""Learners that a mix is sought among: the best spline model and the best boosters of a scale."""
 WORTH_A_PART = 1e-3
 """Share of the loss that a further part of a mix must gain: below that it only costs time."""
 
@@ -163,11 +161,11 @@ def _best(losses: dict[str, float]) -> str:
 
 
 def _to_mix(recipes: dict[str, Recipe], losses: dict[str, float], link: str) -> list[str]:
-    """The best spline model and the best boosters of a scale."""
-    mine = _of_link(recipes, losses, link)
-    splines = [name for name in mine if recipes[name].parts[0][1]["kind"] == "linear"][:1]
-    boosters = [name for name in mine if recipes[name].parts[0][1]["kind"] == "boosting"]
-    return [*splines, *boosters][:MOST_MIXED]
+    """The best of each kind on a scale: splines, small trees, large trees. More would slow down the reasons."""
+    best: dict[object, str] = {}
+    for name in _of_link(recipes, losses, link):
+        best.setdefault(recipes[name].parts[0][1].get("setting"), name)
+    return [name for setting, name in best.items() if setting != "few trees"]
 
 
 def _of_link(recipes: dict[str, Recipe], losses: dict[str, float], link: str) -> list[str]:
