@@ -9,6 +9,7 @@ from pipelines.learning.fitting.figures import FEWEST_SEGMENT_ROWS, of_rows
 from pipelines.learning.fitting.splitting import Split
 from pipelines.learning.fitting.training import Training
 from pipelines.learning.judging import amounts
+from pipelines.learning.judging.evaluation import finite
 from pipelines.learning.scoring.wording import describe_value
 from pipelines.learning.specs import PredictionSpec
 
@@ -34,6 +35,8 @@ def amounts_on_test(training: Training, split: Split, said: Mapping[str, np.ndar
         "deciles": [],
         **of_rows(training, split, spec),
     }
+    figures["error"] = 100 * figures["error_share"]
+    figures = {name: finite(value) for name, value in figures.items()}
     figures["segments"] = [
         row
         for name in spec.segments
@@ -59,7 +62,7 @@ def _by_segment(
         if mine.sum() < FEWEST_SEGMENT_ROWS:
             continue
         here = amounts.evaluate(came[mine], {key: each[mine] for key, each in said.items()}, clusters[mine])
-        share, usual = here["error_share"], whole["error_share"]
+        share, usual = here["error_share"], whole["error_share"] or 0.0
         noise = here["mean_absolute_error_noise"] / max(here["mean_absolute_error"], 1e-300) * share
         is_worse = share > WORSE * usual and share - SURE * noise > usual
         rows.append(
@@ -71,7 +74,7 @@ def _by_segment(
                 "mean_said": here["mean_said"],
                 "mean_absolute_error": here["mean_absolute_error"],
                 "mean_absolute_error_noise": here["mean_absolute_error_noise"],
-                "error_share": share,
+                "error_share": finite(share),
                 "coverage": here["coverage"],
                 "warning": f"It is further off here than overall: by {share:.0%} of the amount, against {usual:.0%}."
                 if is_worse

@@ -307,7 +307,7 @@ def _without_copies(training: Training, spec: PredictionSpec) -> tuple[Training,
 
 
 def _too_good(figures: dict) -> list[str]:
-    if not (figures["auc"] >= TOO_GOOD if "auc" in figures else figures["r2"] >= TOO_GOOD_R2):
+    if not (figures["auc"] >= TOO_GOOD if "auc" in figures else (figures["r2"] or 0) >= TOO_GOOD_R2):
         return []
     names = ", ".join(f"`{row['column']}`" for row in figures["drivers"][:3])
     return [
