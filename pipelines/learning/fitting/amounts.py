@@ -9,6 +9,7 @@ import numpy as np
 from pipelines.learning.columns.kinds import Column
 from pipelines.learning.columns.levels import hashed
 from pipelines.learning.context import Context
+from pipelines.learning.fitting.champions import SETTINGS
 from pipelines.learning.fitting.judge import Judge, judge_of_amounts
 from pipelines.learning.fitting.selection import Part, Recipe, Tried, best_mix, some_rows
 from pipelines.learning.fitting.splitting import Split
@@ -32,8 +33,8 @@ from pipelines.learning.specs import PredictionSpec
 WORTH_A_PART = 1e-3
 """Share of the loss that a further part of a mix must gain: below that it only costs time."""
 
-Said = dict[str, tuple[dict, np.ndarray]]
-"""Candidate → its settings, and its margins of the rows held out."""
+Learners = dict[str, dict]
+"""Candidate → the learner of one part of the split."""
 
 
 def judge_of(training: Training, recipe: Recipe, spec: PredictionSpec) -> Judge:
@@ -56,17 +57,22 @@ def try_amounts(
     with ThreadPoolExecutor(max_workers=context.threads) as pool:
         parts = list(pool.map(lambda part: Part.of(training, part, columns, spec, context), inner))
 
-        def tried(jobs: Sequence[Callable[[Part], Said]]) -> dict[str, tuple[dict, np.ndarray]]:
-            """Every candidate's settings (the mean number of trees), and its margins of all rows held out."""
+        def tried(jobs: Sequence[Callable[[Part], Learners]]) -> dict[str, tuple[dict, np.ndarray]]:
+            """Every candidate's settings, and its margins of all rows held out.
+
+            Trees are as many as were best on the mean of the parts: a number of each part's own would flatter them.
+            """
             running = [[pool.submit(job, part) for job in jobs] for part in parts]
-            fits = [{name: entry for job in each for name, entry in job.result().items()} for each in running]
+            fits = [{name: each for job in own for name, each in job.result().items()} for own in running]
             found = {}
-            for name, (settings, _) in fits[0].items():
+            for name in fits[0]:
                 if all(name in fit for fit in fits):
+                    settings = {key: fits[0][name][key] for key in SETTINGS if key in fits[0][name]}
                     if "trees" in settings:
-                        trees = float(np.mean([fit[name][0]["trees"] for fit in fits]))
-                        settings = {**settings, "trees": max(FEWEST_TREES, round(trees))}
-                    found[name] = settings, np.concatenate([fit[name][1] for fit in fits])
+                        trees = float(np.mean([fit[name]["trees"] for fit in fits]))
+                        settings["trees"] = max(FEWEST_TREES, round(trees))
+                    said = pool.map(lambda fit, part, name=name, own=settings: _says(fit[name], own, part), fits, parts)
+                    found[name] = settings, np.concatenate(list(said))
             return found
 
         rows = np.concatenate([part.held_out for part in parts])
@@ -174,39 +180,39 @@ def _of_link(recipes: dict[str, Recipe], losses: dict[str, float], link: str) ->
     return sorted(mine, key=lambda name: (losses[name], name))
 
 
-def _splines(scale: Scale, link: str, loss: str, strengths: tuple[float, ...]) -> Callable[[Part], Said]:
-    def fit(part: Part) -> Said:
-        found = {}
-        for learner in fit_splines(part.rows, scale.to_margin(link, part.target), strengths, loss, link):
-            settings = {key: learner[key] for key in ("kind", "link", "loss", "strength")}
-            found[name_of(settings)] = settings, margins(learner, part.unseen, 1)
-        return found
+def _says(learner: dict, settings: dict, part: Part) -> np.ndarray:
+    """Margins of the rows held out, by as many trees as the settings have."""
+    return margins(learner, part.unseen, 1, settings.get("trees"))
+
+
+def _splines(scale: Scale, link: str, loss: str, strengths: tuple[float, ...]) -> Callable[[Part], Learners]:
+    def fit(part: Part) -> Learners:
+        learners = fit_splines(part.rows, scale.to_margin(link, part.target), strengths, loss, link)
+        return {name_of(learner): learner for learner in learners}
 
     return fit
 
 
 def _trees(
     scale: Scale, setting: str, link: str, loss: str, judged_by: str, context: Context
-) -> Callable[[Part], Said]:
+) -> Callable[[Part], Learners]:
     settings = {"kind": "boosting", "setting": setting, "link": link, "loss": loss}
 
-    def fit(part: Part) -> Said:
+    def fit(part: Part) -> Learners:
         held_out = part.unseen, part.answers
         learner = fit_trees(part.rows, part.target, settings, scale, context.seed, 1, held_out, judged_by)
-        return {name_of(settings): ({**settings, "trees": learner["trees"]}, margins(learner, part.unseen, 1))}
+        return {name_of(settings): learner}
 
     return fit
 
 
-def _bound(scale: Scale, link: str, quantile: float, context: Context) -> Callable[[Part], Said]:
+def _bound(scale: Scale, link: str, quantile: float, context: Context) -> Callable[[Part], Learners]:
     settings = {"kind": "boosting", "setting": "bound", "link": link, "loss": "quantile", "quantile": quantile}
 
-    def fit(part: Part) -> Said:
+    def fit(part: Part) -> Learners:
         if not part.has_columns:
-            learner = fit_amount(part.rows, part.target, settings, scale, context.seed, 1)
-            return {f"{quantile}": (settings, margins(learner, part.unseen, 1))}
+            return {f"{quantile}": fit_amount(part.rows, part.target, settings, scale, context.seed, 1)}
         held_out = part.unseen, part.answers
-        learner = fit_trees(part.rows, part.target, settings, scale, context.seed, 1, held_out)
-        return {f"{quantile}": ({**settings, "trees": learner["trees"]}, margins(learner, part.unseen, 1))}
+        return {f"{quantile}": fit_trees(part.rows, part.target, settings, scale, context.seed, 1, held_out)}
 
     return fit

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LOSSES = ("absolute", "squared")
 """What an estimate may be judged by: the median of what may come minimises the first, the mean the second."""
-STRENGTHS = (0.01, 0.1, 1.0, 10.0)
+STRENGTHS = (0.003, 0.03, 0.3, 3.0)
 """Inverse regularisation of the splines, as that of the logistic candidates; chosen out of sample."""
 TREES = {
     "few trees": {"num_leaves": 8, "learning_rate": 0.2, "feature_fraction": 0.5},
@@ -44,6 +44,8 @@ SMALLEST_FLOOR = 1e-3
 """Share of the median positive amount below which amounts are one and the same on the logarithmic scale."""
 MOST_ZEROS = 0.1
 """Share of amounts of zero up to which a logarithm of them all is tried."""
+SHRINKAGE = 0.05
+"""What the size of a curve's weights costs beside its bends: little, so that a straight line costs little."""
 ROBUST_STEPS = 15
 BEND = 0.02
 """Of the mean absolute deviation: below it the absolute loss is rounded off."""
@@ -167,12 +169,14 @@ Solve = Callable[[float, np.ndarray], np.ndarray]
 
 def _solver(rows: Rows, margin: np.ndarray) -> Solve:
     if rows.text is None:
+        bent = _penalty(rows)
         terms = np.column_stack([rows.linear, np.ones(len(margin))]).astype(np.float64)
 
         def solve(strength: float, weights: np.ndarray) -> np.ndarray:
             weighted = terms * weights[:, None]
             system = terms.T @ weighted
-            system[np.diag_indices_from(system)] += np.append(np.full(rows.terms, 1 / strength), 1e-9)
+            system[:-1, :-1] += bent / strength
+            system[-1, -1] += 1e-9
             return np.linalg.solve(system, weighted.T @ margin)
 
         return solve
@@ -187,6 +191,15 @@ def _solver(rows: Rows, margin: np.ndarray) -> Solve:
         return np.append(model.coef_, model.intercept_).astype(np.float64)
 
     return solve_sparse
+
+
+def _penalty(rows: Rows) -> np.ndarray:
+    """What weights cost (terms × terms): mostly how far the curves are from straight lines."""
+    result = np.eye(rows.terms)
+    for first, bent in rows.curves:
+        mine = slice(first, first + bent.shape[1])
+        result[mine, mine] = SHRINKAGE * np.eye(bent.shape[1]) + bent.T @ bent
+    return result
 
 
 def _robust(solve: Solve, strength: float, rows: Rows, margin: np.ndarray, solution: np.ndarray) -> np.ndarray:
@@ -275,7 +288,8 @@ def fit_trees(
     most = settings.get("trees", MOST_TREES[settings["setting"]])
     booster = lightgbm.train(parameters, data, num_boost_round=most, valid_sets=unseen, callbacks=stop)
     used = booster.best_iteration if held_out is not None and booster.best_iteration > 0 else most
-    return {**settings, "trees": int(used), "model": booster.model_to_string(used)}
+    # What was tried beyond the best is kept: other parts of a split may do better with more.
+    return {**settings, "trees": int(used), "model": booster.model_to_string(num_iteration=-1)}
 
 
 def _objective(settings: dict) -> dict:

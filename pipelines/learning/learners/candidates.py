@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.learning.learners.calibration import minimise, sigmoid
-from pipelines.learning.learners.encoding import Encoding, linear_matrix, text_matrix
+from pipelines.learning.learners.encoding import Encoding, bends, linear_matrix, text_matrix
 from pipelines.learning.learners.tree_contributions import tree_contributions
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class Rows:
     text_owners: np.ndarray
     categories: tuple[int, ...] = ()
     """Columns of the matrix that hold codes of levels."""
+    curves: tuple[tuple[int, np.ndarray], ...] = ()
+    """First term and bends (see `bends`) of every column that is told by splines."""
 
     @property
     def terms(self) -> int:
@@ -58,7 +60,9 @@ class Rows:
     def take(self, rows: np.ndarray) -> "Rows":
         """Some of the rows."""
         text = None if self.text is None else self.text[rows]
-        return Rows(self.matrix[rows], self.linear[rows], self.owners, text, self.text_owners, self.categories)
+        return Rows(
+            self.matrix[rows], self.linear[rows], self.owners, text, self.text_owners, self.categories, self.curves
+        )
 
 
 def encoded_rows(encoding: Encoding, matrix: np.ndarray, frame: pl.DataFrame) -> Rows:
@@ -66,7 +70,12 @@ def encoded_rows(encoding: Encoding, matrix: np.ndarray, frame: pl.DataFrame) ->
     linear, owners = linear_matrix(encoding, matrix)
     text, text_owners = text_matrix(encoding, frame)
     is_code = [column["kind"] == "category" and "effects" not in column for column in encoding.columns]
-    return Rows(matrix, linear, owners, text, text_owners, tuple(np.flatnonzero(is_code).tolist()))
+    curves = tuple(
+        (int(np.searchsorted(owners, place)), bends(column["knots"]))
+        for place, column in enumerate(encoding.columns)
+        if column.get("knots")
+    )
+    return Rows(matrix, linear, owners, text, text_owners, tuple(np.flatnonzero(is_code).tolist()), curves)
 
 
 def fit_logistic(rows: Rows, target: np.ndarray, weights: np.ndarray, strength: float) -> dict:
@@ -230,12 +239,14 @@ def constant_learner(target: np.ndarray) -> dict:
     return {"kind": "logistic", "strength": 0.0, "weights": np.zeros(0), "intercept": _log_odds(target)}
 
 
-def margins(learner: dict, rows: Rows, num_threads: int = 2) -> np.ndarray:
-    """Log-odds of every row, float64; rows × classes for a learner of classes."""
+def margins(learner: dict, rows: Rows, num_threads: int = 2, trees: int | None = None) -> np.ndarray:
+    """Log-odds of every row, float64; rows × classes for a learner of classes. `trees`: the first so many, or all."""
     if learner["kind"] == "per_class":
         return np.column_stack([margins(each, rows, num_threads) for each in learner["learners"]])
     if learner["kind"] == "boosting":
-        return _booster(learner["model"]).predict(rows.matrix, raw_score=True, num_threads=num_threads)
+        return _booster(learner["model"]).predict(
+            rows.matrix, raw_score=True, num_threads=num_threads, num_iteration=trees
+        )
     weights = learner["weights"]
     if not len(weights):
         return np.full(len(rows.matrix), learner["intercept"])
