@@ -161,6 +161,8 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
         amounts = amounts_of(table[request.target], _task_asked(request), MOST_NUMBERS, notes)
     except ValueError as problem:
         raise CannotPredict(f"{request.train}: {problem}") from problem
+    if amounts is not None and request.value:
+        raise CannotPredict("--value is the money at stake of a yes; an amount has none. Leave it out.")
     unknown = (answers if amounts is None else amounts).null_count()
     if unknown:
         notes.append(f"{unknown:,} rows of {request.train} have no {request.target}; they are not learnt from.")
@@ -214,8 +216,6 @@ def _task_asked(request: Request) -> str | None:
         if request.task not in (None, "yes_no"):
             raise CannotPredict(f"--positive is for a yes-or-no question; leave it out, or --task {request.task}.")
         return "yes_no"
-    if request.task == "amount" and request.value:
-        raise CannotPredict("--value is the money at stake of a yes; an amount has none. Leave it out.")
     return request.task
 
 

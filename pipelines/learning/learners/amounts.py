@@ -26,7 +26,7 @@ TREES = {
     "few trees": {"num_leaves": 8, "learning_rate": 0.2, "feature_fraction": 0.5},
     "small trees": {"num_leaves": 8, "learning_rate": 0.12, "feature_fraction": 0.5},
     "large trees": {"num_leaves": 24, "max_depth": 7, "learning_rate": 0.1, "feature_fraction": 0.7},
-    "bound": {"num_leaves": 8, "learning_rate": 0.15, "feature_fraction": 0.5},
+    "bound": {"num_leaves": 5, "learning_rate": 0.15, "feature_fraction": 0.5},
 }
 """Trees of at most 8 leaves, and paths of at most 8 columns, are those whose contributions are looked up quickest."""
 MOST_TREES = {"few trees": 80, "small trees": 400, "large trees": 350, "bound": 100}
@@ -39,6 +39,8 @@ PATIENCE = 30
 FEWEST_FEATURES = 5
 BOUNDS = (0.1, 0.9)
 """Quantiles between which the interval lies."""
+TAIL_ROWS = 50
+"""Rows that a leaf of a quantile needs: of fewer, too few lie beyond it."""
 TWEEDIE_POWER = 1.5
 SMALLEST_FLOOR = 1e-3
 """Share of the median positive amount below which amounts are one and the same on the logarithmic scale."""
@@ -273,7 +275,7 @@ def fit_trees(
         "metric": "None" if held_out is None else "l1" if loss != "quantile" and judged_by == "absolute" else metric,
         "feature_fraction": share,
         "lambda_l2": SMOOTHING,
-        "min_data_in_leaf": int(min(20, max(3, size // 200))),
+        "min_data_in_leaf": TAIL_ROWS if loss == "quantile" else int(min(20, max(3, size // 200))),
         "deterministic": True,
         "force_col_wise": True,
         "seed": seed,

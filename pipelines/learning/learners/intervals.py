@@ -18,7 +18,7 @@ from pipelines.learning.learners.amounts import BOUNDS, Scale
 MOST_GROUPS = 5
 FEWEST_TO_STRETCH = 100
 """Entities by which intervals may be stretched; with fewer they stay as they are."""
-STRETCH_PRIOR = 500
+STRETCH_PRIOR = 300
 """Rows' worth of trust in the intervals as they are, so that the chance of a small test does not rule."""
 GROUP_ENTITIES = 150
 """Entities a group must have: with fewer the share that lies beyond is too uncertain."""
@@ -106,6 +106,6 @@ def quantities(
 
 def _conformal(beyond: np.ndarray) -> float:
     """By how much an end is moved outwards so that a new row lies beyond with the promised chance."""
-    share = 1 - BOUNDS[0]
-    rank = min(len(beyond), int(np.ceil((len(beyond) + 1) * share)))
-    return float(np.sort(beyond)[rank - 1])
+    # Between two ranks, so that many small groups do not add up to more than what is promised.
+    rank = (len(beyond) + 1) * (1 - BOUNDS[0])
+    return float(np.interp(rank, np.arange(1, len(beyond) + 1), np.sort(beyond)))
