@@ -25,11 +25,11 @@ STRENGTHS = (0.003, 0.03, 0.3, 3.0)
 TREES = {
     "few trees": {"num_leaves": 8, "learning_rate": 0.2, "feature_fraction": 0.5},
     "small trees": {"num_leaves": 8, "learning_rate": 0.12, "feature_fraction": 0.5},
-    "large trees": {"num_leaves": 24, "max_depth": 7, "learning_rate": 0.1, "feature_fraction": 0.7},
+    "large trees": {"num_leaves": 24, "max_depth": 7, "learning_rate": 0.13, "feature_fraction": 0.7},
     "bound": {"num_leaves": 5, "learning_rate": 0.15, "feature_fraction": 0.5},
 }
 """Trees of at most 8 leaves, and paths of at most 8 columns, are those whose contributions are looked up quickest."""
-MOST_TREES = {"few trees": 80, "small trees": 400, "large trees": 350, "bound": 100}
+MOST_TREES = {"few trees": 80, "small trees": 400, "large trees": 250, "bound": 100}
 FINE = {"large trees"}
 """Settings that cut numbers more finely (255 bins) and categories into any sets of levels: amounts have less noise than
 answers, and such cuts pay."""
