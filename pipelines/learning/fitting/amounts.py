@@ -16,7 +16,9 @@ from pipelines.learning.fitting.splitting import Split
 from pipelines.learning.fitting.training import Training
 from pipelines.learning.learners.amounts import (
     BOUNDS,
+    MOST_ZEROS,
     STRENGTHS,
+    TWO_PARTS,
     Scale,
     fit_amount,
     fit_splines,
@@ -30,6 +32,9 @@ from pipelines.learning.learners.intervals import fit_intervals, stretched
 from pipelines.learning.scoring.fitted import amounts_said
 from pipelines.learning.specs import PredictionSpec
 
+IN_TWO = "two parts: whether any, and how much"
+FEWEST_OTHERS = 100
+"""Rows with an amount that is not 0, for how much it is to be learnt from them alone."""
 WORTH_A_PART = 1e-3
 """Share of the loss that a further part of a mix must gain: below that it only costs time."""
 
@@ -89,8 +94,15 @@ def try_amounts(
 
         has_columns = parts[0].has_columns
         splines = [_splines(scale, link, "squared", STRENGTHS) for link in spline_links(scale)]
+        two = [_trees(scale, "small trees", "log", part, spec.loss, context) for part in _two_parts(scale, training)]
         few = [_trees(scale, "few trees", *pair, spec.loss, context) for pair in tree_losses(scale) if has_columns]
-        add(tried([*few, *splines]))
+        found = tried([*few, *splines, *(two if has_columns else [])])
+        halves = [found.pop(name) for name in [name for name, (own, _) in found.items() if own["loss"] in TWO_PARTS]]
+        add(found)
+        if halves:
+            recipes[IN_TWO] = Recipe(IN_TWO, tuple((1.0, settings) for settings, _ in halves), tuple(columns))
+            said[IN_TWO] = sum(margin for _, margin in halves)
+            losses[IN_TWO] = judge_of(training, recipes[IN_TWO], spec).loss(said[IN_TWO], target)
         link = recipes[_best(losses)].parts[0][1]["link"]
         if has_columns:
             best_first = [recipes[name].parts[0][1] for name in _of_link(recipes, losses, link)]
@@ -162,6 +174,12 @@ def amounts_of_test(
     return said
 
 
+def _two_parts(scale: Scale, training: Training) -> tuple[str, ...]:
+    """The losses of an amount in two parts, where zeros are many and others are enough to learn from."""
+    others = np.count_nonzero(training.target)
+    return TWO_PARTS if scale.lowest == 0 and scale.zeros > MOST_ZEROS and others >= FEWEST_OTHERS else ()
+
+
 def _best(losses: dict[str, float]) -> str:
     return min(losses, key=lambda name: (losses[name], name))
 
@@ -175,8 +193,8 @@ def _to_mix(recipes: dict[str, Recipe], losses: dict[str, float], link: str) -> 
 
 
 def _of_link(recipes: dict[str, Recipe], losses: dict[str, float], link: str) -> list[str]:
-    """The candidates of a scale, the best first."""
-    mine = [name for name, recipe in recipes.items() if recipe.parts[0][1]["link"] == link]
+    """The candidates of a scale that are one learner, the best first."""
+    mine = [name for name, recipe in recipes.items() if recipe.parts[0][1]["link"] == link and name != IN_TWO]
     return sorted(mine, key=lambda name: (losses[name], name))
 
 

@@ -3,7 +3,9 @@
 On the scale of the amount itself (link `identity`) contributions add up to the estimate; on that of its logarithm (link
 `log`) they are factors that multiply to it. A learner gives margins on its scale; learners of one scale can be mixed,
 and what they contribute still adds up. Losses: `squared` and `absolute` on either scale; `tweedie` (Jørgensen, 1987,
-"Exponential dispersion models"), whose mean is an exponential and whose zeros may be many.
+"Exponential dispersion models"), whose mean is an exponential and whose zeros may be many. In two parts (Cragg, 1971,
+"Some statistical models for limited dependent variables"): `any`, the logarithm of the chance that it is not 0, and
+`size`, that of the amount where it is not; their sum is that of the mean, up to what the calibration adds.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,6 +39,7 @@ SMOOTHING = 2.0
 """Rows of nothing new that every leaf is averaged with (LightGBM's lambda_l2)."""
 PATIENCE = 30
 FEWEST_FEATURES = 5
+TWO_PARTS = ("any", "size")
 BOUNDS = (0.1, 0.9)
 """Quantiles between which the interval lies."""
 TAIL_ROWS = 50
@@ -260,19 +263,24 @@ def fit_trees(
     """
     import lightgbm
 
-    link, loss = settings["link"], settings["loss"]
-    objective, label = _objective(settings), amounts if loss == "tweedie" else scale.to_margin(link, amounts)
+    loss = settings["loss"]
+    if loss == "size":
+        rows, amounts = _not_zero(rows, amounts)
+        held_out = None if held_out is None else _not_zero(*held_out)
+    objective, label = _objective(settings), _label(amounts, settings, scale)
     bins: dict = {"max_bin": 255, "with_sets": True} if settings["setting"] in FINE else {}
     data = boosting_data(rows, label, num_threads=num_threads, **bins)
     size, columns = data.num_data(), data.num_feature()
     shape = TREES[settings["setting"]]
     # A column sample of whole trees never sees two columns together that only matter so: leave enough of them.
     share = max(shape["feature_fraction"], min(1.0, FEWEST_FEATURES / columns))
-    metric = {"quantile": "quantile", "tweedie": "tweedie"}.get(loss, "l2")
+    metric = {"quantile": "quantile", "tweedie": "tweedie", "any": "poisson"}.get(loss, "l2")
+    if judged_by == "absolute" and loss not in ("quantile", "any"):
+        metric = "l1"
     parameters = {
         **shape,
         **objective,
-        "metric": "None" if held_out is None else "l1" if loss != "quantile" and judged_by == "absolute" else metric,
+        "metric": "None" if held_out is None else metric,
         "feature_fraction": share,
         "lambda_l2": SMOOTHING,
         "min_data_in_leaf": TAIL_ROWS if loss == "quantile" else int(min(20, max(3, size // 200))),
@@ -284,7 +292,7 @@ def fit_trees(
     }
     unseen, stop = [], []
     if held_out is not None:
-        answers = held_out[1] if loss == "tweedie" else scale.to_margin(link, held_out[1])
+        answers = _label(held_out[1], settings, scale)
         unseen = [boosting_data(held_out[0], answers, reference=data, num_threads=num_threads, **bins)]
         stop = [lightgbm.early_stopping(PATIENCE, verbose=False)]
     most = settings.get("trees", MOST_TREES[settings["setting"]])
@@ -294,6 +302,21 @@ def fit_trees(
     return {**settings, "trees": int(used), "model": booster.model_to_string(num_iteration=-1)}
 
 
+def _not_zero(rows: Rows, amounts: np.ndarray) -> tuple[Rows, np.ndarray]:
+    more = np.flatnonzero(amounts > 0)
+    return rows.take(more), amounts[more]
+
+
+def _label(amounts: np.ndarray, settings: dict, scale: Scale) -> np.ndarray:
+    """What a loss is of."""
+    match settings["loss"]:
+        case "tweedie":
+            return amounts
+        case "any":
+            return (amounts > 0).astype(np.float64)
+    return scale.to_margin(settings["link"], amounts)
+
+
 def _objective(settings: dict) -> dict:
     """LightGBM's parameters for a loss."""
     match settings["loss"]:
@@ -301,6 +324,8 @@ def _objective(settings: dict) -> dict:
             return {"objective": "quantile", "alpha": settings["quantile"]}
         case "tweedie":
             return {"objective": "tweedie", "tweedie_variance_power": TWEEDIE_POWER}
+        case "any":
+            return {"objective": "poisson"}
         case "absolute":
             return {"objective": "regression_l1"}
     return {"objective": "regression"}

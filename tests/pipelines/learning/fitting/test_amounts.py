@@ -150,17 +150,19 @@ def test_amounts_of_zero_stay_there_and_nothing_is_below():
     frame = deals(500, seed=5)
     buys = generator.random(500) < np.where(frame["plan"] == "basic", 0.2, 0.8)
     frame = frame.with_columns(pl.when(pl.Series(buys)).then("amount").otherwise(0.0).alias("amount"))
-    result = fit_prediction(frame, asked())
+    result = fit_prediction(frame, asked(loss="squared"))
     scores = score_prediction(result.model, frame)
     assert result.kept
+    assert any(row["name"].startswith("two parts") for row in result.candidates)
     assert min(scores[name].min() for name in ("expected", "p10", "p50", "p90")) >= 0
     is_basic = frame["plan"] == "basic"
     assert scores.filter(is_basic)["p10"].max() < 1
     assert scores["expected"].sum() == pytest.approx(frame["amount"].sum(), rel=0.15)
     for row in scores.head(20).iter_rows(named=True):
         parts = json.loads(row["reasons"])
-        total = sum(each["contribution"] for each in parts) if "contribution" in parts[0] else None
-        assert total is None or total == pytest.approx(row["p50"], abs=1e-7)
+        is_factor = "factor" in parts[0]
+        pulls = [each["factor" if is_factor else "contribution"] for each in parts]
+        assert (np.prod(pulls) if is_factor else sum(pulls)) == pytest.approx(row["expected"], rel=1e-9, abs=1e-7)
 
 
 def test_a_copy_of_the_amount_is_left_out_and_an_honest_strong_column_is_not():
