@@ -15,6 +15,8 @@ from pipelines.learning.specs import PredictionSpec
 
 SURE = 2.33
 """Standard errors by which a model must beat the same estimate for everyone: one-sided 99 %."""
+SURE_OF_SEGMENT = 1.645
+"""The same for a segment to be warned of: one-sided 95 %."""
 WORSE = 1.25
 """Times the whole's error in per cent that a segment's must be, beyond noise, to be warned of."""
 
@@ -64,7 +66,7 @@ def _by_segment(
         here = amounts.evaluate(came[mine], {key: each[mine] for key, each in said.items()}, clusters[mine])
         share, usual = here["error_share"], whole["error_share"] or 0.0
         noise = here["mean_absolute_error_noise"] / max(here["mean_absolute_error"], 1e-300) * share
-        is_worse = share > WORSE * usual and share - SURE * noise > usual
+        is_worse = share > WORSE * usual and share - SURE_OF_SEGMENT * noise > usual
         rows.append(
             {
                 "segment": name,
