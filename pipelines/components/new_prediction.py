@@ -159,7 +159,7 @@ def written(answers: Answers) -> str:
     lines = [f"type: {PREDICTION}", "attributes:"]
     lines += [line(key, values[key]) for key in order if values[key]]
     if answers.task != "yes_no":
-        lines.append(f"{line('task', answers.task):<34}# {TASK_COMMENTS[answers.task]}")
+        lines.append(f"{line('task', answers.task):<34}# {TASK_COMMENTS.get(answers.task, '')}")
     if answers.as_of == "":
         lines.append(line("as_of", None))
     elif answers.as_of != "as_of_date":

@@ -20,6 +20,8 @@ FEWEST_TO_STRETCH = 100
 """Entities by which intervals may be stretched; with fewer they stay as they are."""
 STRETCH_PRIOR = 300
 """Rows' worth of trust in the intervals as they are, so that the chance of a small test does not rule."""
+CLOSE = 1e-4
+"""Share by which an end may lie above the smallest amount and still mean that it is 0."""
 GROUP_ENTITIES = 150
 """Entities a group must have: with fewer the share that lies beyond is too uncertain."""
 
@@ -99,7 +101,7 @@ def quantities(
     estimate, other = (scale.to_amount(link, each) for each in (margin, margin + intervals["other"][group]))
     low, high = (scale.to_amount(link, each) for each in _ends(intervals, margin, bounds))
     if link == "log" and scale.zeros:
-        low = np.where(low <= scale.floor, 0.0, low)
+        low = np.where(low <= scale.floor * (1 + CLOSE), 0.0, low)
     middle, mean = (estimate, other) if loss == "absolute" else (other, estimate)
     return {"expected": mean, "p10": np.minimum(low, middle), "p50": middle, "p90": np.maximum(high, middle)}
 

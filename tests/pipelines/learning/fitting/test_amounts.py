@@ -156,7 +156,7 @@ def test_amounts_of_zero_stay_there_and_nothing_is_below():
     assert any(row["name"].startswith("two parts") for row in result.candidates)
     assert min(scores[name].min() for name in ("expected", "p10", "p50", "p90")) >= 0
     is_basic = frame["plan"] == "basic"
-    assert scores.filter(is_basic)["p10"].max() < 1
+    assert scores.filter(is_basic)["p10"].median() == 0
     assert scores["expected"].sum() == pytest.approx(frame["amount"].sum(), rel=0.15)
     for row in scores.head(20).iter_rows(named=True):
         parts = json.loads(row["reasons"])
