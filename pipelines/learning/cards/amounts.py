@@ -93,7 +93,7 @@ def _plot(tenths: list[dict]) -> Plot:
     def at(value: float) -> float:
         return (value - low) / reach
 
-    names = [(at(mark), amount_words(mark)) for mark in marks]
+    names = [(at(mark), _short(mark)) for mark in marks]
     text = "What was expected against what came, means of each tenth of the estimates, with 95 % of what chance allows."
     plot = Plot("amounts", "What it said and what came", text, "what it said", "what came", names=names, levels=names)
     plot.line([(0, 0), (1, 1)], "muted")
@@ -105,6 +105,13 @@ def _plot(tenths: list[dict]) -> Plot:
         hint = f"Said {amount_words(row['mean_said'])}, {amount_words(row['mean_came'])} came ({row['rows']:,} rows)"
         plot.dot(said, came, "warm" if is_off else "model", hint, 4.5)
     return plot
+
+
+def _short(value: float) -> str:
+    """A round value where there is little room: 400k."""
+    units = ((1e9, "bn"), (1e6, "M"), (1e3, "k"))
+    size, word = next(((size, word) for size, word in units if abs(value) >= 10 * size), (1.0, ""))
+    return f"{value / size:g}{word}"
 
 
 def _round_marks(low: float, high: float) -> list[float]:

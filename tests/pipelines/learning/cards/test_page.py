@@ -252,6 +252,9 @@ def test_amounts_are_told_in_their_unit():
     assert "Log loss" not in said and "AUC" not in said
     dots = [attributes for name, attributes in page.tags if name == "circle"]
     assert len(dots) == 10, "one a tenth"
+    million = {**facts, "tenths": [{**row, "mean_said": 1e5 * row["mean_said"]} for row in facts["tenths"]]}
+    ticks_shown = Page(card_page(million)).text
+    assert re.search(r"\d+M\b", ticks_shown) and "…" not in ticks_shown.split("As numbers")[0]
 
 
 def test_the_verdict_says_the_figures_in_words():
