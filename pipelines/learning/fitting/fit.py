@@ -170,6 +170,11 @@ def _material(frame: pl.DataFrame, spec: PredictionSpec, context: Context) -> _M
         spec.min_positives,
         context.seed,
     )
+    if not all(len(rows) for rows in (split.train, split.test, *(part for pair in split.inner for part in pair))):
+        raise TooLittleData(
+            f"There are {len(np.unique(training.clusters)):,} different rows or entities with a known {spec.target}, "
+            "too few to learn from some and judge on others; copies of a row count as one."
+        )
     columns, dropped, findings = choose_columns(
         training.frame[split.train],
         training.target[split.train],

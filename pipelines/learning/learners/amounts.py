@@ -243,7 +243,8 @@ def fit_amount(rows: Rows, amounts: np.ndarray, settings: dict, scale: Scale, se
         same = (
             np.quantile(margin, settings["quantile"]) if "quantile" in settings else typical(settings["loss"], margin)
         )
-        return constant_learner(float(same), settings["link"], settings["loss"])
+        of = {"quantile": settings["quantile"]} if "quantile" in settings else {}
+        return {**constant_learner(float(same), settings["link"], settings["loss"]), **of}
     return next(fit_splines(rows, margin, (settings["strength"],), settings["loss"], settings["link"]))
 
 

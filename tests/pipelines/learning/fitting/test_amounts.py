@@ -172,6 +172,16 @@ def test_a_copy_of_the_amount_is_left_out_and_an_honest_strong_column_is_not():
     assert "seats" in result.model.encoding.names
 
 
+def test_without_a_usable_column_the_interval_is_that_of_all_amounts():
+    frame = deals(400, seed=8).select("deal_id", "amount", copy=pl.col("amount") * 2)
+    result = fit_prediction(frame, asked())
+    assert (result.verdict, result.model.method) == ("no_signal", "the same of everyone")
+    assert result.metrics["coverage"] == pytest.approx(0.8, abs=0.12)
+    scores = score_prediction(result.model, frame)
+    assert scores["p10"][0] == pytest.approx(frame["amount"].quantile(0.1), rel=0.35)
+    assert scores["p90"][0] == pytest.approx(frame["amount"].quantile(0.9), rel=0.35)
+
+
 def test_newer_rows_judge_where_there_is_time_and_open_rows_teach_nothing():
     frame = deals(600, seed=7)
     days = [date(2025, 1, 1) + timedelta(days=number // 2) for number in range(600)]
@@ -186,9 +196,10 @@ def test_newer_rows_judge_where_there_is_time_and_open_rows_teach_nothing():
     [
         (deals(300).with_columns(amount=pl.lit(5.0)), TooLittleData, "is 5 in all 300 rows"),
         (deals(300).with_columns(amount=pl.lit("5 or so")), ValueError, "must be a number to be estimated"),
+        (deals(300).with_columns(deal_id=pl.lit(1)), TooLittleData, "1 different rows or entities with a known"),
         (deals(50), TooLittleData, "50 rows with a known amount; 200 are needed"),
     ],
-    ids=["constant", "text", "few"],
+    ids=["constant", "text", "copies", "few"],
 )
 def test_what_cannot_be_estimated_is_said_in_words(frame: pl.DataFrame, error: type[Exception], words: str):
     with pytest.raises(error, match=words):
