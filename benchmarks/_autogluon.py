@@ -1,9 +1,10 @@
 """
-AutoGluon's side of benchmarks/predictions.py: runs in `.venv-bench`, where Scorecast is not installed.
+AutoGluon's side of benchmarks/predictions.py and amounts.py: runs in `.venv-bench`, where Scorecast is not installed.
 
-Argument: a JSON file with `train` and `test` (CSV; `test` without the target), `target`, `positive`, `drop` (columns),
-`seconds`, `folder` (for its models) and `answer`, the JSON file to write: `probability` in the order of `test`,
-`fit_seconds`, `predict_seconds`, `version`, and the models that it had time for. Reading and imports are not timed.
+Argument: a JSON file with `train` and `test` (CSV; `test` without the target), `target`, `positive` (none for an
+amount), `drop` (columns), `seconds`, `folder` (for its models) and `answer`, the JSON file to write: `probability` (of
+an amount `said`) in the order of `test`, `fit_seconds`, `predict_seconds`, `version`, and the models that it had time
+for. Reading and imports are not timed.
 """
 
 import json
@@ -19,19 +20,23 @@ request = json.loads(Path(sys.argv[1]).read_text())
 # One blank makes a column of numbers text for pandas; AutoGluon does better when told that it is a missing value.
 train = pd.read_csv(request["train"], na_values=" ").drop(columns=request["drop"])
 test = pd.read_csv(request["test"], na_values=" ").drop(columns=request["drop"])
-positive = next(value for value in train[request["target"]].unique() if str(value) == request["positive"])
+is_amount = "positive" not in request
+kind, metric = ("regression", "mean_absolute_error") if is_amount else ("binary", "log_loss")
+positive = None
+if not is_amount:
+    positive = next(value for value in train[request["target"]].unique() if str(value) == request["positive"])
 
 started = time.perf_counter()
 predictor = TabularPredictor(
-    request["target"], problem_type="binary", eval_metric="log_loss", path=request["folder"], verbosity=0
+    request["target"], problem_type=kind, eval_metric=metric, path=request["folder"], verbosity=0
 )
 predictor.fit(train, presets="good_quality", time_limit=request["seconds"], num_cpus=2, num_gpus=0)
 fitted = time.perf_counter()
-probability = predictor.predict_proba(test)[positive]
+said = predictor.predict(test) if is_amount else predictor.predict_proba(test)[positive]
 predicted = time.perf_counter()
 
 answer = {
-    "probability": probability.tolist(),
+    "said" if is_amount else "probability": said.tolist(),
     "fit_seconds": fitted - started,
     "predict_seconds": predicted - fitted,
     "version": version("autogluon.tabular"),

@@ -45,6 +45,10 @@ class Request:
     positive: str | None = None
     negative: Sequence[str] = ()
     """The answers that are no; none: all that are not yes."""
+    task: str | None = None
+    """yes_no, classes or amount; by the target's values when None."""
+    loss: str = "absolute"
+    """What an amount is judged by: absolute or squared."""
     key: str | None = None
     as_of: str | None = None
     exclude: Sequence[str] = ()
@@ -149,6 +153,7 @@ def predict_table(
     evaluation = {**_evaluation(result, question, notes, seconds), "unfamiliar": unfamiliar, "seed": request.seed}
     words = {} if question.positive is None else {"question": f"{request.target} is {question.positive}"}
     words |= {"unfamiliar": [each for each in unfamiliar if each["words"]]}
+    words |= {"question": request.target} if question.spec.task == "amount" else {}
     extra = {**words, "seconds": seconds, "notes": evaluation["notes"], "created_at": f"{datetime.now(UTC):%Y-%m-%d}"}
     files[1].write_text(json.dumps(evaluation, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     files[2].write_text(card_of_fit(result, extra))
@@ -156,6 +161,7 @@ def predict_table(
 
 
 def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Question:
+    from pipelines.any_table.amounts import amounts_of
     from pipelines.any_table.answers import answers_in
     from pipelines.learning.columns.leaks import filled_with_the_answer
     from pipelines.learning.columns.types import infer_types
@@ -169,7 +175,16 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
     except ValueError as problem:
         raise CannotPredict(f"{request.train}: {problem}") from problem
     notes += plan.notes
-    target, positive = _answers(answers_in(frame[request.target]), request, notes)
+    try:
+        amounts = amounts_of(table[request.target], _task_asked(request), MOST_NUMBERS, notes)
+    except ValueError as problem:
+        raise CannotPredict(f"{request.train}: {problem}") from problem
+    if amounts is not None and request.value:
+        raise CannotPredict("--value is the money at stake of a yes; an amount has none. Leave it out.")
+    if amounts is None:
+        target, positive = _answers(answers_in(frame[request.target]), request, notes)
+    else:
+        target, positive = amounts, None
     if unknown := target.null_count():
         what = "not learnt from" if request.score else "scored, not learnt from"
         notes.append(f"{unknown:,} rows of {request.train} have no known {request.target}; they are {what}.")
@@ -197,7 +212,8 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
         text=tuple(dict.fromkeys([*plan.text, *request.text])),
         value=request.value,
         segments=tuple(request.segments or _segments(frame, plan, request)),
-        task="yes_no" if positive is not None else "classes",
+        task="amount" if amounts is not None else "yes_no" if positive is not None else "classes",
+        loss=request.loss,
         keep_leaky=request.keep_leaky,
         min_rows=FEWEST_ROWS,
         min_positives=FEWEST_OF_EACH,
@@ -205,6 +221,22 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
         max_calibration_error=1.0,
     )
     return _Question(frame, plan, spec, positive, notes, late)
+
+
+def _task_asked(request: Request) -> str | None:
+    """The task that the options ask for; None where the target's values say it. Raises CannotPredict if they clash."""
+    from pipelines.learning.specs import LOSSES, TASKS
+
+    for option, given, known in (("--task", request.task, (None, *TASKS)), ("--loss", request.loss, LOSSES)):
+        if given not in known:
+            raise CannotPredict(f"{option} is {given!r}; it can be {', '.join(filter(None, known))}.")
+    if request.negative and request.positive is None:
+        raise CannotPredict("--negative says which answers are no; say with --positive which one is yes.")
+    if request.positive is not None:
+        if request.task not in (None, "yes_no"):
+            raise CannotPredict(f"--positive is for a yes-or-no question; leave it out, or --task {request.task}.")
+        return "yes_no"
+    return request.task
 
 
 def _with_key(frame: "pl.DataFrame", request: Request, notes: list[str]) -> "pl.DataFrame":
@@ -280,8 +312,6 @@ def _answers(found: "Answers", request: Request, notes: list[str]) -> "tuple[pl.
             "there is nothing to tell apart. Take in rows with another outcome."
         )
     positive = request.positive
-    if request.negative and positive is None:
-        raise CannotPredict("--negative says which answers are no; say with --positive which one is yes.")
     if positive is not None:
         positive = found.same(positive)
         if positive is None:
@@ -289,7 +319,7 @@ def _answers(found: "Answers", request: Request, notes: list[str]) -> "tuple[pl.
                 f"{request.train}: no row has {request.target} = {request.positive!r} (--positive); it is "
                 f"{_listed(counts)}."
             )
-    elif len(counts) == 2:
+    elif len(counts) == 2 and request.task != "classes":
         named = [value for value in counts if value.lower() in YES]
         positive = named[0] if len(named) == 1 else min(counts, key=lambda value: (counts[value], value))
         notes.append(f"{request.target} = {positive!r} is taken as yes.")
@@ -308,10 +338,15 @@ def _answers(found: "Answers", request: Request, notes: list[str]) -> "tuple[pl.
             )
         asked = (request.positive or positive).strip()
         return yes, asked if asked in found.spelt else positive
+    if request.task == "yes_no":
+        raise CannotPredict(
+            f"{request.train}: the target {request.target!r} has {len(counts):,} different values ({_listed(counts)}); "
+            "say with --positive which of them is yes."
+        )
     if len(counts) > MOST_NUMBERS and answers.drop_nulls().cast(pl.Float64, strict=False).null_count() == 0:
         raise CannotPredict(
             f"{request.train}: the target {request.target!r} is a number with {len(counts):,} different values. "
-            "Classes and yes-or-no questions are learnt: make ranges of it, or ask for one value with --positive."
+            "Ask for an amount with --task amount, make ranges of it, or ask for one value with --positive."
         )
     notes += [hint] if (hint := likely_question(found)) else []
     rare = [value for value, rows in counts.items() if rows < FEWEST_OF_CLASS]
@@ -411,9 +446,12 @@ def _unfamiliar(
 
 def _evaluation(result: "FitResult", question: _Question, notes: Sequence[str], seconds: float) -> dict:
     """What evaluation.json says."""
+    from pipelines.learning.judging.amounts import FIGURES
+
     figures, spec = result.metrics, question.spec
     names = ("auc", "average_precision", "brier", "log_loss", "calibration_error", "lift_top_decile", "base_rate")
-    names += ("baseline_log_loss", "accuracy", "macro_f1", "classes", "confusion")
+    names += ("baseline_log_loss", "accuracy", "macro_f1", "classes", "confusion", *FIGURES)
+    loss = "error" if spec.task == "amount" else "log_loss"
     left_out: dict[str, list[dict]] = {
         kind: [asdict(each) for each in result.dropped if each.kind == kind]
         for kind in ("constant", "id_like", "excluded", "target", "unusable")
@@ -437,8 +475,7 @@ def _evaluation(result: "FitResult", question: _Question, notes: Sequence[str], 
         "gain_error": figures["gain_error"],
         "method": result.model.method,
         "candidates": [
-            {"name": row["name"], "log_loss": row["log_loss_validation"], "chosen": row["chosen"]}
-            for row in result.candidates
+            {"name": row["name"], loss: row[f"{loss}_validation"], "chosen": row["chosen"]} for row in result.candidates
         ],
         "leaky": [each for each in found if each["grade"] == "leaky"],
         "suspect": [{**each, **suspects.get(each["column"], {})} for each in found if each["grade"] == "suspect"],
@@ -460,7 +497,10 @@ def _order_leaks(question: _Question) -> list["Finding"]:
 
     key = question.spec.entity_key
     known = question.frame.filter(pl.col(question.spec.target).is_not_null())
-    answers = known[question.spec.target].cast(pl.String).rank("dense").to_numpy().astype(np.float64)
+    answers = known[question.spec.target]
+    if question.spec.task == "amount":
+        answers = answers > answers.median()
+    answers = answers.cast(pl.String).rank("dense").to_numpy().astype(np.float64)
     orders = [pl.Series("(order of the rows)", range(known.height))]
     if key != CONTENT and (known[key].dtype == pl.String or known[key].dtype.is_numeric()):
         orders.append(known[key])

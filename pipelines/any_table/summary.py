@@ -2,8 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pipelines.any_table.predict import CannotPredict, Outcome, Request
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 MOST_NOTES = 12
 
@@ -41,7 +45,9 @@ def print_outcome(outcome: Outcome, request: Request) -> None:
         f"[bold]{asked}[/bold]: {figures['n_train']:,} rows to learn from, {figures['n_holdout']:,} held out "
         f"({'newest in time' if figures['split'] == 'time' else 'a random part, stratified'})"
     )
-    if figures["verdict"] == "no_signal":
+    if figures["task"] == "amount":
+        _print_amount(console, outcome)
+    elif figures["verdict"] == "no_signal":
         console.print(
             f"[red]No signal[/red]: no better than the base rate by more than noise (AUC {figures['auc'] or 0.5:.3f}, "
             f"log loss {figures['log_loss']:.4f} against {figures['baseline_log_loss']:.4f})."
@@ -59,6 +65,8 @@ def print_outcome(outcome: Outcome, request: Request) -> None:
         console.print(f"{what} {finding['column']}: {finding['reason']}")
     for finding in figures["suspect"]:
         worth = f" (AUC without it {finding['auc_without']:.3f})" if "auc_without" in finding else ""
+        if "mean_absolute_error_without" in finding:
+            worth = f" (off by {finding['mean_absolute_error_without']:,.4g} without it)"
         console.print(f"[yellow]to be asked[/yellow] {finding['column']}: {finding['reason']}{worth}")
     notes = figures["notes"]
     for note in notes[:MOST_NOTES]:
@@ -74,3 +82,14 @@ def print_outcome(outcome: Outcome, request: Request) -> None:
     console.print(
         f"{outcome.scored:,} rows scored in {figures['seconds']:.1f} s. Look at: {', '.join(map(str, outcome.files))}"
     )
+
+
+def _print_amount(console: "Console", outcome: Outcome) -> None:
+    from pipelines.any_table.amounts import result_in_words
+
+    figures = outcome.evaluation
+    if figures["verdict"] == "no_signal":
+        written = "" if outcome.scored else " No scores were written; --force writes them."
+        console.print(f"[red]No signal[/red]: {result_in_words(figures)}.{written}")
+    else:
+        console.print(result_in_words(figures))

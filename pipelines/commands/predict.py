@@ -15,6 +15,12 @@ def predict(
     negative: Annotated[
         list[str] | None, typer.Option(help="the target's value that counts as no, the others are open; again for more")
     ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="yes_no, classes or amount; without it, by the target's values")
+    ] = None,
+    loss: Annotated[
+        str, typer.Option(help="what an amount is judged by: absolute (the median) or squared")
+    ] = "absolute",
     key: Annotated[str | None, typer.Option(help="column that names the rows; without it, their number")] = None,
     as_of: Annotated[str | None, typer.Option(help="column with the date as of which a row was known")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="column that the model may not see; again for more")] = None,
@@ -44,6 +50,8 @@ def predict(
             target=target,
             positive=positive,
             negative=tuple(negative or ()),
+            task=task,
+            loss=loss,
             key=key,
             as_of=as_of,
             exclude=tuple(exclude or ()),

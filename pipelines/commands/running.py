@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 1.0
 SHOWN_WARNINGS = 8
-MADE_BY_MODELS = {"probability", "predicted", "forecast"}
+MADE_BY_MODELS = {"probability", "predicted", "expected", "forecast"}
 """Columns of published tables that models make."""
 OWN_ERROR = re.compile(r"^pipelines(\.\w+)+: ")
 """How an error's message begins whose class is ours."""
@@ -378,11 +378,7 @@ def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str
         has_runs = table_exists(connection, "main", "model_runs")
         quality = {}
         for table, description in described.items():
-            if (
-                has_runs
-                and "model_version" in description["columns"]
-                and {"probability", "predicted", "forecast"} & set(description["columns"])
-            ):
+            if has_runs and "model_version" in description["columns"] and MADE_BY_MODELS & set(description["columns"]):
                 quality[table] = _how_good(connection, table)
         not_kept = (
             connection.execute(
@@ -492,7 +488,7 @@ def identity_warnings(connection: "duckdb.DuckDBPyConnection", releases: Sequenc
 def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
     row = connection.execute(
         f"""
-        select runs.auc, runs.calibration_error, runs.model_version
+        select runs.auc, runs.calibration_error, runs.error, runs.model_version
         from model_runs as runs
         inner join (select max(model_version) as model_version from {table}) as used using (model_version)
         where runs.status = 'kept'
@@ -501,9 +497,11 @@ def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
     ).fetchone()
     if row is None:
         return ""
-    auc, calibration_error, version = row
+    auc, calibration_error, error, version = row
     if auc is not None:
         return f"AUC {auc:.3f} out of time, calibration error {calibration_error:.3f}"
+    if error is not None and "expected" in columns_of(connection, "main", table):
+        return f"off by {error:.0f} % of the amount on average, on rows that it had not seen"
     # A forecast of an older version knows no currencies.
     has_currency = "currency" in columns_of(connection, "main", "forecast_accuracy")
     name = "concat_ws(' ', metric, currency)" if has_currency else "metric"

@@ -87,6 +87,10 @@ def _wrong_types(
         )
     if type_ and prediction.task == "classes" and re.match("DOUBLE|FLOAT|DATE|TIME", type_):
         yield ("target",), f"target '{prediction.target}' of {outcomes} is {type_}, which has no classes to tell apart"
+    if type_ and prediction.task == "amount" and not NUMBER.fullmatch(type_):
+        yield ("target",), f"target '{prediction.target}' of {outcomes} is {type_}, which is no amount to estimate"
+    if prediction.task == "amount" and prediction.value:
+        yield ("value",), f"value '{prediction.value}': the target is an amount itself; leave `value` out"
     type_ = type_of(prediction.as_of, features)
     if type_ and type_ != "DATE" and not type_.startswith("TIMESTAMP"):
         yield ("as_of",), f"as_of '{prediction.as_of}' of {features} is {type_}; it must be a date"

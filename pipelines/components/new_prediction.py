@@ -20,18 +20,18 @@ LIKELY = re.compile(r"^(is|has|was|will)_")
 MONEY = re.compile(r"(^|_)(arr|mrr|amount|revenue|value|price)$")
 WORDS = re.compile(r"(^|_)(name|company|email_domain|source|stage|currency|title)$")
 KEY = re.compile(r"(^|_)id$", re.IGNORECASE)
-TASKS = ("yes_no", "classes")
+TASKS = ("yes_no", "classes", "amount")
 COMMENTS = {
     "entity": "key column of the snapshots",
     "features": "what was known at as_of_date",
     "outcomes": "what happened after: the target is a column here",
-    "task": "more than two answers",
     "as_of": "the table has no time",
     "horizon_days": "days until the answer is known",
     "population": "SQL over the snapshot: who is learnt from and scored",
     "value": "money at stake; makes expected_value",
     "described_by": "model whose columns name the entity for people",
 }
+TASK_COMMENTS = {"classes": "more than two answers", "amount": "a number to estimate"}
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def written(answers: Answers) -> str:
     lines = [f"type: {PREDICTION}", "attributes:"]
     lines += [line(key, values[key]) for key in order if values[key]]
     if answers.task != "yes_no":
-        lines.append(line("task", answers.task))
+        lines.append(f"{line('task', answers.task):<34}# {TASK_COMMENTS.get(answers.task, '')}")
     if answers.as_of == "":
         lines.append(line("as_of", None))
     elif answers.as_of != "as_of_date":
@@ -290,16 +290,22 @@ def _target(answers: Answers, tables: Mapping[str, Table]) -> Question:
     columns = _columns(answers, tables, "outcomes")
     own = {answers.entity, answers.as_of}
     booleans = [name for name, type_ in columns.items() if type_ == "BOOLEAN" or (not type_ and LIKELY.match(name))]
-    choices = booleans if answers.task != "classes" else [name for name in columns if name not in own]
+    numbers = [name for name, type_ in columns.items() if name not in own and NUMBER.fullmatch(type_ or "DOUBLE")]
+    others = {"classes": [name for name in columns if name not in own], "amount": numbers}
+    choices = others.get(answers.task, booleans)
     return Question("", "the column to predict", choices, None, _valid(answers, tables, "outcomes"))
 
 
 def _task(answers: Answers, tables: Mapping[str, Table]) -> Question:
     type_ = _columns(answers, tables, "outcomes").get(answers.target)
-    return Question("", "yes or no, or one of several classes", list(TASKS), _likely_task(type_), frozenset(TASKS))
+    return Question(
+        "", "yes or no, one of several classes, or an amount", list(TASKS), _likely_task(type_), frozenset(TASKS)
+    )
 
 
 def _likely_task(type_: str | None) -> str:
+    if re.match("DOUBLE|FLOAT|DECIMAL", type_ or ""):
+        return "amount"
     return "classes" if type_ == "VARCHAR" or (type_ or "").startswith("ENUM") else "yes_no"
 
 
@@ -316,7 +322,9 @@ def _population(answers: Answers, tables: Mapping[str, Table]) -> Question:
     return Question("", "who is learnt from and scored, as an SQL condition (true: everyone)", booleans, "true")
 
 
-def _value(answers: Answers, tables: Mapping[str, Table]) -> Question:
+def _value(answers: Answers, tables: Mapping[str, Table]) -> Question | None:
+    if answers.task == "amount":
+        return None
     columns = _columns(answers, tables, "features")
     money = [n for n, type_ in columns.items() if MONEY.search(n) and (type_ is None or NUMBER.fullmatch(type_))]
     return Question(
@@ -350,7 +358,9 @@ def _description(answers: Answers, tables: Mapping[str, Table]) -> Question:
     within = f" within {answers.horizon_days} days" if answers.horizon_days else ""
     whose = re.sub("_id$", "", answers.entity).replace("_", " ")
     what = HORIZON.sub("", LIKELY.sub("", answers.target)).replace("_", " ")
-    asks = f"How likely each {whose} is {what}" if answers.task == "yes_no" else f"Which {what} each {whose} has"
+    asks = {"yes_no": f"How likely each {whose} is {what}", "amount": f"How much {what} to expect of each {whose}"}.get(
+        answers.task, f"Which {what} each {whose} has"
+    )
     return Question("", "one sentence for those who find the model in the UI", [], f"{asks}{within}, and why.")
 
 

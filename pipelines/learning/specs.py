@@ -7,22 +7,26 @@ from fnmatch import fnmatchcase
 from string import Formatter
 
 RISK = re.compile(r"churn|leav|cancel|default|fraud|late|lost|escalat|complain", re.IGNORECASE)
-TASKS = ("yes_no", "classes")
+TASKS = ("yes_no", "classes", "amount")
+LOSSES = ("absolute", "squared")
 
 
 @dataclass(frozen=True)
 class PredictionSpec:
-    """A question about an entity: yes or no, or one of several classes.
+    """A question about an entity: yes or no, one of several classes, or an amount.
 
     The frame it is asked of has one row per `entity_key` and `as_of`, the features known then, and `target`
-    (boolean, or text for classes; null while the answer is not known). `as_of=None` says that the table has no time.
+    (boolean, text for classes, a number for an amount; null while the answer is not known). `as_of=None` says that the
+    table has no time.
     """
 
     name: str
     entity_key: str
     target: str
     task: str = "yes_no"
-    """`yes_no`, or `classes` for a target with more answers than two."""
+    """`yes_no`, `classes` for an answer that is one of several, or `amount` for a number to estimate."""
+    loss: str = "absolute"
+    """What an amount's estimate is judged by: `absolute` (its estimate is the median) or `squared` (the mean)."""
     as_of: str | None = "as_of_date"
     horizon_days: int | None = None
     """Days after `as_of` until the answer is known; the gap between training and test."""
@@ -33,8 +37,6 @@ class PredictionSpec:
     """Column with the money at stake; `expected_value` is probability times this."""
     segments: tuple[str, ...] = ()
     """Columns by whose values the card repeats the metrics."""
-    task: str = "yes_no"
-    """"yes_no", or "classes" for an answer that is one of several."""
     keep_leaky: bool = False
     """Learn from columns that give the answer away, too."""
     min_rows: int = 200
@@ -62,6 +64,12 @@ class PredictionSpec:
             raise ValueError(f"{self.name}: {self.target!r} cannot be both entity_key and target.")
         if self.task not in TASKS:
             raise ValueError(f"{self.name}: task is {self.task!r}; it can be {' or '.join(TASKS)}.")
+        if self.loss not in LOSSES:
+            raise ValueError(f"{self.name}: loss is {self.loss!r}; it can be {' or '.join(LOSSES)}.")
+        if self.task == "amount" and self.value is not None:
+            raise ValueError(
+                f"{self.name}: value is {self.value!r}, but the answer is an amount itself; leave value out."
+            )
         if self.horizon_days is not None and self.horizon_days < 0:
             raise ValueError(f"{self.name}: horizon_days is {self.horizon_days}; give days after as_of, zero or more.")
         if self.min_rows < 1 or self.min_positives < 1 or self.step_days < 1:
@@ -81,7 +89,9 @@ class PredictionSpec:
 
     @property
     def likelihood(self) -> str:
-        """The word that reasons use for the probability."""
+        """The word that reasons use for the probability, or for an amount."""
+        if self.task == "amount":
+            return self.likelihood_word or "amount"
         return self.likelihood_word or ("risk" if RISK.search(f"{self.name} {self.target}") else "chance")
 
     def groups_of(self, columns: Sequence[str]) -> list[str]:

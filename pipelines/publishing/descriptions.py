@@ -47,6 +47,17 @@ SCORES = {
     "probability_change_7d": "Change of the probability against about a week before; null without a score from then.",
     "change_reason": "What moved most in the direction of the change, in words.",
 }
+AMOUNTS = {
+    "expected": "The amount to expect: the mean of what may come, in the target's unit. These add up.",
+    "p10": "One in ten comes to less than this.",
+    "p50": "Half come to less than this: the best guess for a single row.",
+    "p90": "Nine in ten come to less than this.",
+    "score": "Where the row stands among all that were scored that day: 99 is the largest amount, 1 the least.",
+    "reason_1": "The strongest reason for the amount, in words.",
+    "reasons": "All reasons as JSON: feature, value, contribution (they add up to p50, or to expected where the loss "
+    "is squared) or factor (they multiply to it), words, text.",
+}
+"""Columns of the scores of a model of amounts."""
 FORECASTS = {
     "metric": "What is forecast; amounts are in the row's currency.",
     "currency": "Currency of an amount (ISO 4217); null for a count.",
@@ -149,7 +160,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "auc": "How well it ranks on the test: 0.5 is chance, 1 is perfect.",
         "log_loss": "Log loss on the test; lower is better.",
         "calibration_error": "Mean distance between predicted and observed rate on the test.",
-        "error": "Of a forecast: mean error of its totals in the backtest (sMAPE, per cent).",
+        "error": "Of a forecast: mean error of its totals in the backtest (sMAPE, per cent). Of an amount: absolute "
+        "errors on the test over the amounts (per cent).",
         "metrics": "All figures, as JSON.",
         "candidates": "What else was tried, with its loss, as JSON.",
         "model_sha256": "Checksum of the model's file.",

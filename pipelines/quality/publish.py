@@ -79,7 +79,7 @@ CUSTOM = "custom_"
 """Prefix of a company's custom fields, which may come, go and change type."""
 NUMBER = r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*"
 PROMISED_TYPES = {
-    r"probability|probability_change_7d|p10|p50|p90|forecast|score|expected_\w+|horizon_days": NUMBER,
+    r"probability|probability_change_7d|p10|p50|p90|forecast|score|expected(_\w+)?|horizon_days": NUMBER,
     r"\w+_date": "DATE",
     r"\w+_at": "TIMESTAMP.*",
     r"is_\w+": "BOOLEAN",

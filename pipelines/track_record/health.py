@@ -126,9 +126,10 @@ def _worst(shifts: Sequence[Mapping]) -> list[dict]:
 def _probabilities(
     connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPrediction", version: str, as_of: "date"
 ):
-    """Today's probabilities (float64) of this version; of classes the highest; empty if it has not scored today."""
+    """Today's probabilities or amounts (float64) of this version, of classes the highest; empty if not scored today."""
     columns = columns_of(connection, "scores", prediction.name)
-    probabilities = [quoted(name) for name in columns if name == "probability" or name.startswith("probability_")]
+    said = ("probability", "expected")
+    probabilities = [quoted(name) for name in columns if name in said or name.startswith("probability_")]
     if not probabilities:
         return []
     return read_frame(

@@ -31,7 +31,7 @@ from pipelines.extraction.configuration import read_configuration
 from pipelines.instance.metadata import WARNING, constant, report_link, table_metadata, table_shape, warn
 from pipelines.learning.scoring.wording import humanise
 from pipelines.publishing.assets import WITHHELD_METADATA
-from pipelines.publishing.descriptions import GRADES, description_of
+from pipelines.publishing.descriptions import AMOUNTS, GRADES, description_of
 from pipelines.registry.fits import record_fit
 from pipelines.registry.store import (
     kept_metadata,
@@ -275,7 +275,10 @@ class Prediction(dg.Component, DeclaredPrediction):
         }
         # A column that is shown from the entity's own model has that model's description.
         described |= {column: known[column] for column in [self.entity, *self.publish.described] if column in known}
-        comment_on(connection, f"published.{table}", f"{self.description} {GRADES}", described)
+        is_amount = self.task == "amount"
+        described |= {column: words for column, words in AMOUNTS.items() if is_amount and column in described}
+        about = self.description if is_amount else f"{self.description} {GRADES}"
+        comment_on(connection, f"published.{table}", about, described)
 
     def training_frame(self, connection: "duckdb.DuckDBPyConnection", known_by: "date | None" = None) -> "pl.DataFrame":
         """See `queries.training_frame`."""

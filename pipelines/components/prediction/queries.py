@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 RUN_DATE = "(select as_of_date from raw_scorecast.as_of)"
 
+AMOUNT = ("expected", "p10", "p50", "p90")
+"""What a model of amounts says of every row."""
+
 
 class ToScore(NamedTuple):
     """Rows to score."""
@@ -150,14 +153,16 @@ def published_query(
     """
     The query of the published table.
 
-    `columns`: those of the scores, by which two classes and more are told apart. `described_by`: columns of the model
-    that describes the entity; its columns of source systems are published, too, for the audit. `links`: system →
+    `columns`: those of the scores, by which answers, classes and amounts are told apart. `described_by`: columns of the
+    model that describes the entity; its columns of source systems are published, too, for the audit. `links`: system →
     address of one of its records, with `{id}` for the key.
     """
     key = quoted(declared.entity)
-    answers = [name for name in columns if name in ("probability", "predicted") or name.startswith("probability_")]
+    named = ("probability", "predicted", *AMOUNT)
+    answers = [name for name in columns if name in named or name.startswith("probability_")]
     value = [declared.value] if declared.value else []
-    shown = {name: f"scores.{quoted(name)}" for name in [*answers, "score", "grade", *value]}
+    standing = [name for name in ("score", "grade") if name in columns]
+    shown = {name: f"scores.{quoted(name)}" for name in [*answers, *standing, *value]}
     if declared.value and "expected_value" in columns:
         shown["expected_value"] = f"scores.expected_value as {declared.publish.expected_value_as}"
     for name in [name for name in columns if name.startswith("points_")]:
@@ -178,11 +183,12 @@ def published_query(
         join = f"left join {quoted(*declared.described_by_table)} as descriptions using ({key})"
     if declared.publish.link and links:
         join += f"\nleft join ({_links_query(declared.entity, links)}) as links on links.entity_id = scores.{key}"
+    largest = next((name for name in ("probability", "expected") if name in answers), "score")
     return f"""
         select {", ".join(selected)}
         from scores.{declared.name} as scores
         {join}
-        order by scores.{"probability" if "probability" in answers else "score"} desc, scores.{key}
+        order by scores.{largest} desc, scores.{key}
     """
 
 

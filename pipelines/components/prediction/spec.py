@@ -64,8 +64,10 @@ class DeclaredPrediction(dg.Model, dg.Resolvable):
     """Column with the answer, null while it is not known."""
     publish: PublishedScores
     """The table that users get."""
-    task: Literal["yes_no", "classes"] = "yes_no"
-    """`yes_no`, or `classes` for a target with more answers than two."""
+    task: Literal["yes_no", "classes", "amount"] = "yes_no"
+    """`yes_no`, `classes` for a target with more answers than two, or `amount` for a number to estimate."""
+    loss: Literal["absolute", "squared"] = "absolute"
+    """What an amount's estimate is judged by: its median, or its mean."""
     as_of: str | None = "as_of_date"
     """Column with the day at which the features were known; null: a table without time."""
     horizon_days: int | None = Field(None, ge=0)
@@ -113,6 +115,7 @@ class DeclaredPrediction(dg.Model, dg.Resolvable):
             entity_key=self.entity,
             target=self.target,
             task=self.task,
+            loss=self.loss,
             as_of=self.as_of,
             horizon_days=self.horizon_days,
             exclude=tuple(self.exclude),
@@ -150,11 +153,9 @@ class DeclaredPrediction(dg.Model, dg.Resolvable):
     @property
     def why_not_compared(self) -> str | None:
         """Why past scores cannot be compared with outcomes, in words; None if they can."""
-        if self.task == "classes":
-            return (
-                "It tells several classes apart: its scores are neither kept in score_history nor compared with what "
-                "came of them."
-            )
+        if self.task != "yes_no":
+            what = "tells several classes apart" if self.task == "classes" else "estimates an amount"
+            return f"It {what}: its scores are neither kept in score_history nor compared with what came of them."
         if not self.is_snapshot:
             missing = "outcomes" if self.as_of else "as_of"
             return f"Its YAML names no `{missing}`: no table says what came of a score on its day."

@@ -71,8 +71,8 @@ def off_tenths(deciles: list[dict]) -> list[dict]:
 
 
 def tenths(facts: dict) -> list[dict]:
-    """Tenths with rows and both rates, the highest first; none for classes."""
-    if facts.get("task") == "classes":
+    """Tenths with rows and both rates, the highest first; none for classes and amounts."""
+    if facts.get("task") in ("classes", "amount"):
         return []
     needed = ("decile", "rows", "positives", "predicted_rate", "observed_rate")
     rows = [row for row in dicts(facts, "deciles") if all(finite(row.get(key)) is not None for key in needed)]

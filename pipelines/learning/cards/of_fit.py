@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pipelines.learning.cards.page import card_page
+from pipelines.learning.judging.amounts import FIGURES as AMOUNT_FIGURES
 from pipelines.learning.scoring.wording import humanise
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ FIGURES = (
     "n_positive",
     "n_fitted",
     "is_only_order",
+    *AMOUNT_FIGURES,
 )
 
 
@@ -51,6 +53,7 @@ def card_of_fit(result: "FitResult", extra: Mapping[str, object]) -> str:
         "name": model.spec.name,
         "likelihood": model.spec.likelihood,
         "task": model.spec.task,
+        "link": model.amount.get("link"),
         "verdict": result.verdict,
         "kept": result.kept,
         "reason": result.reason,
@@ -60,7 +63,12 @@ def card_of_fit(result: "FitResult", extra: Mapping[str, object]) -> str:
         "n_holdout_entities": figures["n_test_entities"],
         "n_columns": len(model.encoding.names),
         "candidates": [
-            {"name": row["name"], "log_loss": row["log_loss_validation"], "chosen": row["chosen"]}
+            {
+                "name": row["name"],
+                "log_loss": row.get("log_loss_validation"),
+                "error": row.get("error_validation"),
+                "chosen": row["chosen"],
+            }
             for row in result.candidates
         ],
         "notes": [_in_words(note, named) for note in result.notes],

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.learning.cards import sections, svg
+from pipelines.learning.cards import amounts, sections, svg
 from pipelines.learning.cards.facts import (
     base_rate,
     capital,
@@ -76,18 +76,20 @@ def card_page(facts: dict) -> str:
 
     What is missing, empty or not finite is left out of the page. Of the rows held out, unless said otherwise:
 
-    - what it is: name, about (one sentence), question ("Churn is Yes"), likelihood ("risk" or "chance"), task ("yes_no"
-      or "classes"), rows_word ("customers"), yes_words ("leave within 90 days"), verdict ("ok" or "no_signal"), kept,
+    - what it is: name, about (one sentence), question ("Churn is Yes"), likelihood ("risk", "chance" or "amount"), task
+      ("yes_no", "classes" or "amount", this with link "identity" or "log"), rows_word ("customers"), yes_words ("leave
+      within 90 days"), verdict ("ok" or "no_signal"), kept,
       reason, notes, limits, learnt_from, calibrated, created_at, method, fingerprint, code_version, seconds; n_rows,
       n_train, n_fitted, n_holdout, n_holdout_entities, n_positive, n_columns, split_words
     - how good: base_rate, auc, average_precision, brier, log_loss, baseline_log_loss, calibration_error,
       lift_top_decile; accuracy, macro_f1; deciles as of `evaluation.decile_table`; money {currency, deciles as of
       `evaluation.money_by_decile`};
-      classes [class, rows, precision, recall, f1]; confusion {labels, counts: one list per true class}
+      classes [class, rows, precision, recall, f1]; confusion {labels, counts: one list per true class}; of an amount
+      the figures of `judging.amounts.evaluate`, tenths and reliability as of its functions, base_median, loss
     - why: drivers [column, words, strength (mean absolute log-odds), share,
       effects [label, rows, contribution (log-odds), observed_rate]]
     - for whom: segments [segment, value, rows, positives, predicted_rate, observed_rate, auc, log_loss, warning]
-    - choice: candidates [name, log_loss, chosen]
+    - choice: candidates [name, log_loss (of an amount, error), chosen]
     - columns: leaky, excluded, id_like, constant, target, unusable [column, reason]; suspect with auc_without,
       log_loss_without
     - the rows to score: unfamiliar [column, words]
@@ -98,12 +100,13 @@ def card_page(facts: dict) -> str:
         FILTERS,
         facts=facts,
         name=model_name(facts),
-        likelihood="chance" if facts.get("likelihood") == "chance" else "risk",
+        likelihood=facts["likelihood"] if facts.get("likelihood") in ("chance", "amount") else "risk",
         rows_word=rows_called(facts),
         verb=what_they_do(facts),
         again=short_for(what_they_do(facts)),
         use=_use(facts),
         verdict=_verdict(facts),
+        amounts=amounts.amounts(facts),
         gain=sections.gain(facts),
         calibration=sections.calibration(facts),
         money=sections.money(facts),
@@ -111,7 +114,7 @@ def card_page(facts: dict) -> str:
         mixed_up=sections.mixed_up(facts),
         came_true=sections.came_true(facts),
         drivers=sections.drivers(facts),
-        segments=sections.segments(facts),
+        segments=None if amounts.is_amount(facts) else sections.segments(facts),
         suspects=sections.suspects(facts),
         leaky=dicts(facts, "leaky"),
         unfamiliar=dicts(facts, "unfamiliar"),
@@ -213,6 +216,8 @@ def _dots(facts: dict) -> list[dict]:
 
 def _figures(facts: dict) -> list[tuple[str, str]]:
     """Value and meaning of each."""
+    if amounts.is_amount(facts):
+        return amounts.figures(facts)
     found = gain_at(tenths(facts), sections.FIRST_SHARE)
     lift, auc = finite(facts.get("lift_top_decile")), finite(facts.get("auc"))
     off, accuracy, f1 = (finite(facts.get(key)) for key in ("calibration_error", "accuracy", "macro_f1"))
@@ -230,6 +235,8 @@ def _figures(facts: dict) -> list[tuple[str, str]]:
 
 def _measures(facts: dict) -> list[tuple[str, str, str]]:
     """Name, value and meaning of each."""
+    if amounts.is_amount(facts):
+        return amounts.measures(facts)
     known = [(name, finite(facts.get(key)), how) for key, name, how in MEASURES]
     rows = [(name, f"{value:.4f}", how) for name, value, how in known if value is not None]
     loss, baseline = finite(facts.get("log_loss")), finite(facts.get("baseline_log_loss"))
@@ -240,8 +247,9 @@ def _measures(facts: dict) -> list[tuple[str, str, str]]:
 
 def _candidates(facts: dict) -> list[dict]:
     """The best first, those without a loss last."""
-    losses = [row | {"log_loss": finite(row.get("log_loss"))} for row in dicts(facts, "candidates")]
-    return sorted(losses, key=lambda row: math.inf if row["log_loss"] is None else row["log_loss"])
+    loss = "error" if amounts.is_amount(facts) else "log_loss"
+    losses = [row | {"loss": finite(row.get(loss))} for row in dicts(facts, "candidates")]
+    return sorted(losses, key=lambda row: math.inf if row["loss"] is None else row["loss"])
 
 
 def _counts(facts: dict) -> list[str]:
@@ -276,6 +284,7 @@ def out_of(share: float, scale: int) -> str:
 
 FILTERS = {
     "along": svg.along,
+    "amount": amounts.amount_words,
     "capital": lambda text: capital(str(text or "")),
     "driver_words": driver_words,
     "fixed": fixed,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from itertools import accumulate
 
-from pipelines.learning.cards import svg
+from pipelines.learning.cards import amounts, svg
 from pipelines.learning.cards.facts import (
     PastScoring,
     ScoreOutcome,
@@ -19,6 +19,7 @@ from pipelines.learning.cards.facts import (
     gain_at,
     gain_curve,
     listed,
+    maybe_percent,
     money_words,
     off_tenths,
     past_scorings,
@@ -243,7 +244,7 @@ def drivers(facts: dict) -> dict | None:
         return None
     known.sort(key=lambda row: -row["strength"])
     most, total, base = known[0]["strength"], sum(row["strength"] for row in known), base_rate(facts)
-    rows = [_driver(row, most, total, base) for row in known]
+    rows = [_driver(row, most, total, base, facts) for row in known]
     described = [row for row in rows if row["effects"]]
     return {
         "base": base,
@@ -259,11 +260,16 @@ def drivers(facts: dict) -> dict | None:
     }
 
 
-def _driver(row: dict, most: float, total: float, base: float | None) -> dict:
+def _driver(row: dict, most: float, total: float, base: float | None, facts: dict) -> dict:
     share, of_all, effects = finite(row.get("share")), row["strength"] / total, []
     for each in effects_of(row):
         move = _moved(each["contribution"], base)
-        effects.append(each | {"move": move, "moved": signed(move) if base is None else signed_points(move)})
+        if amounts.is_amount(facts):
+            moved, happened = amounts.move_words(move, facts), amounts.amount_words(each.get("observed_mean"))
+        else:
+            moved = signed(move) if base is None else signed_points(move)
+            happened = maybe_percent(each.get("observed_rate"))
+        effects.append(each | {"move": move, "moved": moved, "happened": happened})
     moving = [each for each in effects if abs(each["contribution"]) > 1e-9]
     highest, lowest = (pick(moving, key=lambda each: each["contribution"], default=None) for pick in (max, min))
     shown = effects[:MOST_LABELS]
@@ -279,7 +285,7 @@ def _driver(row: dict, most: float, total: float, base: float | None) -> dict:
         "shown": shown,
         "most": max((abs(each["move"]) for each in shown), default=0.0),
         # Of classes there is no one rate that a value could have.
-        "has_rate": any(finite(each.get("observed_rate")) is not None for each in shown),
+        "has_rate": any(each["happened"] for each in shown),
     }
 
 
@@ -332,6 +338,8 @@ def _segment_strip(row: dict, overall: float | None, floor: float) -> tuple | No
 
 def suspects(facts: dict) -> list[dict]:
     """Columns that may have been filled in late, and what the model is worth without each."""
+    if amounts.is_amount(facts):
+        return [row | {"change": None, "figures": amounts.without_words(facts, row)} for row in dicts(facts, "suspect")]
     auc = finite(facts.get("auc"))
     return [row | _without(auc, finite(row.get("auc_without"))) for row in dicts(facts, "suspect")]
 

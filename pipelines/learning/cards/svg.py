@@ -58,6 +58,8 @@ class Plot:
     end_up: float = 1.0
     names: Sequence[tuple[float, str]] | None = None
     """The horizontal ticks; shares when None."""
+    levels: Sequence[tuple[float, str]] | None = None
+    """The vertical ticks; shares when None."""
     marks: list[dict] = field(default_factory=list)
     """What is drawn: a `shape` of SVG each, with its place, style and words."""
 
@@ -90,7 +92,8 @@ class Plot:
 
     def rows(self) -> list[tuple[float, str]]:
         """Vertical ticks: where, and what is written there."""
-        return [(self.y(value), percent(value, _digits(self.end_up))) for value in ticks(self.end_up)]
+        shares = [(value, percent(value, _digits(self.end_up))) for value in ticks(self.end_up)]
+        return [(self.y(value), shorten(words, 6)) for value, words in (shares if self.levels is None else self.levels)]
 
     def columns(self) -> list[tuple[float, str]]:
         """Horizontal ticks: where, and what is written there."""

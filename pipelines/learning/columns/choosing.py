@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
+from pipelines.learning.columns.amount_leaks import find_amount_leaks
 from pipelines.learning.columns.kinds import Column, Dropped, as_numbers, kind_of
 from pipelines.learning.columns.leaks import Finding, find_leaks
 from pipelines.learning.columns.levels import FEWEST_ENTITIES, entities_per_level
@@ -46,10 +47,10 @@ def choose_columns(
 ) -> tuple[list[Column], list[Dropped], list[Finding]]:
     """Usable columns, the dropped ones, and what the leak guard found.
 
-    `frame`: training rows, tidied; `target`: 0/1 or class numbers; `clusters`: entity of each row as an integer from 0;
-    `days`: day number of each row's as_of, or None; `classes`: names by number. Looks at training rows only, so that
-    the test has no say in what the model sees. A category is wide only where the answer is yes or no: of classes it
-    keeps its frequent levels, and is dropped if it has none.
+    `frame`: training rows, tidied; `target`: 0/1, class numbers or amounts; `clusters`: entity of each row as an
+    integer from 0; `days`: day number of each row's as_of, or None; `classes`: names by number. Looks at training rows
+    only, so that the test has no say in what the model sees. A category is wide unless the answer is one of several
+    classes: of those it keeps its frequent levels, and is dropped if it has none.
     """
     columns: list[Column] = []
     dropped: list[Dropped] = []
@@ -68,7 +69,10 @@ def choose_columns(
         for name in spec.text
         if name not in frame
     ]
-    findings = find_leaks(frame, columns, target, clusters, seed, days, classes)
+    if spec.task == "amount":
+        findings = find_amount_leaks(frame, columns, target, clusters, seed, days)
+    else:
+        findings = find_leaks(frame, columns, target, clusters, seed, days, classes)
     leaky = {finding.column: finding.reason for finding in findings if finding.grade == "leaky"}
     if not spec.keep_leaky:
         dropped += [Dropped(column.name, "leaky", leaky[column.name]) for column in columns if column.name in leaky]

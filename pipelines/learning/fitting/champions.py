@@ -4,18 +4,18 @@ import numpy as np
 
 from pipelines.learning.columns.kinds import Column, Dropped
 from pipelines.learning.context import Context
+from pipelines.learning.fitting.judge import Judge
 from pipelines.learning.fitting.selection import Recipe, fit_parts, mixed_margins
 from pipelines.learning.fitting.splitting import Split
 from pipelines.learning.fitting.training import Training
 from pipelines.learning.judging import evaluation
-from pipelines.learning.learners.calibration import calibrated, fit_calibration
 from pipelines.learning.scoring.fitted import FittedPrediction, encode_for, predict
 from pipelines.learning.specs import PredictionSpec
 
 NOISE = 2.0
 """Standard errors by which a challenger must be better."""
 FEWEST_FAIR_POSITIVES = 10
-SETTINGS = ("kind", "strength", "setting", "trees")
+SETTINGS = ("kind", "link", "loss", "quantile", "strength", "setting", "trees")
 
 
 def against_champion(
@@ -24,20 +24,25 @@ def against_champion(
     dropped: list[Dropped],
     training: Training,
     split: Split,
-    probability: np.ndarray,
+    said: np.ndarray,
     spec: PredictionSpec,
     context: Context,
     figures: dict,
+    judge: Judge,
 ) -> tuple[bool, str]:
-    """Whether the challenger is kept, and why; adds both losses to `figures`. `probability`: its own, on the test.
+    """Whether the challenger is kept, and why; adds both losses to `figures`. `said`: by it, of the test.
 
     A champion was refitted on all that was known when it was made, often on these very test rows, so its own
     probabilities would be judged on what it has learnt by heart. Where enough test rows are younger than its answers,
     it is compared as it is; otherwise its recipe (columns and settings) is fitted on the challenger's training rows and
     compared, like with like.
     """
-    question = (champion.spec.target, champion.spec.horizon_days, champion.spec.entity_key)
-    if question != (spec.target, spec.horizon_days, spec.entity_key) or champion.classes != training.classes:
+
+    def asked(of: PredictionSpec) -> tuple:
+        return of.target, of.horizon_days, of.entity_key, of.task == "amount" and of.loss
+
+    question = asked(champion.spec)
+    if question != asked(spec) or champion.classes != training.classes:
         return True, f"Kept: the champion answers another question ({champion.spec.target}, {question[1]} days)."
     banned = {each.column for each in dropped if each.kind in ("leaky", "excluded", "target")}
     tainted = sorted(banned & set(champion.encoding.names))
@@ -49,21 +54,23 @@ def against_champion(
         theirs, how = predict(champion, training.frame[test[fair]]), "as it is"
     else:
         fair = np.arange(len(test))
-        theirs, how = _refit_champion(champion, challenger, training, split, spec, context), "fitted anew"
+        theirs, how = _refit_champion(champion, challenger, training, split, spec, context, judge), "fitted anew"
         if theirs is None:
             return False, (
                 "Refused: the same recipe as the champion's, and too few answers are younger than the champion to tell "
                 "the two apart; the champion stays."
             )
-    difference, error = evaluation.loss_difference(
-        training.target[test[fair]], probability[fair], theirs, training.clusters[test[fair]]
-    )
-    figures["champion_log_loss"] = evaluation.log_loss(training.target[test[fair]], theirs)
-    figures["challenger_log_loss"] = figures["champion_log_loss"] + difference
+    answers = training.target[test[fair]]
+    theirs, own = judge.losses(answers, theirs), judge.losses(answers, said[fair])
+    difference, error = evaluation.clustered_mean(own - theirs, training.clusters[test[fair]])
+    loss = "error" if training.is_amount else "log_loss"
+    figures[f"champion_{loss}"] = float(theirs.mean())
+    figures[f"challenger_{loss}"] = float(own.mean())
     figures["champion_compared"] = how
+    form = ",.4g" if training.is_amount else ".4f"
     compared = (
-        f"log loss {figures['challenger_log_loss']:.4f} against the champion's {figures['champion_log_loss']:.4f} "
-        f"({how}) on {len(fair):,} test rows, noise {error:.4f}"
+        f"{judge.loss_name} {own.mean():{form}} against the champion's {theirs.mean():{form}} "
+        f"({how}) on {len(fair):,} test rows, noise {error:{form}}"
     )
     if difference < -NOISE * error:
         return True, f"Kept: better than the champion, {compared}."
@@ -81,7 +88,7 @@ def _rows_unseen_by(
         return None
     first = champion.trained_until_day + max(spec.horizon_days or 0, 1)
     fair = np.flatnonzero(training.days[split.test] >= first)
-    counts = np.bincount(training.target[split.test][fair].astype(np.int64), minlength=2)
+    counts = np.bincount(training.strata[split.test][fair].astype(np.int64), minlength=2)
     return fair if counts.min() >= FEWEST_FAIR_POSITIVES else None
 
 
@@ -92,6 +99,7 @@ def _refit_champion(
     split: Split,
     spec: PredictionSpec,
     context: Context,
+    judge: Judge,
 ) -> np.ndarray | None:
     """What the champion's recipe says about the test, learning from the same rows; None if it is the same recipe."""
     texts = dict.fromkeys(text["name"] for text in champion.encoding.texts)
@@ -106,8 +114,8 @@ def _refit_champion(
     for fit, held_out in split.inner:
         said.append(_margin_of(recipe, training, fit, held_out, spec, context))
         answers.append(training.target[held_out])
-    calibration = fit_calibration(np.concatenate(said), np.concatenate(answers))
-    return calibrated(calibration, _margin_of(recipe, training, split.train, split.test, spec, context))
+    calibration = judge.calibrate(np.concatenate(said), np.concatenate(answers))
+    return judge.says(calibration, _margin_of(recipe, training, split.train, split.test, spec, context))
 
 
 def _parts(champion: FittedPrediction) -> tuple[tuple[float, dict], ...]:

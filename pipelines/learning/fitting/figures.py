@@ -11,11 +11,11 @@ import polars as pl
 
 from pipelines.learning.columns.kinds import as_numbers
 from pipelines.learning.context import Context
+from pipelines.learning.fitting.judge import Judge
 from pipelines.learning.fitting.selection import Recipe, Tried, fit_parts, mixed_margins
 from pipelines.learning.fitting.splitting import Split, as_date
 from pipelines.learning.fitting.training import Training
 from pipelines.learning.judging import evaluation
-from pipelines.learning.learners.calibration import calibrated, fit_calibration
 from pipelines.learning.scoring.fitted import FittedPrediction, encode_for, strengths
 from pipelines.learning.scoring.wording import describe_value, humanise
 from pipelines.learning.specs import PredictionSpec
@@ -54,8 +54,21 @@ def on_test(training: Training, split: Split, probability: np.ndarray, spec: Pre
             value, currency = _in_one_currency(training.frame[split.test], spec.value)
             found = evaluation.money_by_decile(target, probability, value)
             figures |= {"money": {"currency": currency, "deciles": found}} if found else {}
-    figures |= {
-        "calibration_noise": evaluation.calibration_noise(probability, len(np.unique(clusters))),
+    figures["calibration_noise"] = evaluation.calibration_noise(probability, len(np.unique(clusters)))
+    figures |= of_rows(training, split, spec)
+    figures["segments"] = [
+        row
+        for name in spec.segments
+        if name in training.frame.columns and not training.classes
+        for row in by_segment(training.frame[name][split.test], name, target, probability)
+    ]
+    return figures
+
+
+def of_rows(training: Training, split: Split, spec: PredictionSpec) -> dict:
+    """How many rows and entities were learnt from and judged on, and of when they are."""
+    clusters = training.clusters[split.test]
+    figures: dict = {
         "n_fit": len(split.train),
         "n_test": len(split.test),
         "n_test_entities": len(np.unique(clusters)),
@@ -69,12 +82,6 @@ def on_test(training: Training, split: Split, probability: np.ndarray, spec: Pre
             figures[f"{name}_until"] = as_date(training.days[rows].max()).isoformat()
         figures["gap_days"] = spec.horizon_days or 0
         figures["step_days"] = training.step_days
-    figures["segments"] = [
-        row
-        for name in spec.segments
-        if name in training.frame.columns and not training.classes
-        for row in by_segment(training.frame[name][split.test], name, target, probability)
-    ]
     return figures
 
 
@@ -90,57 +97,65 @@ def _in_one_currency(frame: pl.DataFrame, column: str) -> tuple[np.ndarray, str 
     return np.where((frame[CURRENCY] == most).fill_null(False).to_numpy(), value, np.nan), most
 
 
-def judged(training: Training, split: Split, tried: Tried, probability: np.ndarray) -> dict[str, float]:
-    """By how much the log loss is below the base rate's on rows that no fit had seen, and the error of that.
+def judged(training: Training, split: Split, tried: Tried, said: np.ndarray, judge: Judge) -> dict[str, float]:
+    """By how much the loss is below that of the same for everyone on rows that no fit had seen, and its error.
 
     Rows of the test, and of the inner folds with a calibration from the other folds: small tables need all of them.
     """
     margin, answers = tried.margins[tried.best], training.target[tried.rows]
-    rates = np.bincount(training.target[split.train].astype(np.int64), minlength=max(2, len(training.classes)))
-    base = (rates + 0.5) / (rates.sum() + 0.5 * len(rates))
-    losses, rows = [evaluation.log_losses(training.target[split.test], probability)], [split.test]
+    losses, rows = [judge.losses(training.target[split.test], said)], [split.test]
     folds = np.unique(tried.folds)
     for fold in folds if len(folds) > 1 else []:
         mine = tried.folds == fold
-        said = calibrated(fit_calibration(margin[~mine], answers[~mine]), margin[mine])
-        losses.append(evaluation.log_losses(answers[mine], said))
+        unseen = judge.says(judge.calibrate(margin[~mine], answers[~mine]), margin[mine])
+        losses.append(judge.losses(answers[mine], unseen))
         rows.append(tried.rows[mine])
     everyone = np.concatenate(rows)
-    gain = -np.log(base)[training.target[everyone].astype(np.int64)] - np.concatenate(losses)
+    base = judge.base_losses(training.target[split.train], training.target)
+    gain = base[everyone] - np.concatenate(losses)
     mean, error = evaluation.clustered_mean(gain, training.clusters[everyone])
     return {
         "gain_over_base_rate": mean,
         "gain_error": error,
-        "baseline_log_loss": float(-np.log(base)[training.target[split.test].astype(np.int64)].mean()),
+        f"baseline_{'error' if training.is_amount else 'log_loss'}": float(base[split.test].mean()),
     }
 
 
 def without(
-    column: str, training: Training, split: Split, tried: Tried, spec: PredictionSpec, context: Context
+    column: str,
+    training: Training,
+    split: Split,
+    tried: Tried,
+    spec: PredictionSpec,
+    context: Context,
+    judge: Judge,
 ) -> dict[str, float]:
-    """What the model is worth without a column: AUC and log loss on the test. Takes one thread."""
+    """What the model is worth without a column, on the test: AUC and log loss, or the error. Takes one thread."""
     chosen = tried.recipes[tried.best]
     recipe = Recipe(chosen.name, chosen.parts, tuple(each for each in chosen.columns if each.name != column))
     alone = replace(context, threads=1)
     encoding, learners = fit_parts(training, split.train, recipe, spec, alone)
     margin = mixed_margins(learners, encode_for(encoding, training.frame[split.test]), alone)
     target = training.target[split.test]
-    calibration = fit_calibration(tried.margins[tried.best], training.target[tried.rows])
-    found = evaluation.evaluate(target, calibrated(calibration, margin))
+    said = judge.says(judge.calibrate(tried.margins[tried.best], training.target[tried.rows]), margin)
+    if training.is_amount:
+        return {"mean_absolute_error_without": float(np.abs(said - target).mean())}
+    found = evaluation.evaluate(target, said)
     return {"auc_without": found["auc"], "log_loss_without": found["log_loss"]}
 
 
 def drivers(model: FittedPrediction, frame: pl.DataFrame, target: np.ndarray) -> list[dict]:
     """The columns that move the estimate most, on these rows: size, share of all, and the effect of their values.
 
-    `strength`: mean absolute contribution to the log-odds. `effects`: rows of label, rows, mean contribution and, for a
-    yes-or-no question, observed rate.
+    `strength`: mean absolute contribution to the log-odds, or on the scale of an amount's estimate. `effects`: rows of
+    label, rows, mean contribution and, for a yes-or-no question, observed rate; for an amount, observed mean.
     """
     step = max(1, len(frame) // DRIVER_ROWS)
     frame, target = frame[::step], target[::step]
     parts = strengths(model, frame)
     size = np.abs(parts).mean(axis=0) if len(parts) else np.zeros(parts.shape[1])
     kinds = {column["name"]: column["kind"] for column in model.encoding.columns}
+    happened = None if model.classes else "observed_mean" if model.amount else "observed_rate"
     found = []
     for i in np.argsort(-size, kind="stable")[:DRIVERS]:
         name = model.encoding.names[i]
@@ -151,13 +166,13 @@ def drivers(model: FittedPrediction, frame: pl.DataFrame, target: np.ndarray) ->
                     "words": model.descriptions.get(name) or humanise(name),
                     "strength": float(size[i]),
                     "share": float(size[i] / size.sum()),
-                    "effects": _effects(frame[name], kinds.get(name, "text"), parts[:, i], target, bool(model.classes)),
+                    "effects": _effects(frame[name], kinds.get(name, "text"), parts[:, i], target, happened),
                 }
             )
     return found
 
 
-def _effects(values: pl.Series, kind: str, part: np.ndarray, target: np.ndarray, has_classes: bool) -> list[dict]:
+def _effects(values: pl.Series, kind: str, part: np.ndarray, target: np.ndarray, happened: str | None) -> list[dict]:
     if kind == "text":
         return []
     if kind in ("number", "date"):
@@ -182,7 +197,7 @@ def _effects(values: pl.Series, kind: str, part: np.ndarray, target: np.ndarray,
                 "label": "missing" if code < 0 else labels[code],
                 "rows": int(mine.sum()),
                 "contribution": float(part[mine].mean()),
-                **({} if has_classes else {"observed_rate": float(target[mine].mean())}),
+                **({} if happened is None else {happened: float(target[mine].mean())}),
             }
         )
     return rows

@@ -18,13 +18,16 @@ from pipelines.learning.columns.choosing import choose_columns
 from pipelines.learning.columns.kinds import Column, Dropped
 from pipelines.learning.columns.leaks import ROWS, Finding, duplicate_clusters, repeated_rows
 from pipelines.learning.context import Context
+from pipelines.learning.fitting.amount_figures import amount_gates, amounts_on_test
+from pipelines.learning.fitting.amounts import amount_state, amounts_of_test, judge_of, stretched_by, try_amounts
 from pipelines.learning.fitting.champions import against_champion
 from pipelines.learning.fitting.figures import code_version, drivers, judged, on_test, without
+from pipelines.learning.fitting.judge import ANSWERS, Judge
 from pipelines.learning.fitting.selection import Recipe, Tried, fit_parts, mixed_margins, try_candidates
 from pipelines.learning.fitting.splitting import Split, split_rows
 from pipelines.learning.fitting.training import TooLittleData, Training, enough_rows, fingerprint, prepare
 from pipelines.learning.judging.drift import make_baseline
-from pipelines.learning.learners.calibration import calibrated, fit_calibration
+from pipelines.learning.learners.candidates import margins
 from pipelines.learning.learners.encoding import Encoding
 from pipelines.learning.scoring.fitted import FittedPrediction, encode_for, predict, score_prediction
 from pipelines.learning.scoring.unseen import learnt_ranges
@@ -37,8 +40,8 @@ SURE = 2.33
 DEFAULT_CONTEXT = Context()
 TOO_GOOD = 0.97
 """An AUC that is more often a leak than a success."""
-
-
+TOO_GOOD_R2 = 0.995
+"""The same for the explained variance of an amount."""
 RANKS_ONLY = (
     "**Trust the order, not the percentages**: who comes first is better than chance, but the percentages are no "
     "better than telling everyone the average."
@@ -53,11 +56,11 @@ class FitResult:
     kept: bool
     reason: str
     verdict: str
-    """"ok", or "no_signal" where the model is no better than the base rate by more than noise."""
+    """"ok", or "no_signal" where the model is no better than the same for everyone by more than noise."""
     metrics: dict
     """Figures on the test rows; `deciles`, `segments` and `drivers` are lists of rows."""
     candidates: list[dict]
-    """name, log_loss_validation, log_loss and auc (test; for the chosen one), chosen."""
+    """name, log_loss_validation, log_loss and auc (test; for the chosen one), chosen; of amounts error_validation."""
     dropped: list[Dropped]
     findings: list[Finding]
     """Columns that are leaky (dropped, unless the spec keeps them) or suspect (kept)."""
@@ -78,9 +81,9 @@ def fit_prediction(
 ) -> FitResult:
     """Fit, judge and decide whether to keep.
 
-    `frame`: features, `spec.entity_key`, `spec.as_of` (Date or Datetime) and `spec.target` (boolean, or text for
-    classes; rows where it is null are ignored). `descriptions`: feature → words, for reasons. `champion`: the model in
-    use.
+    `frame`: features, `spec.entity_key`, `spec.as_of` (Date or Datetime) and `spec.target` (boolean, text for
+    classes, a number for an amount; rows where it is null are ignored). `descriptions`: feature → words, for reasons.
+    `champion`: the model in use.
     Deterministic for the same rows, seed and machine; the order of rows and columns changes nothing.
 
     Raises TooLittleData with the reason in words, ValueError if the key or target column is missing or of the wrong
@@ -92,7 +95,7 @@ def fit_prediction(
         material = _material(frame, spec, context)
         fitted = _fit_chosen(material, spec, context)
         model, figures = _judge(material, fitted, spec, descriptions or {}, context)
-        verdict, kept, reason = _gates(figures, spec)
+        verdict, kept, reason = (amount_gates if spec.task == "amount" else _gates)(figures, spec)
         if kept and champion is not None:
             kept, reason = against_champion(
                 champion,
@@ -100,15 +103,17 @@ def fit_prediction(
                 material.dropped,
                 material.training,
                 material.split,
-                fitted.probability,
+                fitted.said,
                 spec,
                 context,
                 figures,
+                fitted.judge,
             )
     notes = [*material.training.notes, *material.split.notes, *_too_good(figures)]
-    figures["is_only_order"] = verdict == "ok" and not figures["gain_over_base_rate"] > SURE * figures["gain_error"]
-    if figures["is_only_order"]:
-        notes.append(RANKS_ONLY)
+    if spec.task != "amount":
+        has_gain = figures["gain_over_base_rate"] > SURE * figures["gain_error"]
+        figures["is_only_order"] = verdict == "ok" and not has_gain
+        notes += [RANKS_ONLY] if figures["is_only_order"] else []
     return FitResult(
         model=model,
         kept=kept,
@@ -144,9 +149,12 @@ class _Fitted:
     learners: list[tuple[float, dict]]
     """Of all rows, each with its weight."""
     margin: np.ndarray
-    """On the test, of the fit on the training rows; test rows (× classes), log-odds."""
-    probability: np.ndarray
-    """The same, calibrated."""
+    """On the test, of the fit on the training rows; test rows (× classes), log-odds or an amount's scale."""
+    said: np.ndarray
+    """The same, calibrated: probabilities, or amounts."""
+    bounds: np.ndarray | None
+    """Of amounts, the learnt quantiles of the test rows (× 2), on the margins' scale."""
+    judge: Judge
     seconds: float
 
 
@@ -156,12 +164,17 @@ def _material(frame: pl.DataFrame, spec: PredictionSpec, context: Context) -> _M
     split = split_rows(
         training.days,
         training.clusters,
-        training.target,
+        training.strata,
         spec.horizon_days or 0,
         spec.min_rows,
         spec.min_positives,
         context.seed,
     )
+    if not all(len(rows) for rows in (split.train, split.test, *(part for pair in split.inner for part in pair))):
+        raise TooLittleData(
+            f"There are {len(np.unique(training.clusters)):,} different rows or entities with a known {spec.target}, "
+            "too few to learn from some and judge on others; copies of a row count as one."
+        )
     columns, dropped, findings = choose_columns(
         training.frame[split.train],
         training.target[split.train],
@@ -173,7 +186,8 @@ def _material(frame: pl.DataFrame, spec: PredictionSpec, context: Context) -> _M
     )
     findings = [each for each in findings if each.column != ROWS] + copies
     context.say(f"{spec.name}: {len(split.train):,} rows to learn from, {len(split.test):,} to judge on")
-    return _Material(training, split, try_candidates(training, split, columns, spec, context), dropped, findings)
+    tries = try_amounts if spec.task == "amount" else try_candidates
+    return _Material(training, split, tries(training, split, columns, spec, context), dropped, findings)
 
 
 def _fit_chosen(material: _Material, spec: PredictionSpec, context: Context) -> _Fitted:
@@ -192,9 +206,14 @@ def _fit_chosen(material: _Material, spec: PredictionSpec, context: Context) -> 
     with ThreadPoolExecutor(max_workers=2) as pool:
         judged, everything = pool.map(fit, (split.train, np.arange(len(training.target))))
     ((encoding, learners), seconds), ((final_encoding, final), _) = judged, everything
-    margin = mixed_margins(learners, encode_for(encoding, training.frame[split.test]), context)
-    calibration = fit_calibration(tried.margins[recipe.name], training.target[tried.rows])
-    return _Fitted(recipe, final_encoding, final, margin, calibrated(calibration, margin), seconds)
+    test = encode_for(encoding, training.frame[split.test])
+    margin = mixed_margins(learners, test, context)
+    judge = judge_of(training, recipe, spec) if training.is_amount else ANSWERS
+    said = judge.says(judge.calibrate(tried.margins[recipe.name], training.target[tried.rows]), margin)
+    bounds = [margins(learner, test, context.threads) for weight, learner in learners if not weight]
+    return _Fitted(
+        recipe, final_encoding, final, margin, said, np.column_stack(bounds) if bounds else None, judge, seconds
+    )
 
 
 def _judge(
@@ -202,14 +221,20 @@ def _judge(
 ) -> tuple[FittedPrediction, dict]:
     """The model that scores, and the figures of the test."""
     training, split, tried = material.training, material.split, material.tried
-    figures = on_test(training, split, fitted.probability, spec)
-    figures |= judged(training, split, tried, fitted.probability)
-    figures["n_fitted"] = len(enough_rows(training.target, np.arange(len(training.target)), context.seed)[0])
+    if training.is_amount:
+        said = amounts_of_test(training, split, tried, fitted.recipe, fitted.margin, fitted.bounds, spec)
+        figures = amounts_on_test(training, split, said, spec)
+    else:
+        figures = on_test(training, split, fitted.said, spec)
+    figures |= judged(training, split, tried, fitted.said, fitted.judge)
+    figures["n_fitted"] = len(enough_rows(training.strata, np.arange(len(training.target)), context.seed)[0])
     model = _model(material, fitted, spec, descriptions, figures)
     figures["drivers"] = drivers(model, training.frame[split.test], training.target[split.test])
     suspects = [finding for finding in material.findings if finding.grade == "suspect"]
     with ThreadPoolExecutor(max_workers=context.threads) as pool:
-        worth = pool.map(lambda each: without(each.column, training, split, tried, spec, context), suspects)
+        worth = pool.map(
+            lambda each: without(each.column, training, split, tried, spec, context, fitted.judge), suspects
+        )
         figures["suspects"] = [
             {"column": finding.column, "reason": finding.reason, **figure}
             for finding, figure in zip(suspects, worth, strict=True)
@@ -221,20 +246,27 @@ def _model(
     material: _Material, fitted: _Fitted, spec: PredictionSpec, descriptions: Mapping[str, str], figures: dict
 ) -> FittedPrediction:
     """What is stored and scores: fitted on all rows, calibrated on what was said of rows that were not learnt from."""
-    training, tried, test = material.training, material.tried, material.split.test
+    training, split, tried = material.training, material.split, material.tried
+    test = split.test
     unseen = np.concatenate([tried.margins[fitted.recipe.name], fitted.margin])
     answers = np.concatenate([training.target[tried.rows], training.target[test]])
-    encoding, probability = fitted.encoding, fitted.probability
-    scores = probability.max(axis=1) if training.classes else probability
+    encoding, calibration = fitted.encoding, fitted.judge.calibrate(unseen, answers)
+    scores = fitted.said.max(axis=1) if training.classes else fitted.said
+    amount: dict = {}
+    if training.is_amount:
+        amount = amount_state(training, tried, fitted.recipe, calibration, spec)
+        amount = stretched_by(amount, training, test, calibration, fitted.margin, fitted.bounds)
+        scores = amounts_of_test(training, split, tried, fitted.recipe, fitted.margin, fitted.bounds, spec)["expected"]
     baseline = make_baseline(training.frame, encoding.columns, encoding.as_of, spec.entity_key, scores)
     ranges = learnt_ranges(training.frame, encoding.columns, encoding.as_of, _features(training.frame, spec))
     return FittedPrediction(
         spec=spec,
         encoding=encoding,
         learners=fitted.learners,
-        calibration=fit_calibration(unseen, answers),
+        calibration=calibration,
         method=fitted.recipe.name,
         classes=training.classes,
+        amount=amount,
         metrics=figures,
         dropped=material.dropped,
         descriptions={name: descriptions[name] for name in encoding.names if name in descriptions},
@@ -247,6 +279,11 @@ def _model(
 
 def _candidates(tried: Tried, chosen: str, figures: dict) -> list[dict]:
     """What was tried, the best first."""
+    if "auc" not in figures:
+        return [
+            {"name": name, "error_validation": loss, "chosen": name == chosen}
+            for name, loss in sorted(tried.losses.items(), key=lambda item: (item[1], item[0]))
+        ]
     return [
         {
             "name": name,
@@ -275,7 +312,7 @@ def _without_copies(training: Training, spec: PredictionSpec) -> tuple[Training,
 
 
 def _too_good(figures: dict) -> list[str]:
-    if not figures["auc"] >= TOO_GOOD:
+    if not (figures["auc"] >= TOO_GOOD if "auc" in figures else (figures["r2"] or 0) >= TOO_GOOD_R2):
         return []
     names = ", ".join(f"`{row['column']}`" for row in figures["drivers"][:3])
     return [

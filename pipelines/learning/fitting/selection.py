@@ -1,6 +1,6 @@
 """Which learner answers best: every candidate on rows that it has not seen, and the best mix of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
@@ -12,6 +12,7 @@ from pipelines.learning.columns.kinds import Column
 from pipelines.learning.context import Context
 from pipelines.learning.fitting.splitting import Split
 from pipelines.learning.fitting.training import Training, enough_rows
+from pipelines.learning.learners.amounts import Scale, fit_amount
 from pipelines.learning.learners.calibration import calibrated_loss
 from pipelines.learning.learners.candidates import (
     BOOSTING,
@@ -45,7 +46,10 @@ WORTH_A_PART = 2e-4
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to fit: the weight and settings of each learner, and the columns."""
+    """What to fit: the weight and settings of each learner, and the columns.
+
+    A part without weight says nothing of the estimate: it is a bound of an amount's interval.
+    """
 
     name: str
     parts: tuple[tuple[float, dict], ...]
@@ -63,7 +67,9 @@ class Tried:
     folds: np.ndarray
     """The part of the split in which each of `rows` was held out."""
     losses: dict[str, float]
-    """Log loss once calibrated, in nats."""
+    """Mean loss once calibrated: log loss in nats, or an amount's error."""
+    bounds: np.ndarray | None = None
+    """Of amounts, learnt quantiles of `rows` (× 2) on the scale of the best recipe's margins."""
 
     @property
     def best(self) -> str:
@@ -80,11 +86,12 @@ def try_candidates(
 ) -> Tried:
     """Fit every candidate on each inner part of the split, several at a time."""
     inner = [
-        (_some(fit, 1.0, training, context), _some(held_out, 0.5, training, context)) for fit, held_out in split.inner
+        (some_rows(fit, 1.0, training, context), some_rows(held_out, 0.5, training, context))
+        for fit, held_out in split.inner
     ]
     context.say(f"{spec.name}: comparing candidates on {sum(len(held_out) for _, held_out in inner):,} rows")
     with ThreadPoolExecutor(max_workers=context.threads) as pool:
-        parts = list(pool.map(lambda part: _Part.of(training, part, columns, spec, context), inner))
+        parts = list(pool.map(lambda part: Part.of(training, part, columns, spec, context), inner))
         boosters = [
             [pool.submit(part.fit_boosting, setting, context) for setting in BOOSTING if part.has_columns]
             for part in parts
@@ -112,7 +119,7 @@ def fit_parts(
     """Fit a recipe on these rows: the encoding, and each learner with its weight."""
     # By the table's rows, not these: fits that run at once must agree on it (see boosting_data).
     threads = context.threads if len(training.target) >= THREADED_ROWS else 1
-    chosen, weights = enough_rows(training.target, rows, context.seed)
+    chosen, weights = enough_rows(training.strata, rows, context.seed)
     encoding, encoded = encoded_part(training, chosen, recipe.columns, spec, weights)
     target = training.target[chosen]
     shared: list = []
@@ -126,6 +133,8 @@ def fit_parts(
         return shared[0]
 
     def fit(settings: dict) -> dict:
+        if training.is_amount:
+            return fit_amount(encoded, target, settings, Scale.of(training.target), context.seed, threads)
         if settings["kind"] == "boosting" and encoded.matrix.shape[1]:
             trees = settings["trees"]
             return per_class(
@@ -145,7 +154,7 @@ def fit_parts(
 
 def mixed_margins(learners: Sequence[tuple[float, dict]], rows: Rows, context: Context) -> np.ndarray:
     """The weighted sum of the learners' margins."""
-    return sum(weight * margins(learner, rows, context.threads) for weight, learner in learners)
+    return sum(weight * margins(learner, rows, context.threads) for weight, learner in learners if weight)
 
 
 def encoded_part(
@@ -154,13 +163,13 @@ def encoded_part(
     """An encoding learnt from these rows, and the rows in it. `weights`: how many rows each stands for."""
     part = training.frame if len(rows) == training.frame.height else training.frame[rows]
     as_of = spec.as_of if training.days is not None else None
-    target = None if training.classes else training.target[rows]
-    encoding, matrix = fit_encoding(part, columns, training.clusters[rows], as_of, target=target, weights=weights)
+    standing = None if training.standing is None else training.standing[rows]
+    encoding, matrix = fit_encoding(part, columns, training.clusters[rows], as_of, target=standing, weights=weights)
     return encoding, encoded_rows(encoding, matrix, part)
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """One inner part of the split, encoded once for all candidates."""
 
     rows: Rows
@@ -179,9 +188,10 @@ class _Part:
         columns: Sequence[Column],
         spec: PredictionSpec,
         context: Context,
-    ) -> "_Part":
+    ) -> "Part":
+        """Of the rows to fit on and those held out."""
         fit, held_out = part
-        chosen, weights = enough_rows(training.target, fit, context.seed)
+        chosen, weights = enough_rows(training.strata, fit, context.seed)
         encoding, rows = encoded_part(training, chosen, columns, spec, weights)
         frame = training.frame[held_out]
         unseen = encoded_rows(encoding, encode(encoding, frame), frame)
@@ -197,6 +207,7 @@ class _Part:
 
     @property
     def has_columns(self) -> bool:
+        """Whether there is anything for trees to learn from."""
         return self.rows.matrix.shape[1] > 0
 
     def fit_boosting(self, setting: str, context: Context) -> dict[str, tuple[dict, np.ndarray]]:
@@ -240,33 +251,52 @@ def _with_mix(
     recipes: dict[str, Recipe], said: dict[str, np.ndarray], rows: np.ndarray, folds: np.ndarray, target: np.ndarray
 ) -> Tried:
     """Add the mix of the best logistic regression and the boosters that answers best, if it gains something."""
-    losses = {name: calibrated_loss(margin, target) for name, margin in said.items()}
+
+    def loss(margin: np.ndarray) -> float:
+        return calibrated_loss(margin, target)
+
+    losses = {name: loss(margin) for name, margin in said.items()}
     logistic = [name for name in losses if recipes[name].parts[0][1]["kind"] == "logistic"]
     names = [min(logistic, key=lambda name: losses[name])] if logistic else []
     names += [name for name in losses if name in BOOSTING]
-    best = min(losses.values())
+    mix = best_mix(recipes, said, names, loss, min(losses.values()), WORTH_A_PART)
+    if mix is not None:
+        recipe, margin = mix
+        recipes, said, losses = {**recipes, "mix": recipe}, {**said, "mix": margin}, {**losses, "mix": loss(margin)}
+    return Tried(recipes, said, rows, folds, losses)
+
+
+def best_mix(
+    recipes: dict[str, Recipe],
+    said: dict[str, np.ndarray],
+    names: Sequence[str],
+    loss: Callable[[np.ndarray], float],
+    best: float,
+    worth_a_part: float,
+) -> tuple[Recipe, np.ndarray] | None:
+    """The weighted mean of the named recipes with the least loss, and its margins; None if none is below `best`.
+
+    `loss`: of margins; `worth_a_part`: what a further part must gain.
+    """
     mixes: list[tuple[float, tuple[int, ...], np.ndarray]] = []
     for shares in product(range(MIX_STEPS + 1), repeat=len(names)):
         used = sum(share > 0 for share in shares)
         if sum(shares) != MIX_STEPS or used < 2:
             continue
         margin = sum(share / MIX_STEPS * said[name] for share, name in zip(shares, names, strict=True) if share)
-        mixes.append((calibrated_loss(margin, target) + WORTH_A_PART * (used - 1), shares, margin))
-    if mixes:
-        loss, shares, margin = min(mixes, key=lambda mix: mix[:2])
-        if loss < best:
-            parts = tuple(
-                (share / MIX_STEPS, recipes[name].parts[0][1])
-                for share, name in zip(shares, names, strict=True)
-                if share
-            )
-            recipes = {**recipes, "mix": Recipe("mix", parts, recipes[names[0]].columns)}
-            said = {**said, "mix": margin}
-            losses = {**losses, "mix": calibrated_loss(margin, target)}
-    return Tried(recipes, said, rows, folds, losses)
+        mixes.append((loss(margin) + worth_a_part * (used - 1), shares, margin))
+    if not mixes:
+        return None
+    lowest, shares, margin = min(mixes, key=lambda mix: mix[:2])
+    if lowest >= best:
+        return None
+    parts = tuple(
+        (share / MIX_STEPS, recipes[name].parts[0][1]) for share, name in zip(shares, names, strict=True) if share
+    )
+    return Recipe("mix", parts, recipes[names[0]].columns), margin
 
 
-def _some(rows: np.ndarray, share: float, training: Training, context: Context) -> np.ndarray:
+def some_rows(rows: np.ndarray, share: float, training: Training, context: Context) -> np.ndarray:
     """At most `share` × SELECTION_ROWS of these rows, whole entities, drawn at random."""
     most = int(share * SELECTION_ROWS)
     if len(rows) <= most:

@@ -17,6 +17,8 @@ PLENTY = 15_000
 """Rows beyond which, where one answer is rare, a part of the other's rows is fitted on and stands for all of them."""
 COMMON_PER_RARE = 8
 MOST_CLASSES = 100
+STRATA = 5
+"""Parts of the amounts, from small to large, that every side of a split has."""
 
 
 class TooLittleData(ValueError):
@@ -30,7 +32,7 @@ class Training:
     frame: pl.DataFrame
     """Tidied, thinned, in a fixed order; columns by name."""
     target: np.ndarray
-    """0 and 1, or the number of the class (float64)."""
+    """0 and 1, the number of the class, or the amount (float64)."""
     clusters: np.ndarray
     """Entity of every row, integers from 0."""
     days: np.ndarray | None
@@ -39,6 +41,25 @@ class Training:
     classes: tuple[str, ...] = ()
     """Names of the classes by number; none for a yes-or-no question."""
     notes: list[str] = field(default_factory=list)
+    is_amount: bool = False
+
+    @property
+    def standing(self) -> np.ndarray | None:
+        """In [0, 1], what wide categories are told by: the answer, or an amount's rank; None for classes."""
+        if self.is_amount:
+            return ranks(self.target)
+        return None if self.classes else self.target
+
+    @property
+    def strata(self) -> np.ndarray:
+        """What must be there on both sides of a split (float64): the answer, or the fifth that an amount lies in."""
+        return np.minimum(np.floor(STRATA * ranks(self.target)), STRATA - 1) if self.is_amount else self.target
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """In [0, 1], the share of the values that are below each, ties in the middle."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return ((np.cumsum(counts) - counts / 2) / len(values))[inverse]
 
 
 def prepare(frame: pl.DataFrame, spec: PredictionSpec, seed: int) -> Training:
@@ -65,10 +86,11 @@ def prepare(frame: pl.DataFrame, spec: PredictionSpec, seed: int) -> Training:
         chosen = entities.sample(max(1, int(len(entities) * share)), shuffle=True, seed=seed)
         notes.append(f"It learns from a random {share:.0%} of them, to stay within memory.")
         frame = frame.filter(pl.col(spec.entity_key).is_in(chosen.implode()))
-    frame = tidy(_in_order(frame, spec).with_columns(cs.float().cast(pl.Float32)))
+    frame = tidy(_in_order(frame, spec).with_columns((cs.float() - cs.by_name(spec.target)).cast(pl.Float32)))
     clusters = frame[spec.entity_key].rank("dense").to_numpy().astype(np.int64) - 1
     target = frame[spec.target].cast(pl.Float64).to_numpy()
-    return Training(frame, target, clusters, days_of(frame, spec), step, classes, notes)
+    is_amount = spec.task == "amount"
+    return Training(frame, target, clusters, days_of(frame, spec), step, classes, notes, is_amount)
 
 
 def enough_rows(target: np.ndarray, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -123,8 +145,16 @@ def _in_order(frame: pl.DataFrame, spec: PredictionSpec) -> pl.DataFrame:
 
 
 def _with_answers(frame: pl.DataFrame, spec: PredictionSpec) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """The target as a boolean, or as the number of its class, and the classes' names."""
+    """The target as a boolean, as the number of its class, or as an amount; and the classes' names."""
     values = frame[spec.target]
+    if spec.task == "amount":
+        if not values.dtype.is_numeric() and values.dtype != pl.Null:
+            raise ValueError(
+                f"{spec.name}: the target {spec.target!r} must be a number to be estimated as an amount; it is "
+                f"{values.dtype} with values such as {values.unique().head(3).to_list()}."
+            )
+        amounts = values.cast(pl.Float64)
+        return frame.with_columns(amounts).filter(amounts.is_finite()), ()
     if spec.task == "classes":
         names = values.cast(pl.String)
         classes = tuple(sorted(names.unique().to_list()))
@@ -147,6 +177,13 @@ def _with_answers(frame: pl.DataFrame, spec: PredictionSpec) -> tuple[pl.DataFra
 def _check_enough(frame: pl.DataFrame, spec: PredictionSpec, classes: tuple[str, ...]) -> None:
     if frame.height < spec.min_rows:
         raise TooLittleData(f"{frame.height:,} rows with a known {spec.target}; {spec.min_rows:,} are needed.")
+    if spec.task == "amount":
+        if frame[spec.target].n_unique() == 1:
+            raise TooLittleData(
+                f"{spec.target} is {frame[spec.target][0]:g} in all {frame.height:,} rows where it is known; there is "
+                "nothing to estimate."
+            )
+        return
     entities = frame.group_by(spec.target).agg(pl.col(spec.entity_key).n_unique().alias("entities"))
     count = dict(entities.iter_rows())
     words = dict(enumerate(classes)) if classes else {True: "yes", False: "no"}
@@ -175,7 +212,7 @@ def _thin(frame: pl.DataFrame, days: np.ndarray, spec: PredictionSpec) -> tuple[
         mask = np.isin(days, thin(days, step))
         part = frame.filter(pl.Series(mask))
         fewest = part.group_by(spec.target).agg(pl.col(spec.entity_key).n_unique().alias("n"))["n"]
-        enough = len(fewest) > 1 and fewest.min() >= spec.min_positives
+        enough = spec.task == "amount" or (len(fewest) > 1 and fewest.min() >= spec.min_positives)
         if step <= 1 or (part.height >= spec.min_rows and enough):
             return part, days[mask], step
         step = max(1, step // 2)

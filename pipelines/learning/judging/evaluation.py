@@ -26,6 +26,13 @@ def log_loss(target: np.ndarray, probability: np.ndarray) -> float:
     return float(log_losses(target, probability).mean())
 
 
+def base_rate_losses(known: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Loss of every row of `target` for saying the rates of `known` of it; answers 0/1 or numbers of classes."""
+    counts = np.bincount(known.astype(np.int64), minlength=max(2, int(target.max(initial=0)) + 1))
+    rates = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
+    return -np.log(rates)[target.astype(np.int64)]
+
+
 def brier(target: np.ndarray, probability: np.ndarray) -> float:
     """Mean squared error. Brier (1950), "Verification of forecasts expressed in terms of probability"."""
     return float(np.mean((np.asarray(probability, dtype=np.float64) - target) ** 2))

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.learning.learners.calibration import minimise, sigmoid
-from pipelines.learning.learners.encoding import Encoding, linear_matrix, text_matrix
+from pipelines.learning.learners.encoding import Encoding, bends, linear_matrix, text_matrix
 from pipelines.learning.learners.tree_contributions import tree_contributions
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ class Rows:
     owners: np.ndarray
     text: "sparse.csr_matrix | None"
     text_owners: np.ndarray
+    categories: tuple[int, ...] = ()
+    """Columns of the matrix that hold codes of levels."""
+    curves: tuple[tuple[int, np.ndarray], ...] = ()
+    """First term and bends (see `bends`) of every column that is told by splines."""
 
     @property
     def terms(self) -> int:
@@ -56,14 +60,22 @@ class Rows:
     def take(self, rows: np.ndarray) -> "Rows":
         """Some of the rows."""
         text = None if self.text is None else self.text[rows]
-        return Rows(self.matrix[rows], self.linear[rows], self.owners, text, self.text_owners)
+        return Rows(
+            self.matrix[rows], self.linear[rows], self.owners, text, self.text_owners, self.categories, self.curves
+        )
 
 
 def encoded_rows(encoding: Encoding, matrix: np.ndarray, frame: pl.DataFrame) -> Rows:
     """Everything the learners need of these rows."""
     linear, owners = linear_matrix(encoding, matrix)
     text, text_owners = text_matrix(encoding, frame)
-    return Rows(matrix, linear, owners, text, text_owners)
+    is_code = [column["kind"] == "category" and "effects" not in column for column in encoding.columns]
+    curves = tuple(
+        (int(np.searchsorted(owners, place)), bends(column["knots"]))
+        for place, column in enumerate(encoding.columns)
+        if column.get("knots")
+    )
+    return Rows(matrix, linear, owners, text, text_owners, tuple(np.flatnonzero(is_code).tolist()), curves)
 
 
 def fit_logistic(rows: Rows, target: np.ndarray, weights: np.ndarray, strength: float) -> dict:
@@ -145,6 +157,8 @@ def boosting_data(
     reference: "lightgbm.Dataset | None" = None,
     *,
     num_threads: int,
+    max_bin: int = 63,
+    with_sets: bool = False,
 ) -> "lightgbm.Dataset":
     """Binned rows that several settings share; validation rows are binned as those of `reference`.
 
@@ -152,7 +166,7 @@ def boosting_data(
     name the same `num_threads`, or it crashes (`OMP_SET_NUM_THREADS` in its c_api.cpp).
 
     Categories go in as numbers, by the rank of their frequency: trees cut them where that helps, and unlike with sets
-    of levels there is nothing to learn by heart.
+    of levels there is nothing to learn by heart. `with_sets`: they go in as sets nevertheless.
     """
     import lightgbm
 
@@ -161,8 +175,9 @@ def boosting_data(
         label=target.astype(np.float32),
         weight=weights,
         feature_name=[f"f{number}" for number in range(rows.matrix.shape[1])],
+        categorical_feature=list(rows.categories) if with_sets else [],
         params={
-            "max_bin": 63,
+            "max_bin": max_bin,
             "verbosity": -1,
             "data_random_seed": 1,
             "bin_construct_sample_cnt": 20_000,
@@ -224,12 +239,14 @@ def constant_learner(target: np.ndarray) -> dict:
     return {"kind": "logistic", "strength": 0.0, "weights": np.zeros(0), "intercept": _log_odds(target)}
 
 
-def margins(learner: dict, rows: Rows, num_threads: int = 2) -> np.ndarray:
-    """Log-odds of every row, float64; rows × classes for a learner of classes."""
+def margins(learner: dict, rows: Rows, num_threads: int = 2, trees: int | None = None) -> np.ndarray:
+    """Log-odds of every row, float64; rows × classes for a learner of classes. `trees`: the first so many, or all."""
     if learner["kind"] == "per_class":
         return np.column_stack([margins(each, rows, num_threads) for each in learner["learners"]])
     if learner["kind"] == "boosting":
-        return _booster(learner["model"]).predict(rows.matrix, raw_score=True, num_threads=num_threads)
+        return _booster(learner["model"]).predict(
+            rows.matrix, raw_score=True, num_threads=num_threads, num_iteration=trees
+        )
     weights = learner["weights"]
     if not len(weights):
         return np.full(len(rows.matrix), learner["intercept"])

@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -279,6 +280,21 @@ def _knots(known: np.ndarray) -> list[float]:
     if len(inner) < 4:  # one value is most of them
         inner = np.quantile(distinct, np.linspace(0, 1, 4))
     return [float(inner[0])] * 3 + [float(knot) for knot in inner] + [float(inner[-1])] * 3
+
+
+def bends(knots: Sequence[float]) -> np.ndarray:
+    """By what the weights of splines depart from a straight line (bends × splines): second divided differences.
+
+    Eilers and Marx (1996), for knots that are not evenly spaced: over the splines' centres (Greville's abscissae).
+    """
+    at = np.asarray(knots)
+    centres = (at[1:-3] + at[2:-2] + at[3:-1]) / 3
+    gaps = np.maximum(np.diff(centres), 1e-9 * max(float(centres[-1] - centres[0]), 1e-300))
+    gaps /= gaps.mean()
+    result = np.zeros((len(centres) - 2, len(centres)))
+    for number, (before, after) in enumerate(pairwise(gaps)):
+        result[number, number : number + 3] = 1 / before, -1 / before - 1 / after, 1 / after
+    return result
 
 
 def _spline(values: np.ndarray, knots: Sequence[float]) -> np.ndarray:

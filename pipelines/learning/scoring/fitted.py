@@ -1,4 +1,4 @@
-"""A fitted prediction, and what it says about rows: probability, score, grade, reasons."""
+"""A fitted prediction, and what it says about rows: probability or amount, score, grade, reasons."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,11 @@ import numpy as np
 import polars as pl
 
 from pipelines.learning.columns.kinds import Dropped, tidy
+from pipelines.learning.learners.amounts import Scale
 from pipelines.learning.learners.calibration import calibrated, sigmoid
 from pipelines.learning.learners.candidates import Rows, contributions, encoded_rows, margins
 from pipelines.learning.learners.encoding import Encoding, encode, scoring_notes
+from pipelines.learning.learners.intervals import quantities
 from pipelines.learning.scoring.reasons import Telling, build_reasons, mentions_of
 from pipelines.learning.specs import PredictionSpec
 
@@ -32,12 +34,14 @@ class FittedPrediction:
     spec: PredictionSpec
     encoding: Encoding
     learners: list[tuple[float, dict]]
-    """Weight and learner; the margin is their weighted sum."""
+    """Weight and learner; the margin is their weighted sum. Those without weight are bounds of an amount's interval."""
     calibration: tuple[float, float | list[float]]
-    """Slope and offset (or one offset a class) from margins to log-odds."""
+    """Slope and offset (or one offset a class) from margins to log-odds, or to the scale of an amount."""
     method: str
     classes: tuple[str, ...] = ()
-    """Names of the classes by number; none for a yes-or-no question."""
+    """Names of the classes by number; none for a yes-or-no question or an amount."""
+    amount: dict = field(default_factory=dict)
+    """Of an amount: `link` and `scale` on which it is estimated, and the `intervals` (see `learners.intervals`)."""
     metrics: dict = field(default_factory=dict)
     dropped: list[Dropped] = field(default_factory=list)
     descriptions: dict[str, str] = field(default_factory=dict)
@@ -54,7 +58,7 @@ def log_odds(model: FittedPrediction, frame: pl.DataFrame) -> tuple[np.ndarray, 
     """Log-odds of every row, the contribution of every column in `model.encoding.names` (rows × columns), and the base.
 
     base + sum of contributions = log-odds, exactly (to rounding). For yes-or-no models; of a model of classes see
-    `strengths`.
+    `strengths`. Of a model of amounts, on the scale of its estimate: the amount's, or that of its logarithm.
     """
     return _log_odds(model, encode_for(model.encoding, tidy(frame)))
 
@@ -76,13 +80,32 @@ def _log_odds(model: FittedPrediction, rows: Rows) -> tuple[np.ndarray, np.ndarr
     total = np.zeros((len(rows.matrix), len(model.encoding.names)))
     base = 0.0
     for weight, learner in model.learners:
+        if not weight:
+            continue
         part, part_base = contributions(learner, rows, total.shape[1], text_means(model.encoding))
         total += weight * part
         base += weight * part_base
     slope, offset = model.calibration
     total *= slope
     base = slope * base + offset
-    return np.clip(base + total.sum(axis=1), -FURTHEST_LOG_ODDS, FURTHEST_LOG_ODDS), total, base
+    return _within(model, base + total.sum(axis=1)), total, base
+
+
+def _within(model: FittedPrediction, margin: np.ndarray) -> np.ndarray:
+    """Log-odds that can be told from 0 and 1, or amounts (their logarithms) within what an amount may be."""
+    if model.amount:
+        return Scale(**model.amount["scale"]).clipped(model.amount["link"], margin)
+    return np.clip(margin, -FURTHEST_LOG_ODDS, FURTHEST_LOG_ODDS)
+
+
+def amounts_said(state: Mapping, loss: str, margin: np.ndarray, bounds: np.ndarray) -> dict[str, np.ndarray]:
+    """expected, p10, p50, p90 by a model's `amount`. `margin`: calibrated; `bounds`: rows × 2, learnt quantiles."""
+    scale, link = Scale(**state["scale"]), state["link"]
+    return quantities(scale, link, loss, state["intervals"], scale.clipped(link, margin), bounds)
+
+
+def _bounds(model: FittedPrediction, rows: Rows) -> np.ndarray:
+    return np.column_stack([margins(learner, rows) for weight, learner in model.learners if not weight])
 
 
 def _class_probabilities(model: FittedPrediction, rows: Rows) -> np.ndarray:
@@ -113,13 +136,19 @@ def text_means(encoding: Encoding) -> np.ndarray:
 
 
 def predict(model: FittedPrediction, frame: pl.DataFrame) -> np.ndarray:
-    """Probability of every row, strictly within (0, 1); rows × classes for a model of classes."""
+    """Probability of every row, strictly within (0, 1); rows × classes for a model of classes.
+
+    Of an amount, the estimate that its reasons add up to: the median or the mean, by the spec's loss.
+    """
     rows = encode_for(model.encoding, tidy(frame))
     if model.classes:
         return _class_probabilities(model, rows)
-    margin = sum(weight * margins(learner, rows) for weight, learner in model.learners)
+    margin = sum(weight * margins(learner, rows) for weight, learner in model.learners if weight)
     slope, offset = model.calibration
-    return sigmoid(np.clip(slope * margin + offset, -FURTHEST_LOG_ODDS, FURTHEST_LOG_ODDS))
+    calibrated_margin = _within(model, slope * margin + offset)
+    if model.amount:
+        return Scale(**model.amount["scale"]).to_amount(model.amount["link"], calibrated_margin)
+    return sigmoid(calibrated_margin)
 
 
 def score_prediction(
@@ -132,8 +161,11 @@ def score_prediction(
     a value), reasons (JSON) and reason_1 to reason_3 (words), see `build_reasons`, and for a spec with groups
     points_<group> and points_other: sums of contributions, which with the base add up to the log-odds. A model of
     classes has predicted (String) and probability_<class> in place of probability; its score, grade, value and reasons
-    are those of the class that is predicted. A column that is missing counts as empty, and is logged; a new one is
-    ignored. `descriptions`: feature → words; those of the fit when None.
+    are those of the class that is predicted. A model of an amount has expected (the mean), p10, p50 and p90 in the
+    amount's unit in place of probability, grade and expected_value; score is the percentile of expected, and the
+    reasons add up to p50 (to expected under the squared loss), or are factors that multiply to it. A column that is
+    missing counts as empty, and is logged; a new one is ignored. `descriptions`: feature → words; those of the fit
+    when None.
 
     Raises ValueError if the key column is missing.
     """
@@ -148,16 +180,22 @@ def score_prediction(
     with ThreadPoolExecutor(max_workers=BLOCKS_AT_ONCE) as pool:
         blocks = pool.map(lambda first: _answers(model, frame[first : first + SCORED_ROWS], descriptions or {}), firsts)
         answers, told = (pl.concat(parts) for parts in zip(*blocks, strict=True))
+    has_time = spec.as_of is not None and spec.as_of in frame.columns
+    nothing = pl.Series([None] * frame.height)
+    who = {
+        spec.entity_key: frame[spec.entity_key],
+        spec.as_of or "as_of_date": (frame[spec.as_of] if has_time else nothing).cast(pl.Date),
+        **answers.to_dict(),
+    }
+    if model.amount:
+        score = pl.Series(percentile_scores(answers["expected"].to_numpy()), dtype=pl.Int32)
+        return pl.DataFrame({**who, "score": score, **told.to_dict()})
     likeliest = answers["probability"] if "probability" in answers else answers.drop("predicted").max_horizontal()
     score = percentile_scores(likeliest.to_numpy())
-    has_time = spec.as_of is not None and spec.as_of in frame.columns
     value = frame[spec.value].cast(pl.Float64, strict=False) if spec.value in frame.columns else None
-    nothing = pl.Series([None] * frame.height)
     return pl.DataFrame(
         {
-            spec.entity_key: frame[spec.entity_key],
-            spec.as_of or "as_of_date": (frame[spec.as_of] if has_time else nothing).cast(pl.Date),
-            **answers.to_dict(),
+            **who,
             "score": pl.Series(score, dtype=pl.Int32),
             "grade": pl.Series([grade(each) for each in range(100)]).gather(score),
             "expected_value": nothing.cast(pl.Float64) if value is None else value * likeliest,
@@ -169,11 +207,13 @@ def score_prediction(
 def _answers(
     model: FittedPrediction, frame: pl.DataFrame, descriptions: Mapping[str, str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Probabilities, and reasons with group points, of some rows."""
+    """Probabilities or amounts, and reasons with group points, of some rows."""
     tidied = tidy(frame)
     rows = encode_for(model.encoding, tidied)
     if not model.classes:
         odds, told = _told(model, rows, tidied, descriptions)
+        if model.amount:
+            return pl.DataFrame(amounts_said(model.amount, model.spec.loss, odds, _bounds(model, rows))), told
         return pl.DataFrame({"probability": sigmoid(odds)}), told
     probability = _class_probabilities(model, rows)
     predicted = probability.argmax(axis=1)
@@ -202,9 +242,12 @@ def _told(
         descriptions={**model.descriptions, **descriptions},
         templates=spec.templates,
         mentions=None if rows.text is None else mentions_of(encoding, rows, _text_weights(model), tidied),
+        link=model.amount.get("link"),
     )
     reasons = build_reasons(encoding.names, parts, odds, base, tidied, telling)
     points = group_points(spec, encoding.names, parts, odds - base)
+    if model.amount.get("link") == "log":
+        points = {name: np.exp(values) for name, values in points.items()}
     return odds, reasons.with_columns(pl.Series(name, values) for name, values in points.items())
 
 
@@ -226,11 +269,11 @@ def _spec_notes(spec: PredictionSpec, frame: pl.DataFrame) -> list[str]:
 
 
 def _text_weights(model: FittedPrediction) -> np.ndarray:
-    """Log-odds per unit of every text term, all learners together."""
+    """Margin per unit of every text term, all learners together."""
     terms = len(text_means(model.encoding))
     total = np.zeros(terms)
     for weight, learner in model.learners:
-        if learner["kind"] == "logistic" and len(learner["weights"]):
+        if learner["kind"] != "boosting" and len(learner["weights"]):
             total += weight * learner["weights"][-terms:]
     return model.calibration[0] * total
 

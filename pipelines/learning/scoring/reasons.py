@@ -14,7 +14,7 @@ import polars as pl
 from pipelines.learning.columns.kinds import as_numbers
 from pipelines.learning.learners.candidates import Rows
 from pipelines.learning.learners.encoding import Encoding
-from pipelines.learning.scoring.wording import Reason, reason_writer, stem
+from pipelines.learning.scoring.wording import Reason, reason_writer, signed_amount, stem
 
 TOP_REASONS = 8
 IN_WORDS = 3
@@ -39,6 +39,8 @@ class Telling:
     descriptions: Mapping[str, str] = field(default_factory=dict)
     templates: Mapping[str, str] = field(default_factory=dict)
     mentions: Mentions | None = None
+    link: str | None = None
+    """Of an amount: `identity` where contributions are amounts, `log` where they are logarithms of factors."""
 
 
 def build_reasons(
@@ -48,9 +50,10 @@ def build_reasons(
 
     `parts`: contributions (rows × columns, log-odds) of the columns `names`; `odds`: what base + contributions +
     remainder add up to; `frame`: the rows' values, tidied (a column that it lacks is missing). The JSON is a list of
-    {feature, value, contribution, words, text}: `base` (with the `likelihood` that all are about), at most
-    `TOP_REASONS` columns, `other`; `words` say what is, `text` also what is usual and which way it pulls. The three
-    reasons in words are from different sources, and so are the first ones in the JSON.
+    {feature, value, contribution, words, text} (where an amount's contributions are logarithms: `factor`, which
+    multiply): `base` (with the `likelihood` that all are about), at most `TOP_REASONS` columns, `other`; `words` say
+    what is, `text` also what is usual and which way it pulls. The three reasons in words are from different sources,
+    and so are the first ones in the JSON.
     """
     blocks = []
     for first in range(0, max(len(parts), 1), BLOCK_ROWS):
@@ -189,18 +192,22 @@ def _block(
             if kind == "text" and telling.mentions is not None:
                 mentions = telling.mentions(position, at[mine[same]] + first_row, raises)
             told[mine[same]] = _tell(write, own, mentions, raises, texts)
-    entry = _entries(names, flat, order, share, values, texts, told)
+    is_factor = telling.link == "log"
+    pull = "factor" if is_factor else "contribution"
+    size = np.exp if is_factor else np.asarray
+    effect = pl.Series([""]).new_from_index(0, len(share)) if telling.link is None else _effects(share, is_factor)
+    entry = _entries(names, flat, order, (pull, size(share)), values, texts, told, effect)
     typical = f"The typical {telling.likelihood} before any reason"
     begin = _json(
-        {"feature": "base", "value": None, "contribution": base, "likelihood": telling.likelihood, "text": typical}
+        {"feature": "base", "value": None, pull: float(size(base)), "likelihood": telling.likelihood, "text": typical}
     )
     result = {
         "reasons": pl.select(
             pl.concat_str(
                 pl.lit(f"[{begin}"),
                 *(entry.gather_every(places, place) for place in range(places)),
-                pl.lit(', {"feature": "other", "value": null, "contribution": '),
-                pl.Series(odds - base - shares.sum(axis=1)).cast(pl.String),
+                pl.lit(f', {{"feature": "other", "value": null, "{pull}": '),
+                pl.Series(size(odds - base - shares.sum(axis=1))).cast(pl.String),
                 pl.lit(', "text": "Everything else together"}]'),
             )
         ).to_series()
@@ -210,7 +217,8 @@ def _block(
     for place in range(IN_WORDS):
         reason = nothing.gather((leading > 0).astype(np.int64))
         if place < places and len(words):
-            reason = words.gather(told[place::places]).zip_with(pl.Series(leading > place), reason)
+            own = words.gather(told[place::places]) + effect.gather_every(places, place)
+            reason = own.zip_with(pl.Series(leading > place), reason)
         result[f"reason_{place + 1}"] = reason
     return pl.DataFrame(result)
 
@@ -219,29 +227,43 @@ def _entries(
     names: Sequence[str],
     flat: np.ndarray,
     order: np.ndarray,
-    share: np.ndarray,
+    pull: tuple[str, np.ndarray],
     values: list[pl.Series],
     texts: list[Reason],
     told: np.ndarray,
+    effect: pl.Series,
 ) -> pl.Series:
-    """The JSON object of every place, with the comma before it; nothing where no column was picked."""
+    """The JSON object of every place, with the comma before it; nothing where no column was picked.
+
+    `pull`: what contributions are called, and those of every place; `effect`: what follows its text.
+    """
     if not len(order):
         return pl.Series([""] * len(flat), dtype=pl.String)
     heads = pl.Series([f', {{"feature": {_json(name)}, "value": ' for name in names])
-    wordings = pl.Series([f'"words": {_json(words)}, "text": {_json(text)}}}' for words, text in texts])
+    wordings = pl.Series([f'"words": {_json(words)}, "text": {_json(text)[:-1]}' for words, text in texts])
     written = pl.select(
         pl.concat_str(
             heads.gather(flat[order]),
             pl.concat(values).fill_null("null"),
-            pl.lit(', "contribution": '),
-            pl.Series(share[order]).cast(pl.String),
+            pl.lit(f', "{pull[0]}": '),
+            pl.Series(pull[1][order]).cast(pl.String),
             pl.lit(", "),
             wordings.gather(told[order]),
+            effect.gather(order),
+            pl.lit('"}'),
         )
     ).to_series()
     place_of = np.full(len(flat), len(order))
     place_of[order] = np.arange(len(order))
     return written.append(pl.Series([""])).gather(place_of)
+
+
+def _effects(share: np.ndarray, is_factor: bool) -> pl.Series:
+    """What every contribution to an amount does, in words: " (+1,250)", or " (x1.3)" for the logarithm of a factor."""
+    rounded = np.round(np.exp(share), 2) if is_factor else _rounded(pl.Series(share)).to_numpy()
+    distinct, place = np.unique(rounded, return_inverse=True)
+    words = [f" (x{each:g})" if is_factor else f" ({signed_amount(each)})" for each in distinct.tolist()]
+    return pl.Series(words, dtype=pl.String).gather(place)
 
 
 def _tell(
@@ -261,7 +283,9 @@ def _tell(
 
 def _writer(name: str, kind: str, telling: Telling) -> Callable[..., Reason]:
     typical = telling.kinds[name].get("typical") if kind in ("number", "date") else None
-    return reason_writer(name, kind, typical, telling.descriptions, telling.likelihood, telling.templates.get(name))
+    # What an amount's reason does is a figure of the row's own, which follows the text.
+    likelihood = telling.likelihood if telling.link is None else None
+    return reason_writer(name, kind, typical, telling.descriptions, likelihood, telling.templates.get(name))
 
 
 def _shown(name: str, frame: pl.DataFrame, rows: np.ndarray, telling: Telling) -> tuple[str, pl.Series, list]:

@@ -95,16 +95,17 @@ def reason_writer(
     kind: str,
     typical: object,
     descriptions: Mapping[str, str],
-    likelihood: str,
+    likelihood: str | None,
     template: str | None = None,
 ) -> Callable[..., Reason]:
     """How a column's reasons are told: a function of value, whether it raises, and the words that mattered in a text.
 
     A value of None is missing (a date is given in days before as_of). `typical` None: there is nothing to compare with.
+    `likelihood` None: the text does not say the effect.
     `template`: words to use instead where there is a value, such as "no login for {value} days".
     """
     clause = _clauses(feature, kind, typical, descriptions.get(feature) or "")
-    effects = (f" (lowers the {likelihood})", f" (raises the {likelihood})")
+    effects = ("", "") if likelihood is None else (f" (lowers the {likelihood})", f" (raises the {likelihood})")
     plain = "number" if kind == "date" else kind
     usual = "unknown" if typical is None else describe_value(typical, plain)
 
@@ -220,6 +221,11 @@ def _number(value: float) -> str:
     scale = 10.0 if size >= 100 else 10.0 ** (2 - math.floor(math.log10(size)))
     rounded = round(value * scale) / scale
     return f"{rounded:,.1f}".removesuffix(".0") if size >= 100 else f"{rounded:.3g}"
+
+
+def signed_amount(value: float) -> str:
+    """An amount with its sign, rounded for people: +1,250 · -0.35."""
+    return f"{'-' if value < 0 else '+'}{_number(abs(value))}"
 
 
 def _days(shown: str) -> str:

@@ -233,6 +233,49 @@ def test_more_than_two_answers_are_classes(tmp_path: Path):
     assert scores["reason_1"].str.contains("chance of").all()
 
 
+def priced(rows: int = 400, seed: int = 0) -> pl.DataFrame:
+    """Prices as people write them, a tenth of them open."""
+    generator = np.random.default_rng(seed)
+    size = generator.normal(size=rows)
+    price = np.exp(7 + 0.6 * size + 0.2 * generator.normal(size=rows))
+    written = pl.Series("price", [f"{each:,.2f} €" for each in price]).set(pl.Series(range(rows)) < rows // 10, "")
+    return pl.DataFrame({"id": [f"H{number}" for number in range(rows)], "size": size.round(3), "price": written})
+
+
+def test_a_number_with_many_values_is_estimated_as_an_amount(tmp_path: Path):
+    train, out = written(priced(), tmp_path / "train.csv"), tmp_path / "out"
+    code, output = run(train, "--target", "price", "--key", "id", "--out", out)
+    said = " ".join(output.split())
+    assert code == 0 and "it is estimated as an amount" in said and "40 rows of" in said
+    assert "saying the median of everyone is off by" in said and "within p10 to p90" in said
+    says = evaluation(out)
+    assert (says["task"], says["positive"], says["verdict"], says["n_rows"]) == ("amount", None, "ok", 360)
+    assert says["mean_absolute_error"] < 0.6 * says["mean_absolute_error_of_median"]
+    scores = pl.read_parquet(out / "scores.parquet")
+    assert scores.columns[:6] == ["id", "expected", "p10", "p50", "p90", "score"] and scores.height == 40
+    assert scores["p50"].is_between(100, 20_000).all()
+    assert scores["reason_1"].str.contains(r"Size: .+ \(x[0-9.]+\)$").all()
+    card = (out / "model_card.html").read_text()
+    assert "On average it is off by" in card and "Do its intervals hold?" in card
+
+
+def test_the_task_can_be_chosen_and_clashes_are_said(tmp_path: Path):
+    few = priced(200).with_columns(stars=pl.Series([number % 5 + 1 for number in range(200)]))
+    train = written(few, tmp_path / "few.csv")
+    assert run(train, "--target", "stars", "--task", "amount", "--key", "id", "--out", tmp_path / "out")[0] == 3
+    assert evaluation(tmp_path / "out")["task"] == "amount"
+    for words, options in {
+        "--positive is for a yes-or-no question": ("price", "--task", "amount", "--positive", "1"),
+        "--value is the money at stake of a yes": ("price", "--value", "size"),
+        "say with --positive which of them is yes": ("stars", "--task", "yes_no"),
+        "--task is 'guess'; it can be yes_no, classes, amount": ("stars", "--task", "guess"),
+        "--loss is 'big'; it can be absolute, squared": ("price", "--loss", "big"),
+        "'id' cannot be read as number": ("id", "--task", "amount"),
+    }.items():
+        code, output = run(train, "--target", *options, "--out", tmp_path / "no")
+        assert code == 2 and words in " ".join(output.split()), output
+
+
 def test_with_a_date_the_newest_rows_judge(tmp_path: Path):
     days = [str(date(2025, 1, 1) + timedelta(days=number // 2)) for number in range(600)]
     train = written(customers().with_columns(pl.Series("seen_on", days)), tmp_path / "train.csv")
@@ -320,7 +363,7 @@ def numbers(frame: pl.DataFrame) -> pl.DataFrame:
         (None, ("--target", "left", "--as-of", "contract"), "contract"),
         (None, ("--target", "left", "--value", "contract"), "'contract' (--value) must be an amount"),
         (constant, ("--target", "left"), "is 'Yes' in all 600 rows"),
-        (numbers, ("--target", "left"), "is a number with 600 different values"),
+        (numbers, ("--target", "left", "--task", "classes"), "is a number with 600 different values"),
         (lambda frame: frame.head(30), ("--target", "left", "--key", "id"), "are needed"),
         (lambda frame: frame.head(0), ("--target", "left"), "train.csv"),
     ],

@@ -238,7 +238,7 @@ def test_status_says_that_a_release_is_a_rollback(company: Company):
             create schema published;
             create table published.model_runs (
                 run_id varchar, model varchar, started_at timestamptz, status varchar, reason varchar,
-                model_version varchar, auc double, calibration_error double
+                model_version varchar, auc double, calibration_error double, error double
             );
             """
         )

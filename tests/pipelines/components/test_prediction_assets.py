@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -23,6 +24,7 @@ from pipelines.learning.scoring.plain_values import to_bytes
 from pipelines.learning.scoring.storage import load_model, save_model
 from pipelines.publishing.assets import WITHHELD_METADATA
 from pipelines.registry.store import REFIT_TAG, champion_version, model_path, promote, read_champion
+from pipelines.track_record.assets import track_record_definitions
 from pipelines.warehouse import Warehouse
 from tests.pipelines.learning.synthetic import FIRST, panel
 
@@ -567,6 +569,39 @@ def test_scores_of_classes_are_published_with_a_column_a_class(company: Company)
     assert company.scores().columns[2:7] == [
         *["as_of_date", "horizon_days", "predicted", "probability_high", "probability_low"]
     ]
+
+
+def test_an_amount_is_fitted_scored_published_and_there_beside_the_others(company: Company):
+    """Customers whose amount is known teach; the others get theirs, with an interval and reasons in its unit."""
+    generator = np.random.default_rng(0)
+    size = generator.normal(size=340)
+    amounts = pl.Series("spend", np.exp(6 + size + 0.3 * generator.normal(size=340)).round(2))
+    is_open = pl.Series([number >= 300 for number in range(340)])
+    ids = [f"A{number:05d}" for number in range(340)]
+    company.write("core.flat", pl.DataFrame({"account_id": ids, "size": size, "spend": amounts.set(is_open, None)}))
+    flat = {"features": "core.flat", "outcomes": None, "as_of": None, "horizon_days": None, "value": None}
+    component = prediction(name="spend", target="spend", task="amount", **flat)
+    assert company.run(component).success
+    (fit,) = company.fits()
+    assert fit["status"] == "kept" and "the median of everyone" in fit["reason"] and 0 < fit["error"] < 100
+    scores = company.scores()
+    assert scores.columns == [
+        *["account_id", "account_name", "as_of_date", "horizon_days", "expected", "p10", "p50", "p90", "score"],
+        *["reason_1", "reason_2", "reason_3", "reasons", "is_holdback", "model_version"],
+    ]
+    assert scores.height == 40 and scores["expected"].is_sorted(descending=True)
+    assert (scores["p10"] <= scores["p50"]).all() and (scores["p50"] <= scores["p90"]).all()
+    said = dict(
+        company.ask("select column_name, comment from duckdb_columns() where table_name = 'churn_scores'").rows()
+    )
+    assert said["expected"].startswith("The amount to expect") and said["p50"].startswith("Half come to less")
+    assert component.why_not_compared.startswith("It estimates an amount")
+    track_record = track_record_definitions([component]).assets
+    assert dg.materialize(track_record, resources={"warehouse": Warehouse()}).success
+    (health,) = company.ask("from published.model_health").to_dicts()
+    assert health["score_psi"] is not None and not health["is_refit_requested"]
+    assert company.run(component).success
+    assert "the champion stays" in company.fits()[-1]["reason"]
 
 
 def test_what_the_assets_wait_for():

@@ -18,8 +18,11 @@ from pipelines.learning.cards.page import card_page, inline
 from pipelines.learning.cards.sections import how_to_read
 from pipelines.learning.cards.svg import Plot, end, percent, ticks
 from pipelines.learning.fitting.fit import fit_prediction
+from pipelines.learning.judging.amounts import by_tenth, reliability
+from pipelines.learning.judging.amounts import evaluate as evaluate_amounts
 from pipelines.learning.judging.evaluation import decile_table, evaluate
 from pipelines.learning.judging.holdback import rate_interval
+from pipelines.learning.scoring.wording import describe_value
 from tests.pipelines.learning.synthetic import panel, question
 
 VOID = {"br", "col", "hr", "link", "meta"}
@@ -196,6 +199,64 @@ def many_classes(count: int = 5) -> dict:
     }
 
 
+def estimates(rows: int = 500) -> dict:
+    """Facts of a model of amounts, on the scale of their logarithm."""
+    rng = np.random.default_rng(2)
+    middle = np.exp(6 + rng.normal(size=rows))
+    came = middle * np.exp(0.4 * rng.normal(size=rows))
+    said = {"expected": middle * 1.08, "p10": middle * 0.6, "p50": middle, "p90": middle * 1.67}
+    segment = {"segment": "plan", "words": "plan of the deal", "value": "pro", "rows": 40, "mean_said": 500.0}
+    effects = [{"label": "1 to 9", "rows": 100, "contribution": -0.4, "observed_mean": 222.0}]
+    return {
+        **evaluate_amounts(came, said, np.arange(rows)),
+        "name": "deal_size",
+        "question": "amount",
+        "task": "amount",
+        "link": "log",
+        "likelihood": "amount",
+        "rows_word": "deals",
+        "n_holdout": rows,
+        "base_median": 400.0,
+        "mean_absolute_error_of_median": 444.0,
+        "root_mean_squared_error_of_mean": 555.0,
+        "tenths": by_tenth(came, said),
+        "reliability": reliability(came, said),
+        "drivers": [{"column": "seats", "words": "seats", "strength": 0.4, "share": 0.7, "effects": effects}],
+        "segments": [
+            segment
+            | {"mean_came": 480.0, "mean_absolute_error": 200.0, "error_share": 0.42, "coverage": 0.7}
+            | {"warning": "It is further off here than overall."}
+        ],
+        "candidates": [{"name": "splines", "error": 123.4, "chosen": True}],
+        "suspect": [{"column": "list", "reason": "almost the order", "mean_absolute_error_without": 321.0}],
+    }
+
+
+def test_amounts_are_told_in_their_unit():
+    facts = estimates()
+    page = Page(card_page(facts))
+    off, share = describe_value(facts["mean_absolute_error"], "number"), percent(facts["error_share"])
+    said = page.text.replace(" , ", ", ")
+    assert f"On average it is off by {off}, {share}".replace("\N{NO-BREAK SPACE}", " ") in said
+    assert "saying 400, the median, of all deals is off by 444" in said
+    for words in (
+        f"{facts['coverage'] * 100:.0f} came to an amount within the interval",
+        "What it said and what came",
+        "Do its intervals hold?",
+        "plan of the deal: pro. It is further off here than overall.",
+        "x0.67",
+        "Compared by mean absolute error",
+        f"off by {off} → 321",
+    ):
+        assert words in said.replace("Plan of", "plan of"), words
+    assert "Log loss" not in said and "AUC" not in said
+    dots = [attributes for name, attributes in page.tags if name == "circle"]
+    assert len(dots) == 10, "one a tenth"
+    million = {**facts, "tenths": [{**row, "mean_said": 1e5 * row["mean_said"]} for row in facts["tenths"]]}
+    ticks_shown = Page(card_page(million)).text
+    assert re.search(r"\d+M\b", ticks_shown) and "…" not in ticks_shown.split("As numbers")[0]
+
+
 def test_the_verdict_says_the_figures_in_words():
     facts = rich()
     facts["base_rate"] = 0.27
@@ -284,6 +345,8 @@ def test_every_picture_has_a_name_and_ids_are_unique():
         {},
         {"name": "x"},
         {"name": "x", "task": "classes"},
+        {"name": "x", "task": "amount"},
+        {"name": "x", "task": "amount", "mean_absolute_error": 0.0, "error_share": math.nan, "tenths": [{}]},
         {"name": "x", "task": "yes_no", "base_rate": 0.0, "auc": math.nan, "deciles": [], "drivers": None},
         {"name": "x", "task": "classes", "classes": [{"class": "a", "rows": 3}], "confusion": {}},
         {"name": "x", "suspect": [{}], "leaky": [{}], "segments": [{}], "drivers": [{}], "score_outcomes": [{}]},
@@ -296,7 +359,7 @@ def test_what_is_missing_is_left_out(facts: dict):
     assert page.tags[0][0] == "html"
 
 
-@pytest.mark.parametrize("facts", [rich(400), many_classes(4)], ids=["yes_no", "classes"])
+@pytest.mark.parametrize("facts", [rich(400), many_classes(4), estimates()], ids=["yes_no", "classes", "amount"])
 @pytest.mark.parametrize("empty", [None, "absent"])
 def test_any_one_fact_may_be_missing(facts: dict, empty: str | None):
     for key in facts:
@@ -305,7 +368,7 @@ def test_any_one_fact_may_be_missing(facts: dict, empty: str | None):
         assert "nan" not in page.text and "None" not in page.text, key
 
 
-@pytest.mark.parametrize("make", [rich, many_classes])
+@pytest.mark.parametrize("make", [rich, many_classes, estimates])
 def test_a_column_called_script_does_not_run(make):
     def spoil(value: object, key: str = "") -> object:
         if isinstance(value, dict):

@@ -1,0 +1,58 @@
+"""How what learners say of rows is set right and judged: by log loss for answers, by the error for amounts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from pipelines.learning.fitting.training import Training
+from pipelines.learning.judging import evaluation
+from pipelines.learning.learners import amounts, calibration
+
+Calibration = tuple[float, float | list[float]]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Rows' margins and answers in, what is said of them and what that costs out (one entry per row)."""
+
+    calibrate: Callable[[np.ndarray, np.ndarray], Calibration]
+    """Margins and answers to slope and offset."""
+    says: Callable[[Calibration, np.ndarray], np.ndarray]
+    """Calibration and margins to probabilities, or to amounts."""
+    losses: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    """Answers and what was said of them to the loss of every row."""
+    base_losses: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    """Training answers and answers to the loss of saying the same of everyone."""
+    loss_name: str
+
+    def loss(self, margin: np.ndarray, target: np.ndarray) -> float:
+        """Mean loss of margins that were calibrated on these very rows."""
+        return float(self.losses(target, self.says(self.calibrate(margin, target), margin)).mean())
+
+
+ANSWERS = Judge(
+    calibrate=calibration.fit_calibration,
+    says=calibration.calibrated,
+    losses=evaluation.log_losses,
+    base_losses=evaluation.base_rate_losses,
+    loss_name="log loss",
+)
+
+
+def judge_of_amounts(training: Training, link: str, loss: str) -> Judge:
+    """For margins on the scale `link`; `loss`: what estimates are judged by."""
+    scale = amounts.Scale.of(training.target)
+
+    def says(calibrated: Calibration, margin: np.ndarray) -> np.ndarray:
+        slope, offset = calibrated
+        return scale.to_amount(link, slope * margin + offset)
+
+    return Judge(
+        calibrate=partial(amounts.fit_calibration, link, scale, loss),
+        says=says,
+        losses=partial(amounts.losses_of, loss),
+        base_losses=lambda known, target: amounts.losses_of(loss, target, amounts.typical(loss, known)),
+        loss_name=f"mean {loss} error",
+    )
