@@ -128,8 +128,8 @@ def _probabilities(
 ):
     """Today's probabilities or amounts (float64) of this version, of classes the highest; empty if not scored today."""
     columns = columns_of(connection, "scores", prediction.name)
-    said = ("probability", "expected")
-    probabilities = [quoted(name) for name in columns if name in said or name.startswith("probability_")]
+    answers = ("probability", "expected")
+    probabilities = [quoted(name) for name in columns if name in answers or name.startswith("probability_")]
     if not probabilities:
         return []
     return read_frame(

@@ -99,11 +99,11 @@ def _plot(tenths: list[dict]) -> Plot:
     plot.line([(0, 0), (1, 1)], "muted")
     plot.label(0.62, 0.62, "said = came", "muted", (10, 16))
     for row, (lowest, highest) in zip(tenths, ends, strict=True):
-        said, came = at(row["mean_said"]), at(row["mean_came"])
-        plot.line([(said, at(lowest)), (said, at(highest))], "whisker")
+        estimated, came = at(row["mean_said"]), at(row["mean_came"])
+        plot.line([(estimated, at(lowest)), (estimated, at(highest))], "whisker")
         is_off = not lowest <= row["mean_said"] <= highest
         hint = f"Said {amount_words(row['mean_said'])}, {amount_words(row['mean_came'])} came ({row['rows']:,} rows)"
-        plot.dot(said, came, "warm" if is_off else "model", hint, 4.5)
+        plot.dot(estimated, came, "warm" if is_off else "model", hint, 4.5)
     return plot
 
 
@@ -127,10 +127,10 @@ def _round_marks(low: float, high: float) -> list[float]:
 
 def _total(facts: dict) -> str | None:
     """What all rows together were expected to come to, and did."""
-    said, came = finite(facts.get("mean_said")), finite(facts.get("mean_came"))
-    if said is None or not came:
+    estimated, came = finite(facts.get("mean_said")), finite(facts.get("mean_came"))
+    if estimated is None or not came:
         return None
-    return f"On average it expected {amount_words(said)}; {amount_words(came)} came."
+    return f"On average it expected {amount_words(estimated)}; {amount_words(came)} came."
 
 
 def _segments(facts: dict) -> dict | None:

@@ -63,9 +63,9 @@ def off_tenths(deciles: list[dict]) -> list[dict]:
     """Tenths whose predicted rate chance does not explain, and that are off by enough to matter."""
     off = []
     for row in deciles:
-        said, happened = row["predicted_rate"], row["observed_rate"]
+        estimated, happened = row["predicted_rate"], row["observed_rate"]
         low, high = rate_interval(happened * row["rows"], row["rows"], SURE)
-        if not low <= said <= high and abs(said - happened) > OFF_BY * max(said, happened):
+        if not low <= estimated <= high and abs(estimated - happened) > OFF_BY * max(estimated, happened):
             off.append(row)
     return off
 

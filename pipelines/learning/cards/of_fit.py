@@ -83,8 +83,8 @@ def card_of_fit(result: "FitResult", extra: Mapping[str, object]) -> str:
     }
     if figures["n_fitted"] == figures["n_rows"]:
         del facts["n_fitted"]
-    facts["suspect"] = [_told(row, named) for row in figures["suspects"]]
-    facts["leaky"] = [_told(row, named) for row in facts.get("leaky", [])]
+    facts["suspect"] = [_worded(row, named) for row in figures["suspects"]]
+    facts["leaky"] = [_worded(row, named) for row in facts.get("leaky", [])]
     facts["segments"] = [{**row, "words": named(row["segment"])} for row in figures["segments"]]
     return card_page(facts | dict(extra))
 
@@ -134,7 +134,7 @@ def how_calibrated(calibrated_on: str) -> str:
     )
 
 
-def _told(row: Mapping, named: Callable[[str], str]) -> dict:
+def _worded(row: Mapping, named: Callable[[str], str]) -> dict:
     """A column that was found suspect or leaky, in words."""
     return {**row, "words": named(row["column"]), "reason": _in_words(row["reason"], named)}
 

@@ -190,16 +190,20 @@ def find_leaks(
     repeated = _repeated_rows(frame, names, hashes, target, clusters)
     is_flat = pl.Series(clusters).n_unique() == len(clusters)
     draw = hashes if is_flat else hashed(clusters, seed)
-    told = {name: learn_effects(frame[name], clusters, target).out_of_fold for name in names if by_name[name].is_wide}
+    described = {
+        name: learn_effects(frame[name], clusters, target).out_of_fold for name in names if by_name[name].is_wide
+    }
     overall = float(np.clip(np.mean(target), 1e-9, 1 - 1e-9))
     if len(target) > MOST_ROWS:
         rows = _drawn(draw, MOST_ROWS)
         frame, target, clusters = frame.select(names).filter(rows), target[rows], clusters[rows]
         draw, hashes = draw[rows], hashes[rows]
-        told = {name: effects[rows] for name, effects in told.items()}
+        described = {name: effects[rows] for name, effects in described.items()}
         days = None if days is None else days[rows]
     bins = [
-        _bin_levels(name, told[name], overall) if name in told else _bin(frame[name], by_name[name].kind, days)
+        _bin_levels(name, described[name], overall)
+        if name in described
+        else _bin(frame[name], by_name[name].kind, days)
         for name in names
     ]
 
@@ -359,9 +363,9 @@ def _over_classes(by_class: list[tuple[float, list[Finding]]]) -> list[Finding]:
     result = []
     for findings in found.values():
         for grade, counted in (("leaky", ("leaky",)), ("suspect", ("leaky", "suspect"))):
-            mine = [(share, finding) for share, finding in findings if finding.grade in counted]
-            if sum(share for share, _ in mine) >= 0.5:
-                first = mine[0][1]
+            counted_rows = [(share, finding) for share, finding in findings if finding.grade in counted]
+            if sum(share for share, _ in counted_rows) >= 0.5:
+                first = counted_rows[0][1]
                 result.append(Finding(first.column, grade, first.reason, first.figures))
                 break
     return sorted(result, key=lambda finding: (finding.grade, finding.column))
@@ -461,7 +465,7 @@ def _judge(column: _Bins, question: _Question) -> _Figures:
         inverse = np.unique(pairs, return_inverse=True)[1]
         own_rows, own_hits = np.bincount(inverse)[inverse], np.bincount(inverse, weights=target)[inverse]
         rate = (hits[codes] - own_hits + base) / (rows[codes] - own_rows + 1)
-        yes, no = ((rate[mine], np.ones(int(mine.sum()))) for mine in (target > 0, target == 0))
+        yes, no = ((rate[counted_rows], np.ones(int(counted_rows.sum()))) for counted_rows in (target > 0, target == 0))
     yes, no = ((rates[weights > 0], weights[weights > 0] / weights.sum()) for rates, weights in (yes, no))
     loss = -base * np.log(yes[0]) @ yes[1] - (1 - base) * np.log1p(-no[0]) @ no[1]
     # Odds against the answer, as if yes and no were one to one.
@@ -476,18 +480,18 @@ def _judge(column: _Bins, question: _Question) -> _Figures:
 
 def _by_itself(column: _Bins, figures: _Figures, question: _Question) -> Finding | None:
     """Near-pure groups over much of the table, or an order that no honest column has."""
-    told = {"auc": figures.auc, "explained": figures.explained}
+    described = {"auc": figures.auc, "explained": figures.explained}
     if figures.explained <= 0:
         return None
     if figures.auc >= ANSWERING and figures.strength >= MOST_OF_IT:
         reason = f"alone it predicts the outcome with AUC {figures.auc:.3f}{_examples(column, question)}"
-        return Finding(column.name, "leaky", reason, told | {"purity": 0.0})
+        return Finding(column.name, "leaky", reason, described | {"purity": 0.0})
     one_sided = None
     for purity in PURITIES:
         covered, least = _coverage(figures, question, purity), _yardstick(question, purity)
         yes, no = covered
         slack = 2 * question.error
-        told_now = told | {"purity": purity, "covered_yes": yes, "covered_no": no}
+        told_now = described | {"purity": purity, "covered_yes": yes, "covered_no": no}
         both = (yes + no) / 2
         if both >= max(FEWEST_COVERED, sum(least) / 2) + slack:
             return Finding(column.name, "leaky", _pure(column, figures, question, purity, covered), told_now)
@@ -726,10 +730,10 @@ def _equal_rows(hashes: np.ndarray, target: np.ndarray, clusters: np.ndarray) ->
         pl.len().over("content", "answer").alias("same"),
         pl.col("entity").n_unique().over("content").alias("entities"),
     )
-    mine = (counted["entities"] > 1).to_numpy()
+    counted_rows = (counted["entities"] > 1).to_numpy()
     equal = np.zeros(len(hashes), dtype=bool)
-    equal[np.flatnonzero(repeated)[mine]] = True
-    agree = counted.filter(mine).select(((pl.col("same") - 1) / (pl.col("rows") - 1)).mean()).item()
+    equal[np.flatnonzero(repeated)[counted_rows]] = True
+    agree = counted.filter(counted_rows).select(((pl.col("same") - 1) / (pl.col("rows") - 1)).mean()).item()
     return equal, float(agree or 0.0)
 
 
@@ -751,14 +755,14 @@ def _yardstick(question: _Question, purity: float) -> tuple[float, float]:
     return yes, no
 
 
-def _purity(mine: np.ndarray, answer: int, question: _Question) -> tuple[float, float, float]:
+def _purity(counted_rows: np.ndarray, answer: int, question: _Question) -> tuple[float, float, float]:
     """Impurity against the base rate, share of that answer's rows, and evidence in nats per entity."""
     target = question.target if answer else 1 - question.target
     frequency = question.base if answer else 1 - question.base
-    rate = float(target[mine].mean())
-    entities = int(mine.sum()) if question.is_flat else len(np.unique(question.clusters[mine]))
+    rate = float(target[counted_rows].mean())
+    entities = int(counted_rows.sum()) if question.is_flat else len(np.unique(question.clusters[counted_rows]))
     evidence = entities * divergence(rate, frequency)
-    return (1 - rate) / (1 - frequency), float(target[mine].sum() / target.sum()), evidence
+    return (1 - rate) / (1 - frequency), float(target[counted_rows].sum() / target.sum()), evidence
 
 
 def divergence(rate: float, base: float) -> float:
@@ -796,14 +800,16 @@ def _counts(codes: np.ndarray, question: _Question) -> tuple[np.ndarray, np.ndar
 
 def _pure(column: _Bins, figures: _Figures, question: _Question, purity: float, covered: tuple[float, float]) -> str:
     most, least = 2 * purity * question.base, 1 - 2 * purity * (1 - question.base)
-    mine, others = question.words
+    named, others = question.words
     sides = (
-        (covered[0], f"{mine} have one with which at least {_percent(least)} are"),
-        (covered[1], f"{others} have one with which at most {_percent(most)} are {mine}"),
+        (covered[0], f"{named} have one with which at least {_percent(least)} are"),
+        (covered[1], f"{others} have one with which at most {_percent(most)} are {named}"),
     )
-    told = " and ".join(f"{_percent(share)} of the rows that are {words}" for share, words in sides if share >= 0.005)
+    described = " and ".join(
+        f"{_percent(share)} of the rows that are {words}" for share, words in sides if share >= 0.005
+    )
     return (
-        f"its values all but settle the outcome: {told} (overall {_percent(question.base)}); alone it has AUC"
+        f"its values all but settle the outcome: {described} (overall {_percent(question.base)}); alone it has AUC"
         f" {figures.auc:.3f} and explains {max(figures.explained, 0):.0%} of the outcome{_examples(column, question)}"
     )
 
@@ -811,12 +817,12 @@ def _pure(column: _Bins, figures: _Figures, question: _Question, purity: float, 
 def _examples(column: _Bins, question: _Question) -> str:
     """The groups that tell most."""
     rows, hits = _counts(column.codes, question)
-    told = [
+    described = [
         (rows[code] * divergence(hits[code] / rows[code], question.base), code)
         for code in range(len(rows))
         if rows[code]
     ]
-    best = sorted(told, key=lambda pair: (-pair[0], pair[1]))[:3]
+    best = sorted(described, key=lambda pair: (-pair[0], pair[1]))[:3]
     words = (f"{column.labels[code]} {_percent(hits[code] / rows[code])} of {int(rows[code]):,}" for _, code in best)
     return f" (share of {question.words[0]}: {'; '.join(words)})"
 

@@ -787,8 +787,8 @@ def _missing_note(table: pl.DataFrame, extra: frozenset[str] = frozenset()) -> l
     """Which words are counted as missing; blanks go without saying."""
     if table.is_empty():
         return []
-    told = table.filter((pl.col("missing") | pl.col("word").is_in(list(extra))) & (pl.col("word") != ""))
-    return [f"{_quoted(told)}: counted as missing"] if told.height else []
+    counted_as_missing = table.filter((pl.col("missing") | pl.col("word").is_in(list(extra))) & (pl.col("word") != ""))
+    return [f"{_quoted(counted_as_missing)}: counted as missing"] if counted_as_missing.height else []
 
 
 def _odd_note(values: pl.Series, bad: pl.Series, kind: str) -> list[str]:

@@ -21,19 +21,21 @@ WORSE = 1.25
 """Times the whole's error in per cent that a segment's must be, beyond noise, to be warned of."""
 
 
-def amounts_on_test(training: Training, split: Split, said: Mapping[str, np.ndarray], spec: PredictionSpec) -> dict:
-    """Figures of the test rows. `said`: expected, p10, p50 and p90 of each."""
+def amounts_on_test(
+    training: Training, split: Split, estimated: Mapping[str, np.ndarray], spec: PredictionSpec
+) -> dict:
+    """Figures of the test rows. `estimated`: expected, p10, p50 and p90 of each."""
     came, clusters = training.target[split.test], training.clusters[split.test]
     known = training.target[split.train]
-    figures: dict = amounts.evaluate(came, said, clusters)
+    figures: dict = amounts.evaluate(came, estimated, clusters)
     figures |= {
         "loss": spec.loss,
         "base_median": float(np.median(known)),
         "base_mean": float(known.mean()),
         "mean_absolute_error_of_median": float(np.abs(came - np.median(known)).mean()),
         "root_mean_squared_error_of_mean": float(np.sqrt(np.mean((came - known.mean()) ** 2))),
-        "tenths": amounts.by_tenth(came, said),
-        "reliability": amounts.reliability(came, said),
+        "tenths": amounts.by_tenth(came, estimated),
+        "reliability": amounts.reliability(came, estimated),
         "deciles": [],
         **of_rows(training, split, spec),
     }
@@ -43,7 +45,7 @@ def amounts_on_test(training: Training, split: Split, said: Mapping[str, np.ndar
         row
         for name in spec.segments
         if name in training.frame.columns
-        for row in _by_segment(training.frame[name][split.test], name, came, said, clusters, figures)
+        for row in _by_segment(training.frame[name][split.test], name, came, estimated, clusters, figures)
     ]
     return figures
 
@@ -52,7 +54,7 @@ def _by_segment(
     values: pl.Series,
     name: str,
     came: np.ndarray,
-    said: Mapping[str, np.ndarray],
+    estimated: Mapping[str, np.ndarray],
     clusters: np.ndarray,
     whole: Mapping,
 ) -> list[dict]:
@@ -60,10 +62,12 @@ def _by_segment(
     values = values.cast(pl.String).fill_null("(none)")
     rows = []
     for value in values.value_counts(sort=True)[values.name].head(10).sort():
-        mine = (values == value).to_numpy()
-        if mine.sum() < FEWEST_SEGMENT_ROWS:
+        selected = (values == value).to_numpy()
+        if selected.sum() < FEWEST_SEGMENT_ROWS:
             continue
-        here = amounts.evaluate(came[mine], {key: each[mine] for key, each in said.items()}, clusters[mine])
+        here = amounts.evaluate(
+            came[selected], {key: each[selected] for key, each in estimated.items()}, clusters[selected]
+        )
         share, usual = here["error_share"], whole["error_share"] or 0.0
         noise = here["mean_absolute_error_noise"] / max(here["mean_absolute_error"], 1e-300) * share
         is_worse = share > WORSE * usual and share - SURE_OF_SEGMENT * noise > usual
@@ -71,7 +75,7 @@ def _by_segment(
             {
                 "segment": name,
                 "value": value,
-                "rows": int(mine.sum()),
+                "rows": int(selected.sum()),
                 "mean_came": here["mean_came"],
                 "mean_said": here["mean_said"],
                 "mean_absolute_error": here["mean_absolute_error"],

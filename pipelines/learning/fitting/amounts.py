@@ -76,20 +76,22 @@ def try_amounts(
                     if "trees" in settings:
                         trees = float(np.mean([fit[name]["trees"] for fit in fits]))
                         settings["trees"] = max(FEWEST_TREES, round(trees))
-                    said = pool.map(lambda fit, part, name=name, own=settings: _says(fit[name], own, part), fits, parts)
-                    found[name] = settings, np.concatenate(list(said))
+                    estimated = pool.map(
+                        lambda fit, part, name=name, own=settings: _says(fit[name], own, part), fits, parts
+                    )
+                    found[name] = settings, np.concatenate(list(estimated))
             return found
 
         rows = np.concatenate([part.held_out for part in parts])
         folds = np.repeat(np.arange(len(parts)), [len(part.held_out) for part in parts])
         target = training.target[rows]
         recipes: dict[str, Recipe] = {}
-        said: dict[str, np.ndarray] = {}
+        estimated: dict[str, np.ndarray] = {}
         losses: dict[str, float] = {}
 
         def add(found: dict[str, tuple[dict, np.ndarray]]) -> None:
             for name, (settings, margin) in found.items():
-                recipes[name], said[name] = Recipe(name, ((1.0, settings),), tuple(columns)), margin
+                recipes[name], estimated[name] = Recipe(name, ((1.0, settings),), tuple(columns)), margin
                 losses[name] = judge_of(training, recipes[name], spec).loss(margin, target)
 
         has_columns = parts[0].has_columns
@@ -101,8 +103,8 @@ def try_amounts(
         add(found)
         if halves:
             recipes[IN_TWO] = Recipe(IN_TWO, tuple((1.0, settings) for settings, _ in halves), tuple(columns))
-            said[IN_TWO] = sum(margin for _, margin in halves)
-            losses[IN_TWO] = judge_of(training, recipes[IN_TWO], spec).loss(said[IN_TWO], target)
+            estimated[IN_TWO] = sum(margin for _, margin in halves)
+            losses[IN_TWO] = judge_of(training, recipes[IN_TWO], spec).loss(estimated[IN_TWO], target)
         link = recipes[_best(losses)].parts[0][1]["link"]
         if has_columns:
             best_first = [recipes[name].parts[0][1] for name in _of_link(recipes, losses, link)]
@@ -119,9 +121,9 @@ def try_amounts(
         link = recipes[_best(losses)].parts[0][1]["link"]
         names = _to_mix(recipes, losses, link)
         best = min(losses.values())
-        mix = best_mix(recipes, said, names, lambda margin: judge.loss(margin, target), best, WORTH_A_PART * best)
+        mix = best_mix(recipes, estimated, names, lambda margin: judge.loss(margin, target), best, WORTH_A_PART * best)
         if mix is not None:
-            recipes["mix"], said["mix"] = mix
+            recipes["mix"], estimated["mix"] = mix
             losses["mix"] = judge.loss(mix[1], target)
         chosen = _best(losses)
         bounds = tried([_bound(scale, link, quantile, context) for quantile in BOUNDS])
@@ -129,7 +131,7 @@ def try_amounts(
     recipes[chosen] = Recipe(
         chosen, (*chosen_recipe.parts, *((0.0, settings) for settings, _ in bounds.values())), chosen_recipe.columns
     )
-    return Tried(recipes, said, rows, folds, losses, np.column_stack([margin for _, margin in bounds.values()]))
+    return Tried(recipes, estimated, rows, folds, losses, np.column_stack([margin for _, margin in bounds.values()]))
 
 
 def amount_state(training: Training, tried: Tried, recipe: Recipe, calibration: tuple, spec: PredictionSpec) -> dict:
@@ -164,14 +166,14 @@ def amounts_of_test(
     calibration = judge_of(training, recipe, spec).calibrate(tried.margins[recipe.name], training.target[tried.rows])
     state = amount_state(training, tried, recipe, calibration, spec)
     is_second = hashed(training.clusters[split.test], 0) % np.uint64(2) == 1
-    said: dict[str, np.ndarray] = {}
+    estimated: dict[str, np.ndarray] = {}
     for half in (is_second, ~is_second):
         other = np.flatnonzero(~half)
         own = stretched_by(state, training, split.test[other], calibration, margin[other], bounds[other])
         found = amounts_said(own, spec.loss, calibration[0] * margin[half] + calibration[1], bounds[half])
         for name, values in found.items():
-            said.setdefault(name, np.empty(len(margin)))[half] = values
-    return said
+            estimated.setdefault(name, np.empty(len(margin)))[half] = values
+    return estimated
 
 
 def _two_parts(scale: Scale, training: Training) -> tuple[str, ...]:
@@ -194,8 +196,8 @@ def _to_mix(recipes: dict[str, Recipe], losses: dict[str, float], link: str) -> 
 
 def _of_link(recipes: dict[str, Recipe], losses: dict[str, float], link: str) -> list[str]:
     """The candidates of a scale that are one learner, the best first."""
-    mine = [name for name, recipe in recipes.items() if recipe.parts[0][1]["link"] == link and name != IN_TWO]
-    return sorted(mine, key=lambda name: (losses[name], name))
+    selected = [name for name, recipe in recipes.items() if recipe.parts[0][1]["link"] == link and name != IN_TWO]
+    return sorted(selected, key=lambda name: (losses[name], name))
 
 
 def _says(learner: dict, settings: dict, part: Part) -> np.ndarray:

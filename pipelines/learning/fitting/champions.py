@@ -24,13 +24,13 @@ def against_champion(
     dropped: list[Dropped],
     training: Training,
     split: Split,
-    said: np.ndarray,
+    estimated: np.ndarray,
     spec: PredictionSpec,
     context: Context,
     figures: dict,
     judge: Judge,
 ) -> tuple[bool, str]:
-    """Whether the challenger is kept, and why; adds both losses to `figures`. `said`: by it, of the test.
+    """Whether the challenger is kept, and why; adds both losses to `figures`. `estimated`: by it, of the test.
 
     A champion was refitted on all that was known when it was made, often on these very test rows, so its own
     probabilities would be judged on what it has learnt by heart. Where enough test rows are younger than its answers,
@@ -61,7 +61,7 @@ def against_champion(
                 "the two apart; the champion stays."
             )
     answers = training.target[test[fair]]
-    theirs, own = judge.losses(answers, theirs), judge.losses(answers, said[fair])
+    theirs, own = judge.losses(answers, theirs), judge.losses(answers, estimated[fair])
     difference, error = evaluation.clustered_mean(own - theirs, training.clusters[test[fair]])
     loss = "error" if training.is_amount else "log_loss"
     figures[f"champion_{loss}"] = float(theirs.mean())
@@ -110,11 +110,11 @@ def _refit_champion(
     if parts == challenger.parts and set(columns) == set(challenger.columns):
         return None
     recipe = Recipe("champion", parts, tuple(columns))
-    said, answers = [], []
+    estimated, answers = [], []
     for fit, held_out in split.inner:
-        said.append(_margin_of(recipe, training, fit, held_out, spec, context))
+        estimated.append(_margin_of(recipe, training, fit, held_out, spec, context))
         answers.append(training.target[held_out])
-    calibration = judge.calibrate(np.concatenate(said), np.concatenate(answers))
+    calibration = judge.calibrate(np.concatenate(estimated), np.concatenate(answers))
     return judge.says(calibration, _margin_of(recipe, training, split.train, split.test, spec, context))
 
 

@@ -97,19 +97,19 @@ def _in_one_currency(frame: pl.DataFrame, column: str) -> tuple[np.ndarray, str 
     return np.where((frame[CURRENCY] == most).fill_null(False).to_numpy(), value, np.nan), most
 
 
-def judged(training: Training, split: Split, tried: Tried, said: np.ndarray, judge: Judge) -> dict[str, float]:
+def judged(training: Training, split: Split, tried: Tried, estimated: np.ndarray, judge: Judge) -> dict[str, float]:
     """By how much the loss is below that of the same for everyone on rows that no fit had seen, and its error.
 
     Rows of the test, and of the inner folds with a calibration from the other folds: small tables need all of them.
     """
     margin, answers = tried.margins[tried.best], training.target[tried.rows]
-    losses, rows = [judge.losses(training.target[split.test], said)], [split.test]
+    losses, rows = [judge.losses(training.target[split.test], estimated)], [split.test]
     folds = np.unique(tried.folds)
     for fold in folds if len(folds) > 1 else []:
-        mine = tried.folds == fold
-        unseen = judge.says(judge.calibrate(margin[~mine], answers[~mine]), margin[mine])
-        losses.append(judge.losses(answers[mine], unseen))
-        rows.append(tried.rows[mine])
+        selected = tried.folds == fold
+        unseen = judge.says(judge.calibrate(margin[~selected], answers[~selected]), margin[selected])
+        losses.append(judge.losses(answers[selected], unseen))
+        rows.append(tried.rows[selected])
     everyone = np.concatenate(rows)
     base = judge.base_losses(training.target[split.train], training.target)
     gain = base[everyone] - np.concatenate(losses)
@@ -137,10 +137,10 @@ def without(
     encoding, learners = fit_parts(training, split.train, recipe, spec, alone)
     margin = mixed_margins(learners, encode_for(encoding, training.frame[split.test]), alone)
     target = training.target[split.test]
-    said = judge.says(judge.calibrate(tried.margins[tried.best], training.target[tried.rows]), margin)
+    estimated = judge.says(judge.calibrate(tried.margins[tried.best], training.target[tried.rows]), margin)
     if training.is_amount:
-        return {"mean_absolute_error_without": float(np.abs(said - target).mean())}
-    found = evaluation.evaluate(target, said)
+        return {"mean_absolute_error_without": float(np.abs(estimated - target).mean())}
+    found = evaluation.evaluate(target, estimated)
     return {"auc_without": found["auc"], "log_loss_without": found["log_loss"]}
 
 
@@ -191,13 +191,13 @@ def _effects(values: pl.Series, kind: str, part: np.ndarray, target: np.ndarray,
         labels = {**dict(enumerate(levels)), len(levels): "others"}
     rows = []
     for code in sorted(np.unique(codes), key=lambda code: (code < 0, code)):
-        mine = codes == code
+        selected = codes == code
         rows.append(
             {
                 "label": "missing" if code < 0 else labels[code],
-                "rows": int(mine.sum()),
-                "contribution": float(part[mine].mean()),
-                **({} if happened is None else {happened: float(target[mine].mean())}),
+                "rows": int(selected.sum()),
+                "contribution": float(part[selected].mean()),
+                **({} if happened is None else {happened: float(target[selected].mean())}),
             }
         )
     return rows
@@ -217,23 +217,23 @@ def by_segment(values: pl.Series, name: str, target: np.ndarray, probability: np
     whole = evaluation.auc(target, probability)
     rows = []
     for value in values.value_counts(sort=True)[values.name].head(10).sort():
-        mine = (values == value).to_numpy()
-        if mine.sum() < FEWEST_SEGMENT_ROWS:
+        selected = (values == value).to_numpy()
+        if selected.sum() < FEWEST_SEGMENT_ROWS:
             continue
-        yes = int(target[mine].sum())
-        auc = evaluation.auc(target[mine], probability[mine])
-        error = evaluation.auc_error(auc, yes, int(mine.sum()) - yes)
+        yes = int(target[selected].sum())
+        auc = evaluation.auc(target[selected], probability[selected])
+        error = evaluation.auc_error(auc, yes, int(selected.sum()) - yes)
         is_worse = auc < whole - WORSE and auc + SURE * error < whole
         rows.append(
             {
                 "segment": name,
                 "value": value,
-                "rows": int(mine.sum()),
+                "rows": int(selected.sum()),
                 "positives": yes,
-                "observed_rate": float(target[mine].mean()),
-                "predicted_rate": float(probability[mine].mean()),
+                "observed_rate": float(target[selected].mean()),
+                "predicted_rate": float(probability[selected].mean()),
                 "auc": auc,
-                "log_loss": evaluation.log_loss(target[mine], probability[mine]),
+                "log_loss": evaluation.log_loss(target[selected], probability[selected]),
                 "warning": f"It ranks much worse here than overall ({auc:.2f} against {whole:.2f}; 0.5 is chance)."
                 if is_worse
                 else "",

@@ -103,7 +103,7 @@ def fit_prediction(
                 material.dropped,
                 material.training,
                 material.split,
-                fitted.said,
+                fitted.estimated,
                 spec,
                 context,
                 figures,
@@ -150,7 +150,7 @@ class _Fitted:
     """Of all rows, each with its weight."""
     margin: np.ndarray
     """On the test, of the fit on the training rows; test rows (× classes), log-odds or an amount's scale."""
-    said: np.ndarray
+    estimated: np.ndarray
     """The same, calibrated: probabilities, or amounts."""
     bounds: np.ndarray | None
     """Of amounts, the learnt quantiles of the test rows (× 2), on the margins' scale."""
@@ -209,10 +209,10 @@ def _fit_chosen(material: _Material, spec: PredictionSpec, context: Context) -> 
     test = encode_for(encoding, training.frame[split.test])
     margin = mixed_margins(learners, test, context)
     judge = judge_of(training, recipe, spec) if training.is_amount else ANSWERS
-    said = judge.says(judge.calibrate(tried.margins[recipe.name], training.target[tried.rows]), margin)
+    estimated = judge.says(judge.calibrate(tried.margins[recipe.name], training.target[tried.rows]), margin)
     bounds = [margins(learner, test, context.threads) for weight, learner in learners if not weight]
     return _Fitted(
-        recipe, final_encoding, final, margin, said, np.column_stack(bounds) if bounds else None, judge, seconds
+        recipe, final_encoding, final, margin, estimated, np.column_stack(bounds) if bounds else None, judge, seconds
     )
 
 
@@ -222,11 +222,11 @@ def _judge(
     """The model that scores, and the figures of the test."""
     training, split, tried = material.training, material.split, material.tried
     if training.is_amount:
-        said = amounts_of_test(training, split, tried, fitted.recipe, fitted.margin, fitted.bounds, spec)
-        figures = amounts_on_test(training, split, said, spec)
+        estimated = amounts_of_test(training, split, tried, fitted.recipe, fitted.margin, fitted.bounds, spec)
+        figures = amounts_on_test(training, split, estimated, spec)
     else:
-        figures = on_test(training, split, fitted.said, spec)
-    figures |= judged(training, split, tried, fitted.said, fitted.judge)
+        figures = on_test(training, split, fitted.estimated, spec)
+    figures |= judged(training, split, tried, fitted.estimated, fitted.judge)
     figures["n_fitted"] = len(enough_rows(training.strata, np.arange(len(training.target)), context.seed)[0])
     model = _model(material, fitted, spec, descriptions, figures)
     figures["drivers"] = drivers(model, training.frame[split.test], training.target[split.test])
@@ -251,7 +251,7 @@ def _model(
     unseen = np.concatenate([tried.margins[fitted.recipe.name], fitted.margin])
     answers = np.concatenate([training.target[tried.rows], training.target[test]])
     encoding, calibration = fitted.encoding, fitted.judge.calibrate(unseen, answers)
-    scores = fitted.said.max(axis=1) if training.classes else fitted.said
+    scores = fitted.estimated.max(axis=1) if training.classes else fitted.estimated
     amount: dict = {}
     if training.is_amount:
         amount = amount_state(training, tried, fitted.recipe, calibration, spec)

@@ -101,7 +101,7 @@ def try_candidates(
         fitted = [{name: entry for job in jobs for name, entry in job.result().items()} for jobs in learners]
     rows = np.concatenate([part.held_out for part in parts])
     folds = np.repeat(np.arange(len(parts)), [len(part.held_out) for part in parts])
-    recipes, said = {}, {}
+    recipes, estimated = {}, {}
     for name in fitted[0]:
         if all(name in fits for fits in fitted):
             settings = {**fitted[0][name][0]}
@@ -109,8 +109,8 @@ def try_candidates(
                 trees = float(np.mean([fits[name][0]["trees"] for fits in fitted]))
                 settings["trees"] = max(FEWEST_TREES, round(trees))
             recipes[name] = Recipe(name, ((1.0, settings),), tuple(columns))
-            said[name] = np.concatenate([fits[name][1] for fits in fitted])
-    return _with_mix(recipes, said, rows, folds, training.target[rows])
+            estimated[name] = np.concatenate([fits[name][1] for fits in fitted])
+    return _with_mix(recipes, estimated, rows, folds, training.target[rows])
 
 
 def fit_parts(
@@ -248,27 +248,35 @@ def _as_one(learners: list[dict]) -> dict:
 
 
 def _with_mix(
-    recipes: dict[str, Recipe], said: dict[str, np.ndarray], rows: np.ndarray, folds: np.ndarray, target: np.ndarray
+    recipes: dict[str, Recipe],
+    estimated: dict[str, np.ndarray],
+    rows: np.ndarray,
+    folds: np.ndarray,
+    target: np.ndarray,
 ) -> Tried:
     """Add the mix of the best logistic regression and the boosters that answers best, if it gains something."""
 
     def loss(margin: np.ndarray) -> float:
         return calibrated_loss(margin, target)
 
-    losses = {name: loss(margin) for name, margin in said.items()}
+    losses = {name: loss(margin) for name, margin in estimated.items()}
     logistic = [name for name in losses if recipes[name].parts[0][1]["kind"] == "logistic"]
     names = [min(logistic, key=lambda name: losses[name])] if logistic else []
     names += [name for name in losses if name in BOOSTING]
-    mix = best_mix(recipes, said, names, loss, min(losses.values()), WORTH_A_PART)
+    mix = best_mix(recipes, estimated, names, loss, min(losses.values()), WORTH_A_PART)
     if mix is not None:
         recipe, margin = mix
-        recipes, said, losses = {**recipes, "mix": recipe}, {**said, "mix": margin}, {**losses, "mix": loss(margin)}
-    return Tried(recipes, said, rows, folds, losses)
+        recipes, estimated, losses = (
+            {**recipes, "mix": recipe},
+            {**estimated, "mix": margin},
+            {**losses, "mix": loss(margin)},
+        )
+    return Tried(recipes, estimated, rows, folds, losses)
 
 
 def best_mix(
     recipes: dict[str, Recipe],
-    said: dict[str, np.ndarray],
+    estimated: dict[str, np.ndarray],
     names: Sequence[str],
     loss: Callable[[np.ndarray], float],
     best: float,
@@ -283,7 +291,7 @@ def best_mix(
         used = sum(share > 0 for share in shares)
         if sum(shares) != MIX_STEPS or used < 2:
             continue
-        margin = sum(share / MIX_STEPS * said[name] for share, name in zip(shares, names, strict=True) if share)
+        margin = sum(share / MIX_STEPS * estimated[name] for share, name in zip(shares, names, strict=True) if share)
         mixes.append((loss(margin) + worth_a_part * (used - 1), shares, margin))
     if not mixes:
         return None

@@ -36,17 +36,17 @@ FIGURES = (
 """What a fit says of the rows held out, for evaluation.json and the card."""
 
 
-def evaluate(came: np.ndarray, said: Mapping[str, np.ndarray], clusters: np.ndarray) -> dict[str, float]:
+def evaluate(came: np.ndarray, estimated: Mapping[str, np.ndarray], clusters: np.ndarray) -> dict[str, float]:
     """All figures of one set of rows; `*_noise` is a standard error by entities (`clusters`, integers).
 
-    `said`: expected, p10, p50, p90. The absolute errors are those of p50, which has the least of them; the squared ones
-    and the totals are those of `expected`. `error_share`: the sum of absolute errors over that of amounts.
+    `estimated`: expected, p10, p50, p90. The absolute errors are those of p50, which has the least of them; the squared
+    ones and the totals are those of `expected`. `error_share`: the sum of absolute errors over that of amounts.
     """
     clusters = np.unique(clusters, return_inverse=True)[1]
-    off = np.abs(said["p50"] - came)
-    squares = (said["expected"] - came) ** 2
+    off = np.abs(estimated["p50"] - came)
+    squares = (estimated["expected"] - came) ** 2
     mean, noise = clustered_mean(off, clusters)
-    inside = ((came >= said["p10"]) & (came <= said["p90"])).astype(np.float64)
+    inside = ((came >= estimated["p10"]) & (came <= estimated["p90"])).astype(np.float64)
     coverage, coverage_noise = clustered_mean(inside, clusters)
     root = math.sqrt(float(squares.mean()))
     size, variance = float(np.abs(came).mean()), float(came.var())
@@ -62,42 +62,44 @@ def evaluate(came: np.ndarray, said: Mapping[str, np.ndarray], clusters: np.ndar
         "r2": 1 - float(squares.mean()) / variance if variance else math.nan,
         "coverage": coverage,
         "coverage_noise": coverage_noise,
-        "below": float(np.mean(came < said["p10"])),
-        "above": float(np.mean(came > said["p90"])),
-        "mean_width": float((said["p90"] - said["p10"]).mean()),
+        "below": float(np.mean(came < estimated["p10"])),
+        "above": float(np.mean(came > estimated["p90"])),
+        "mean_width": float((estimated["p90"] - estimated["p10"]).mean()),
         "mean_came": float(came.mean()),
-        "mean_said": float(said["expected"].mean()),
+        "mean_said": float(estimated["expected"].mean()),
     }
 
 
-def by_tenth(came: np.ndarray, said: Mapping[str, np.ndarray]) -> list[dict]:
+def by_tenth(came: np.ndarray, estimated: Mapping[str, np.ndarray]) -> list[dict]:
     """One row per tenth of `expected`, the largest first: what was said and what came, means and quantiles."""
-    order = np.argsort(-said["expected"], kind="stable")
+    order = np.argsort(-estimated["expected"], kind="stable")
     return [
         {
             "tenth": number,
             "rows": len(group),
-            "mean_said": float(said["expected"][group].mean()),
+            "mean_said": float(estimated["expected"][group].mean()),
             "mean_came": float(came[group].mean()),
             "noise": float(came[group].std() / math.sqrt(len(group))),
-            "median_said": float(np.median(said["p50"][group])),
+            "median_said": float(np.median(estimated["p50"][group])),
             "median_came": float(np.median(came[group])),
-            "mean_absolute_error": float(np.abs(said["p50"][group] - came[group]).mean()),
+            "mean_absolute_error": float(np.abs(estimated["p50"][group] - came[group]).mean()),
         }
         for number, group in enumerate(np.array_split(order, min(10, len(order))), start=1)
     ]
 
 
-def reliability(came: np.ndarray, said: Mapping[str, np.ndarray]) -> list[dict]:
+def reliability(came: np.ndarray, estimated: Mapping[str, np.ndarray]) -> list[dict]:
     """How often intervals hold, one row per fifth of their width, the narrowest first."""
-    width = said["p90"] - said["p10"]
+    width = estimated["p90"] - estimated["p10"]
     return [
         {
             "rows": len(group),
             "mean_width": float(width[group].mean()),
-            "below": float(np.mean(came[group] < said["p10"][group])),
-            "inside": float(np.mean((came[group] >= said["p10"][group]) & (came[group] <= said["p90"][group]))),
-            "above": float(np.mean(came[group] > said["p90"][group])),
+            "below": float(np.mean(came[group] < estimated["p10"][group])),
+            "inside": float(
+                np.mean((came[group] >= estimated["p10"][group]) & (came[group] <= estimated["p90"][group]))
+            ),
+            "above": float(np.mean(came[group] > estimated["p90"][group])),
         }
         for group in np.array_split(np.argsort(width, kind="stable"), min(5, len(width)))
     ]

@@ -156,7 +156,7 @@ def evaluate(target: np.ndarray, probability: np.ndarray) -> dict[str, float]:
     if np.ndim(probability) == 2:
         codes = np.asarray(target, dtype=np.int64)
         one = [(codes == number) for number in range(probability.shape[1])]
-        used = [number for number, mine in enumerate(one) if 0 < mine.sum() < len(codes)]
+        used = [number for number, selected in enumerate(one) if 0 < selected.sum() < len(codes)]
         weights = np.array([one[number].mean() for number in used]) if used else np.ones(1)
 
         def mean(figure) -> float:

@@ -202,8 +202,8 @@ def _penalty(rows: Rows) -> np.ndarray:
     """What weights cost (terms × terms): mostly how far the curves are from straight lines."""
     result = np.eye(rows.terms)
     for first, bent in rows.curves:
-        mine = slice(first, first + bent.shape[1])
-        result[mine, mine] = SHRINKAGE * np.eye(bent.shape[1]) + bent.T @ bent
+        block = slice(first, first + bent.shape[1])
+        result[block, block] = SHRINKAGE * np.eye(bent.shape[1]) + bent.T @ bent
     return result
 
 
@@ -212,10 +212,10 @@ def _robust(solve: Solve, strength: float, rows: Rows, margin: np.ndarray, solut
     dense = rows.linear.shape[1]
     spread = float(np.mean(np.abs(margin - np.median(margin)))) or 1.0
     for _ in range(ROBUST_STEPS):
-        said = rows.linear @ solution[:dense] + solution[-1]
+        estimated = rows.linear @ solution[:dense] + solution[-1]
         if rows.text is not None:
-            said = said + rows.text @ solution[dense:-1]
-        weights = spread / np.sqrt((margin - said) ** 2 + (BEND * spread) ** 2)
+            estimated = estimated + rows.text @ solution[dense:-1]
+        weights = spread / np.sqrt((margin - estimated) ** 2 + (BEND * spread) ** 2)
         before, solution = solution, solve(strength, weights)
         if np.abs(solution - before).max() <= 1e-3 * max(np.abs(solution).max(), 1e-300):
             break

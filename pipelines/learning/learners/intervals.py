@@ -49,16 +49,16 @@ def fit_intervals(
     came, estimate = scale.to_margin(link, amounts), scale.to_amount(link, margin)
     low, high, other = [], [], []
     for number in range(len(edges) + 1):
-        mine = group == number if (group == number).any() else np.ones(len(group), dtype=bool)
-        low.append(-_conformal(bounds[mine, 0] - came[mine]))
-        high.append(_conformal(came[mine] - bounds[mine, 1]))
+        selected = group == number if (group == number).any() else np.ones(len(group), dtype=bool)
+        low.append(-_conformal(bounds[selected, 0] - came[selected]))
+        high.append(_conformal(came[selected] - bounds[selected, 1]))
         if loss == "squared":
-            other.append(float(np.median(came[mine] - margin[mine])))
+            other.append(float(np.median(came[selected] - margin[selected])))
         elif link == "log":
-            ratio = amounts[mine].sum() / max(estimate[mine].sum(), 1e-300)
+            ratio = amounts[selected].sum() / max(estimate[selected].sum(), 1e-300)
             other.append(float(np.log(max(ratio, 1e-300))))
         else:
-            other.append(float((amounts[mine] - estimate[mine]).mean()))
+            other.append(float((amounts[selected] - estimate[selected]).mean()))
     moves = {"low": np.array(low), "high": np.array(high), "other": np.array(other)}
     return {"edges": edges, **moves, "stretch": np.ones(2)}
 

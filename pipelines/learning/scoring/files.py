@@ -52,8 +52,8 @@ def read_checked(path: Path, checksum: str | None = None, needs_one_beside: bool
     beside = checksum_path(path)
     expected = [] if checksum is None else [(checksum, "the record of its fit")]
     try:
-        said = read_limited(beside, LARGEST_CHECKSUM).decode(errors="replace").split()
-        expected.insert(0, (said[0] if said else "", beside.name))
+        written = read_limited(beside, LARGEST_CHECKSUM).decode(errors="replace").split()
+        expected.insert(0, (written[0] if written else "", beside.name))
     except FileNotFoundError:
         if needs_one_beside:
             raise ModelRefused(

@@ -71,8 +71,8 @@ def strengths(model: FittedPrediction, frame: pl.DataFrame) -> np.ndarray:
     parts = np.zeros((frame.height, len(model.encoding.names)))
     predicted = _class_probabilities(model, rows).argmax(axis=1)
     for number in np.unique(predicted):
-        mine = np.flatnonzero(predicted == number)
-        parts[mine] = _log_odds(_of_class(model, int(number)), rows.take(mine))[1]
+        selected = np.flatnonzero(predicted == number)
+        parts[selected] = _log_odds(_of_class(model, int(number)), rows.take(selected))[1]
     return parts
 
 
@@ -179,7 +179,7 @@ def score_prediction(
     firsts = range(0, max(frame.height, 1), SCORED_ROWS)
     with ThreadPoolExecutor(max_workers=BLOCKS_AT_ONCE) as pool:
         blocks = pool.map(lambda first: _answers(model, frame[first : first + SCORED_ROWS], descriptions or {}), firsts)
-        answers, told = (pl.concat(parts) for parts in zip(*blocks, strict=True))
+        answers, explained = (pl.concat(parts) for parts in zip(*blocks, strict=True))
     has_time = spec.as_of is not None and spec.as_of in frame.columns
     nothing = pl.Series([None] * frame.height)
     who = {
@@ -189,7 +189,7 @@ def score_prediction(
     }
     if model.amount:
         score = pl.Series(percentile_scores(answers["expected"].to_numpy()), dtype=pl.Int32)
-        return pl.DataFrame({**who, "score": score, **told.to_dict()})
+        return pl.DataFrame({**who, "score": score, **explained.to_dict()})
     likeliest = answers["probability"] if "probability" in answers else answers.drop("predicted").max_horizontal()
     score = percentile_scores(likeliest.to_numpy())
     value = frame[spec.value].cast(pl.Float64, strict=False) if spec.value in frame.columns else None
@@ -199,7 +199,7 @@ def score_prediction(
             "score": pl.Series(score, dtype=pl.Int32),
             "grade": pl.Series([grade(each) for each in range(100)]).gather(score),
             "expected_value": nothing.cast(pl.Float64) if value is None else value * likeliest,
-            **told.to_dict(),
+            **explained.to_dict(),
         }
     )
 
@@ -211,25 +211,25 @@ def _answers(
     tidied = tidy(frame)
     rows = encode_for(model.encoding, tidied)
     if not model.classes:
-        odds, told = _told(model, rows, tidied, descriptions)
+        odds, explained = _explained(model, rows, tidied, descriptions)
         if model.amount:
-            return pl.DataFrame(amounts_said(model.amount, model.spec.loss, odds, _bounds(model, rows))), told
-        return pl.DataFrame({"probability": sigmoid(odds)}), told
+            return pl.DataFrame(amounts_said(model.amount, model.spec.loss, odds, _bounds(model, rows))), explained
+        return pl.DataFrame({"probability": sigmoid(odds)}), explained
     probability = _class_probabilities(model, rows)
     predicted = probability.argmax(axis=1)
     parts, places = [], []
     for number in range(len(model.classes)):
-        mine = np.flatnonzero(predicted == number)
-        if len(mine) or number == 0:
-            parts.append(_told(_of_class(model, number), rows.take(mine), tidied[mine], descriptions)[1])
-            places.append(mine)
-    told = pl.concat(parts)[np.argsort(np.concatenate(places), kind="stable")]
+        selected = np.flatnonzero(predicted == number)
+        if len(selected) or number == 0:
+            parts.append(_explained(_of_class(model, number), rows.take(selected), tidied[selected], descriptions)[1])
+            places.append(selected)
+    explained = pl.concat(parts)[np.argsort(np.concatenate(places), kind="stable")]
     names = pl.Series("predicted", model.classes, dtype=pl.String).gather(predicted)
     columns = {f"probability_{name}": probability[:, number] for number, name in enumerate(model.classes)}
-    return pl.DataFrame({"predicted": names, **columns}), told
+    return pl.DataFrame({"predicted": names, **columns}), explained
 
 
-def _told(
+def _explained(
     model: FittedPrediction, rows: Rows, tidied: pl.DataFrame, descriptions: Mapping[str, str]
 ) -> tuple[np.ndarray, pl.DataFrame]:
     """Log-odds, and reasons with group points."""

@@ -125,13 +125,13 @@ def mentions_of(encoding: Encoding, rows: Rows, weights: np.ndarray, frame: pl.D
     is_word = np.concatenate([np.full(len(text["vocabulary"]), text["analyzer"] == "word") for text in encoding.texts])
 
     def mentions(position: int, some: np.ndarray, raises: bool) -> list[list[str]]:
-        mine = np.flatnonzero(is_word & (rows.text_owners == position))
-        pulls = rows.text[some][:, mine].multiply(weights[mine] * (1 if raises else -1)).tocsr()
+        selected = np.flatnonzero(is_word & (rows.text_owners == position))
+        pulls = rows.text[some][:, selected].multiply(weights[selected] * (1 if raises else -1)).tocsr()
         written = frame[names[position]].gather(some).to_list() if names[position] in frame.columns else []
         result = []
         for row, text in enumerate(written or [None] * len(some)):
             own = slice(pulls.indptr[row], pulls.indptr[row + 1])
-            result.append(_as_written(_strongest_terms(terms[mine[pulls.indices[own]]], pulls.data[own]), text))
+            result.append(_as_written(_strongest_terms(terms[selected[pulls.indices[own]]], pulls.data[own]), text))
         return result
 
     return mentions
@@ -175,28 +175,28 @@ def _block(
     shares = np.where(picked >= 0, parts[every[:, None], picked], 0.0) if places else np.zeros((rows, 0))
     texts: list[Reason] = []
     values: list[pl.Series] = []
-    told = np.zeros(rows * places, dtype=np.int64)
+    explained = np.zeros(rows * places, dtype=np.int64)
     flat, share, at = picked.ravel(), shares.ravel(), np.repeat(every, places)
     order = np.argsort(flat, kind="stable")
     order = order[flat[order] >= 0]
-    for mine in np.split(order, np.flatnonzero(np.diff(flat[order])) + 1) if len(order) else []:
-        position = int(flat[mine[0]])
+    for selected in np.split(order, np.flatnonzero(np.diff(flat[order])) + 1) if len(order) else []:
+        position = int(flat[selected[0]])
         name = names[position]
-        kind, value, looks = _shown(name, frame, at[mine], telling)
+        kind, value, looks = _shown(name, frame, at[selected], telling)
         values.append(value)
         write = _writer(name, kind, telling)
         for raises in (False, True):
-            same = np.flatnonzero((share[mine] > 0) == raises)
+            same = np.flatnonzero((share[selected] > 0) == raises)
             own = [looks[i] for i in same]
             mentions = [()] * len(own)
             if kind == "text" and telling.mentions is not None:
-                mentions = telling.mentions(position, at[mine[same]] + first_row, raises)
-            told[mine[same]] = _tell(write, own, mentions, raises, texts)
+                mentions = telling.mentions(position, at[selected[same]] + first_row, raises)
+            explained[selected[same]] = _tell(write, own, mentions, raises, texts)
     is_factor = telling.link == "log"
     pull = "factor" if is_factor else "contribution"
     size = np.exp if is_factor else np.asarray
     effect = pl.Series([""]).new_from_index(0, len(share)) if telling.link is None else _effects(share, is_factor)
-    entry = _entries(names, flat, order, (pull, size(share)), values, texts, told, effect)
+    entry = _entries(names, flat, order, (pull, size(share)), values, texts, explained, effect)
     typical = f"The typical {telling.likelihood} before any reason"
     begin = _json(
         {"feature": "base", "value": None, pull: float(size(base)), "likelihood": telling.likelihood, "text": typical}
@@ -217,7 +217,7 @@ def _block(
     for place in range(IN_WORDS):
         reason = nothing.gather((leading > 0).astype(np.int64))
         if place < places and len(words):
-            own = words.gather(told[place::places]) + effect.gather_every(places, place)
+            own = words.gather(explained[place::places]) + effect.gather_every(places, place)
             reason = own.zip_with(pl.Series(leading > place), reason)
         result[f"reason_{place + 1}"] = reason
     return pl.DataFrame(result)
@@ -230,7 +230,7 @@ def _entries(
     pull: tuple[str, np.ndarray],
     values: list[pl.Series],
     texts: list[Reason],
-    told: np.ndarray,
+    explained: np.ndarray,
     effect: pl.Series,
 ) -> pl.Series:
     """The JSON object of every place, with the comma before it; nothing where no column was picked.
@@ -248,7 +248,7 @@ def _entries(
             pl.lit(f', "{pull[0]}": '),
             pl.Series(pull[1][order]).cast(pl.String),
             pl.lit(", "),
-            wordings.gather(told[order]),
+            wordings.gather(explained[order]),
             effect.gather(order),
             pl.lit('"}'),
         )
