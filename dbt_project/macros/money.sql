@@ -142,3 +142,8 @@
             then {{ amount }}
     end
 {%- endmacro %}
+
+{#- An amount in a company's main currency: null where all there is of it, `most`, is in others; zero where there is none. -#}
+{% macro unless_elsewhere(amount, most) -%}
+    case when coalesce({{ amount }}, 0) <> 0 or coalesce({{ most }}, 0) = 0 then coalesce({{ amount }}, 0) end
+{%- endmacro %}

@@ -446,14 +446,21 @@ def money_warnings(connection: "duckdb.DuckDBPyConnection", releases: Sequence[s
         return []
     lines = []
     rows = connection.execute(
-        "select coalesce(currency, 'no currency'), count(*) filter (not is_main_currency)"
+        "select currency, count(*) filter (not is_main_currency)"
         " from account_amounts group by all order by count(*) desc, 1"
     ).fetchall()
+    named = [currency for currency, _ in rows if currency is not None]
     if len(rows) > 1:
+        in_words = ", ".join([*named, *(["no currency"] if len(named) < len(rows) else [])])
+        one = " `reporting_currency` and `exchange_rates` in sources.yaml turn them into one." if len(named) > 1 else ""
         lines.append(
-            f"Amounts in {', '.join(currency for currency, _ in rows)} are not added up; account_amounts has each"
-            f" (companies with more than one currency: {sum(others for _, others in rows):,})."
-            " `reporting_currency` in sources.yaml turns them into one."
+            f"Amounts in {in_words} are not added up; account_amounts has each"
+            f" (companies with more than one currency: {sum(others for _, others in rows):,}).{one}"
+        )
+    if len(named) < len(rows):
+        lines.append(
+            "Some exports do not say in which currency their amounts are. If it is one, say it in sources.yaml:"
+            f" `<source>: {{folder: ..., currency: {named[0] if named else 'EUR'}}}`."
         )
     (unpriced,) = connection.execute("select count(*) from accounts where is_customer and arr = 0").fetchone()
     if unpriced:

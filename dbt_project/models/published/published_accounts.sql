@@ -11,7 +11,10 @@ amounts as (
 currencies as (
     select
         account_id,
-        count(*) as currency_count
+        count(*) as currency_count,
+        max(abs(open_amount)) as most_open,
+        max(abs(won_amount)) as most_won,
+        max(abs(amount_invoiced)) as most_invoiced
     from {{ ref('published_account_amounts') }}
     group by account_id
 ),
@@ -101,10 +104,10 @@ final as (
         coalesce(subscriptions.active_subscriptions, 0) as active_subscriptions,
         coalesce(people.people_count, 0) as people_count,
         coalesce(opportunities.open_opportunities, 0) as open_opportunities,
-        coalesce(amounts.open_amount, 0) as open_amount,
+        {{ unless_elsewhere('amounts.open_amount', 'currencies.most_open') }} as open_amount,
         coalesce(opportunities.won_opportunities, 0) as won_opportunities,
-        coalesce(amounts.won_amount, 0) as won_amount,
-        coalesce(amounts.amount_invoiced, 0) as amount_invoiced,
+        {{ unless_elsewhere('amounts.won_amount', 'currencies.most_won') }} as won_amount,
+        {{ unless_elsewhere('amounts.amount_invoiced', 'currencies.most_invoiced') }} as amount_invoiced,
         coalesce(invoices.open_invoices, 0) as open_invoices,
         invoices.last_invoice_at,
         usage.last_usage_date,

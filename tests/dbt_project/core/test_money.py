@@ -147,7 +147,7 @@ def company() -> dict[str, list[dict]]:
                 "CreatedDate": "2025-01-01",
                 "SystemModstamp": "2025-01-01",
             }
-            for key in ("A-deals", "A-gone")
+            for key in ("A-deals", "A-gone", "A-split")
         ],
         "salesforce.opportunity": [
             deal("D-1", "Closed Won", 1000),
@@ -162,6 +162,8 @@ def company() -> dict[str, list[dict]]:
             deal("D-8", "Closed Won", 5, None, AccountId=None),
             deal("D-9", "Closed Won", 6, AccountId="A-gone"),
             deal("D-0", "Closed Won", None),
+            deal("D-10", "Closed Won", 100, AccountId="A-split"),
+            deal("D-11", "Negotiation", 9000, "USD", AccountId="A-split"),
         ],
     }
 
@@ -209,6 +211,12 @@ def test_two_currencies_of_a_customer_stand_apart(warehouse):
     assert (account["arr"], account["currency"], account["has_other_currencies"]) == (2400.0, "USD", True)
     (account,) = table(warehouse, "select * from published.accounts where account_name = 'one'")
     assert (account["arr"], account["currency"], account["has_other_currencies"]) == (600.0, "USD", False)
+
+
+def test_an_amount_that_is_in_another_currency_only_is_not_zero(warehouse):
+    query = "select currency, open_amount, won_amount, amount_invoiced from published.accounts where account_name = '{}'"
+    assert [tuple(row.values()) for row in table(warehouse, query.format("A-split"))] == [("USD", 9000.0, None, 0.0)]
+    assert [tuple(row.values()) for row in table(warehouse, query.format("A-deals"))] == [("EUR", 20.0, 1400.0, 0.0)]
 
 
 def test_a_change_from_one_currency_to_another_is_no_difference_of_amounts(warehouse):
@@ -288,6 +296,7 @@ def test_every_amount_of_the_files_is_found_again_or_explained(warehouse):
         ("EUR", "deleted"): -3090.0,
         ("EUR", "lost"): -700.0,
         ("EUR", "open"): -20.0,
+        ("USD", "open"): -9000.0,
     }
     assert explained(lines, "won_deals", "core to published") == {
         (None, "of no company that is known"): -5.0,
