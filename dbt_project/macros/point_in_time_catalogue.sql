@@ -28,7 +28,8 @@
             {%- for column in columns_of(snapshot) if column.name not in [entity ~ '_id', 'as_of_date'] -%}
                 {%- set feature = known.get(column.name, {'words': column.name | replace('_', ' ')}) -%}
                 {%- do rows.append([
-                    column.name, snapshot.identifier, feature.source_table, feature.measure, feature.window_days, feature.words
+                    column.name, snapshot.identifier, feature.source_table, feature.measure, feature.window_days, feature.words,
+                    'true' if feature.measure or feature.is_known_in_time else 'false'
                 ]) -%}
             {%- endfor -%}
         {%- endfor -%}
@@ -39,7 +40,8 @@
         cast(source_table as {{ dbt.type_string() }}) as source_table,
         cast(measure as {{ dbt.type_string() }}) as measure,
         cast(window_days as integer) as window_days,
-        cast(description as {{ dbt.type_string() }}) as description
+        cast(description as {{ dbt.type_string() }}) as description,
+        is_known_in_time = 'true' as is_known_in_time
     from (
         values
         {%- for row in rows %}
@@ -50,8 +52,8 @@
             {%- endfor -%}
         ),
         {%- endfor %}
-        (null, null, null, null, null, null)
-    ) as listed (feature, snapshot, source_table, measure, window_days, description)
+        (null, null, null, null, null, null, null)
+    ) as listed (feature, snapshot, source_table, measure, window_days, description, is_known_in_time)
     where feature is not null
 {% endmacro %}
 
@@ -67,7 +69,8 @@
     {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name == model_name -%}
         {%- for column in node.columns.values() if column.description and column.name not in [entity ~ '_id', 'as_of_date'] -%}
             {%- do known.update({column.name: {
-                'words': column.description.rstrip('.'), 'source_table': none, 'measure': none, 'window_days': none
+                'words': column.description.rstrip('.'), 'source_table': none, 'measure': none, 'window_days': none,
+                'is_known_in_time': column.meta.get('is_known_in_time', false)
             }}) -%}
         {%- endfor -%}
     {%- endfor -%}

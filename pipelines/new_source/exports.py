@@ -176,8 +176,8 @@ def _looked_at(connection: "duckdb.DuckDBPyConnection", table: str, staged: str,
     )["value"]
     if not len(sample):
         return FileColumn(name)
-    filled = sample.filter(~says_nothing(sample, (), NO_VALUE_WORDS))
-    bare = (filled if len(filled) else sample).str.strip_chars()
+    telling = sample.filter(~says_nothing(sample, (), NO_VALUE_WORDS))
+    bare = (telling if len(telling) else sample).str.strip_chars()
     return FileColumn(
         name,
         filled=int(filled),

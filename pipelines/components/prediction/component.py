@@ -142,6 +142,7 @@ class Prediction(dg.Component, DeclaredPrediction):
             self._require_columns(connection)
             frame = training_frame(connection, self)
             descriptions = self._descriptions(connection)
+            known_in_time = self._known_in_time(connection)
             late = self._late_changes(connection)
             champion, refusal = (
                 (None, None) if champion_id is None else load_version(connection, self.name, champion_id)
@@ -155,7 +156,9 @@ class Prediction(dg.Component, DeclaredPrediction):
         started = datetime.now(UTC)
         run = {"model": self.name, "run_id": context.run_id, "started_at": started, "rows": frame.height}
         try:
-            result = fit_prediction(frame, spec, descriptions=descriptions, champion=champion)
+            result = fit_prediction(
+                frame, spec, descriptions=descriptions, champion=champion, known_in_time=known_in_time
+            )
         except TooLittleData as problem:
             with warehouse.connect() as connection:
                 missing = missing_exports(connection, ".".join(self.outcomes_table)) if frame.is_empty() else None
@@ -311,6 +314,15 @@ class Prediction(dg.Component, DeclaredPrediction):
             [self.features_table[1]],
         ).fetchall()
         return dict(rows)
+
+    def _known_in_time(self, connection: "duckdb.DuckDBPyConnection") -> set[str]:
+        """Features that are computed from what was known by each row's day; of an older catalogue none."""
+        if "is_known_in_time" not in columns_of(connection, "features", "catalogue"):
+            return set()
+        rows = connection.execute(
+            "select feature from features.catalogue where snapshot = ? and is_known_in_time", [self.features_table[1]]
+        ).fetchall()
+        return {feature for (feature,) in rows}
 
     def _write_card(self, result: "FitResult", version: str, outcomes: "list[ScoreOutcome]") -> None:
         """Write the model card, an HTML page, to `data/reports/models`."""

@@ -1,7 +1,7 @@
 """Which columns a model may use, what kind each is, and why the others were dropped."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -44,13 +44,15 @@ def choose_columns(
     spec: PredictionSpec,
     seed: int,
     classes: Sequence[str] = (),
+    known_in_time: Collection[str] = (),
 ) -> tuple[list[Column], list[Dropped], list[Finding]]:
     """Usable columns, the dropped ones, and what the leak guard found.
 
     `frame`: training rows, tidied; `target`: 0/1, class numbers or amounts; `clusters`: entity of each row as an
     integer from 0; `days`: day number of each row's as_of, or None; `classes`: names by number. Looks at training rows
     only, so that the test has no say in what the model sees. A category is wide unless the answer is one of several
-    classes: of those it keeps its frequent levels, and is dropped if it has none.
+    classes: of those it keeps its frequent levels, and is dropped if it has none. `known_in_time`: columns that are
+    computed from what was known by each row's as_of; however much they tell, they do not give the answer away.
     """
     columns: list[Column] = []
     dropped: list[Dropped] = []
@@ -73,6 +75,7 @@ def choose_columns(
         findings = find_amount_leaks(frame, columns, target, clusters, seed, days)
     else:
         findings = find_leaks(frame, columns, target, clusters, seed, days, classes)
+    findings = [replace(each, grade="suspect") if each.column in known_in_time else each for each in findings]
     leaky = {finding.column: finding.reason for finding in findings if finding.grade == "leaky"}
     if not spec.keep_leaky:
         dropped += [Dropped(column.name, "leaky", leaky[column.name]) for column in columns if column.name in leaky]

@@ -7,7 +7,7 @@ oldest ────────────────────────�
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -78,12 +78,13 @@ def fit_prediction(
     descriptions: Mapping[str, str] | None = None,
     champion: FittedPrediction | None = None,
     context: Context = DEFAULT_CONTEXT,
+    known_in_time: Collection[str] = (),
 ) -> FitResult:
     """Fit, judge and decide whether to keep.
 
     `frame`: features, `spec.entity_key`, `spec.as_of` (Date or Datetime) and `spec.target` (boolean, text for
     classes, a number for an amount; rows where it is null are ignored). `descriptions`: feature → words, for reasons.
-    `champion`: the model in use.
+    `champion`: the model in use. `known_in_time`: columns that cannot have been written after the answer.
     Deterministic for the same rows, seed and machine; the order of rows and columns changes nothing.
 
     Raises TooLittleData with the reason in words, ValueError if the key or target column is missing or of the wrong
@@ -92,7 +93,7 @@ def fit_prediction(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
-        material = _material(frame, spec, context)
+        material = _material(frame, spec, context, known_in_time)
         fitted = _fit_chosen(material, spec, context)
         model, figures = _judge(material, fitted, spec, descriptions or {}, context)
         verdict, kept, reason = (amount_gates if spec.task == "amount" else _gates)(figures, spec)
@@ -158,7 +159,7 @@ class _Fitted:
     seconds: float
 
 
-def _material(frame: pl.DataFrame, spec: PredictionSpec, context: Context) -> _Material:
+def _material(frame: pl.DataFrame, spec: PredictionSpec, context: Context, known_in_time: Collection[str]) -> _Material:
     """Prepare and split the rows, choose the columns, try the candidates."""
     training, copies = _without_copies(prepare(frame, spec, context.seed), spec)
     split = split_rows(
@@ -183,6 +184,7 @@ def _material(frame: pl.DataFrame, spec: PredictionSpec, context: Context) -> _M
         spec,
         context.seed,
         training.classes,
+        known_in_time,
     )
     findings = [each for each in findings if each.column != ROWS] + copies
     context.say(f"{spec.name}: {len(split.train):,} rows to learn from, {len(split.test):,} to judge on")

@@ -214,7 +214,9 @@ def test_two_currencies_of_a_customer_stand_apart(warehouse):
 
 
 def test_an_amount_that_is_in_another_currency_only_is_not_zero(warehouse):
-    query = "select currency, open_amount, won_amount, amount_invoiced from published.accounts where account_name = '{}'"
+    query = (
+        "select currency, open_amount, won_amount, amount_invoiced from published.accounts where account_name = '{}'"
+    )
     assert [tuple(row.values()) for row in table(warehouse, query.format("A-split"))] == [("USD", 9000.0, None, 0.0)]
     assert [tuple(row.values()) for row in table(warehouse, query.format("A-deals"))] == [("EUR", 20.0, 1400.0, 0.0)]
 

@@ -84,6 +84,9 @@ def test_an_added_core_model_becomes_features_of_its_entity(project: Path, tmp_p
     assert words["tickets_rating_average_91d"] == "average rating in the last 91 days"
     assert words["arr"] == "Annualised recurring revenue, currency units"
     assert words["custom_tier"] == "custom field tier"
+    in_time = dict(zip(catalogue["feature"], catalogue["is_known_in_time"], strict=True))
+    assert in_time["calls_minutes_sum_7d"] and in_time["days_since_last_calls"] and in_time["account_age_days"]
+    assert not in_time["custom_tier"] and not in_time["employee_count"]
 
     people = features(warehouse, "catalogue", "feature").filter(snapshot="person_snapshots")
     assert set(people["feature"]) == set(features(warehouse, "person_snapshots", "1").columns) - {
