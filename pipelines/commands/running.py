@@ -495,7 +495,9 @@ def identity_warnings(connection: "duckdb.DuckDBPyConnection", releases: Sequenc
 def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
     row = connection.execute(
         f"""
-        select runs.auc, runs.calibration_error, runs.error, runs.model_version
+        select
+            runs.auc, runs.calibration_error, runs.error, runs.model_version,
+            coalesce(try_cast(runs.metrics ->> 'is_only_order' as boolean), false)
         from model_runs as runs
         inner join (select max(model_version) as model_version from {table}) as used using (model_version)
         where runs.status = 'kept'
@@ -504,7 +506,9 @@ def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
     ).fetchone()
     if row is None:
         return ""
-    auc, calibration_error, error, version = row
+    auc, calibration_error, error, version, is_only_order = row
+    if is_only_order and auc is not None:
+        return f"AUC {auc:.3f} out of time; trust the order, not the percentages: saying the average of all is as good"
     if auc is not None:
         return f"AUC {auc:.3f} out of time, calibration error {calibration_error:.3f}"
     if error is not None and "expected" in columns_of(connection, "main", table):

@@ -68,6 +68,8 @@ class Entity:
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Column → what exports call it besides, the likeliest first: the labels of the vendor's export button, or the path
     of a nested field (`via.channel`). Case, blanks and signs do not matter: `Create Date` is `createdate` anyway."""
+    given: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those labels that `sources.yaml` gives."""
     files: tuple[str, ...] = ()
     """Patterns of the names that the vendor's export gives its files, besides the entity's own name (`*_unified*`)."""
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -170,5 +172,6 @@ class Source:
                     raise ValueError(f"{self.name}.{entity.name} has no column '{column}'.{hint}")
                 labels[column] = (*some, *labels.get(column, ()))
             patterns = (*files.get(entity.name, ()), *entity.files)
-            entities.append(replace(entity, labels=labels, files=patterns))
+            given = columns.get(entity.name, {})
+            entities.append(replace(entity, labels=labels, given=given, files=patterns))
         return replace(self, entities=tuple(entities))

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 KEPT_RELEASES = 10
 RELEASE_ID_FORMAT = "%Y-%m-%dT%H%M%S.%fZ"
+IF_MEANT = "If so many rows more or less are meant, `row_count_range: [0, 10]` in sources.yaml lets one run through."
 
 
 def build_release(
@@ -76,7 +77,8 @@ def build_release(
         refused = [finding for finding in findings if finding.is_blocking and not finding.success]
         if refused:
             problems = "\n".join(f"- {finding.message}" for finding in refused)
-            raise AuditFailedError(f"The release was refused and the last one stays published:\n{problems}")
+            meant = f"\n{IF_MEANT}" if "row_count_range" in problems else ""
+            raise AuditFailedError(f"The release was refused and the last one stays published:\n{problems}{meant}")
         with opened(place.draft) as connection:
             record_findings(connection, "data_quality", findings, run_id, now)
             comment_on(connection, "data_quality", TABLES["data_quality"], COLUMNS["data_quality"])

@@ -300,6 +300,13 @@ def _check_columns(load: Load, item: Fresh, taken: set[str]) -> None:
                 f" Export it with that column, or say in sources.yaml how it is called:"
                 f" `{load.source.name}: {{folder: ..., columns: {{{load.entity.name}: {{{name}: ...}}}}}}`."
             )
+    for name, labels in load.entity.given.items():
+        if name not in item.names:
+            what = " or ".join(repr(label) for label in labels)
+            item.readings.append(
+                f"{name} is missing: sources.yaml calls it {what}, and no column is called so."
+                f"{did_you_mean(labels[0], item.columns)}"
+            )
     if (width := len(taken | {name.lower() for name in item.names})) > most:
         raise over_limit(file, "columns", f"with it {table} would have {width:,} columns", f"{most:,}")
     cells = item.lines * len(item.columns) * CELL_BYTES if file.format == "jsonl" else 0

@@ -238,7 +238,8 @@ def test_status_says_that_a_release_is_a_rollback(company: Company):
             create schema published;
             create table published.model_runs (
                 run_id varchar, model varchar, started_at timestamptz, status varchar, reason varchar,
-                model_version varchar, auc double, calibration_error double, error double
+                model_version varchar, auc double, calibration_error double, error double,
+                metrics json
             );
             """
         )
@@ -247,6 +248,22 @@ def test_status_says_that_a_release_is_a_rollback(company: Company):
     company.call("rollback")
     told = " ".join(company.call("status").stdout.split())
     assert f"rolled back to the tables of release {first.release_id}" in told
+
+
+def test_status_says_which_model_has_no_more_than_an_order(company: Company):
+    with duckdb.connect(str(company.data / "warehouse.duckdb")) as connection:
+        connection.execute(
+            """
+            create schema published;
+            create table published.model_runs as
+            select 'churn' as model, now() as started_at, 'kept' as status, '' as reason, 'v1' as model_version,
+                0.6721 as auc, 0.07 as calibration_error, null::double as error, '{"is_only_order": true}'::json as metrics
+            """
+        )
+    company.publish()
+    said = " ".join(company.call("status").stdout.replace("│", " ").split())
+    assert "AUC 0.672 out of time; trust the order, not the percentages" in said
+    assert "calibration error" not in said
 
 
 def test_status_says_how_old_the_newest_data_of_each_source_is(company: Company):

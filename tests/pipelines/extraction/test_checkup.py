@@ -312,3 +312,14 @@ def test_what_sources_yaml_says_of_a_system_holds_for_any_folder(exports):
     with connect_in_memory() as connection:
         (seen,) = look(connection, [CRM], configuration, NOW)
     assert (seen.files[0].entity, seen.files[0].used["id"]) == ("deal", "Nummer")
+
+
+def test_a_label_of_sources_yaml_that_no_column_has_is_told_with_the_nearest(exports):
+    exports.write("crm/deal.csv", "id,Betraege,updated\nd1,5,2026-01-01\n")
+    settings = SourceSettings(Path("elsewhere"), columns={"deal": {"amount": ("Betraeg",), "id": ("Nummer",)}})
+    configuration, _ = folder_configuration(exports.folder, [CRM], Configuration({"crm": settings}))
+    with connect_in_memory() as connection:
+        (seen,) = look(connection, [CRM], configuration, NOW)
+    assert seen.files[0].readings == (
+        "amount is missing: sources.yaml calls it 'Betraeg', and no column is called so. Did you mean 'Betraege'?",
+    )

@@ -1,6 +1,7 @@
 """Releases: whole or not at all, history that only grows, and a way back."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -159,6 +160,9 @@ def test_a_refused_release_changes_nothing(company: Company):
     assert company.published.read_bytes() == before
     assert company.names() == WHOLE
     assert len(list(company.releases.glob("*.duckdb"))) == 1
+    fewer = replace(finding(False), message="accounts: its row count is far off (by row_count_range in sources.yaml)")
+    with pytest.raises(AuditFailedError, match=r"`row_count_range: \[0, 10\]` in sources.yaml lets one run through"):
+        company.publish((fewer,))
 
 
 def test_a_warning_is_published_with_the_release(company: Company):
