@@ -257,7 +257,8 @@ def test_status_says_which_model_has_no_more_than_an_order(company: Company):
             create schema published;
             create table published.model_runs as
             select 'churn' as model, now() as started_at, 'kept' as status, '' as reason, 'v1' as model_version,
-                0.6721 as auc, 0.07 as calibration_error, null::double as error, '{"is_only_order": true}'::json as metrics
+                0.6721 as auc, 0.07 as calibration_error, null::double as error,
+                '{"is_only_order": true}'::json as metrics
             """
         )
     company.publish()
