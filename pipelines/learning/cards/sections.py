@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from itertools import accumulate
+from statistics import fmean
 
 from pipelines.learning.cards import amounts, svg
 from pipelines.learning.cards.facts import (
@@ -38,6 +39,8 @@ MOST_CLASSES_CROSSED = 12
 MOST_MIXED_UP = 15
 MOST_RELEASES = 60
 MOST_READ = 3
+KNOWN_TO = 0.1
+"""How closely the tenths' rates must be known for percentages to be said to hold: to ten points, by 95 % intervals."""
 DECIDES = 1 / 3
 """Share of all that moves the estimate from which on one thing is said to count most of all."""
 
@@ -122,7 +125,13 @@ def how_to_read(deciles: list[dict], is_only_order: bool) -> str:
     """
     off = off_tenths(deciles)
     if not off:
-        return "" if is_only_order else "Its percentages can be taken as they stand."
+        if is_only_order:
+            return ""
+        intervals = [rate_interval(row["observed_rate"] * row["rows"], row["rows"]) for row in deciles]
+        if intervals and fmean(high - low for low, high in intervals) > 2 * KNOWN_TO:
+            rows = sum(row["rows"] for row in deciles)
+            return f"The {rows:,} rows held out are too few to tell whether its percentages hold."
+        return "Its percentages can be taken as they stand."
     runs_high = {row["predicted_rate"] > row["observed_rate"] for row in off}
     readings = [f"{percent(row['predicted_rate'])} as about {percent(row['observed_rate'])}" for row in off[:MOST_READ]]
     where = "" if len(off) == len(deciles) else " in places"

@@ -426,6 +426,13 @@ def test_percentages_that_are_no_better_than_the_average_are_not_said_to_stand()
     assert "can be taken as they stand" not in Page(card_page(facts | {"is_only_order": True})).text
 
 
+def test_percentages_that_few_rows_speak_for_are_not_said_to_stand():
+    few = [row | {"rows": 5} for row in tenths_off((0.8, 0.6), *[(0.4, 0.4)] * 8, (0.1, 0.0))]
+    told = "The 50 rows held out are too few to tell whether its percentages hold."
+    assert how_to_read(few, is_only_order=False) == told
+    assert told in Page(card_page({"name": "m", "verdict": "ok", "deciles": few, "base_rate": 0.4})).text
+
+
 @pytest.mark.parametrize(
     ("pairs", "words"),
     [
