@@ -235,6 +235,15 @@ stripe = Source(
                     digits=DIGITS,
                 ),
                 Figure(
+                    name="paid_invoices",
+                    amount="coalesce(amount_paid_in_units, amount_paid / _smallest_units,"
+                    " amount_due_in_units, amount_due / _smallest_units)",
+                    currency="currency",
+                    day="created",
+                    not_counted={"not paid": f"coalesce({STATUS}, '') <> 'paid'"},
+                    digits=DIGITS,
+                ),
+                Figure(
                     name="payments",
                     amount="coalesce(amount_paid_in_units, amount_paid / _smallest_units)",
                     currency="currency",

@@ -136,7 +136,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "reconciliation": {
         "line_id": "The row's key: what is compared, and the step.",
-        "figure": "rows, or money: won_deals, open_deals, invoices, payments, recurring_revenue (a year's).",
+        "figure": "rows, or: won_deals, open_deals, invoices, paid_invoices, payments, recurring_revenue (of a year).",
         "comparison": "'files to core', or 'core to published' (by the currency that is published, of all systems).",
         "source_system": "The system that the files are from; null for all.",
         "entity": "The kind of record in that system, or the table.",

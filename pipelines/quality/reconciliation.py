@@ -56,8 +56,8 @@ class InCore:
     amount: str
     day: str
     counts: str
-    published: str
-    """The column of `published.account_amounts`."""
+    published: str | None = None
+    """The column of `published.account_amounts`, if one has it."""
     rounded: float = 0.0
     """By how much it may be beside, of one company."""
 
@@ -72,7 +72,10 @@ FIGURES = {
         "coalesce(latest_status, 'open') in ('open', 'paid', 'uncollectible')",
         "amount_invoiced",
     ),
-    "payments": InCore("payments", "amount", "occurred_at", "true", "amount_paid"),
+    "paid_invoices": InCore(
+        "invoices", "latest_amount_paid", "occurred_at", "latest_status = 'paid'", published="amount_paid"
+    ),
+    "payments": InCore("payments", "amount", "occurred_at", "true"),
     # a company's month is in whole cents, and a year twelve times that
     "recurring_revenue": InCore("subscriptions", "mrr * 12", "started_at", "is_active", "arr", rounded=12 * CENT / 2),
 }
@@ -144,7 +147,7 @@ def _all_lines(warehouse: "_Warehouse", sources: Sequence[Source], staging: Path
             yield from _computed(Cell(ROWS, TO_CORE, None, table), _entities(warehouse, table, name))
     if warehouse.has("core", "accounts") and warehouse.has("published", "account_amounts"):
         for name, figure in FIGURES.items():
-            if warehouse.has("core", figure.table):
+            if figure.published and warehouse.has("core", figure.table):
                 yield from _computed(Cell(name, TO_PUBLISHED, None, None), _published(warehouse, name, figure))
 
 

@@ -154,6 +154,13 @@ def test_companies_people_and_customers_of_all_four_are_those_of_the_files(loade
     assert found == (len({row["Customer ID"] for row in active}), pytest.approx(yearly))
 
 
+def test_what_is_paid_counts_though_nobody_says_when(loaded):
+    """Stripe's dashboard exports `Paid`, and no day of it: money that came in, and no payment at a time."""
+    paid = sum(number(row["Amount Paid"]) for row in rows_of("stripe/invoices.csv") if row["Paid"] == "TRUE")
+    assert loaded.execute("select sum(latest_amount_paid) from core.invoices").fetchone() == (pytest.approx(paid),)
+    assert loaded.execute("select count(*) from core.payments").fetchone() == (0,)
+
+
 def test_deals_tickets_and_conversions_are_in_the_months_of_the_files(loaded):
     won = {
         "salesforce": by_month(

@@ -56,6 +56,7 @@ final as (
             when coalesce(latest.known_status, 'open') in ('open', 'paid', 'uncollectible') then {{ converted('latest.amount') }}
             else 0
         end as latest_amount,
+        case when latest.known_status = 'paid' then {{ converted('coalesce(latest.amount_paid, latest.amount)') }} else 0 end as latest_amount_paid,
         {{- converted_currency('firsts') }}
         {{- select_custom_columns('invoices', 'firsts') }}
         latest.known_status as latest_status,

@@ -33,18 +33,8 @@ amounts as (
         0 as open_amount,
         0 as won_amount,
         latest_amount as amount_invoiced,
-        0 as amount_paid
+        latest_amount_paid as amount_paid
     from {{ ref('invoices') }}
-    union all
-    select
-        account_id,
-        currency,
-        0 as arr,
-        0 as open_amount,
-        0 as won_amount,
-        0 as amount_invoiced,
-        amount as amount_paid
-    from {{ ref('payments') }}
 ),
 summed as (
     select

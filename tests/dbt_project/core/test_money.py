@@ -306,6 +306,7 @@ def test_every_amount_of_the_files_is_found_again_or_explained(warehouse):
     }
     assert explained(lines, "invoices") == {("EUR", "void"): -5000.0, ("EUR", "a draft"): -900.0}
     assert explained(lines, "payments") == {("EUR", "not paid"): 0.0}
+    assert explained(lines, "paid_invoices") == {("EUR", "not paid"): 0.0}
     assert explained(lines, "recurring_revenue") == {("EUR", "a free plan"): 0.0}
     rounded = explained(lines, "recurring_revenue", "core to published")
     assert set(rounded) == {("EUR", "rounded to cents")}
@@ -329,7 +330,7 @@ def test_every_amount_of_the_files_is_found_again_or_explained(warehouse):
         ),
         (
             "update published.account_amounts set amount_paid = 0 where currency = 'USD'",
-            "payments of all systems, core to published: +200.00 USD unexplained",
+            "paid invoices of all systems, core to published: +200.00 USD unexplained",
         ),
         (
             "delete from core.accounts where account_name = 'bills'",
