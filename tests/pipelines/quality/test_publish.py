@@ -268,8 +268,9 @@ def test_a_second_system_is_welcome_and_what_was_there_may_neither_vanish_nor_do
         company.write(change)
         with pytest.raises(AuditFailedError) as refused:
             company.publish()
-        (line,) = str(refused.value).splitlines()[1:]
+        line, way_out = str(refused.value).splitlines()[1:]
         assert words in line, name
+        assert "`row_count_range: [0, 10]` in sources.yaml lets one run through" in way_out
         warehouse.write_bytes(sound)
     company.publish()
     assert company.failed() == []
