@@ -1,5 +1,6 @@
 """What benchmarks share: a command on two cores, its seconds and peak memory; a figure printed against its bar."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SCORECAST = Path(sys.executable).parent / "scorecast"
+AUTOGLUON = ROOT / ".venv-bench" / "bin" / "python"
 CORES = {0, 1}
 
 
@@ -91,3 +93,13 @@ def report(name: str, value: float, unit: str, bar: float, at_least: bool = Fals
         flush=True,
     )
     return ok
+
+
+def autogluon(request: dict, folder: Path) -> dict:
+    """What `_autogluon.py` answers to a request; `folder`: where it may write, and its files lie."""
+    request = {**request, "folder": str(folder / "models"), "answer": str(folder / "answer.json")}
+    (folder / "request.json").write_text(json.dumps(request))
+    script = Path(__file__).resolve().parent / "_autogluon.py"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    timed([str(AUTOGLUON), str(script), str(folder / "request.json")], environment, every=None)
+    return json.loads((folder / "answer.json").read_text())

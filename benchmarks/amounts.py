@@ -9,8 +9,6 @@ that says so); the others come with packages: diabetes with scikit-learn, houses
 """
 
 import argparse
-import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,12 +18,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from _measure import ROOT, SCORECAST, report, timed
+from _measure import AUTOGLUON, SCORECAST, autogluon, report, timed
 
 from pipelines.learning.fitting.fit import score_prediction
 from pipelines.learning.scoring.storage import load_model
 
-AUTOGLUON = ROOT / ".venv-bench" / "bin" / "python"
 MEAN_BAR = 1.0
 EACH_BAR = 1.02
 COVERAGE = (0.78, 0.82)
@@ -106,14 +103,8 @@ def run_autogluon(table: Table, train: Path, test: Path, folder: Path, seconds: 
         "target": table.target,
         "drop": list(table.exclude),
         "seconds": seconds,
-        "folder": str(folder / "models"),
-        "answer": str(folder / "answer.json"),
     }
-    (folder / "request.json").write_text(json.dumps(request))
-    script = Path(__file__).resolve().parent / "_autogluon.py"
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    timed([str(AUTOGLUON), str(script), str(folder / "request.json")], environment, every=None)
-    return json.loads((folder / "answer.json").read_text())
+    return autogluon(request, folder)
 
 
 def measure(table: Table, frame: pl.DataFrame, options: argparse.Namespace) -> tuple[float | None, float]:

@@ -9,7 +9,6 @@ The data are not in the repository: a set that is absent is skipped, with a line
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -17,13 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from _measure import ROOT, SCORECAST, report, timed
+from _measure import AUTOGLUON, ROOT, SCORECAST, autogluon, report, timed
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedShuffleSplit
 
 from pipelines.learning.judging.evaluation import calibration_error, calibration_noise
 
-AUTOGLUON = ROOT / ".venv-bench" / "bin" / "python"
 CALIBRATION_BAR = 0.02
 WALL_BAR = 1 / 20
 FIT_BAR = 1 / 100
@@ -140,14 +138,8 @@ def run_autogluon(table: Table, train: Path, test: Path, folder: Path, seconds: 
         "positive": table.positive,
         "drop": [table.key, *table.exclude],
         "seconds": seconds,
-        "folder": str(folder / "models"),
-        "answer": str(folder / "answer.json"),
     }
-    (folder / "request.json").write_text(json.dumps(request))
-    script = Path(__file__).resolve().parent / "_autogluon.py"
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    timed([str(AUTOGLUON), str(script), str(folder / "request.json")], environment, every=None)
-    return json.loads((folder / "answer.json").read_text())
+    return autogluon(request, folder)
 
 
 def measure(table: Table, path: Path, options: argparse.Namespace) -> bool:
