@@ -28,8 +28,8 @@
             {%- for column in columns_of(snapshot) if column.name not in [entity ~ '_id', 'as_of_date'] -%}
                 {%- set feature = known.get(column.name, {'words': column.name | replace('_', ' ')}) -%}
                 {%- do rows.append([
-                    column.name, snapshot.identifier, feature.source_table, feature.measure, feature.window_days, feature.words,
-                    'true' if feature.measure or feature.is_known_in_time else 'false'
+                    column.name, snapshot.identifier, feature.source_table or '', feature.measure or '', feature.window_days or '',
+                    feature.words, 'true' if feature.measure or feature.is_known_in_time else ''
                 ]) -%}
             {%- endfor -%}
         {%- endfor -%}
@@ -37,24 +37,15 @@
     select
         cast(feature as {{ dbt.type_string() }}) as feature,
         cast(snapshot as {{ dbt.type_string() }}) as snapshot,
-        cast(source_table as {{ dbt.type_string() }}) as source_table,
-        cast(measure as {{ dbt.type_string() }}) as measure,
-        cast(window_days as integer) as window_days,
+        cast(nullif(source_table, '') as {{ dbt.type_string() }}) as source_table,
+        cast(nullif(measure, '') as {{ dbt.type_string() }}) as measure,
+        cast(nullif(window_days, '') as integer) as window_days,
         cast(description as {{ dbt.type_string() }}) as description,
         is_known_in_time = 'true' as is_known_in_time
     from (
-        values
-        {%- for row in rows %}
-        (
-            {%- for value in row -%}
-            {%- if value is none or value is undefined %}null{% elif value is string %}{{ text_literal(value) }}{% else %}{{ value }}{% endif -%}
-            {{ ', ' if not loop.last }}
-            {%- endfor -%}
-        ),
-        {%- endfor %}
-        (null, null, null, null, null, null, null)
+        values {{ text_rows(rows + [[''] * 7]) }}
     ) as listed (feature, snapshot, source_table, measure, window_days, description, is_known_in_time)
-    where feature is not null
+    where feature <> ''
 {% endmacro %}
 
 {#- {feature: {words, source_table, measure, window_days}} of an entity: planned features, attributes, hand-written columns. -#}

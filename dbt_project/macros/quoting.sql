@@ -8,6 +8,14 @@
 {#- A text as a literal. -#}
 {% macro text_literal(text) -%} {{ return(dbt.string_literal(dbt.escape_single_quotes(text | string))) }} {%- endmacro %}
 
+{#- Rows of texts, to follow `values`. All are quoted in one call: one a text would take dbt a second for a few thousand. -#}
+{% macro text_rows(rows) -%}
+    {%- set between, after = ['\x1f', '\x1e'] -%}
+    {%- set lines = [] -%}
+    {%- for row in rows -%} {%- do lines.append(row | join(between)) -%} {%- endfor -%}
+    {{- return('(' ~ text_literal(lines | join(after)) | replace(between, "', '") | replace(after, "'),\n('") ~ ')') -}}
+{%- endmacro %}
+
 {#- Whether a text matches a regular expression (without classes like `\d`, which engines spell differently). -#}
 {% macro matches(text, pattern) -%} {{ return(adapter.dispatch('matches')(text, pattern)) }} {%- endmacro %}
 {% macro duckdb__matches(text, pattern) -%} regexp_matches({{ text }}, {{ text_literal(pattern) }}) {%- endmacro %}

@@ -7,6 +7,7 @@ a dbt command, and changes of the `environment`), runs that command and ends. It
 its parent process is gone then.
 """
 
+import atexit
 import gc
 import json
 import os
@@ -50,4 +51,7 @@ def end_with_the_caller() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    atexit._run_exitfuncs()  # among them dbt's, that closes the warehouse
+    sys.stdout.flush()
+    os._exit(code)  # without a second for freeing dbt's manifest, object by object

@@ -211,7 +211,6 @@ def test_a_key_that_names_no_row_is_told(company: Path, tmp_path: Path):
     assert ended.returncode == 0, "what is built is right without them"
     assert set(re.findall(r"WARN \d+ (\w*every_key\w*)", ended.stdout)) == {
         "account_versions_has_every_key",
-        "account_versions_has_every_key_of_growing_tables",
         "tickets_has_every_key",
         "campaigns_has_every_key",  # this company exports who was reached, and no campaigns
     }
