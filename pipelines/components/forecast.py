@@ -36,11 +36,12 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
+    from pipelines.learning.forecasting.candidates import Fits
     from pipelines.learning.forecasting.fit import ForecastResult, ForecastSpec
 
 
 SERIES_COLUMNS = {"metric", "currency", "segment", "metric_date", "value"}
-_just_made: "dict[tuple[str, str], ForecastResult]" = {}
+_just_made: "dict[tuple[str, str], tuple[ForecastResult, Fits]]" = {}
 """Forecasts that a fit of this process has made, by run and model version, so that the same run reuses them."""
 
 
@@ -139,6 +140,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
 
     def choose(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         """Backtest every candidate on every series and store the best method of each series."""
+        from pipelines.learning.forecasting.candidates import Fits
         from pipelines.learning.forecasting.fit import fit_forecasts
 
         with warehouse.connect() as connection:
@@ -152,7 +154,8 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
         started = datetime.now(UTC)
         run = {"model": self.model_name, "run_id": context.run_id, "started_at": started, "rows": series.height}
         known_until = {metric: end for metric, (end, _) in ends.items()}
-        result = fit_forecasts(series, as_of, self.learning_spec(), known_until=known_until)
+        fits = Fits()
+        result = fit_forecasts(series, as_of, self.learning_spec(), known_until=known_until, fits=fits)
         chosen = result.accuracy.filter(result.accuracy["chosen"])
         reason = "; ".join(f"{metric}/{segment}: {why}" for metric, segment, why in result.skipped.iter_rows())
         notes = [
@@ -190,7 +193,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             )
             connection.execute("commit")
         promote(self.model_name, version)
-        _just_made[context.run_id, version] = result
+        _just_made[context.run_id, version] = result, fits
         return dg.MaterializeResult(
             metadata={
                 "status": "kept",
@@ -216,11 +219,14 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             chosen, refusal = load_choice(connection, self.model_name, version)
             if chosen is None:
                 return refused(context, connection, self.model_name, version, refusal)
-            result = _just_made.pop((context.run_id, version), None)
+            result, fits = _just_made.pop((context.run_id, version), (None, None))
             series, as_of, ends = self._series(connection)
             if result is None:
                 known_until = {metric: end for metric, (end, _) in ends.items()}
-                result = refresh_forecasts(series, as_of, self.learning_spec(), chosen, known_until=known_until)
+                fits = self._fits_before(connection)
+                result = refresh_forecasts(
+                    series, as_of, self.learning_spec(), chosen, known_until=known_until, fits=fits
+                )
             notes = behind_in_words(ends, as_of)
             if notes:
                 warn(context, "\n".join(f"forecasts, {metric}: {note}" for metric, note in notes.items()))
@@ -232,6 +238,7 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             noted = pl.col("metric").replace_strict(notes, default=None, return_dtype=pl.String)
             forecasts = result.forecasts.with_columns(note=noted, model_version=constant(version))
             write_frame(connection, forecasts, "scores", self.model_name)
+            self._keep_fits(connection, fits)
             shape = table_shape(connection, "scores", self.model_name)
         return dg.MaterializeResult(
             metadata={
@@ -270,6 +277,27 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             )
             shape = table_shape(connection, "published", self.publish.table)
         return dg.MaterializeResult(metadata=shape)
+
+    def _fits_before(self, connection: "duckdb.DuckDBPyConnection") -> "Fits":
+        """What the last run fitted: the history of weeks is the same for the rest of the week."""
+        from pipelines.learning.forecasting.candidates import Fits
+
+        if not table_exists(connection, "scores", self._fits_table):
+            return Fits()
+        kept = read_frame(connection, f"select fit, forecast from scores.{self._fits_table}")
+        return Fits({fit: forecast.to_numpy() for fit, forecast in zip(kept["fit"], kept["forecast"], strict=True)})
+
+    def _keep_fits(self, connection: "duckdb.DuckDBPyConnection", fits: "Fits") -> None:
+        """Write what this run used, and no more, for the next."""
+        import polars as pl
+
+        used = {"fit": list(fits.used), "forecast": [forecast.tolist() for forecast in fits.used.values()]}
+        frame = pl.DataFrame(used, schema={"fit": pl.String, "forecast": pl.List(pl.Float64)})
+        write_frame(connection, frame, "scores", self._fits_table)
+
+    @property
+    def _fits_table(self) -> str:
+        return f"{self.model_name}_fits"
 
     def _series(
         self, connection: "duckdb.DuckDBPyConnection"

@@ -1,10 +1,6 @@
 """What is said of a fit: figures on the test, whether there is a signal, what drives the estimate, by segment."""
 
-import hashlib
 from dataclasses import replace
-from functools import lru_cache
-from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -240,16 +236,3 @@ def by_segment(values: pl.Series, name: str, target: np.ndarray, probability: np
             }
         )
     return rows
-
-
-@lru_cache(maxsize=1)
-def code_version() -> str:
-    """The package's version and a digest of the learning code itself."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    try:
-        version = metadata.version("scorecast")
-    except metadata.PackageNotFoundError:
-        version = "0"
-    return f"{version}+{digest.hexdigest()[:12]}"

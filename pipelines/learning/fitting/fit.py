@@ -21,7 +21,7 @@ from pipelines.learning.context import Context
 from pipelines.learning.fitting.amount_figures import amount_gates, amounts_on_test
 from pipelines.learning.fitting.amounts import amount_state, amounts_of_test, judge_of, stretched_by, try_amounts
 from pipelines.learning.fitting.champions import against_champion
-from pipelines.learning.fitting.figures import code_version, drivers, judged, on_test, without
+from pipelines.learning.fitting.figures import drivers, judged, on_test, without
 from pipelines.learning.fitting.judge import ANSWERS, Judge
 from pipelines.learning.fitting.selection import Recipe, Tried, fit_parts, mixed_margins, try_candidates
 from pipelines.learning.fitting.splitting import Split, split_rows
@@ -32,6 +32,7 @@ from pipelines.learning.learners.encoding import Encoding
 from pipelines.learning.scoring.fitted import FittedPrediction, encode_for, predict, score_prediction
 from pipelines.learning.scoring.unseen import learnt_ranges
 from pipelines.learning.specs import PredictionSpec
+from pipelines.learning.version import code_version
 
 __all__ = ["FitResult", "FittedPrediction", "TooLittleData", "fit_prediction", "predict", "score_prediction"]
 

@@ -1,13 +1,17 @@
 """The methods that compete: each takes a history and gives the next weeks, or raises with the reason why it cannot."""
 
 import contextlib
+import hashlib
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from pipelines.learning.version import code_version, version_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,19 +50,44 @@ def usable_methods(weeks: int, with_prophet: bool) -> list[str]:
     ]
 
 
+@dataclass
+class Fits:
+    """
+    What slow methods forecast, by a digest of all that it follows from: six days of a week have the same history.
+
+    `before`: those of an earlier run. `used`: those that this run asked for, to be kept for the next.
+    """
+
+    before: dict[str, np.ndarray] = field(default_factory=dict)
+    used: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def remembered(self, sources: Sequence[object], fit: Callable[[], np.ndarray]) -> np.ndarray:
+        """What `fit` gives, from memory if it was given before; `sources`: arrays and values that it follows from."""
+        digest = hashlib.sha256(f"{code_version()} {version_of('statsforecast')} {version_of('prophet')}".encode())
+        for source in sources:
+            digest.update(source.tobytes() if isinstance(source, np.ndarray) else f"\x1f{source!r}".encode())
+        key = digest.hexdigest()
+        self.used[key] = self.before[key] if key in self.before else fit()
+        return self.used[key]
+
+
 class Forecaster:
     """
     Forecasts of one series from several origins; what was fitted once is not fitted again.
 
     `values` are weekly, `first_week` is the Monday of the first; `holidays` are countries (ISO codes), for Prophet.
+    `fits` are those of other runs.
     """
 
-    def __init__(self, values: np.ndarray, first_week: date, horizon: int, holidays: Sequence[str], seed: int):
+    def __init__(
+        self, values: np.ndarray, first_week: date, horizon: int, holidays: Sequence[str], seed: int, fits: Fits
+    ):
         self.values = values
         self.first_week = first_week
         self.horizon = horizon
         self.holidays = tuple(holidays)
         self.seed = seed
+        self.fits = fits
         self._known: dict[tuple[str, int], np.ndarray | CandidateError] = {}
 
     def forecast(self, method: str, origin: int) -> np.ndarray:
@@ -82,11 +111,14 @@ class Forecaster:
             raise CandidateError(f"needs {MINIMUM_HISTORY[method]} weeks, has {origin}")
         if method == MEDIAN:
             return self._median(origin)
-        if method == "prophet":
-            return _prophet(history, self.first_week, self.horizon, self.holidays, self.seed)
         if method in SIMPLE:
             return SIMPLE[method](history, self.horizon)
-        return _statistical(method, history, self.horizon)
+        if method == "prophet":
+            of_prophet = (history, self.first_week, self.horizon, self.holidays, self.seed)
+            return self.fits.remembered((method, *of_prophet), lambda: _prophet(*of_prophet))
+        return self.fits.remembered(
+            (method, history, self.horizon), lambda: _statistical(method, history, self.horizon)
+        )
 
     def _median(self, origin: int) -> np.ndarray:
         members = []

@@ -13,6 +13,7 @@ from pipelines.learning.forecasting.candidates import (
     MEDIAN,
     METHODS,
     CandidateError,
+    Fits,
     Forecaster,
     usable_methods,
 )
@@ -131,6 +132,7 @@ def fit_forecasts(
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
     known_until: Mapping[str, date] | None = None,
+    fits: Fits | None = None,
 ) -> ForecastResult:
     """
     Backtest every method on every series, forecast each with the best, and make the segments add up to the total.
@@ -141,9 +143,10 @@ def fit_forecasts(
     past are forecast, too. The accuracy reported is that of the backtest, before segments are made to add up; being
     the best of several, the chosen method's own figure is slightly flattering, so the others stand beside it.
     Forecast and p50 are the same; p10 and p90 come from the backtest's errors. Raises ValueError for a missing
-    or mistyped column; a series that cannot be forecast is in `skipped`, a method that fails in `notes`.
+    or mistyped column; a series that cannot be forecast is in `skipped`, a method that fails in `notes`. `fits` takes
+    what was fitted, for a refresh.
     """
-    return _forecast(series, as_of, spec, None, seed, progress, known_until)
+    return _forecast(series, as_of, spec, None, seed, progress, known_until, fits or Fits())
 
 
 def refresh_forecasts(
@@ -154,14 +157,16 @@ def refresh_forecasts(
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
     known_until: Mapping[str, date] | None = None,
+    fits: Fits | None = None,
 ) -> ForecastResult:
     """
     Forecast each series with the method chosen before, (metric, currency, segment) to method; for daily runs.
 
     Backtests that method alone, for its interval. A series without a choice, or one whose method fails, gets the
-    combination of methods, with a note. Otherwise as `fit_forecasts`, and the same result on the same data.
+    combination of methods, with a note. Otherwise as `fit_forecasts`, and the same result on the same data. What is in
+    `fits` is not fitted again.
     """
-    return _forecast(series, as_of, spec, chosen, seed, progress, known_until)
+    return _forecast(series, as_of, spec, chosen, seed, progress, known_until, fits or Fits())
 
 
 def _forecast(
@@ -172,6 +177,7 @@ def _forecast(
     seed: int,
     progress: Callable[[str], None] | None,
     known_until: Mapping[str, date] | None,
+    fits: Fits,
 ) -> ForecastResult:
     findings = Findings()
     forecasts: list[tuple] = []
@@ -182,7 +188,7 @@ def _forecast(
         if progress:
             progress(f"{weekly.label} ({number} of {len(metrics)}): {len(weekly.segments)} series")
         results = {
-            segment: _one_series(weekly, column, spec, chosen, seed, findings)
+            segment: _one_series(weekly, column, spec, chosen, seed, findings, fits)
             for column, segment in enumerate(weekly.segments)
         }
         if weekly.is_additive:
@@ -210,6 +216,7 @@ def _one_series(
     chosen: Mapping[tuple[str, str | None, str], str] | None,
     seed: int,
     findings: Findings,
+    fits: Fits,
 ) -> SeriesForecast:
     metric, segment = weekly.metric, weekly.segments[column]
     values = weekly.values[:, column]
@@ -218,7 +225,7 @@ def _one_series(
     weeks, horizon = len(history), spec.horizon
     is_non_negative = bool(history.min() >= 0)
     simple = "recent_mean" if spec.metrics[metric] == "sum" else "naive"
-    forecaster = Forecaster(history, weekly.weeks[start], horizon, spec.holidays, seed)
+    forecaster = Forecaster(history, weekly.weeks[start], horizon, spec.holidays, seed, fits)
     cutoffs = origins(weeks, horizon, spec.folds, least=max(spec.min_periods // 2, 2))
 
     def note(method: str | None, reason: str) -> None:

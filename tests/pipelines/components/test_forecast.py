@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 
 from pipelines.components.forecast import Forecast, PublishedForecast
 from pipelines.database import connect, write_frame
+from pipelines.learning.forecasting import candidates
 from pipelines.registry.store import REFIT_TAG, champion_version, model_path
 from pipelines.warehouse import Warehouse
 
@@ -254,6 +255,18 @@ def test_a_daily_run_keeps_the_choice_and_renews_the_forecast(company: Company):
     assert set(published["as_of_date"]) == {later}
     assert set(published["model_version"]) == {version}
     assert coming(published)["period_start_date"].min() == later + timedelta(days=1)
+
+
+def test_a_daily_run_of_the_same_week_fits_nothing_anew(company: Company, monkeypatch: pytest.MonkeyPatch):
+    company.write(daily_values(WEEKS))
+    company.run(DAILY)
+    before = company.published().drop("as_of_date")
+    monkeypatch.setattr(candidates, "_statistical", lambda *_: pytest.fail("it fits what the last run has fitted"))
+    company.write(daily_values(WEEKS), as_of=SUNDAY + timedelta(days=1))
+    company.run(DAILY)
+    assert_frame_equal(company.published().drop("as_of_date"), before)
+    company.run(DAILY)
+    assert_frame_equal(company.published().drop("as_of_date"), before)
 
 
 def test_a_model_that_is_kept_still_shows_the_figures_of_its_fit(company: Company):

@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from pipelines.learning.forecasting import candidates
+from pipelines.learning.forecasting.candidates import Fits
 from pipelines.learning.forecasting.fit import (
     ForecastResult,
     ForecastSpec,
@@ -211,6 +213,30 @@ def test_a_refresh_gives_what_the_fit_gave(company_series: pl.DataFrame, company
     refreshed = refresh_forecasts(company_series, SUNDAY, COMPANY, chosen)
     assert refreshed.forecasts.equals(company_result.forecasts)
     assert refreshed.accuracy.equals(company_result.accuracy.filter("chosen"))
+
+
+def test_what_was_fitted_is_not_fitted_again_until_the_history_changes(
+    company_series: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+):
+    flow = company_series.filter(pl.col("metric") == "bookings")
+    chosen = {("bookings", None, segment): "theta" for segment in flow["segment"].unique()}
+    fitted = []
+    real = candidates._statistical
+    monkeypatch.setattr(candidates, "_statistical", lambda *given: fitted.append(given) or real(*given))
+    first = Fits()
+    result = refresh_forecasts(flow, SUNDAY, SPEC, chosen, fits=first)
+    assert len(fitted) == len(first.used) > 0
+    fitted.clear()
+    again = Fits(first.used)
+    assert refresh_forecasts(flow, SUNDAY, SPEC, chosen, fits=again).forecasts.equals(result.forecasts)
+    assert (fitted, set(again.used)) == ([], set(first.used))
+
+    # A correction of the last week: every forecast from there is new, those from past origins are not.
+    last = pl.col("metric_date") > SUNDAY - timedelta(days=7)
+    corrected = flow.with_columns(value=pl.when(last).then(pl.col("value") + 1).otherwise(pl.col("value")))
+    partly = refresh_forecasts(corrected, SUNDAY, SPEC, chosen, fits=Fits(first.used))
+    assert 0 < len(fitted) <= flow["segment"].n_unique()
+    assert partly.forecasts.equals(refresh_forecasts(corrected, SUNDAY, SPEC, chosen).forecasts)
 
 
 def test_a_second_fit_gives_the_same(company_series: pl.DataFrame, company_result: ForecastResult):
