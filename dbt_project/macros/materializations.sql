@@ -16,6 +16,25 @@
     )
 {% endmacro %}
 
+{#- So is a table, with everything that dbt does around it in the one transaction. -#}
+{% materialization table, adapter='duckdb', supported_languages=['sql'] %}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set target = this.incorporate(type='table') -%}
+    {{ run_hooks(pre_hooks, inside_transaction=false) }}
+    {{ run_hooks(pre_hooks, inside_transaction=true) }}
+    {%- if existing and not existing.is_table -%} {%- do adapter.drop_relation(existing) -%} {%- endif -%}
+    {%- call statement('main') -%}
+        create or replace table {{ target }} as (
+            {{ compiled_code }}
+        )
+    {%- endcall -%}
+    {{ run_hooks(post_hooks, inside_transaction=true) }}
+    {%- do persist_docs(target, model) -%}
+    {%- do adapter.commit() -%}
+    {{ run_hooks(post_hooks, inside_transaction=false) }}
+    {{ return({'relations': [target]}) }}
+{% endmaterialization %}
+
 {#- Columns whose type has changed; dbt searches the one list for every column of the other. -#}
 {% macro duckdb__diff_column_data_types(source_columns, target_columns) %}
     {%- set targets = {} -%}

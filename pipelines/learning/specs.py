@@ -39,8 +39,8 @@ class PredictionSpec:
     """Columns by whose values the card repeats the metrics."""
     keep_leaky: bool = False
     """Learn from columns that give the answer away, too."""
-    min_rows: int = 200
-    min_positives: int = 30
+    min_rows: int = 100
+    min_positives: int = 12
     """Entities with a yes, and entities with a no, that a fit needs."""
     step_days: int = 28
     """Training takes a snapshot about every so many days: closer ones tell ever less that is new, and cost time."""

@@ -119,13 +119,13 @@ def write_features(data: Path, rows: int, answers: list[bool]) -> None:
 @pytest.mark.parametrize(
     ("rows", "answers", "why"),
     [
-        (20, [True, False], "20 rows with a known is_churned_90d; 200 are needed."),
+        (20, [True, False], "20 rows with a known is_churned_90d; 100 are needed."),
         (
             400,
             [False],
-            "is_churned_90d is no in all 400 rows with a known outcome; both outcomes are needed (30 entities each).",
+            "is_churned_90d is no in all 400 rows with a known outcome; both outcomes are needed (12 entities each).",
         ),
-        (400, [True, *[False] * 39], "10 of 400 entities have is_churned_90d = yes (400 rows); 30 are needed."),
+        (400, [True, *[False] * 39], "10 of 400 entities have is_churned_90d = yes (400 rows); 12 are needed."),
     ],
     ids=["few rows", "one class", "few entities"],
 )

@@ -97,9 +97,9 @@ class DeclaredPrediction(dg.Model, dg.Resolvable):
     """How far back to learn from: what is older is another business, or was loaded without those that left."""
     max_calibration_error: float = Field(0.08, ge=0, le=1)
     """How far predicted and observed rates may differ out of time (beyond sampling noise) for a model to be kept."""
-    min_rows: int = Field(200, ge=1)
+    min_rows: int = Field(100, ge=1)
     """Rows with a known answer that a fit needs."""
-    min_positives: int = Field(30, ge=1)
+    min_positives: int = Field(12, ge=1)
     """Entities with a yes, and entities with a no, that a fit needs."""
     holdback: float = Field(default=0.0, ge=0, lt=1)
     """Share of the entities that are flagged `is_holdback`: nobody acts on them, so that acting can be measured."""

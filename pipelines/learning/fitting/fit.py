@@ -38,6 +38,8 @@ __all__ = ["FitResult", "FittedPrediction", "TooLittleData", "fit_prediction", "
 
 SURE = 2.33
 """Standard errors by which a model must beat the base rate (loss) or chance (AUC): one-sided 99 %."""
+SURE_OF_RANK = 2.58
+"""The same for the ranking of all rows that no fit had seen: more, as the candidate was chosen on most of them."""
 DEFAULT_CONTEXT = Context()
 TOO_GOOD = 0.97
 """An AUC that is more often a leak than a success."""
@@ -329,6 +331,7 @@ def _gates(figures: dict, spec: PredictionSpec) -> tuple[str, bool, str]:
     gain, error = figures["gain_over_base_rate"], figures["gain_error"]
     # Where the base rate has moved since, probabilities can be off and the ranking still be worth something.
     ranks = figures["auc"] - SURE * figures.get("auc_error", float("inf")) > 0.5
+    ranks = figures["rank_z"] > SURE_OF_RANK if "rank_z" in figures else ranks
     if not figures["auc"] > 0.5 or not (gain > SURE * error or ranks):
         return (
             "no_signal",

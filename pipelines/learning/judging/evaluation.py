@@ -60,6 +60,28 @@ def auc_error(value: float, positives: int, negatives: int) -> float:
     return math.sqrt(max(variance, 0.0) / (positives * negatives))
 
 
+def rank_z(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """
+    Standard errors by which cases with a yes rank above the others, each part (answers, scores) within itself.
+
+    The rank sum test (Mann and Whitney 1947) stratified by part with the weights of van Elteren (1960): parts that were
+    scored by different models are not comparable. Its variance is that of no relation at all, with ties. 0 where no
+    part has both answers.
+    """
+    surplus = variance = 0.0
+    for target, score in parts:
+        yes, size = int((target > 0).sum()), len(target)
+        if not 0 < yes < size:
+            continue
+        _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
+        middle = (np.cumsum(counts) - (counts - 1) / 2)[place]
+        ties = float(((counts.astype(np.float64)) ** 3 - counts).sum())
+        weight = 1 / (size + 1)
+        surplus += weight * float(middle[target > 0].sum() - yes * (size + 1) / 2)
+        variance += weight**2 * yes * (size - yes) / 12 * (size + 1 - ties / (size * (size - 1)))
+    return surplus / math.sqrt(variance) if variance > 0 else 0.0
+
+
 def average_precision(target: np.ndarray, score: np.ndarray) -> float:
     """Area under precision over recall as a step function, as scikit-learn's `average_precision_score`."""
     target = np.asarray(target) > 0

@@ -197,7 +197,7 @@ def test_newer_rows_judge_where_there_is_time_and_open_rows_teach_nothing():
         (deals(300).with_columns(amount=pl.lit(5.0)), TooLittleData, "is 5 in all 300 rows"),
         (deals(300).with_columns(amount=pl.lit("5 or so")), ValueError, "must be a number to be estimated"),
         (deals(300).with_columns(deal_id=pl.lit(1)), TooLittleData, "1 different rows or entities with a known"),
-        (deals(50), TooLittleData, "50 rows with a known amount; 200 are needed"),
+        (deals(50), TooLittleData, "50 rows with a known amount; 100 are needed"),
     ],
     ids=["constant", "text", "copies", "few"],
 )

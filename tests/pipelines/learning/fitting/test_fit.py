@@ -180,12 +180,12 @@ def test_infinite_and_missing_numbers_do_not_stop_a_fit(known):
 
 
 def test_too_little_data_says_what_is_there_and_what_is_needed(known):
-    with pytest.raises(TooLittleData, match=r"100 rows with a known is_gone_90d; 200 are needed"):
-        fit(known.head(100))
+    with pytest.raises(TooLittleData, match=r"99 rows with a known is_gone_90d; 100 are needed"):
+        fit(known.head(99))
     with pytest.raises(TooLittleData, match=r"is no in all .* both outcomes are needed"):
         fit(known.filter(~pl.col("is_gone_90d")))
     few = pl.concat([known.filter(~pl.col("is_gone_90d")), known.filter(pl.col("is_gone_90d")).head(7)])
-    with pytest.raises(TooLittleData, match=r"7 of 400 entities have is_gone_90d = yes .* 30 are needed"):
+    with pytest.raises(TooLittleData, match=r"7 of 400 entities have is_gone_90d = yes .* 12 are needed"):
         fit(few)
     with pytest.raises(TooLittleData, match="0 rows"):
         fit(known.with_columns(pl.lit(None).alias("is_gone_90d")))

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import mannwhitneyu, norm
 from sklearn import metrics
 
 from pipelines.learning.judging import evaluation
@@ -63,6 +64,19 @@ def test_the_error_of_a_loss_difference_knows_repeated_rows():
 
 def test_auc_error_shrinks_with_cases():
     assert evaluation.auc_error(0.8, 400, 400) == pytest.approx(evaluation.auc_error(0.8, 100, 100) / 2, rel=0.02)
+
+
+def test_rank_z_of_one_part_is_the_rank_sum_test_and_parts_are_ranked_apart():
+    generator = np.random.default_rng(5)
+    target = generator.random(60) < 0.3
+    score = np.round(generator.normal(size=60) + target, 1)
+    test = mannwhitneyu(score[target], score[~target], method="asymptotic", use_continuity=False)
+    z = evaluation.rank_z([(target, score)])
+    assert 2 * norm.sf(abs(z)) == pytest.approx(test.pvalue, rel=1e-9)
+    # Another part on another scale, with the same order within, says the same once more.
+    assert evaluation.rank_z([(target, score), (target, score + 100)]) == pytest.approx(z * np.sqrt(2), rel=1e-9)
+    assert evaluation.rank_z([(target, np.zeros(60))]) == 0.0
+    assert evaluation.rank_z([(np.zeros(60), score)]) == 0.0
 
 
 def test_platt_finds_slope_and_offset_again():
