@@ -363,7 +363,8 @@ def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str
     """The release in a file, its tables with their rows, and a sentence on the quality of each model's table."""
     import json
 
-    from pipelines.database import columns_of, connect, table_exists
+    from pipelines.database import columns_of, connect, quoted, table_exists
+    from pipelines.publishing.tables import model_of
 
     with connect(path, read_only=True) as connection:
         release_id, as_of, status, note, tables = connection.execute(
@@ -376,8 +377,9 @@ def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str
             ).fetchone()
         described = json.loads(tables)
         has_runs = table_exists(connection, "main", "model_runs")
-        quality = {}
+        quality, made_by = {}, {}
         for table, description in described.items():
+            made_by[table] = model_of(connection, quoted(table))
             if has_runs and "model_version" in description["columns"] and MADE_BY_MODELS & set(description["columns"]):
                 quality[table] = _how_good(connection, table)
         not_kept = (
@@ -406,6 +408,7 @@ def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str
         "status": status,
         "note": note,
         "not_kept": not_kept,
+        "made_by": made_by,
         "came_true": came_true,
         "warnings": warned,
         "newest": newest or {},
@@ -536,6 +539,7 @@ def print_summary() -> bool:
     from rich.table import Table
 
     from pipelines.extraction.configuration import read_configuration
+    from pipelines.registry.versions import withdrawn_models
 
     console = Console()
     last = last_release(published_path())
@@ -578,6 +582,16 @@ def print_summary() -> bool:
         console.print(line, markup=False, highlight=False)
     for line in release["warnings"]:
         console.print(f"! {printable(line)}", markup=False, highlight=False, soft_wrap=True)
+    for model in withdrawn_models():
+        still = ", ".join(table for table, maker in release["made_by"].items() if maker == model)
+        if still:
+            console.print(
+                f"! {model} was withdrawn; {still} of this release still has its scores, the next has not: make run",
+                style="yellow",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
     for model, status, reason in release["not_kept"]:
         why = reason.removeprefix("Refused: ")
         console.print(f"{model} was {status.replace('_', ' ')}: {why}", markup=False, soft_wrap=True)
