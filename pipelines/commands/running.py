@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.commands.mishaps import explained
-from pipelines.database import columns_of, connect
+from pipelines.database import columns_of, connect, literal
 from pipelines.extraction.files import printable
 from pipelines.publishing.kept_releases import last_release
 from pipelines.settings import data_dir, project_root, published_path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 1.0
 SHOWN_WARNINGS = 8
+TAKEN_BACK = " What is loaded stays: `scorecast forget <system>/<file>` takes it back."
 MADE_BY_MODELS = {"probability", "predicted", "expected", "forecast"}
 """Columns of published tables that models make."""
 OWN_ERROR = re.compile(r"^pipelines(\.\w+)+: ")
@@ -483,9 +484,9 @@ def identity_warnings(connection: "duckdb.DuckDBPyConnection", releases: Sequenc
     if "identity_report" not in releases:
         return []
     warned = connection.execute(
-        """
+        f"""
         select
-            warning,
+            warning || case when topic = 'deals in two systems' then {literal(TAKEN_BACK)} else '' end as warning,
             row_number() over (partition by topic order by coalesce(names, unmatched, records) desc, warning) as place
         from identity_report where warning is not null order by place, warning
         """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.new_source.exports import Export, Exports, FileColumn
 from pipelines.new_source.given import Given, listed
-from pipelines.new_source.keys import likely_key, why_key
+from pipelines.new_source.keys import Candidates, likely_key, why_key
 from pipelines.new_source.vocabulary import (
     ID_WORDS,
     LEAST_LIKENESS,
@@ -166,8 +166,10 @@ def drafted(
     tables = [_agreed(exports, table, given, asked) for table in tables]
     tables, notes = _linked(exports, tables)
     tables = [replace(table, words=_words(table, given, asked)) for table in tables]
-    one_key = [table for table in tables if len(table.vocabulary.key) == 1]
-    notes += [why_key(exports, table) for table in one_key if (table.name, *table.vocabulary.key) not in given.columns]
+    for table in tables:
+        if len(table.vocabulary.key) == 1 and (table.name, *table.vocabulary.key) not in given.columns:
+            why = why_key(_candidates(exports, table), table.columns[table.vocabulary.key[0]])
+            notes.append(f"{table.name}: {why}")
     notes += [note for table in tables for note in _notes(table)]
     what = ", ".join(dict.fromkeys(table.entity for table in tables))
     description = given.description or f"{name.replace('_', ' ').capitalize()}: {what}."
@@ -300,7 +302,7 @@ def _mapped(exports: Exports, table: DraftTable, given: Given, tables: Sequence[
     (key, *more) = table.vocabulary.key
     if not more and key not in given_columns:
         likeliest = mapped.pop(key, None)
-        found = likely_key(exports, replace(table, columns=mapped), likeliest)
+        found = likely_key(_candidates(exports, replace(table, columns=mapped)), likeliest)
         if found not in (None, likeliest, mapped.get("email")):
             mapped = _assigned(export, table.vocabulary, {**chosen, key: found}, left_out)
         elif found:
@@ -309,6 +311,12 @@ def _mapped(exports: Exports, table: DraftTable, given: Given, tables: Sequence[
     if version and export.column(version).filled < export.rows:
         del mapped["known_at"]  # records without it would have no version
     return mapped
+
+
+def _candidates(exports: Exports, table: DraftTable) -> Candidates:
+    own = {each.path for each in table.exports}
+    others = [each for each in exports.files if each.path not in own]
+    return Candidates(exports, table.exports[0], others, table.vocabulary, table.columns)
 
 
 def _require_fitting(table: DraftTable, ours: str, column: str) -> None:
