@@ -5,7 +5,7 @@ explain why one of them stands before another; what it adds is among "everything
 another (a lead's person has one lead in 91 days, because this lead is younger) adds to the other's reason.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +18,8 @@ FEWEST_ROWS = 20
 """With fewer, that all are the same says nothing about what is usual."""
 NEARLY_ALL = 0.95
 """Share of rows with one value from which it tells nothing apart."""
-LOOKED_AT = 5_000
+LOOKED_AT = 2_000
+"""Rows of which it is told; what holds for one of them is looked up in each."""
 FEWEST_STEPS = 20
 """Different values of a column that others may follow from."""
 FEWEST_OF_EACH = 10
@@ -95,21 +96,18 @@ def unsaid(names: Sequence[str], frame: pl.DataFrame, texts: Collection[str] = (
             first = next((other for other in before if _is_same(columns[position], columns[other])), None)
             if first is not None:
                 follows[position] = _Follows(first, is_same=True)
-    leading = [position for position in many if position not in follows]
-    orders = {position: np.argsort(numbers[position], kind="stable") for position in leading}
-    # Of the same source as a column: what it is most likely to say again.
-    sources = {position: {stem(names[position])} for position in leading}
+    # What a column of few values is most likely to say again is of its own source.
+    leading = {position: numbers[position] for position in many if position not in follows}
+    sources = {position: {stem(names[position])} for position in numbers}
     for position, rule in follows.items():
         sources.setdefault(rule.of, set()).add(stem(names[position]))
-    for position in (position for position in numbers if distinct[position] < FEWEST_STEPS):
-        steps = []
-        for other in leading:
-            is_akin = stem(names[position]) in sources[other]
-            step = _step(numbers[position], numbers[other], orders[other], other)
-            if step and step[0] <= (MOST_DEVIATING if is_akin else 0.0):
-                steps.append((not is_akin, *step))
-        if steps:
-            follows[position] = min(steps, key=lambda step: step[:2])[2]
+    few = {position: values for position, values in numbers.items() if distinct[position] < FEWEST_STEPS}
+    best: dict[int, tuple] = {}
+    for position, rule, deviating in _steps(few, leading):
+        is_akin = stem(names[position]) in sources[rule.of]
+        rank = (not is_akin, deviating)
+        if deviating <= (MOST_DEVIATING if is_akin else 0.0) and (position not in best or rank < best[position]):
+            best[position], follows[position] = rank, rule
     return Unsaid(tuple(names), usual, follows)
 
 
@@ -126,28 +124,41 @@ def _numbers(values: pl.Series) -> np.ndarray:
 
 
 def _is_same(values: pl.Series, others: pl.Series) -> bool:
+    if values[:FEWEST_ROWS].eq_missing(others[:FEWEST_ROWS]).mean() < 0.5:  # which nearly always settles it
+        return False
     there = values.is_not_null() | others.is_not_null()  # that both are missing need not be for one reason
     return int(there.sum()) >= FEWEST_OF_EACH and values.eq_missing(others).filter(there).mean() >= NEARLY_ALL
 
 
-def _step(values: np.ndarray, others: np.ndarray, order: np.ndarray, position: int) -> tuple[float, _Follows] | None:
-    """How a column best follows from another by one step, and the share of the rarer value's rows that deviate."""
-    distinct, counts = np.unique(values, return_counts=True)
-    if len(distinct) < 2:
-        return None
-    one, two = distinct[np.argsort(-counts, kind="stable")[:2]]
-    rarer = min(np.sum(values == one), np.sum(values == two))
-    if rarer < FEWEST_OF_EACH:
-        return None
-    ordered, steps = values[order], others[order]
-    ends = np.append(steps[1:] != steps[:-1], False)  # a step lies between two values of the other column
-    if not ends.any():
-        return None
-    best: tuple[float, _Follows] | None = None
-    for low, high in ((one, two), (two, one)):
-        right = np.cumsum(ordered == low) + np.sum(ordered == high) - np.cumsum(ordered == high)
-        at = int(np.argmax(np.where(ends, right, -1)))
-        deviating = (len(values) - right[at]) / rarer
-        if best is None or deviating < best[0]:
-            best = (float(deviating), _Follows(position, float(steps[at]), float(low), float(high)))
-    return best
+def _steps(few: Mapping[int, np.ndarray], leading: Mapping[int, np.ndarray]) -> Iterator[tuple[int, _Follows, float]]:
+    """
+    How columns of few values best follow from others by one step, and the share of the rarer value's rows that deviate.
+
+    A step is between the two most frequent values of a column: all of one up to a value of the other column, all of
+    the other beyond it.
+    """
+    pairs: dict[int, tuple[float, float]] = {}
+    for position, values in few.items():
+        distinct, counts = np.unique(values, return_counts=True)
+        if len(distinct) > 1 and np.sort(counts)[-2] >= FEWEST_OF_EACH:
+            pairs[position] = tuple(distinct[np.argsort(-counts, kind="stable")[:2]].tolist())
+    if not pairs:
+        return
+    signs = np.column_stack([(few[p] == one).astype(np.int32) - (few[p] == two) for p, (one, two) in pairs.items()])
+    ones, twos = (signs == 1).sum(axis=0), (signs == -1).sum(axis=0)
+    for other, values in leading.items():
+        order = np.argsort(values, kind="stable")
+        ordered = values[order]
+        ends = np.flatnonzero(ordered[1:] != ordered[:-1])  # a step lies between two values of the other column
+        if not len(ends):
+            continue
+        summed = np.cumsum(signs[order], axis=0)[ends]
+        highest, lowest = summed.argmax(axis=0), summed.argmin(axis=0)
+        for column, (position, (one, two)) in enumerate(pairs.items()):
+            rarer = min(ones[column], twos[column])
+            for at, right, low, high in (
+                (highest[column], twos[column] + summed[highest[column], column], one, two),
+                (lowest[column], ones[column] - summed[lowest[column], column], two, one),
+            ):
+                until = float(ordered[ends[at]])
+                yield position, _Follows(other, until, low, high), float((len(values) - right) / rarer)
