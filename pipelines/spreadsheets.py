@@ -18,6 +18,15 @@ SHEET_ROWS, CELL_CHARACTERS = 1_048_576, 32_767
 """What an Excel sheet and a cell can hold."""
 
 
+SHARE = re.compile(r"(^|_)(probability|rate|share)(?!.*percent)(_|$)")
+MONEY = re.compile(
+    r"(^|_)(arr|mrr|amount|value|revenue|loss|price|expected|forecast|actual|p10|p50|p90|paid|money)(_|$)",
+    re.IGNORECASE,
+)
+"""Names of numbers that a sheet shows as per cent (where none is beyond 1), and of amounts."""
+DATE_FORMAT, TIME_FORMAT = "yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss"
+
+
 class SheetFull(ValueError):
     """More rows than an Excel sheet holds; the message says how many."""
 
@@ -84,11 +93,11 @@ def _write_xlsx(frame: "pl.DataFrame", path: Path, table: str) -> list[str]:
         raise SheetFull(f"An Excel sheet holds {SHEET_ROWS - 1:,} rows, and these are {frame.height:,}.")
     notes = []
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(path, {**options, "default_date_format": "yyyy-mm-dd"}) as book:
+    with xlsxwriter.Workbook(path, options) as book:
         sheet = book.add_worksheet(table[:31])
-        bold, moment = book.add_format({"bold": True}), book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
-        kinds = frame.schema.dtypes()
-        put = [_cell_writer(sheet, kind, moment) for kind in kinds]
+        bold = book.add_format({"bold": True})
+        formats = {each: book.add_format({"num_format": each}) for each in map(_number_format, frame) if each}
+        put = [_cell_writer(sheet, column.dtype, formats.get(_number_format(column))) for column in frame]
         for place, (name, kind) in enumerate(frame.schema.items()):
             sheet.set_column(place, place, 40 if kind == pl.String and name.startswith("reason") else 16)
             sheet.write_string(0, place, name, bold)
@@ -108,8 +117,23 @@ def _write_xlsx(frame: "pl.DataFrame", path: Path, table: str) -> list[str]:
     return notes
 
 
-def _cell_writer(sheet: object, kind: "pl.DataType", moment: object) -> Callable[[int, int, object], object]:
-    """How a value of this type is written into a cell."""
+def _number_format(column: "pl.Series") -> str:
+    """How Excel shows a column's values; empty: as they are."""
+    import polars as pl
+
+    if column.dtype == pl.Date:
+        return DATE_FORMAT
+    if isinstance(column.dtype, pl.Datetime):
+        return TIME_FORMAT
+    if column.dtype.is_float() and SHARE.search(column.name) and (column.fill_nan(0).abs().max() or 0) <= 1:
+        return "0.0%"
+    if column.dtype.is_numeric() and MONEY.search(column.name):
+        return "#,##0.00" if column.dtype.is_float() else "#,##0"
+    return ""
+
+
+def _cell_writer(sheet: object, kind: "pl.DataType", shown: object) -> Callable[[int, int, object], object]:
+    """How a value of this type is written into a cell; `shown`: its number format."""
     import math
 
     import polars as pl
@@ -119,12 +143,11 @@ def _cell_writer(sheet: object, kind: "pl.DataType", moment: object) -> Callable
     if kind.is_integer() or kind.is_float():
         # A spreadsheet has no infinity; beyond fifteen digits it would change a whole number.
         return lambda row, column, value: (
-            sheet.write_number(row, column, value)
+            sheet.write_number(row, column, value, shown)
             if math.isfinite(value) and abs(value) < 10**15
             else sheet.write_string(row, column, str(value))
         )
     if kind == pl.Date or isinstance(kind, pl.Datetime):
-        shown = None if kind == pl.Date else moment
         # A spreadsheet's days begin in 1900.
         return lambda row, column, value: (
             sheet.write_datetime(row, column, value, shown)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -87,7 +88,7 @@ class _Question:
     positive: str | None
     notes: list[str]
     late: "list[Finding]"
-    """Columns that are filled in once the answer is known; the spec leaves them out, unless leaky ones are kept."""
+    """Columns that are written with the answer or after it; the spec leaves them out, unless leaky ones are kept."""
 
 
 def predict_table(
@@ -164,6 +165,7 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
     from pipelines.any_table.amounts import amounts_of
     from pipelines.any_table.answers import answers_in
     from pipelines.learning.columns.leaks import filled_with_the_answer
+    from pipelines.learning.columns.stamps import creation_column, written_at_changes
     from pipelines.learning.columns.types import infer_types
     from pipelines.learning.specs import PredictionSpec
 
@@ -203,6 +205,14 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
     own = {request.target, request.key, request.as_of, CONTENT, *request.exclude}
     others = [name for name in frame.columns if name not in own]
     late = filled_with_the_answer(frame.select(others), frame[request.target].is_null())
+    dates = [name for name in (*others, request.as_of) if plan.kinds.get(name) == "date"]
+    found = written_at_changes(frame, dates, frame[request.target])
+    late += [each for each in found if each.column not in (request.as_of, *(each.column for each in late))]
+    if request.as_of is None and (created := creation_column(frame, dates)) is not None:
+        notes.append(
+            f"{created} is in every row and the earliest of its dates: with --as-of {shlex.quote(created)} the model"
+            " learns from older rows, is judged on newer ones, and sees dates by their distance from it."
+        )
     spec = PredictionSpec(
         name=_plain(request.target),
         entity_key=request.key or CONTENT,
@@ -257,7 +267,7 @@ def _with_key(frame: "pl.DataFrame", request: Request, notes: list[str]) -> "pl.
 
 
 def _with_late_columns(result: "FitResult", question: _Question) -> "FitResult":
-    """What `filled_with_the_answer` found, beside the leaks that the fit found by itself."""
+    """What `filled_with_the_answer` and `written_at_changes` found, beside the leaks that the fit found by itself."""
     late = {each.column: each for each in question.late}
     if not late:
         return result

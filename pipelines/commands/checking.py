@@ -182,7 +182,7 @@ def _twins_in_words(twins: Twins) -> str:
     return (
         f"{twins.entity}: {twins.deals:,} with the amount and the name, or close date and company, of a"
         f" {twins.other}, such as '{twins.name}': {twins.amount:,.0f} would count twice. Leave the deals of one of the"
-        " two systems out of its exports"
+        " two systems out of its exports; `scorecast forget <system>/<file>` takes back what a run has loaded of them"
     )
 
 

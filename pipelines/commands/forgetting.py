@@ -32,6 +32,8 @@ class Loaded:
     rows: int
     """Rows of the raw table that come from it."""
     loaded_at: datetime
+    first_loaded_at: datetime
+    """When it was first loaded, with whatever content."""
 
     @property
     def name(self) -> str:
@@ -48,12 +50,13 @@ def forget(
     Forget files and sources by name, and everything loaded at or after `since` (UTC); returns lines about it.
 
     Deletes their rows and their entries in quarantine, manifest and repeats. Files whose rows were skipped as repeats
-    of the forgotten ones are read again by the next run, and incremental tables are built anew. `say` is called with
-    the lock's holder while waiting. Raises `LookupError` for an unknown name, and `LockTimeoutError` while a run is
-    going on.
+    of the forgotten ones are read again by the next run, and incremental tables are built anew. The lines name the
+    models in use that were fitted while the rows were there. `say` is called with the lock's holder while waiting.
+    Raises `LookupError` for an unknown name, and `LockTimeoutError` while a run is going on.
     """
     from assets.sources import all_sources
     from pipelines.extraction.configuration import read_configuration
+    from pipelines.registry.versions import models_fitted_since
     from pipelines.transformation.building import ask_full_refresh
 
     if not warehouse_path().exists():
@@ -78,11 +81,13 @@ def forget(
             waiting = _forget(connection, chosen, whole, contracts)
     there = [file for file in waiting if _is_there(_path(file, folders))]
     gone = [file.name for file in waiting if file not in there]
+    forgotten = [file.first_loaded_at for file in loaded if file.rows and (file in chosen or file.source in whole)]
     return [
         *[_told_source(source, [file for file in loaded if file.source == source]) for source in sorted(whole)],
         *[_told_file(file, _path(file, folders)) for file in chosen],
         *[f"The next run reads {file.name} again: its rows stood back." for file in there],
         *[f"What stood back in {name} does not come back: the file is no longer there." for name in gone],
+        *(_told_models(models_fitted_since(min(forgotten))) if forgotten else []),
     ]
 
 
@@ -90,10 +95,11 @@ def loaded_files(connection: "duckdb.DuckDBPyConnection") -> list[Loaded]:
     """Every file in the manifests, by source and name."""
     found = []
     for schema in raw_schemas(connection):
-        for entity, file, rows, loaded_at in connection.execute(
-            f"select entity, file, {ACCOUNTED}, loaded_at from {quoted(schema)}._manifest order by file"
+        for row in connection.execute(
+            f"select entity, file, {ACCOUNTED}, loaded_at, coalesce(first_loaded_at, loaded_at)"
+            f" from {quoted(schema)}._manifest order by file"
         ).fetchall():
-            found.append(Loaded(schema.removeprefix("raw_"), entity, file, rows, loaded_at))
+            found.append(Loaded(schema.removeprefix("raw_"), *row))
     return found
 
 
@@ -166,3 +172,14 @@ def _told_file(file: Loaded, path: Path | None) -> str:
         f" It is still there ({path}): the next run loads it anew unless you move it away." if _is_there(path) else ""
     )
     return f"Forgot {file.name}: {file.rows:,} rows.{there}"
+
+
+def _told_models(fitted: Mapping[str, str]) -> list[str]:
+    """What becomes of models in use that may have learnt from rows that are forgotten; `fitted`: model to version."""
+    if not fitted:
+        return []
+    return [
+        f"In use, and fitted while those rows were there: {', '.join(fitted.values())}. A refit that is kept takes its"
+        " place (scorecast run weekly_refit); if it is refused, this takes a model out of use:"
+        f" scorecast models --withdraw {'|'.join(fitted)}"
+    ]

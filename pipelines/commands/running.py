@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.commands.mishaps import explained
-from pipelines.database import columns_of, connect
+from pipelines.database import columns_of, connect, literal
 from pipelines.extraction.files import printable
 from pipelines.publishing.kept_releases import last_release
 from pipelines.settings import data_dir, project_root, published_path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 1.0
 SHOWN_WARNINGS = 8
+TAKEN_BACK = " What is loaded stays: `scorecast forget <system>/<file>` takes it back."
 MADE_BY_MODELS = {"probability", "predicted", "expected", "forecast"}
 """Columns of published tables that models make."""
 OWN_ERROR = re.compile(r"^pipelines(\.\w+)+: ")
@@ -363,7 +364,8 @@ def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str
     """The release in a file, its tables with their rows, and a sentence on the quality of each model's table."""
     import json
 
-    from pipelines.database import columns_of, connect, table_exists
+    from pipelines.database import columns_of, connect, quoted, table_exists
+    from pipelines.publishing.tables import model_of
 
     with connect(path, read_only=True) as connection:
         release_id, as_of, status, note, tables = connection.execute(
@@ -376,8 +378,9 @@ def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str
             ).fetchone()
         described = json.loads(tables)
         has_runs = table_exists(connection, "main", "model_runs")
-        quality = {}
+        quality, made_by = {}, {}
         for table, description in described.items():
+            made_by[table] = model_of(connection, quoted(table))
             if has_runs and "model_version" in description["columns"] and MADE_BY_MODELS & set(description["columns"]):
                 quality[table] = _how_good(connection, table)
         not_kept = (
@@ -406,6 +409,7 @@ def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str
         "status": status,
         "note": note,
         "not_kept": not_kept,
+        "made_by": made_by,
         "came_true": came_true,
         "warnings": warned,
         "newest": newest or {},
@@ -480,9 +484,9 @@ def identity_warnings(connection: "duckdb.DuckDBPyConnection", releases: Sequenc
     if "identity_report" not in releases:
         return []
     warned = connection.execute(
-        """
+        f"""
         select
-            warning,
+            warning || case when topic = 'deals in two systems' then {literal(TAKEN_BACK)} else '' end as warning,
             row_number() over (partition by topic order by coalesce(names, unmatched, records) desc, warning) as place
         from identity_report where warning is not null order by place, warning
         """
@@ -536,6 +540,7 @@ def print_summary() -> bool:
     from rich.table import Table
 
     from pipelines.extraction.configuration import read_configuration
+    from pipelines.registry.versions import withdrawn_models
 
     console = Console()
     last = last_release(published_path())
@@ -578,6 +583,16 @@ def print_summary() -> bool:
         console.print(line, markup=False, highlight=False)
     for line in release["warnings"]:
         console.print(f"! {printable(line)}", markup=False, highlight=False, soft_wrap=True)
+    for model in withdrawn_models():
+        still = ", ".join(table for table, maker in release["made_by"].items() if maker == model)
+        if still:
+            console.print(
+                f"! {model} was withdrawn; {still} of this release still has its scores, the next has not: make run",
+                style="yellow",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
     for model, status, reason in release["not_kept"]:
         why = reason.removeprefix("Refused: ")
         console.print(f"{model} was {status.replace('_', ' ')}: {why}", markup=False, soft_wrap=True)

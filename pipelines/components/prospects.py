@@ -14,13 +14,16 @@ from pipelines.extraction.as_of import latest_day
 from pipelines.extraction.checkup import latest, rows_of
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.spelling import did_you_mean
+from pipelines.transformation.canonical import StagingModel, staging_models
 
 if TYPE_CHECKING:
     import duckdb
 
     from pipelines.components.forecast import Forecast
 
-YES, NO, NOT_JUDGED = "yes", "no", "not judged here"
+YES, NO, PERHAPS, NOT_JUDGED = "yes", "no", "perhaps", "not judged here"
+BEGAN = ("created_at", "started_at", "occurred_at", "close_date", "known_at")
+"""Columns of a staging model that say since when its records are there; the first that is."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Prospect:
 
     name: str
     verdict: str
-    """`YES`, `NO` or `NOT_JUDGED`."""
+    """`YES`, `NO`, `PERHAPS` (the records are there, and only a run counts how they ended) or `NOT_JUDGED`."""
     reason: str
 
 
@@ -43,8 +46,13 @@ class Loaded:
     present: Sequence[str]
     """Those of the company."""
     day: date
-    staging: Path
-    """The folder of the staging models."""
+    dbt_project: Path
+    """The folder of the dbt project."""
+
+    @property
+    def staging(self) -> Path:
+        """The folder of the staging models."""
+        return self.dbt_project / "models" / "staging"
 
     def entity(self, of: str) -> Entity:
         """The entity `system.entity`. Raises `LookupError` if there is none."""
@@ -108,8 +116,7 @@ def prospects(
     """
     here = [source for source in sources if source.name in present]
     day = configured or min(latest_day(connection, here) or now.date(), now.date())
-    staging = root / "dbt_project" / "models" / "staging"
-    loaded = Loaded(connection, sources, present, day, staging)
+    loaded = Loaded(connection, sources, present, day, root / "dbt_project")
     return [
         prospect
         for component in components
@@ -123,7 +130,8 @@ def _prediction(loaded: Loaded, prediction: Prediction) -> Prospect:
     needs = prediction.needs
     if needs is None or prediction.horizon_days is None:
         return Prospect(prediction.name, NOT_JUDGED, "its YAML does not say what it needs of the exports (`needs`)")
-    return _judged(prediction.name, loaded, needs, partial(_learnable, loaded, prediction, needs))
+    judge = partial(_learnable, loaded, prediction, needs)
+    return _judged(prediction.name, loaded, needs, judge, least=2 * prediction.min_positives)
 
 
 def _forecast(loaded: Loaded, forecast: "Forecast") -> Iterator[Prospect]:
@@ -138,28 +146,60 @@ def _forecast(loaded: Loaded, forecast: "Forecast") -> Iterator[Prospect]:
             yield _judged(name, loaded, needs, partial(_weeks, loaded, needs, least))
 
 
-def _judged(name: str, loaded: Loaded, needs: Needs, judge: Callable[[list[Records]], tuple[str, str]]) -> Prospect:
-    """The judgement of the records that are there; `judge` returns the verdict and the reason."""
+def _judged(
+    name: str, loaded: Loaded, needs: Needs, judge: Callable[[list[Records]], tuple[str, str]], least: int = 1
+) -> Prospect:
+    """
+    The judgement of the records that are there; `judge` returns the verdict and the reason.
+
+    `least`: records without which nothing can be made of a system that the YAML does not speak of.
+    """
     import duckdb
 
     try:
         entities = [records.of for records in needs.records if loaded.entity(records.of)]
         there = [records for records in needs.records if loaded.rows(records.of)]
-        return Prospect(name, *(judge(there) if there else _nothing(loaded, needs, entities)))
+        return Prospect(name, *(judge(there) if there else _undeclared(loaded, needs, entities, least)))
     except (LookupError, duckdb.Error) as problem:
         return Prospect(name, NOT_JUDGED, f"its `needs` cannot be used: {str(problem).splitlines()[0]}")
 
 
-def _nothing(loaded: Loaded, needs: Needs, entities: Sequence[str]) -> tuple[str, str]:
-    """Why there is no record at all: no file, no row of a file, or a system that nothing is declared of."""
+def _undeclared(loaded: Loaded, needs: Needs, entities: Sequence[str], least: int) -> tuple[str, str]:
+    """What can be told where no declared entity has a row: no file, no row of a file, or a system of one's own."""
     declared = {of.split(".")[0] for of in entities}
+    models = {model.system: model for model in staging_models(loaded.dbt_project, needs.staging)}
     for system in sorted(set(loaded.present) - declared):
+        if system in models:
+            return _of_own(loaded, needs, models[system], least)
         if (loaded.staging / system / f"stg_{system}__{needs.staging}.sql").exists():
             return NOT_JUDGED, f"{system} brings {needs.called}, and its YAML does not say how to count them (`needs`)"
     files = [of.replace(".", "/") for of in entities if loaded.has_files(of)]
     if files:
         return NO, f"no row of the files of {' and '.join(files)} could be loaded"
     return NO, f"there is no file of {needs.staging} ({' or '.join(of.replace('.', '/') for of in entities)})"
+
+
+def _of_own(loaded: Loaded, needs: Needs, model: StagingModel, least: int) -> tuple[str, str]:
+    """How many records of a system of one's own there are, and since when."""
+    of = f"{model.system}/{model.table}"
+    keys = loaded.entity(of.replace("/", ".")).key
+    columns = loaded.entity(of.replace("/", ".")).columns
+    began = next((model.columns[name] for name in BEGAN if model.columns.get(name) in columns), None)
+    count, first, last = loaded.connection.execute(
+        f"select count(distinct ({', '.join(map(quoted, keys))})),"
+        f" {f'min({quoted(began)})::date, max({quoted(began)})::date' if began else 'null, null'}"
+        f" from {quoted(f'raw_{model.system}', model.table)}"
+    ).fetchone()
+    if not count:
+        has_files = loaded.has_files(of.replace("/", "."))
+        return NO, f"no row of the files of {of} could be loaded" if has_files else f"there is no file of {of}"
+    figures = f"{count:,} records of {of}" + (f" from {first} to {last}" if first else "")
+    if count < least:
+        return NO, f"{figures}; at least {least:,} are needed"
+    return (
+        PERHAPS,
+        f"{figures}; a run counts the {needs.called} among them, and so does this check with `needs` in the YAML",
+    )
 
 
 class Answers(NamedTuple):

@@ -89,6 +89,8 @@ class SourceSettings:
     """Of its dates and times: `day_first`, `month_first` or a format as in strptime."""
     currency: str | None = None
     """Of its amounts that come without one."""
+    only: frozenset[Path] | None = None
+    """Its files, where `scorecast check` looks into a folder that has others' too; None: all of the folder's."""
 
 
 @dataclass(frozen=True)

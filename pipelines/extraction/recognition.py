@@ -5,7 +5,7 @@ import gzip
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -42,7 +42,9 @@ class Claims:
     """Messages about what belongs to no entity."""
 
 
-def find_files(folder: Path, entities: Sequence[Entity], limits: Limits | None = None) -> Claims:
+def find_files(
+    folder: Path, entities: Sequence[Entity], limits: Limits | None = None, only: Collection[Path] | None = None
+) -> Claims:
     """
     The files of each entity below a source's folder.
 
@@ -50,16 +52,16 @@ def find_files(folder: Path, entities: Sequence[Entity], limits: Limits | None =
     or if the contract's patterns fit. Of other files the words of the name must hold the entity's and the columns be
     the entity's, or the columns alone must be those of one entity. Hidden and unfinished files (`.tmp`, `.part`) are
     left alone. What is no ordinary file (a pipe, a link that leads out of the folder, a name that is not UTF-8) is
-    among the files, with its `refusal`.
+    among the files, with its `refusal`. `only`: paths below the folder; others are passed over.
     """
     claims = Claims({entity.name: [] for entity in entities})
     limits, root = limits or Limits(), folder.resolve()
     for entry in sorted(folder.iterdir()):
-        if is_left_alone(entry):
+        if is_left_alone(entry) or (only is not None and not any(each.is_relative_to(entry) for each in only)):
             continue
         entity = _by_name(entry, folder, entities)
         for path, refusal in walk(entry, root):
-            if is_left_alone(path):
+            if is_left_alone(path) or (only is not None and path not in only):
                 continue
             owner, how = (entity, "") if entity else _recognised(path, folder, entities, refusal)
             if owner is None:

@@ -31,6 +31,7 @@ SAMPLE = 2000
 MOST_LEVELS = 60
 """Of a column that counts as one of words: stages, statuses."""
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+CODE = r"^[\w./#:-]*\d[\w./#:-]*$"
 PLAUSIBLE_EPOCH = r"^1\d{9}(\.\d+)?$|^1\d{12}$"
 
 
@@ -50,7 +51,8 @@ class FileColumn:
     levels: tuple[str, ...] = ()
     """All its values, the most frequent first, where they are few."""
     shares: dict[str, float] = field(default_factory=dict)
-    """`number`, `whole`, `date`, `boolean`, `email`: the share of the distinct values that can be read so."""
+    """`number`, `whole`, `date`, `boolean`, `email`: the share of the distinct values that can be read so; `code`: of
+    those that are no words but letters with digits; `spaced`: of those with a blank inside."""
     has_times: bool = False
     """Some of its dates have a time of day."""
 
@@ -189,6 +191,8 @@ def _looked_at(connection: "duckdb.DuckDBPyConnection", table: str, staged: str,
             "date": max((_dates(bare, order)).mean() for order in ("dmy", "mdy")),
             "boolean": booleans(bare).is_not_null().mean(),
             "email": bare.str.contains(EMAIL).mean(),
+            "code": (bare.str.contains(CODE) & numbers_in(bare, ".").is_null() & ~_dates(bare, "dmy")).mean(),
+            "spaced": bare.str.contains(r"\s").mean(),
         },
         has_times=bool(bare.str.contains(r":\d{2}").any() or bare.str.contains(PLAUSIBLE_EPOCH).any()),
     )

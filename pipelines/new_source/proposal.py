@@ -2,12 +2,14 @@
 
 import keyword
 import re
+import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipelines.new_source.exports import Export, Exports, FileColumn
 from pipelines.new_source.given import Given, listed
+from pipelines.new_source.keys import Candidates, likely_key, why_key
 from pipelines.new_source.vocabulary import (
     ID_WORDS,
     LEAST_LIKENESS,
@@ -16,9 +18,10 @@ from pipelines.new_source.vocabulary import (
     Vocabulary,
     likeness,
     meanings_of,
+    speaks_of,
     tokens,
 )
-from pipelines.spelling import did_you_mean
+from pipelines.spelling import did_you_mean, plain
 
 NAME = re.compile(r"(?=.{1,40}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
 TAKEN = ("defs", "scorecast")
@@ -163,6 +166,10 @@ def drafted(
     tables = [_agreed(exports, table, given, asked) for table in tables]
     tables, notes = _linked(exports, tables)
     tables = [replace(table, words=_words(table, given, asked)) for table in tables]
+    for table in tables:
+        if len(table.vocabulary.key) == 1 and (table.name, *table.vocabulary.key) not in given.columns:
+            why = why_key(_candidates(exports, table), table.columns[table.vocabulary.key[0]])
+            notes.append(f"{table.name}: {why}")
     notes += [note for table in tables for note in _notes(table)]
     what = ", ".join(dict.fromkeys(table.entity for table in tables))
     description = given.description or f"{name.replace('_', ' ').capitalize()}: {what}."
@@ -290,13 +297,15 @@ def _mapped(exports: Exports, table: DraftTable, given: Given, tables: Sequence[
     if "account_key" in table.vocabulary.types and "account_key" not in (*table.vocabulary.key, *given_columns):
         companies = next((each for each in tables if each.entity == "accounts"), None)
         chosen |= _company_columns(exports, table, companies, chosen)
-    mapped = _assigned(
-        export, table.vocabulary, chosen, left_out=[ours for ours, column in given_columns.items() if not column]
-    )
+    left_out = [ours for ours, column in given_columns.items() if not column]
+    mapped = _assigned(export, table.vocabulary, chosen, left_out)
     (key, *more) = table.vocabulary.key
-    if not more and key not in given_columns and not (key in mapped and _identifies(exports, table, mapped)):
-        mapped.pop(key, None)
-        if found := _likely_key(exports, table, mapped):
+    if not more and key not in given_columns:
+        likeliest = mapped.pop(key, None)
+        found = likely_key(_candidates(exports, replace(table, columns=mapped)), likeliest)
+        if found not in (None, likeliest, mapped.get("email")):
+            mapped = _assigned(export, table.vocabulary, {**chosen, key: found}, left_out)
+        elif found:
             mapped[key] = found
     version = mapped.get("known_at") if table.vocabulary.is_versioned and "known_at" not in given_columns else None
     if version and export.column(version).filled < export.rows:
@@ -304,15 +313,10 @@ def _mapped(exports: Exports, table: DraftTable, given: Given, tables: Sequence[
     return mapped
 
 
-def _likely_key(exports: Exports, table: DraftTable, mapped: Mapping[str, str]) -> str | None:
-    """The one column that looks like a key and is one, whatever else it is mapped to; else a unique e-mail."""
-    unique = [name for name in table.exports[0].names if exports.is_key(table.exports[0], [name])]
-    with_id = [name for name in unique if set(tokens(name)) & ID_WORDS]
-    own = [name for name in with_id if set(tokens(name)) <= ID_WORDS | table.vocabulary.words]
-    for some in (own, [name for name in with_id if name not in mapped.values()]):
-        if len(some) == 1:
-            return some[0]
-    return mapped["email"] if mapped.get("email") in unique else None
+def _candidates(exports: Exports, table: DraftTable) -> Candidates:
+    own = {each.path for each in table.exports}
+    others = [each for each in exports.files if each.path not in own]
+    return Candidates(exports, table.exports[0], others, table.vocabulary, table.columns)
 
 
 def _require_fitting(table: DraftTable, ours: str, column: str) -> None:
@@ -377,6 +381,14 @@ def _company_columns(
     free = [column for column in export.columns if column.filled and column.name not in chosen.values()]
     alike = {each.name: likeness(each.name, vocabulary.labels["account_key"], vocabulary.words) for each in free}
     some = sorted((name for name in alike if alike[name] >= LEAST_LIKENESS), key=lambda name: -alike[name])
+    if companies and (theirs := companies.columns.get("account_key")):
+        some += [
+            name
+            for name in alike
+            if name not in some
+            and (plain(name) == plain(theirs) or speaks_of(name, companies.vocabulary.words))
+            and _shares(exports, export, name, companies)[0] >= LEAST_SHARE
+        ]
     numbered = [name for name in some if set(tokens(name)) & ID_WORDS]
     named = [name for name in some if name not in numbered]
     if companies is None:
@@ -476,11 +488,7 @@ def _linked(exports: Exports, tables: Sequence[DraftTable]) -> tuple[list[DraftT
             if by_name > by_key:
                 table = replace(table, has_account_names=True)
             if max(by_key, by_name) < LEAST_SHARE:
-                notes.append(
-                    f"Only {max(by_key, by_name):.0%} of what {table.name} has in '{header}' are companies of"
-                    f" {companies.exports[0].path.name}. If another column refers to them, map it:"
-                    f" --map {table.name}.account_key=COLUMN."
-                )
+                notes.append(_unmatched(exports, table, companies, max(by_key, by_name)))
         if table is maker:
             table = replace(table, makes_accounts=True)
             notes.append(f"No file has companies: they are taken from {table.columns['account_key']} of {table.name}.")
@@ -498,6 +506,20 @@ def _linked(exports: Exports, tables: Sequence[DraftTable]) -> tuple[list[DraftT
         if exports.share_within(leads.exports[0], columns[0], contacts.exports[0], columns[1]):
             linked[linked.index(leads)] = replace(leads, has_own_keys=False)
     return linked, notes
+
+
+def _unmatched(exports: Exports, table: DraftTable, companies: DraftTable, share: float) -> str:
+    """What to map where a table's companies are not those of the file of companies: its own column, or theirs."""
+    header, theirs = table.columns["account_key"], companies.exports[0]
+    few = f"Only {share:.0%} of what {table.name} has in '{header}' are companies of {theirs.path.name}"
+    found = {name: exports.share_within(table.exports[0], header, theirs, name) for name in theirs.names}
+    best = max(found, key=lambda name: found[name])
+    if found[best] >= LEAST_SHARE:
+        return (
+            f"{few} by its '{companies.columns['account_key']}', but {found[best]:.0%} are in its '{best}'. If that"
+            f" identifies a company, map it: --map {companies.name}.account_key={shlex.quote(best)}"
+        )
+    return f"{few}. If another column refers to them, map it: --map {table.name}.account_key=COLUMN."
 
 
 def _notes(table: DraftTable) -> list[str]:

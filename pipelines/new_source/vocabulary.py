@@ -1,7 +1,7 @@
 """What exports call things: the words of all contracts and staging models that there are, and a few besides."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
@@ -104,7 +104,26 @@ EXTRAS = {
 """Columns that core does not read, but of which a staging model makes what core reads."""
 LEFT_TO_STAGING = {"is_register", "external_source", "source_system"}
 """Columns of core that no export has."""
-ID_WORDS = {"id", "nr", "nummer", "number", "key", "code"}
+ID_WORDS = {
+    "id",
+    "nr",
+    "no",
+    "num",
+    "nbr",
+    "nummer",
+    "number",
+    "key",
+    "code",
+    "ref",
+    "reference",
+    "referenz",
+    "uid",
+    "guid",
+}
+ID_WORDS |= {"uuid", "kennung", "schlüssel"}
+NAME_WORDS = {"name", "title", "label", "titel", "bezeichnung", "firmenname", "subject", "betreff"}
+FEWEST_OF_SHORT = 3
+"""Letters with which a word may stand for the longer one that it begins: `Org` for organization."""
 KEY_LABELS = ("id", "identifier", "nummer", "nr", "number", "key")
 MEANINGS = {
     "opportunities": {
@@ -264,6 +283,16 @@ def _alike(full: tuple[str, ...], bare: tuple[str, ...], label: tuple[str, ...])
         return 0.0
     spelt = SequenceMatcher(None, one, other).ratio()
     return 0.6 + spelt - LEAST_SPELT if spelt >= LEAST_SPELT else 0.0
+
+
+def speaks_of(header: str, words: Collection[str]) -> bool:
+    """Whether a column's name has one of the words, or the beginning of one: `Org No` has one of an organization."""
+    return any(
+        word.startswith(token)
+        for token in set(tokens(header)) - ID_WORDS
+        if len(token) >= FEWEST_OF_SHORT
+        for word in words
+    )
 
 
 def meanings_of(entity: str, word: str) -> list[str]:

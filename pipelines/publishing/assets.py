@@ -82,7 +82,8 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
         except AuditFailedError:
             _keep_findings(warehouse, findings, context.run_id, now)
             raise
-        if messages := [*([f"{made.fallback}."] if made.fallback else []), *map(removed_in_words, made.removed)]:
+        gone = [removed_in_words(table, why) for table, why in made.removed.items()]
+        if messages := [*([f"{made.fallback}."] if made.fallback else []), *gone]:
             warn(context, "\n".join(messages))
         return _materialized(made, findings)
 

@@ -63,8 +63,8 @@ def build_release(
             as_of = _attach_warehouse(connection, warehouse)
             previous = attach_previous(connection, last)
             release_id = new_release_id(connection, previous, now)
-            tables, removed = copy_tables(connection, previous, release_id, declared, withheld or {})
             append_history(connection, previous)
+            tables, removed = copy_tables(connection, previous, release_id, declared, withheld or {})
             append_score_history(connection, previous, sorted(tables), release_id, as_of)
             fallback = fallback_in_words(place, last, release_id)
             note = "; ".join(filter(None, [fallback, _note(tables, as_of, removed)]))
@@ -131,9 +131,9 @@ def new_release_id(connection: "duckdb.DuckDBPyConnection", previous: bool, now:
     return f"{moment:%Y-%m-%dT%H%M%S}.{moment.microsecond // 1000:03d}Z"
 
 
-def _note(tables: dict[str, dict], as_of: date, removed: Sequence[str]) -> str:
+def _note(tables: dict[str, dict], as_of: date, removed: Mapping[str, str]) -> str:
     """Which tables are not fresh and which were removed, in words."""
-    notes = [removed_in_words(table) for table in removed]
+    notes = [removed_in_words(table, why) for table, why in removed.items()]
     notes += [
         f"{table} was not made in this run and is carried over from {described['carried_over_from']}"
         if "carried_over_from" in described
@@ -144,6 +144,6 @@ def _note(tables: dict[str, dict], as_of: date, removed: Sequence[str]) -> str:
     return "; ".join(notes) or "all tables made anew"
 
 
-def removed_in_words(table: str) -> str:
+def removed_in_words(table: str, why: str) -> str:
     """The message that a table is no longer in the release."""
-    return f"{table} has left the release: nothing in assets/ makes it any more. What score_history has of it stays"
+    return f"{table} has left the release: {why}. What score_history has of it stays"

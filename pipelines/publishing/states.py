@@ -36,8 +36,8 @@ class Release:
     """Table to rows, rows by part, columns, types, as_of_date and, if carried over, the release it comes from."""
     fallback: str = ""
     """Why the history does not come from the published file, in one line; empty if it does. Also part of `note`."""
-    removed: tuple[str, ...] = ()
-    """Tables of the last release that nothing makes any more; their rows in the histories stay."""
+    removed: Mapping[str, str] = field(default_factory=dict)
+    """Tables of the last release that this one is without, and why; their rows in the histories stay."""
     newest_data: Mapping[str, date] = field(default_factory=dict)
     """Source to the day of its newest data."""
 

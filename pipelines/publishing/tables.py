@@ -1,6 +1,7 @@
 """The tables of a release: copied from the warehouse, carried over from the last release, described."""
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ from pipelines.publishing.states import (
     tables_in,
     types_of,
 )
+
+TIME_IN_VERSION = re.compile(r"-\d{8}T\d{6}(-\d+)?$")
+"""What the name of a version has behind that of its model."""
 
 
 def facts_of(connection: "duckdb.DuckDBPyConnection", table: str) -> dict:
@@ -42,15 +46,26 @@ def copy_tables(
     release_id: str,
     declared: Collection[str] | None,
     withheld: Mapping[str, Collection[str]],
-) -> tuple[dict[str, dict], tuple[str, ...]]:
-    """The release's tables, copied or carried over, and the last release's tables that are no longer declared."""
+) -> tuple[dict[str, dict], dict[str, str]]:
+    """
+    The release's tables, copied or carried over, and the last release's tables that it is without, with the reason.
+
+    Tables that are no longer declared go, and those of a model that was withdrawn. The histories are there already.
+    """
     special = OWN_TABLES | set(HISTORY_KEYS)
     made = [table for table in tables_in(connection, "warehouse", "published") if table not in special]
     kept = [table for table in tables_in(connection, "previous", "main") if table not in special] if previous else []
-    removed = () if declared is None else tuple(table for table in kept if table not in declared)
+    removed = {}
     if declared is not None:
+        removed = {table: "nothing in assets/ makes it any more" for table in kept if table not in declared}
         made = [table for table in made if table in declared]
         kept = [table for table in kept if table in declared]
+    withdrawn = _withdrawn_models(connection)
+    made = [table for table in made if model_of(connection, f"warehouse.published.{quoted(table)}") not in withdrawn]
+    for table in set(kept) - set(made):
+        if (model := model_of(connection, f"previous.{quoted(table)}")) in withdrawn:
+            removed[table] = f"the model {model} was withdrawn"
+    kept = [table for table in kept if table not in removed]
     tables = {}
     for table in made:
         source = f"warehouse.published.{quoted(table)}"
@@ -70,6 +85,28 @@ def copy_tables(
         origin = json.loads(described).get(table, {}).get("carried_over_from", last)
         tables[table] = carry_over(connection, "previous", table, release_id, origin, withheld.get(table, ()))
     return tables, removed
+
+
+def _withdrawn_models(connection: "duckdb.DuckDBPyConnection") -> set[str]:
+    """The models that were withdrawn and of which no version was made the champion since."""
+    (draft,) = connection.execute("select current_database()").fetchone()
+    if "model_runs" not in tables_in(connection, draft, "main") or "status" not in names_of(connection, "model_runs"):
+        return set()
+    rows = connection.execute(
+        """
+        select model from model_runs where status in ('kept', 'rolled_back', 'withdrawn')
+        group by model having arg_max(status, started_at) = 'withdrawn'
+        """
+    ).fetchall()
+    return {model for (model,) in rows}
+
+
+def model_of(connection: "duckdb.DuckDBPyConnection", relation: str) -> str | None:
+    """The model whose scores or forecasts a table has; None where no model, or not one alone, made it."""
+    if "model_version" not in names_of(connection, relation):
+        return None
+    versions = connection.execute(f"select distinct model_version from {relation} limit 2").fetchall()
+    return TIME_IN_VERSION.sub("", str(versions[0][0])) if len(versions) == 1 else None
 
 
 def describe_tables(connection: "duckdb.DuckDBPyConnection") -> None:

@@ -75,7 +75,7 @@ def rules(quarantine_limit: float, stale_after_days: int) -> list[Rule]:
         at_most(
             "days_since_newest",
             stale_after_days,
-            f"every table has something new within {stale_after_days} days",
+            f"the newest row of every table is at most {stale_after_days} days older than the run's day",
             is_blocking=False,
         ),
         Rule(

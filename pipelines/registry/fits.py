@@ -48,7 +48,8 @@ def record_fit(
     """
     Append one row; `metrics` and `candidates` are stored as JSON, the main metrics also as columns.
 
-    `status`: `kept`, `refused` (the challenger, or the champion's file), `skipped` (too little data) or `rolled_back`.
+    `status`: `kept`, `refused` (the challenger, or the champion's file), `skipped` (too little data), `rolled_back` or
+    `withdrawn`.
     `model_version`: the champion after this row. Promote it afterwards, so that the version that scores is always on
     record. `model_sha256`: checksum of its file, if the row is about one.
     """
@@ -93,13 +94,14 @@ def recorded_checksum(connection: "duckdb.DuckDBPyConnection", model: str, versi
     return found[0] if found else None
 
 
-def decided_versions(connection: "duckdb.DuckDBPyConnection", model: str) -> list[str]:
-    """Versions that a fit or a rollback made the champion, in the order of the record."""
+def decided_versions(connection: "duckdb.DuckDBPyConnection", model: str) -> list[str | None]:
+    """Versions that a fit or a rollback made the champion, and None for a withdrawal, in the order of the record."""
     if not table_exists(connection, "published", "model_runs"):
         return []
     rows = connection.execute(
-        "select model_version from published.model_runs where model = ? and model_version is not null"
-        " and status in ('kept', 'rolled_back') order by rowid",
+        "select model_version from published.model_runs where model = ?"
+        " and (status = 'withdrawn' or (status in ('kept', 'rolled_back') and model_version is not null))"
+        " order by rowid",
         [model],
     ).fetchall()
     return [version for (version,) in rows]

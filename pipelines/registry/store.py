@@ -79,12 +79,16 @@ def settled_champion(
 
     A fit or a rollback first records its version and then makes it the champion. If a run was killed in between, or
     `champion.json` cannot be read, the newest recorded version is made the champion now, provided that its file has the
-    recorded checksum. A champion without a record (the warehouse is a new one) stays.
+    recorded checksum; a withdrawal is completed likewise. A champion without a record (the warehouse is a new one)
+    stays.
     """
     champion, problem = read_champion(name, suffix)
     decided = decided_versions(connection, name)
     if not decided or decided[-1] == champion or (champion is not None and champion not in decided):
         return champion, problem
+    if decided[-1] is None:
+        demote(name)
+        return None, f"{name}: withdrawing {champion} was stopped half-way; it is withdrawn now."
     try:
         stored_bytes(connection, name, decided[-1], suffix)
     except (ModelRefused, FileNotFoundError):
@@ -181,6 +185,11 @@ def new_version(name: str, at: datetime, suffix: str = PREDICTION) -> str:
 def promote(name: str, version: str) -> None:
     """Make a stored version the champion, atomically and synced to disk."""
     write_whole({model_folder(name) / "champion.json": json.dumps({"version": version}).encode()})
+
+
+def demote(name: str) -> None:
+    """No version scores any more, as before the first fit; all stay stored."""
+    (model_folder(name) / "champion.json").unlink(missing_ok=True)
 
 
 def should_fit(context: dg.AssetExecutionContext, champion: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""`scorecast models` and `scorecast rollback --model`: versions, their metrics, and which one scores."""
+"""`scorecast models` and `scorecast rollback --model`: versions, their metrics, and which one scores, if any."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from pipelines.database import connect, table_exists
+from pipelines.database import columns_of, connect, table_exists
 from pipelines.locking import LockTimeoutError, run_lock
 from pipelines.publishing.kept_releases import last_release
 from pipelines.registry.fits import record_fit, recorded_checksum
@@ -15,6 +15,7 @@ from pipelines.registry.store import (
     FORECAST,
     PREDICTION,
     champion_version,
+    demote,
     load_choice,
     load_version,
     promote,
@@ -42,7 +43,7 @@ class Entry:
     """The version that was stored; None if none was."""
     at: datetime | None
     status: str
-    """`kept`, `refused`, `skipped`, `rolled_back` or `unrecorded`."""
+    """`kept`, `refused`, `skipped`, `rolled_back`, `withdrawn` or `unrecorded`."""
     is_champion: bool
     is_stored: bool
     rows: int | None
@@ -116,7 +117,7 @@ def roll_back_model(name: str, to: str | None, now: datetime) -> str:
     Make an earlier stored version of a model the champion and record it in `model_runs`; returns a sentence about it.
 
     `to`: a version, with or without the model's name before it; None: the newest that is older than the champion and
-    whose fit is on record (a file without a record was left by a killed run).
+    whose fit is on record (a file without a record was left by a killed run) and that was not withdrawn.
     Raises LookupError with the stored versions when there is no such version, ValueError (`ModelRefused`) when its file
     is refused, and `LockTimeoutError` when a run holds the warehouse for longer than a minute. The champion stays then.
     """
@@ -125,7 +126,9 @@ def roll_back_model(name: str, to: str | None, now: datetime) -> str:
         raise LookupError(f"There is no stored version of a model '{name}'. `scorecast models` lists what there is.")
     champion = _champion(name)
     if to is None:
-        on_record = {run["model_version"] for run in _runs() if run["model"] == name and run["status"] == "kept"}
+        runs = [run for run in _runs() if run["model"] == name]
+        on_record = {run["model_version"] for run in runs if run["status"] == "kept"}
+        on_record -= {run["withdrawn"] for run in runs}
         older = [version for version in sorted(on_record & versions.keys()) if champion is None or version < champion]
         target = older[-1] if older else None
     else:
@@ -133,7 +136,8 @@ def roll_back_model(name: str, to: str | None, now: datetime) -> str:
     if target is None or target == champion:
         others = ", ".join(version for version in versions if version != champion) or "none"
         wanted = "before the champion" if to is None else to
-        raise LookupError(f"{name} has no version {wanted} to go back to; {champion} scores now. Stored: {others}.")
+        scores = f"{champion or 'none'} scores now"
+        raise LookupError(f"{name} has no version {wanted} to go back to; {scores}. Stored: {others}.")
     with (
         run_lock(data_dir() / "warehouse.lock", "a rollback of a model", timeout=WAIT_SECONDS),
         connect(warehouse_path()) as connection,
@@ -154,6 +158,60 @@ def roll_back_model(name: str, to: str | None, now: datetime) -> str:
         )
         promote(name, target)
     return f"{reason} The next scoring uses it: make run"
+
+
+def withdraw_model(name: str, now: datetime) -> str:
+    """
+    Let no version of a model score any more, and record it in `model_runs`; returns a sentence about it.
+
+    All versions stay stored, and every score stays in the history. Raises LookupError when no version scores, and
+    `LockTimeoutError` when a run holds the warehouse for longer than a minute.
+    """
+    champion = _champion(name)
+    if champion is None:
+        raise LookupError(f"No version of a model '{name}' scores now. `scorecast models` lists what there is.")
+    with (
+        run_lock(data_dir() / "warehouse.lock", "withdrawing a model", timeout=WAIT_SECONDS),
+        connect(warehouse_path()) as connection,
+    ):
+        reason = f"Withdrawn by hand: {champion} scores no more."
+        record_fit(
+            connection,
+            model=name,
+            run_id="withdrawal",
+            started_at=now,
+            rows=0,
+            status="withdrawn",
+            reason=reason,
+            metrics={"withdrawn": champion},
+        )
+        demote(name)
+    return (
+        f"{reason} The next release is without its scores, unless the fit of that run is kept; the history keeps them."
+        f" Next: make run. If it was right after all: scorecast rollback --model {name} --to {champion}"
+    )
+
+
+def withdrawn_models() -> list[str]:
+    """Models of which no version scores because they were withdrawn; see `_runs`."""
+    decided: dict[str, str] = {}
+    for run in sorted(_runs(), key=lambda run: run["started_at"]):
+        if run["status"] in ("kept", "rolled_back", "withdrawn"):
+            decided[run["model"]] = run["status"]
+    return sorted(model for model, status in decided.items() if status == "withdrawn")
+
+
+def models_fitted_since(moment: datetime) -> dict[str, str]:
+    """
+    Prediction to the version that scores, of those that were fitted at `moment` (UTC, without a zone) or later.
+
+    The time is the one in the version's name. A forecast learns its figures anew every day.
+    """
+    folder = data_dir() / "models"
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.exists() else []
+    champions = {name: champion for name in names if (champion := champion_version(name)) is not None}
+    since = f"{moment:%Y%m%dT%H%M%S}"
+    return {name: version for name, version in champions.items() if version.removeprefix(f"{name}-") >= since}
 
 
 _DIGITS = (("auc", 3), ("log_loss", 4), ("calibration_error", 3), ("error", 1))
@@ -234,11 +292,15 @@ def _runs() -> list[dict]:
 
 
 def _by_key(connection: "duckdb.DuckDBPyConnection", table: str) -> dict[tuple, dict]:
-    wanted = ["model", "run_id", "started_at", "status", "reason", "model_version", "rows", *FIGURES]
-    # As text: DuckDB needs another package to give a time with its zone to Python.
-    query = f"select {', '.join(wanted)} from {table}".replace(
-        "started_at", "strftime(started_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%S.%f') as started_at"
-    )
+    # The time as text: DuckDB needs another package to give a time with its zone to Python.
+    told_by = {
+        "started_at": "strftime(started_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%S.%f')",
+        "withdrawn": "metrics ->> '$.withdrawn'",
+    }
+    wanted = ["model", "run_id", "started_at", "status", "reason", "model_version", "rows", *FIGURES, "withdrawn"]
+    there = columns_of(connection, *(table.split(".") if "." in table else ("main", table)))
+    told_by |= {name: "null" for name in wanted if name not in there and name not in told_by}
+    query = f"select {', '.join(told_by.get(name, name) for name in wanted)} from {table}"
     rows = [dict(zip(wanted, row, strict=True)) for row in connection.execute(query).fetchall()]
     for row in rows:
         row["started_at"] = datetime.fromisoformat(row["started_at"]).replace(tzinfo=UTC)

@@ -7,7 +7,7 @@ champion nor today's scores: its rows go into `score_history` with the next rele
 the code are today's, not those of the day.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from pipelines.database import connect
-from pipelines.instance.metadata import constant, markdown_metadata
+from pipelines.instance.metadata import WARNING, constant, markdown_metadata
 from pipelines.publishing.states import BACKFILL, SCORE_HISTORY
 from pipelines.settings import dbt_project_dir, published_path
 from pipelines.warehouse import Warehouse
@@ -70,14 +70,25 @@ def backfill_asset(prediction: "ScoredPrediction") -> dg.AssetsDefinition:
                 made.append(done)
         lines = ["| day | scored | how |", "|---|---|---|"]
         lines += [f"| {done.as_of} | {done.rows:,} | {done.note} |" for done in made]
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": sum(done.rows for done in made),
-                "days": markdown_metadata("\n".join(lines)),
-            }
-        )
+        metadata = {
+            "dagster/row_count": sum(done.rows for done in made),
+            "days": markdown_metadata("\n".join(lines)),
+        }
+        if why := not_scored(prediction.name, made):
+            metadata[WARNING] = why
+        return dg.MaterializeResult(metadata=metadata)
 
     return backfill
+
+
+def not_scored(name: str, made: Sequence[Backfilled]) -> str:
+    """How many days could not be scored, and why the newest of them could not; empty if all were."""
+    empty = [done for done in made if not done.rows]
+    if not empty:
+        return ""
+    many = "none" if len(empty) == len(made) else f"{len(made) - len(empty):,}"
+    newest = max(empty, key=lambda done: done.as_of)
+    return f"{name}: {many} of {len(made):,} Sundays could be scored. {newest.as_of}: {newest.note.rstrip('.')}."
 
 
 def days_with_snapshots(published: Path) -> tuple[date, date] | None:

@@ -212,8 +212,9 @@ class Prediction(dg.Component, DeclaredPrediction):
             # Templates and groups do not change a score, so the YAML's apply without a refit.
             model = replace(model, spec=replace(model.spec, templates=self.templates, groups=self.groups))
             scores = score_prediction(model, frame, descriptions=self._descriptions(connection))
-            if self.value and self.value not in scores.columns:
-                scores = scores.join(frame.select(self.entity, self.value), on=self.entity, how="left")
+            money = [name for name in (self.value, "currency") if self.value and name in frame.columns]
+            if money := [name for name in money if name not in scores.columns]:
+                scores = scores.join(frame.select(self.entity, *money), on=self.entity, how="left")
             if self.is_snapshot:
                 scores = scores.rename({self.as_of: "as_of_date"})
             else:

@@ -161,6 +161,8 @@ def published_query(
     named = ("probability", "predicted", *AMOUNT)
     answers = [name for name in columns if name in named or name.startswith("probability_")]
     value = [declared.value] if declared.value else []
+    if declared.value and "currency" in columns and "currency" not in declared.publish.described:
+        value.append("currency")
     standing = [name for name in ("score", "grade") if name in columns]
     shown = {name: f"scores.{quoted(name)}" for name in [*answers, *standing, *value]}
     if declared.value and "expected_value" in columns:

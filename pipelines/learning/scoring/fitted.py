@@ -15,6 +15,7 @@ from pipelines.learning.learners.candidates import Rows, contributions, encoded_
 from pipelines.learning.learners.encoding import Encoding, encode, scoring_notes
 from pipelines.learning.learners.intervals import quantities
 from pipelines.learning.scoring.reasons import Telling, build_reasons, mentions_of
+from pipelines.learning.scoring.unsaid import Unsaid, unsaid
 from pipelines.learning.specs import PredictionSpec
 
 logger = logging.getLogger(__name__)
@@ -164,8 +165,8 @@ def score_prediction(
     are those of the class that is predicted. A model of an amount has expected (the mean), p10, p50 and p90 in the
     amount's unit in place of probability, grade and expected_value; score is the percentile of expected, and the
     reasons add up to p50 (to expected under the squared loss), or are factors that multiply to it. A column that is
-    missing counts as empty, and is logged; a new one is ignored. `descriptions`: feature → words; those of the fit
-    when None.
+    missing counts as empty, and is logged; a new one is ignored. What tells these rows nothing apart is no reason (see
+    `unsaid`). `descriptions`: feature → words; those of the fit when None.
 
     Raises ValueError if the key column is missing.
     """
@@ -178,7 +179,11 @@ def score_prediction(
         logger.warning("%s: %s", spec.name, note)
     firsts = range(0, max(frame.height, 1), SCORED_ROWS)
     with ThreadPoolExecutor(max_workers=BLOCKS_AT_ONCE) as pool:
-        blocks = pool.map(lambda first: _answers(model, frame[first : first + SCORED_ROWS], descriptions or {}), firsts)
+        names, texts = model.encoding.names, {text["name"] for text in model.encoding.texts}
+        left_out = unsaid(names, tidy(frame.select(name for name in names if name in frame.columns)), texts)
+        blocks = pool.map(
+            lambda first: _answers(model, frame[first : first + SCORED_ROWS], descriptions or {}, left_out), firsts
+        )
         answers, explained = (pl.concat(parts) for parts in zip(*blocks, strict=True))
     has_time = spec.as_of is not None and spec.as_of in frame.columns
     nothing = pl.Series([None] * frame.height)
@@ -205,13 +210,13 @@ def score_prediction(
 
 
 def _answers(
-    model: FittedPrediction, frame: pl.DataFrame, descriptions: Mapping[str, str]
+    model: FittedPrediction, frame: pl.DataFrame, descriptions: Mapping[str, str], left_out: Unsaid
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Probabilities or amounts, and reasons with group points, of some rows."""
     tidied = tidy(frame)
     rows = encode_for(model.encoding, tidied)
     if not model.classes:
-        odds, explained = _explained(model, rows, tidied, descriptions)
+        odds, explained = _explained(model, rows, tidied, descriptions, left_out)
         if model.amount:
             return pl.DataFrame(amounts_said(model.amount, model.spec.loss, odds, _bounds(model, rows))), explained
         return pl.DataFrame({"probability": sigmoid(odds)}), explained
@@ -221,7 +226,8 @@ def _answers(
     for number in range(len(model.classes)):
         selected = np.flatnonzero(predicted == number)
         if len(selected) or number == 0:
-            parts.append(_explained(_of_class(model, number), rows.take(selected), tidied[selected], descriptions)[1])
+            some = rows.take(selected), tidied[selected]
+            parts.append(_explained(_of_class(model, number), *some, descriptions, left_out)[1])
             places.append(selected)
     explained = pl.concat(parts)[np.argsort(np.concatenate(places), kind="stable")]
     names = pl.Series("predicted", model.classes, dtype=pl.String).gather(predicted)
@@ -230,7 +236,7 @@ def _answers(
 
 
 def _explained(
-    model: FittedPrediction, rows: Rows, tidied: pl.DataFrame, descriptions: Mapping[str, str]
+    model: FittedPrediction, rows: Rows, tidied: pl.DataFrame, descriptions: Mapping[str, str], left_out: Unsaid
 ) -> tuple[np.ndarray, pl.DataFrame]:
     """Log-odds, and reasons with group points."""
     spec, encoding = model.spec, model.encoding
@@ -244,7 +250,7 @@ def _explained(
         mentions=None if rows.text is None else mentions_of(encoding, rows, _text_weights(model), tidied),
         link=model.amount.get("link"),
     )
-    reasons = build_reasons(encoding.names, parts, odds, base, tidied, telling)
+    reasons = build_reasons(encoding.names, left_out.told(parts, tidied), odds, base, tidied, telling)
     points = group_points(spec, encoding.names, parts, odds - base)
     if model.amount.get("link") == "log":
         points = {name: np.exp(values) for name, values in points.items()}

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from pipelines.commands.main import app
 from pipelines.learning.scoring.fitted import predict
 from pipelines.learning.scoring.storage import load_model
+from tests.pipelines.learning.columns.test_stamps import records
 
 
 def customers(rows: int = 600, seed: int = 1) -> pl.DataFrame:
@@ -396,3 +397,20 @@ def test_the_stored_model_says_what_the_scores_say(told: Path, tmp_path: Path):
     typed, _ = infer_types(customers(100, seed=2).drop("left"), keep=("id",))
     scores = pl.read_parquet(told / "scores.parquet")
     assert np.allclose(predict(model, typed), scores["probability"], atol=1e-9)
+
+
+def test_the_date_of_the_last_change_is_left_out_and_the_creation_is_named_for_as_of(tmp_path: Path):
+    frame, answers = records()
+    fit = pl.Series("fit", np.random.default_rng(1).normal(size=frame.height)) + answers.cast(pl.Float64)
+    table = frame.rename({"Begin": "Create Date"}).with_columns(fit, answers.alias("won"))
+    code, told = run(written(table, tmp_path / "t.csv"), "--target", "won", "--out", tmp_path / "out")
+    assert code == 0
+    found = {each["column"]: each["reason"] for each in evaluation(tmp_path / "out")["leaky"]}
+    assert list(found) == ["Stamp"]
+    assert "says when the record was last changed, which is after the answer" in " ".join(told.split())
+    assert "--as-of 'Create Date'" in told
+    code, told = run(
+        *(written(table, tmp_path / "t.csv"), "--target", "won", "--as-of", "Create Date", "--out", tmp_path / "out")
+    )
+    assert [each["column"] for each in evaluation(tmp_path / "out")["leaky"]] == ["Stamp"]
+    assert "--as-of" not in told

@@ -82,6 +82,49 @@ def test_a_folder_is_checked_in_place_of_those_of_sources_yaml(check, stripe, tm
         assert (result.exit_code, result.stdout.splitlines()[0]) == (0, f"stripe  {stripe}")
 
 
+LEADS = "Id,Email,Company,Status,IsConverted,CreatedDate,SystemModstamp\n"
+
+
+def mixed(folder: Path, stripe: Path) -> Path:
+    """A folder of downloads: Stripe's files, one of Salesforce, one of nobody, and a name that both systems have."""
+    folder.mkdir()
+    for file in stripe.glob("*.csv"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    (folder / "Lead.csv").write_text(LEADS + "00Q1,a@b.example,Co,Open,0,2026-01-01 09:00:00,2026-01-01 09:00:00\n")
+    (folder / "holiday.csv").write_text("a,b\n1,2\n")
+    return folder
+
+
+def test_files_of_several_systems_in_one_folder_are_judged_apart_and_told_where_to_put(check, stripe, tmp_path):
+    folder = mixed(tmp_path / "Downloads", stripe)
+    result = check(folder)
+    assert result.exit_code == 0
+    words = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "lead Lead.csv 1 2026-01-01 to 2026-01-01" in words
+    assert "subscription subscriptions-2026-06-28.csv 81 1 2025-01-01 to 2025-01-09 EUR 80" in words
+    (told,) = [line for line in words if "has files of 2 systems" in line]
+    assert "salesforce: Lead.csv; stripe: customers-2026-06-28.csv, subscriptions-2026-06-28.csv" in told
+    assert f"`sources: {{salesforce: {folder}/salesforce, stripe: {folder}/stripe}}`" in result.stdout
+    assert "holiday.csv is not looked into." in result.stdout
+    assert "is not read" not in result.stdout, "another system's files are no strays"
+
+
+def test_files_of_another_system_in_a_systems_folder_are_named(check, stripe):
+    mixed(stripe.parent / "all", stripe).joinpath("Lead.csv").rename(stripe / "Lead.csv")
+    result = check(stripe)
+    assert "Lead.csv: looks like salesforce's, not stripe's" in result.stdout
+
+
+def test_a_file_in_place_of_a_folder_is_judged_alone(check, stripe, tmp_path):
+    file = mixed(tmp_path / "Downloads", stripe) / "subscriptions-2026-06-28.csv"
+    result = check(file)
+    assert result.exit_code == 0
+    assert f"{file} is a file: it alone is judged. Name its folder to have all of it judged." in result.stdout
+    assert "customers-2026-06-28.csv" not in result.stdout and "Lead.csv" not in result.stdout
+    assert any(line.split()[:4] == ["churn", "yes", "80", "customers,"] for line in result.stdout.splitlines())
+    assert check(file.with_name("holiday.csv")).exit_code == 1
+
+
 @pytest.mark.parametrize("junk", [{}, {"foo.csv": "a,b\n1,2\n", "notes.txt": "x"}])
 def test_where_nothing_is_found_the_exit_code_is_1(check, tmp_path, junk):
     folder = tmp_path / "junk"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import resource
 import zipfile
 from datetime import UTC, date, datetime
@@ -104,8 +105,13 @@ def test_excel_has_text_as_text_and_dates_as_dates(published: Path, tmp_path: Pa
     assert last[:4] == ["L-empty", "", "", 0.01]
     with zipfile.ZipFile(to) as parts:
         sheet = parts.read("xl/worksheets/sheet1.xml").decode()
+        styles = parts.read("xl/styles.xml").decode()
     assert "<f>" not in sheet
     assert "=1+1" in sheet
+    codes = dict(re.findall(r'<numFmt numFmtId="(\d+)" formatCode="([^"]+)"', styles)) | {"0": "", "4": "#,##0.00"}
+    formats = [codes[number] for number in re.findall(r'<xf numFmtId="(\d+)"[^>]*xfId', styles)]
+    shown = {cell: formats[int(style)] for cell, style in re.findall(r'<c r="(\w)2" s="(\d+)"', sheet)}
+    assert shown == {"C": "yyyy-mm-dd", "D": "0.0%", "G": "yyyy-mm-dd hh:mm:ss", "I": "#,##0.00"}
 
 
 def test_parquet_has_everything_as_it_is(published: Path, tmp_path: Path):

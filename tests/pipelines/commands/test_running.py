@@ -122,6 +122,10 @@ def test_what_the_identity_report_warns_of_is_told_the_largest_of_each_topic_fir
         )
         told = identity_warnings(connection, ["accounts", "identity_report"])
         assert told == ["a large group", "many keys", "few keys"]
+        connection.execute("insert into identity_report values ('deals in two systems', null, 5, null, 'Twice.')")
+        (twice,) = [each for each in identity_warnings(connection, ["identity_report"]) if each.startswith("Twice.")]
+        assert "`scorecast forget <system>/<file>` takes it back" in twice
+        connection.execute("delete from identity_report where warning = 'Twice.'")
         connection.execute("insert into identity_report select 'group', n, null, 1, 'group ' || n from range(10) t(n)")
         told = identity_warnings(connection, ["identity_report"])
         assert told[-1] == f"and {13 - SHOWN_WARNINGS} more warnings of identity_report"

@@ -160,6 +160,20 @@ def test_snapshots_and_outcomes_give_the_published_columns(fitted: Company):
     assert (scores["account_name"] == "Company " + scores["account_id"]).all()
 
 
+def test_an_expected_value_has_its_currency(fitted: Company):
+    """From the features, where the model that describes the entity does not have it."""
+    fitted.write_snapshots(snapshots().with_columns(currency=pl.lit("EUR")))
+    assert fitted.run(prediction(), DAILY).success
+    scores = fitted.scores()
+    assert scores.columns[scores.columns.index("arr") :][:3] == ["arr", "currency", "expected_value"]
+    assert set(scores["currency"]) == {"EUR"}
+    accounts = fitted.ask("from core.accounts").with_columns(currency=pl.lit("USD"))
+    fitted.write("core.accounts", accounts)
+    described = PublishedScores(table="churn_scores", described_by="accounts", columns=["account_name", "currency"])
+    assert fitted.run(prediction(publish=described), DAILY).success
+    assert set(fitted.scores()["currency"]) == {"USD"}
+
+
 def test_which_systems_know_an_entity_comes_along(fitted: Company):
     """So that the gate before a release can tell a second system's rows from rows that are there twice."""
     names = fitted.ask("from core.accounts").with_columns(known_from=pl.lit("salesforce, stripe"))

@@ -13,6 +13,7 @@ from pipelines.components.prediction import Prediction
 from pipelines.components.prospects import (
     NO,
     NOT_JUDGED,
+    PERHAPS,
     YES,
     Loaded,
     Prospect,
@@ -291,6 +292,30 @@ def test_a_system_of_ones_own_that_brings_the_records_is_not_judged(warehouse, p
     )
     assert judged.verdict == NOT_JUDGED
     assert judged.reason.startswith("olist brings customers")
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict", "words"),
+    [
+        (0, NO, "there is no file of olist/plan"),
+        (59, NO, "59 records of olist/plan from 2025-01-01 to 2025-02-28; at least 60 are needed"),
+        (80, PERHAPS, "80 records of olist/plan from 2025-01-01 to 2025-03-21; a run counts the customers among them"),
+    ],
+)
+def test_of_a_system_of_ones_own_the_records_are_counted(warehouse, project, rows, verdict, words):
+    root = project(NEEDS)
+    own = Source("olist", "", (Entity("plan", "", {"plan_id": "varchar", "made": "timestamp"}, ("plan_id",)),))
+    staging = root / "dbt_project/models/staging/olist/stg_olist__subscriptions.sql"
+    staging.parent.mkdir(parents=True)
+    staging.write_text(
+        "{{ raw_columns(source('raw_olist', 'plan'), {'subscription_id': ['plan_id', 'string'],"
+        " 'created_at': ['made', 'timestamp']}) }}"
+    )
+    prepare_schema(warehouse.connection, own)
+    made = "timestamp '2025-01-01' + n * interval 1 day"
+    warehouse.write("olist.plan", rows, f"n::varchar as plan_id, {made} as made")
+    (judged,) = prospects(warehouse.connection, [*SOURCES, own], ["olist"], None, NOW, root, components_of(root))
+    assert (judged.verdict, judged.reason[: len(words)]) == (verdict, words)
 
 
 def components_of(root: Path) -> list:

@@ -280,7 +280,7 @@ def test_folders_that_are_called_like_systems_are_theirs(exports):
     [
         ("billing", {"x.csv": "a,b\n"}, "billing"),
         ("stuff", {"Export.csv": COMPANIES, "payer.csv": "a,b\n"}, "crm"),
-        ("stuff", {"one.csv": "id,iban,bic\n", "two.csv": "id,iban,bic\n", "company.csv": COMPANIES}, "billing"),
+        ("stuff", {"one.csv": "id,iban,bic\n", "two.csv": "id,iban,bic\n", "company.csv": "a,b\n"}, "billing"),
         ("stuff", {"payers.csv": "a,b\n"}, "billing"),
     ],
 )
@@ -288,6 +288,16 @@ def test_one_folder_is_of_the_system_that_it_or_most_of_its_files_are_of(exports
     for name, text in files.items():
         exports.write(f"{folder}/{name}", text)
     assert chosen(exports.folder / folder) == ({owner: exports.folder / folder}, [])
+
+
+def test_each_file_of_one_folder_is_of_the_system_whose_columns_it_has(exports):
+    for name, text in {"one.csv": "id,iban,bic\n", "company.csv": COMPANIES, "foo.csv": "a,b\n"}.items():
+        exports.write(f"stuff/{name}", text)
+    folder = exports.folder / "stuff"
+    configuration, notes = folder_configuration(folder, [CRM, BILLING], Configuration())
+    only = {name: {file.name for file in settings.only} for name, settings in configuration.sources.items()}
+    assert only == {"billing": {"one.csv"}, "crm": {"company.csv"}}
+    assert f"billing: {folder}/billing, crm: {folder}/crm" in notes[1] and "foo.csv is not looked into" in notes[2]
 
 
 def test_a_folder_of_no_system_is_told_file_by_file(exports):

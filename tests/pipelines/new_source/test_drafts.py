@@ -22,7 +22,7 @@ from pipelines.new_source.vocabulary import vocabularies
 from pipelines.new_source.write import files_of, tried, write_source
 from pipelines.settings import dbt_project_dir
 from pipelines.transformation.canonical import canonical_entities
-from tests.pipelines.new_source.invented import german, hours, pipedrive, write, zoho
+from tests.pipelines.new_source.invented import german, hours, pipedrive, read, write, zoho
 
 KNOWN = vocabularies(canonical_entities(dbt_project_dir()), all_sources())
 
@@ -308,3 +308,64 @@ def test_odd_labels_stay_what_they_are(tmp_path: Path):
     assert odd in {node.value for node in ast.walk(python) if isinstance(node, ast.Constant)}
     assert "{{ in" not in files["dbt_project/models/staging/bond/_bond.yml"]
     assert tried(draft, source)[0].rows == 40
+
+
+def orbit(folder: Path, company: str = "Company", number: str = "Org No") -> list[Path]:
+    """Files whose keys are called numbers, and refer to each other by them; every company has a name of its own."""
+    companies = [
+        {company: f"Orb {each} Ltd", number: 100 + each, "City": "Bonn", "Added": hours(each)} for each in range(1, 21)
+    ]
+    people = [
+        {"Person No": 900 + each, "Full name": f"A{each} B{each}", "Org No": 101 + each % 20, "Added": hours(each)}
+        for each in range(1, 41)
+    ]
+    rows = [
+        {
+            **{"Title": f"Deal {each}", "Deal No": 5000 + each, "Org No": 101 + each % 20, "Value": 100 + each},
+            **{"Status": ("won", "lost", "open")[each % 3], "Added": hours(30 * each)},
+        }
+        for each in range(1, 91)
+    ]
+    files = {"organizations": companies, "deals": rows, "people": people}
+    return [write(folder / "orbit" / f"{name}.csv", some) for name, some in files.items()]
+
+
+@pytest.mark.parametrize("number", ["Org No", "Nr", "Reference", "Customer Code", "Kürzel"])
+def test_the_key_is_what_identifies_and_is_referred_to_not_the_name(tmp_path: Path, number: str):
+    draft = drawn(orbit(tmp_path, number=number))
+    keys = {each.name: each.columns[each.vocabulary.key[0]] for each in draft.tables}
+    assert keys == {"organization": number, "deal": "Deal No", "people": "Person No"}
+    company, deal, people = (table(draft, name) for name in keys)
+    assert company.columns["account_name"] == "Company"
+    assert deal.columns["account_key"] == people.columns["account_key"] == "Org No"
+    assert not deal.has_account_names and not people.has_account_names
+    assert any(
+        note.startswith(f"organization: '{number}' identifies a record: every row has another value, and it is what")
+        and "Org No of deals.csv, Org No of people.csv have" in note
+        for note in draft.notes
+    )
+
+
+def test_a_name_is_a_key_only_where_nothing_else_is_and_that_is_told(tmp_path: Path):
+    files = orbit(tmp_path)
+    rows = [{"Company": f"Orb {each} Ltd", "City": "Bonn", "Added": hours(each)} for each in range(1, 21)]
+    draft = drawn(
+        [
+            write(files[0], rows),
+            write(files[1], [{**row, "Org No": "", "Company": "Orb 1 Ltd"} for row in read(files[1])]),
+        ]
+    )
+    (company, deal) = draft.tables
+    assert (company.columns["account_key"], deal.columns["account_key"]) == ("Company", "Company")
+    assert any("organization: 'Company' identifies a record" in note and "It is a name" in note for note in draft.notes)
+
+
+def test_companies_that_match_nothing_are_told_with_the_side_that_is_wrong(tmp_path: Path):
+    files = orbit(tmp_path)
+    wrong = drawn(files, columns=["organization.account_key=Company", "deal.account_key=Org No"])
+    assert (
+        "Only 0% of what deal has in 'Org No' are companies of organizations.csv by its 'Company', but 100% are in its"
+        " 'Org No'. If that identifies a company, map it: --map organization.account_key='Org No'" in wrong.notes
+    )
+    lost = drawn(files, columns=["deal.account_key=Title"])
+    assert any("If another column refers to them, map it: --map deal.account_key=COLUMN" in each for each in lost.notes)

@@ -75,7 +75,8 @@ class Company:
     def publish(self, findings: tuple[Finding, ...] = (), **options) -> Release:
         self.moment += timedelta(minutes=1)
         self.run += 1
-        self.write("insert into published.model_runs values ('churn', ?, ?)", [f"run {self.run}", self.moment])
+        fit = "insert into published.model_runs (model, run_id, started_at) values ('churn', ?, ?)"
+        self.write(fit, [f"run {self.run}", self.moment])
         arguments = {"run_id": f"run {self.run}", "now": self.moment, **options}
         return build_release(self.warehouse, self.published, self.releases, lambda _: findings, **arguments)
 
@@ -562,3 +563,29 @@ def test_a_history_of_a_version_with_other_key_columns_goes_on(company: Company,
         company.publish((finding(True),))
     rows = company.ask("select segment, currency from forecast_accuracy order by 1 desc")
     assert rows == [("total", "EUR" if columns[0] else None), ("retail", "EUR" if columns[1] else None)]
+
+
+def test_a_release_is_without_the_tables_of_a_withdrawn_model_made_now_or_before(company: Company):
+    company.write("alter table published.model_runs add column status varchar")
+    company.score({"a": (0.2, {"logins": (12, -0.5)})}, version="churn-20260601T030000")
+    company.score({"b": (0.4, {"logins": (12, -0.5)})}, version="lead-20260601T030000", table="lead_scores")
+    first = company.publish()
+    assert {"churn_scores", "lead_scores"} <= first.tables.keys()
+    decide = "insert into published.model_runs values ('churn', ?, ?, ?)"
+    company.write(decide, ["withdrawal", company.moment + timedelta(seconds=1), "withdrawn"])
+    company.write(decide, ["fit", company.moment + timedelta(seconds=2), "refused"])
+
+    release = company.publish()
+    assert "churn_scores" not in release.tables
+    assert "lead_scores" in release.tables
+    assert release.removed == {"churn_scores": "the model churn was withdrawn"}
+    assert "churn_scores has left the release: the model churn was withdrawn" in release.note
+    assert company.ask("select count(*) from score_history where table_name = 'churn_scores'") == [(1,)]
+    company.write("drop table published.churn_scores")
+    assert "churn_scores" not in company.publish().tables
+    assert "churn_scores" in company.roll_back(first.release_id).tables, "a release of before can be published again"
+    assert company.publish().removed == {"churn_scores": "the model churn was withdrawn"}
+
+    company.write(decide, ["fit", company.moment + timedelta(seconds=3), "kept"])
+    company.score({"a": (0.3, {"logins": (12, -0.5)})}, version="churn-20260629T030000")
+    assert "churn_scores" in company.publish().tables

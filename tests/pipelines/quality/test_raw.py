@@ -148,7 +148,8 @@ def test_nothing_new_and_no_rows_are_only_shown(raw: Raw):
     raw.connection.execute("delete from raw_crm.event")
     shown = [finding for finding in raw.check(as_of=AS_OF + timedelta(days=8)) if not finding.success]
     assert [finding.message for finding in shown] == [
-        "crm: every table has something new within 7 days, but not for account (days_since_newest 8)",
+        "crm: the newest row of every table is at most 7 days older than the run's day, but not for account"
+        " (days_since_newest 8)",
         "crm: every table has rows, but not for event (rows 0)",
     ]
     assert not any(finding.is_blocking for finding in shown)

@@ -157,7 +157,7 @@ def test_a_warning_is_shown_and_stops_nothing(company: Company):
     article = found[check_of("cms", "article")]
     assert not article.passed
     assert article.severity == dg.AssetCheckSeverity.WARN
-    assert "every table has something new within 7 days" in article.description
+    assert "the newest row of every table is at most 7 days older than the run's day" in article.description
     assert found[GATE].passed
     assert company.is_built()
 

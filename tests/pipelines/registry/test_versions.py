@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 
 from pipelines.commands.main import app
 from pipelines.locking import run_lock
-from pipelines.registry.store import champion_version, model_path
-from pipelines.registry.versions import history, roll_back_model
+from pipelines.registry.store import champion_version, model_path, settled_champion
+from pipelines.registry.versions import history, roll_back_model, withdraw_model, withdrawn_models
 from tests.pipelines.components.test_forecast import FORECAST, daily_values
 from tests.pipelines.components.test_forecast import Company as ForecastCompany
 from tests.pipelines.components.test_prediction_assets import DAILY, REFIT, Company, flip, prediction, snapshots, told
@@ -212,3 +212,52 @@ def test_looking_imports_no_learner(company: Company):
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert set(result.stdout.split()).isdisjoint({"sklearn", "lightgbm"})
+
+
+def test_a_withdrawn_model_scores_no_more_until_a_fit_is_kept(company: Company):
+    champion = champion_version("churn")
+    scored = company.scores()
+    result = call("models", "--withdraw", "churn")
+    assert result.exit_code == 0, result.stderr
+    assert f"Withdrawn by hand: {champion} scores no more." in result.stdout
+    assert champion_version("churn") is None
+    assert withdrawn_models() == ["churn"]
+    newest = history("churn")[0]
+    assert (newest.status, newest.version, newest.is_champion) == ("withdrawn", None, False)
+    assert {entry.version for entry in history("churn") if entry.is_stored} >= {champion}
+    assert call("models", "--withdraw", "churn").exit_code == 1
+    assert call("models", "other", "--withdraw", "churn").exit_code == 2
+
+    shuffled = snapshots().with_columns(pl.col("is_gone_90d").shuffle(seed=1))
+    company.write_snapshots(shuffled)
+    assert company.run(prediction(), DAILY).success
+    assert company.fits()[-1]["status"] == "refused"
+    assert champion_version("churn") is None, "a refused fit, or the record of before, brings none back"
+    assert company.scores().equals(scored)
+    back = call("rollback", "--model", "churn")
+    assert back.exit_code == 0, back.stderr
+    assert champion_version("churn") not in (None, champion), "what was withdrawn is not gone back to by itself"
+
+    assert call("models", "--withdraw", "churn").exit_code == 0
+    company.write_snapshots(snapshots())
+    assert company.run(prediction(), DAILY).success
+    assert champion_version("churn") == company.fits()[-1]["model_version"]
+    assert withdrawn_models() == []
+
+
+def test_a_withdrawal_that_was_killed_on_record_is_carried_out_by_the_next_run(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+):
+    def stop(*_: object) -> None:
+        raise RuntimeError("stopped")
+
+    champion = champion_version("churn")
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.registry.versions.demote", stop)
+        with pytest.raises(RuntimeError, match="stopped"):
+            withdraw_model("churn", datetime.now(UTC))
+    assert champion_version("churn") == champion
+    with duckdb.connect(str(company.data / "warehouse.duckdb")) as connection:
+        version, message = settled_champion(connection, "churn")
+    assert (version, champion_version("churn")) == (None, None)
+    assert f"withdrawing {champion} was stopped half-way" in message

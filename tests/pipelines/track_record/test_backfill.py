@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from pipelines.commands.running import notices
 from pipelines.components.prediction import Prediction
 from pipelines.database import connect, write_frame
 from pipelines.registry.store import champion_version, model_path, promote
@@ -20,6 +21,7 @@ from pipelines.track_record.backfill import (
     backfill_asset,
     backfill_scores,
     fitted_on,
+    not_scored,
     sundays,
     sundays_between,
 )
@@ -145,6 +147,14 @@ def test_a_day_too_early_or_without_a_snapshot_says_so(tmp_path: Path):
     assert [(each.as_of, each.rows) for each in made] == [(early, 0), (never, 0)]
     assert "needed" in made[0].note
     assert made[1].note == "there is no snapshot of this day"
+    assert not_scored("churn", made) == (
+        f"churn: none of 2 Sundays could be scored. {never}: there is no snapshot of this day."
+    )
+    scored = Backfilled(THEN, 250, "by a model")
+    assert not_scored("churn", [made[0], scored]).startswith(
+        f"churn: 1 of 2 Sundays could be scored. {early}: no model"
+    )
+    assert not_scored("churn", [scored]) == ""
 
 
 def test_from_the_ui_a_range_is_one_run_that_leaves_the_champion_and_todays_scores_alone(
@@ -166,6 +176,7 @@ def test_from_the_ui_a_range_is_one_run_that_leaves_the_champion_and_todays_scor
         result = dg.materialize([asset], instance=instance, resources={"warehouse": Warehouse()}, tags=tags)
         assert result.success
         assert instance.get_materialized_partitions(asset.key) == {str(day) for day in days}
+    assert not notices(result.all_events)
     rows = company.ask("select as_of_date, count(*) as rows from scores.backfilled group by all order by 1")
     assert rows == [{"as_of_date": day, "rows": 250} for day in days]
     assert champion_version("churn") == "churn-1"
@@ -173,6 +184,12 @@ def test_from_the_ui_a_range_is_one_run_that_leaves_the_champion_and_todays_scor
     assert len(list(model_path("churn", "churn-1").parent.iterdir())) == 2
     for table in ("scores.churn", "published.churn_scores"):
         assert company.ask(f"from {table}") == [{"account_id": "a", "probability": 0.5}]
+
+    company.write(weekly().filter(pl.col("as_of_date") > days[-1]), LAST)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([asset], instance=instance, resources={"warehouse": Warehouse()}, tags=tags)
+    why = f"churn: none of {len(days)} Sundays could be scored. {days[-1]}: there is no snapshot of this day."
+    assert notices(result.all_events) == [f"  ! {why}"]
 
 
 def test_what_was_backfilled_is_compared_with_what_came_of_it(company: Company, tmp_path: Path):
