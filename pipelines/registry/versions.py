@@ -193,9 +193,15 @@ def withdraw_model(name: str, now: datetime) -> str:
 
 
 def withdrawn_models() -> list[str]:
-    """Models of which no version scores because they were withdrawn; see `_runs`."""
+    """Models of which no version scores because they were withdrawn; none are known of a damaged warehouse."""
+    import duckdb
+
+    try:
+        runs = _runs()
+    except duckdb.Error:
+        return []
     decided: dict[str, str] = {}
-    for run in sorted(_runs(), key=lambda run: run["started_at"]):
+    for run in sorted(runs, key=lambda run: run["started_at"]):
         if run["status"] in ("kept", "rolled_back", "withdrawn"):
             decided[run["model"]] = run["status"]
     return sorted(model for model, status in decided.items() if status == "withdrawn")

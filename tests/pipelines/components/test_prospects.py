@@ -30,7 +30,7 @@ SOURCES = all_sources()
 NOW = datetime(2026, 6, 29, 12)
 LAST = date(2026, 6, 28)
 NO_HISTORY = "no history of changes: fields that can have changed since are left out"
-REASON = "needed are at least 30 left within 90 days after a day on which they were seen, 30 not, and 200 such days"
+REASON = "needed are at least 12 left within 90 days after a day on which they were seen, 12 not, and 100 such days"
 
 
 class Warehouse:
@@ -100,10 +100,10 @@ def test_a_customer_has_left_when_no_subscription_is_left(warehouse):
 
 
 def test_too_few_who_left_are_told_with_the_figures(warehouse):
-    warehouse.subscriptions(167, "case when n < 12 then date '2025-09-01' end")
+    warehouse.subscriptions(167, "case when n < 11 then date '2025-09-01' end")
     judged = warehouse.judged()["churn"]
     assert judged.verdict == NO
-    assert judged.reason.startswith(f"167 customers, 12 left; {REASON} of anyone; there are 12, 167 and ")
+    assert judged.reason.startswith(f"167 customers, 11 left; {REASON} of anyone; there are 11, 167 and ")
 
 
 def test_who_left_on_the_day_of_the_beginning_was_never_seen(warehouse):
@@ -298,7 +298,7 @@ def test_a_system_of_ones_own_that_brings_the_records_is_not_judged(warehouse, p
     ("rows", "verdict", "words"),
     [
         (0, NO, "there is no file of olist/plan"),
-        (59, NO, "59 records of olist/plan from 2025-01-01 to 2025-02-28; at least 60 are needed"),
+        (23, NO, "23 records of olist/plan from 2025-01-01 to 2025-01-23; at least 24 are needed"),
         (80, PERHAPS, "80 records of olist/plan from 2025-01-01 to 2025-03-21; a run counts the customers among them"),
     ],
 )
