@@ -42,7 +42,7 @@ def against_champion(
     """
 
     def asked(of: PredictionSpec) -> tuple:
-        return of.target, of.horizon_days, of.entity_key, of.task == "amount" and of.loss
+        return of.target, of.horizon_days, of.entity_key, of.task == "amount" and (of.loss, of.relative_to)
 
     question = asked(champion.spec)
     if question != asked(spec) or champion.classes != training.classes:

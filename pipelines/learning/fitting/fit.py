@@ -113,6 +113,8 @@ def fit_prediction(
                 fitted.judge,
             )
     notes = [*material.training.notes, *material.split.notes, *_too_good(figures)]
+    if spec.relative_to is not None:
+        notes.insert(0, f"**All figures are multiples of `{spec.relative_to}`**: 1 is an answer as large as that.")
     if spec.task != "amount":
         has_gain = figures["gain_over_base_rate"] > SURE * figures["gain_error"]
         figures["is_only_order"] = verdict == "ok" and not has_gain
@@ -277,6 +279,8 @@ def _model(
         amount = amount_state(training, tried, fitted.recipe, calibration, spec)
         amount = stretched_by(amount, training, test, calibration, fitted.margin, fitted.bounds)
         scores = amounts_of_test(training, split, tried, fitted.recipe, fitted.margin, fitted.bounds, spec)["expected"]
+        if spec.relative_to is not None:
+            scores = scores * training.frame[spec.relative_to][test].to_numpy()
     baseline = make_baseline(training.frame, encoding.columns, encoding.as_of, spec.entity_key, scores)
     ranges = learnt_ranges(training.frame, encoding.columns, encoding.as_of, _features(training.frame, spec))
     return FittedPrediction(
@@ -319,7 +323,7 @@ def _candidates(tried: Tried, chosen: str, figures: dict) -> list[dict]:
 def _features(frame: pl.DataFrame, spec: PredictionSpec) -> list[str]:
     """Columns that a model may look at."""
     own = (spec.entity_key, spec.target, spec.as_of)
-    return [name for name in frame.columns if name not in own and name not in spec.exclude]
+    return [name for name in frame.columns if name not in own and not spec.excludes(name)]
 
 
 def _without_copies(training: Training, spec: PredictionSpec) -> tuple[Training, list[Finding]]:

@@ -105,6 +105,8 @@ def test_what_is_right_is_not_refused(tmp_path: Path):
         ("value: arr", "text: [notes, nots]", 12, "text 'nots' is no column"),
         ("value: arr", "text:\n    - notes\n    - arr", 14, "text 'arr' of features.account_snapshots is DOUBLE"),
         ("value: arr", "exclude: [segmnt]", 12, "exclude 'segmnt' is no column"),
+        ("value: arr", "exclude: ['seg*']\n  relative_to: arr", 13, "relative_to 'arr' is for `task: amount`"),
+        ("value: arr", "relative_to: segment", 12, "relative_to 'segment' of features.account_snapshots is VARCHAR"),
         ("value: arr", "segments:\n    - segment\n    - plan", 14, "segments 'plan' is no column"),
         ("value: arr", "exclude: [account_id]", 12, "exclude 'account_id' is never a feature"),
         ("value: arr", "text: [notes]\n  exclude: [notes]", 12, "text 'notes' is excluded, too"),
