@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -559,3 +560,9 @@ def test_a_look_at_the_project_takes_no_time(tmp_path: Path, monkeypatch: pytest
     require_valid_yaml(project_root(), known_tables)
     assert time.process_time() - started < 0.6
     assert json.loads((tmp_path / "dbt" / "parsed_manifest.json").read_text())["nodes"]
+    docs = (project_root() / "docs" / "add_a_model.md").read_text()
+    (example,) = re.findall(r"```yaml\n(type: [^`]*name: deal_amount.*?)```", docs, re.DOTALL)
+    require_valid_yaml(project(tmp_path / "docs", deal_amount=example), known_tables)
+    with pytest.raises(YamlMistakes, match="did you mean 'won_amount_90d'"):
+        wrong = example.replace("won_amount_90d", "won_amount_60d")
+        require_valid_yaml(project(tmp_path / "wrong", deal_amount=wrong), known_tables)
