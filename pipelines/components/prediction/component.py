@@ -282,8 +282,8 @@ class Prediction(dg.Component, DeclaredPrediction):
         described |= {column: known[column] for column in [self.entity, *self.publish.described] if column in known}
         is_amount = self.task == "amount"
         described |= {column: words for column, words in AMOUNTS.items() if is_amount and column in described}
-        if self.relative_to and "reasons" in described:
-            described["reasons"] += f" They are of the estimate as a multiple of {self.relative_to}."
+        for column in ("score", "reasons") if self.relative_to else ():
+            described[column] += f" Of the amount as a multiple of {self.relative_to}."
         about = self.description if is_amount else f"{self.description} {GRADES}"
         comment_on(connection, f"published.{table}", about, described)
 

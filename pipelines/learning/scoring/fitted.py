@@ -164,7 +164,7 @@ def score_prediction(
     are those of the class that is predicted. A model of an amount has expected (the mean), p10, p50 and p90 in the
     amount's unit in place of probability, grade and expected_value; score is the percentile of expected, and the
     reasons add up to p50 (to expected under the squared loss), or are factors that multiply to it; with `relative_to`,
-    to p50 as a multiple of that column, of which every row needs an amount above 0. A column that is
+    both are of the multiple of that column, of which every row needs an amount above 0. A column that is
     missing counts as empty, and is logged; a new one is ignored. `descriptions`: feature → words; those of the fit
     when None.
 
@@ -192,7 +192,8 @@ def score_prediction(
         if spec.relative_to is not None:
             unit = frame[spec.relative_to].cast(pl.Float64)
             who |= {name: answers[name] * unit for name in answers.columns}
-        score = pl.Series(percentile_scores(who["expected"].to_numpy()), dtype=pl.Int32)
+        # Of multiples: amounts in several currencies have no order.
+        score = pl.Series(percentile_scores(answers["expected"].to_numpy()), dtype=pl.Int32)
         return pl.DataFrame({**who, "score": score, **explained.to_dict()})
     likeliest = answers["probability"] if "probability" in answers else answers.drop("predicted").max_horizontal()
     score = percentile_scores(likeliest.to_numpy())

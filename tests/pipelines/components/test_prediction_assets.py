@@ -625,9 +625,10 @@ def test_an_amount_relative_to_another_is_published_in_its_unit(company: Company
     scores = company.scores().join(frame.with_columns(came=came), on="account_id")
     assert set(scores["account_id"]) == set(ids[20:40])
     assert (scores["p50"] / scores["came"] - 1).abs().mean() < 0.15
-    assert (
-        scores["score"].sort(descending=True).to_list() == scores.sort("expected", descending=True)["score"].to_list()
-    )
+    by_multiple = scores.sort(scores["expected"] / scores["listed"], descending=True)
+    assert by_multiple["score"].to_list() == scores["score"].sort(descending=True).to_list()
+    said = company.ask("select comment from duckdb_columns() where column_name = 'score'")["comment"]
+    assert any(each.endswith("Of the amount as a multiple of listed.") for each in said if each)
     track_record = track_record_definitions([component]).assets
     assert dg.materialize(track_record, resources={"warehouse": Warehouse()}).success
     (psi,) = company.ask("select score_psi from published.model_health")["score_psi"]
