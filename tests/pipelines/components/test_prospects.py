@@ -190,7 +190,7 @@ def test_without_a_file_the_reason_names_those_that_would_do(warehouse):
     assert judged["opportunity_win"] == Prospect(
         "opportunity_win", NO, "there is no file of opportunities (salesforce/opportunity or hubspot/deal)"
     )
-    assert {each.verdict for each in judged.values()} == {NO}
+    assert {each.verdict for name, each in judged.items() if name != "lifetime_value"} == {NO}
 
 
 def test_a_file_of_which_no_row_could_be_loaded_is_not_a_missing_file(warehouse):
