@@ -302,7 +302,7 @@ def declared() -> list[Records]:
     """All records that the project's YAML names."""
     components = components_of(project_root())
     needs = [each for one in components for each in ([one.needs] if isinstance(one, Prediction) else one.needs)]
-    return [records for each in needs for records in each.records]
+    return [records for each in needs if each for records in each.records]
 
 
 def test_what_the_project_needs_is_there(warehouse):
