@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from pipelines.learning.specs import is_pattern
 from pipelines.spelling import closest
 from pipelines.transformation.known_tables import Table
 
@@ -54,9 +55,12 @@ def column_problems(prediction: "DeclaredPrediction", tables: Mapping[str, Table
     yield from look(("target",), "target", prediction.target, outcomes)
     if prediction.value:
         yield from look(("value",), "value", prediction.value, features)
+    if prediction.relative_to:
+        yield from look(("relative_to",), "relative_to", prediction.relative_to, features)
     for role in ("text", "exclude", "segments"):
         for number, column in enumerate(getattr(prediction, role)):
-            yield from look((role, number), role, column, features)
+            if not (role == "exclude" and is_pattern(column)):
+                yield from look((role, number), role, column, features)
     if prediction.described_by_table:
         for role in ("columns", "private"):
             for number, column in enumerate(getattr(prediction.publish, role)):
@@ -94,9 +98,12 @@ def _wrong_types(
     type_ = type_of(prediction.as_of, features)
     if type_ and type_ != "DATE" and not type_.startswith("TIMESTAMP"):
         yield ("as_of",), f"as_of '{prediction.as_of}' of {features} is {type_}; it must be a date"
-    type_ = type_of(prediction.value, features)
-    if type_ and not NUMBER.fullmatch(type_):
-        yield ("value",), f"value '{prediction.value}' of {features} is {type_}; it must be a number"
+    if prediction.task != "amount" and prediction.relative_to:
+        yield ("relative_to",), f"relative_to '{prediction.relative_to}' is for `task: amount`; leave it out"
+    for role in ("value", "relative_to"):
+        type_ = type_of(getattr(prediction, role), features)
+        if type_ and not NUMBER.fullmatch(type_):
+            yield (role,), f"{role} '{getattr(prediction, role)}' of {features} is {type_}; it must be a number"
     for number, column in enumerate(prediction.text):
         type_ = type_of(column, features)
         if type_ and type_ != "VARCHAR" and not type_.startswith("ENUM"):

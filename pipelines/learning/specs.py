@@ -27,10 +27,14 @@ class PredictionSpec:
     """`yes_no`, `classes` for an answer that is one of several, or `amount` for a number to estimate."""
     loss: str = "absolute"
     """What an amount's estimate is judged by: `absolute` (its estimate is the median) or `squared` (the mean)."""
+    relative_to: str | None = None
+    """Column with an amount that the answer is told as a multiple of, so that amounts of several currencies are learnt
+    together: a multiple has none. Rows where it is not above 0 are not learnt from."""
     as_of: str | None = "as_of_date"
     horizon_days: int | None = None
     """Days after `as_of` until the answer is known; the gap between training and test."""
     exclude: tuple[str, ...] = ()
+    """Columns that are not learnt from, by name or pattern (`*_7d*`)."""
     text: tuple[str, ...] = ()
     """Columns of free text."""
     value: str | None = None
@@ -70,6 +74,10 @@ class PredictionSpec:
             raise ValueError(
                 f"{self.name}: value is {self.value!r}, but the answer is an amount itself; leave value out."
             )
+        if self.task != "amount" and self.relative_to is not None:
+            raise ValueError(
+                f"{self.name}: relative_to is {self.relative_to!r}, but the answer is no amount; leave it out."
+            )
         if self.horizon_days is not None and self.horizon_days < 0:
             raise ValueError(f"{self.name}: horizon_days is {self.horizon_days}; give days after as_of, zero or more.")
         if self.min_rows < 1 or self.min_positives < 1 or self.step_days < 1:
@@ -93,6 +101,10 @@ class PredictionSpec:
         if self.task == "amount":
             return self.likelihood_word or "amount"
         return self.likelihood_word or ("risk" if RISK.search(f"{self.name} {self.target}") else "chance")
+
+    def excludes(self, column: str) -> bool:
+        """Whether a column is not to be learnt from."""
+        return any(column == each or (is_pattern(each) and fnmatchcase(column, each)) for each in self.exclude)
 
     def groups_of(self, columns: Sequence[str]) -> list[str]:
         """The group of every column; `other` for those of none."""
@@ -124,8 +136,13 @@ class PredictionSpec:
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in state.items()})
 
 
+def is_pattern(name: str) -> bool:
+    """Whether it stands for many columns, as in a shell."""
+    return bool(set("*?[") & set(name))
+
+
 def _matches(column: str, pattern: str) -> bool:
-    return fnmatchcase(column, pattern if set("*?[") & set(pattern) else pattern + "*")
+    return fnmatchcase(column, pattern if is_pattern(pattern) else pattern + "*")
 
 
 PLACEHOLDERS = ("value", "typical")

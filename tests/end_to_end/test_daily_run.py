@@ -245,7 +245,8 @@ def test_what_was_written_is_its_users_alone(company: Company):
 def test_one_more_day_by_two_runs_started_at_once_and_readers_all_along(company: Company):
     (before,) = company.ask("select max(as_of_date) from published.churn_scores")[0]
     releases = company.ask("select count(*) from published.releases")[0][0]
-    fits = company.ask("select count(*) from published.model_runs")[0][0]
+    fitted = "select count(*) from published.model_runs where status <> 'skipped'"
+    fits = company.ask(fitted)[0][0]
     day = date.fromisoformat(company.call("sample", "--next-day").split()[1].rstrip("."))
     assert day == before + timedelta(days=1)
     runs = [company.start("run"), company.start("run")]
@@ -267,7 +268,7 @@ def test_one_more_day_by_two_runs_started_at_once_and_readers_all_along(company:
     assert answers == {1}, "a reader saw two releases at once"
     assert company.ask("select distinct as_of_date from published.churn_scores") == [(day,)]
     assert company.ask("select count(*) from published.releases")[0][0] == releases + 2
-    assert company.ask("select count(*) from published.model_runs")[0][0] == fits, "a daily run fitted a model anew"
+    assert company.ask(fitted)[0][0] == fits, "a daily run fitted a model anew"
     history = company.ask(
         "select distinct as_of_date from published.score_history where table_name = 'churn_scores' order by 1"
     )

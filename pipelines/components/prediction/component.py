@@ -209,6 +209,8 @@ class Prediction(dg.Component, DeclaredPrediction):
             frame, who, _ = scoring_frame(connection, self)
             if frame.is_empty():
                 return dg.MaterializeResult(metadata={"status": f"nobody to score, the last scores stay: {who}"})
+            if model.spec.relative_to:
+                frame = frame.filter(frame[model.spec.relative_to] > 0)
             # Templates and groups do not change a score, so the YAML's apply without a refit.
             model = replace(model, spec=replace(model.spec, templates=self.templates, groups=self.groups))
             scores = score_prediction(model, frame, descriptions=self._descriptions(connection))
@@ -281,6 +283,8 @@ class Prediction(dg.Component, DeclaredPrediction):
         described |= {column: known[column] for column in [self.entity, *self.publish.described] if column in known}
         is_amount = self.task == "amount"
         described |= {column: words for column, words in AMOUNTS.items() if is_amount and column in described}
+        for column in ("score", "reasons") if self.relative_to else ():
+            described[column] += f" Of the amount as a multiple of {self.relative_to}."
         about = self.description if is_amount else f"{self.description} {GRADES}"
         comment_on(connection, f"published.{table}", about, described)
 

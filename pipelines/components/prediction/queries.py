@@ -52,14 +52,14 @@ def training_frame(
     if not declared.outcomes:
         query = f"""
             select * from {features} as snapshots
-            where {key} is not null and {target} is not null and {recent} and ({declared.population})
+            where {key} is not null and {target} is not null and {recent} and {declared.who}
         """
     elif declared.as_of is None:
         query = f"""
             select snapshots.*, known.{target}
             from {features} as snapshots
             inner join (select {keys}, {target} from {outcomes} where {target} is not null) as known using ({keys})
-            where ({declared.population})
+            where {declared.who}
         """
     else:
         day = quoted(declared.as_of)
@@ -81,7 +81,7 @@ def training_frame(
             inner join known using ({keys})
             cross join newest
             where
-                ({declared.population})
+                {declared.who}
                 and date_diff('day', snapshots.{day}, newest.newest_day) % {declared.step_days} = 0
                 and snapshots.{day} > (select today_date from today) - {declared.history_days}
         """
@@ -94,7 +94,7 @@ def rows_to_score(
 ) -> "pl.DataFrame":
     """The population's snapshots of a day (default: the run's date)."""
     features, day = quoted(*declared.features_table), quoted(declared.as_of or "")
-    wanted = f"{day} = coalesce($1::date, {RUN_DATE}) and ({declared.population})"
+    wanted = f"{day} = coalesce($1::date, {RUN_DATE}) and {declared.who}"
     return read_frame(connection, f"select * from {features} as snapshots where {wanted}", [as_of])
 
 
@@ -107,8 +107,9 @@ def scoring_frame(connection: "duckdb.DuckDBPyConnection", declared: DeclaredPre
     """
     features, day = quoted(*declared.features_table), quoted(declared.as_of or "")
     key, target = f"snapshots.{quoted(declared.entity)}", quoted(declared.target)
-    chosen = f"{key} is not null and ({declared.population})"
+    chosen = f"{key} is not null and {declared.who}"
     whose = "" if declared.population == "true" else f" of {declared.population}"
+    whose += f" with {declared.relative_to} above 0" if declared.relative_to else ""
     today = f"cast(snapshots.{day} as date) = {RUN_DATE}"
     has_history, was_learnt_from = declared.is_snapshot, False
     if declared.as_of and not has_history:

@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import ConfigDict, Field
 
 from pipelines.components.needs import Needs
-from pipelines.database import placed
+from pipelines.database import placed, quoted
 
 if TYPE_CHECKING:
     from pipelines.learning.specs import PredictionSpec
@@ -68,6 +68,8 @@ class DeclaredPrediction(dg.Model, dg.Resolvable):
     """`yes_no`, `classes` for a target with more answers than two, or `amount` for a number to estimate."""
     loss: Literal["absolute", "squared"] = "absolute"
     """What an amount's estimate is judged by: its median, or its mean."""
+    relative_to: str | None = None
+    """Snapshot column with an amount that the answer is estimated as a multiple of; rows without it are left out."""
     as_of: str | None = "as_of_date"
     """Column with the day at which the features were known; null: a table without time."""
     horizon_days: int | None = Field(None, ge=0)
@@ -83,7 +85,7 @@ class DeclaredPrediction(dg.Model, dg.Resolvable):
     text: list[str] = Field(default_factory=list)
     """Snapshot columns with free text."""
     exclude: list[str] = Field(default_factory=list)
-    """Snapshot columns that the model may not see."""
+    """Snapshot columns that the model may not see, by name or pattern (`*_7d*`)."""
     segments: list[str] = Field(default_factory=list)
     """Snapshot columns by whose values the model card repeats the metrics."""
     templates: dict[str, str] = Field(default_factory=dict)
@@ -116,6 +118,7 @@ class DeclaredPrediction(dg.Model, dg.Resolvable):
             target=self.target,
             task=self.task,
             loss=self.loss,
+            relative_to=self.relative_to,
             as_of=self.as_of,
             horizon_days=self.horizon_days,
             exclude=tuple(self.exclude),
@@ -129,6 +132,11 @@ class DeclaredPrediction(dg.Model, dg.Resolvable):
             min_rows=self.min_rows,
             min_positives=self.min_positives,
         )
+
+    @property
+    def who(self) -> str:
+        """SQL condition over the snapshot: who is learnt from and scored."""
+        return f"({self.population})" + (f" and {quoted(self.relative_to)} > 0" if self.relative_to else "")
 
     @property
     def features_table(self) -> tuple[str, str]:

@@ -61,7 +61,7 @@ def choose_columns(
     for name in frame.columns:
         if name in own:
             continue
-        if name in spec.exclude:
+        if spec.excludes(name):
             dropped.append(Dropped(name, "excluded", "excluded by the spec"))
             continue
         judged = _judge(frame[name], clusters, entities, spec, can_be_wide=not classes)

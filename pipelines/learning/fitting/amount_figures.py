@@ -100,6 +100,9 @@ def amount_gates(figures: dict, spec: PredictionSpec) -> tuple[str, bool, str]:
         else (figures["root_mean_squared_error"], figures["root_mean_squared_error_of_mean"])
     )
     own_words, base_words = (describe_value(each, "number") for each in (own, base))
+    if spec.relative_to is not None:
+        same = f"{same} multiple of {spec.relative_to}"
+        own_words, base_words = f"{own:.1%} of {spec.relative_to}", f"{base:.1%}"
     words = f"off by {own_words} on the test, where saying {same} of everyone is off by {base_words}"
     if spec.loss == "squared":
         words = words.replace("off by", "off (root mean square) by")

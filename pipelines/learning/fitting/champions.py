@@ -1,9 +1,12 @@
 """Whether a challenger takes the champion's place: only if it is better by more than noise, on rows new to both."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pipelines.learning.columns.kinds import Column, Dropped
 from pipelines.learning.context import Context
+from pipelines.learning.fitting.drifting import calibrate_model
 from pipelines.learning.fitting.judge import Judge
 from pipelines.learning.fitting.selection import Recipe, fit_parts, mixed_margins
 from pipelines.learning.fitting.splitting import Split
@@ -39,7 +42,7 @@ def against_champion(
     """
 
     def asked(of: PredictionSpec) -> tuple:
-        return of.target, of.horizon_days, of.entity_key, of.task == "amount" and of.loss
+        return of.target, of.horizon_days, of.entity_key, of.task == "amount" and (of.loss, of.relative_to)
 
     question = asked(champion.spec)
     if question != asked(spec) or champion.classes != training.classes:
@@ -110,12 +113,12 @@ def _refit_champion(
     if parts == challenger.parts and set(columns) == set(challenger.columns):
         return None
     recipe = Recipe("champion", parts, tuple(columns))
-    estimated, answers = [], []
+    earlier = []
     for fit, held_out in split.inner:
-        estimated.append(_margin_of(recipe, training, fit, held_out, spec, context))
-        answers.append(training.target[held_out])
-    calibration = judge.calibrate(np.concatenate(estimated), np.concatenate(answers))
-    return judge.says(calibration, _margin_of(recipe, training, split.train, split.test, spec, context))
+        earlier.append((_fitted(recipe, training, fit, spec, context)(held_out), held_out))
+    said = _fitted(recipe, training, split.train, spec, context)
+    calibration = calibrate_model(judge, training, earlier, split.is_by_time_within, said)
+    return judge.says(calibration, said(split.test))
 
 
 def _parts(champion: FittedPrediction) -> tuple[tuple[float, dict], ...]:
@@ -127,13 +130,9 @@ def _parts(champion: FittedPrediction) -> tuple[tuple[float, dict], ...]:
     return tuple((weight, {key: first[key] for key in SETTINGS if key in first}) for weight, first in firsts)
 
 
-def _margin_of(
-    recipe: Recipe,
-    training: Training,
-    fit: np.ndarray,
-    judge: np.ndarray,
-    spec: PredictionSpec,
-    context: Context,
-) -> np.ndarray:
+def _fitted(
+    recipe: Recipe, training: Training, fit: np.ndarray, spec: PredictionSpec, context: Context
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The recipe fitted on some rows: row numbers to margins."""
     encoding, learners = fit_parts(training, fit, recipe, spec, context)
-    return mixed_margins(learners, encode_for(encoding, training.frame[judge]), context)
+    return lambda rows: mixed_margins(learners, encode_for(encoding, training.frame[rows]), context)

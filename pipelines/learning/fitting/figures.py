@@ -7,6 +7,7 @@ import polars as pl
 
 from pipelines.learning.columns.kinds import as_numbers
 from pipelines.learning.context import Context
+from pipelines.learning.fitting.drifting import calibrate_model
 from pipelines.learning.fitting.judge import Judge
 from pipelines.learning.fitting.selection import Recipe, Tried, fit_parts, mixed_margins
 from pipelines.learning.fitting.splitting import Split, as_date
@@ -145,9 +146,13 @@ def without(
     recipe = Recipe(chosen.name, chosen.parts, tuple(each for each in chosen.columns if each.name != column))
     alone = replace(context, threads=1)
     encoding, learners = fit_parts(training, split.train, recipe, spec, alone)
-    margin = mixed_margins(learners, encode_for(encoding, training.frame[split.test]), alone)
-    target = training.target[split.test]
-    estimated = judge.says(judge.calibrate(tried.margins[tried.best], training.target[tried.rows]), margin)
+
+    def said(rows: np.ndarray) -> np.ndarray:
+        return mixed_margins(learners, encode_for(encoding, training.frame[rows]), alone)
+
+    earlier = [(tried.margins[tried.best], tried.rows)]
+    calibration = calibrate_model(judge, training, earlier, split.is_by_time_within, said)
+    estimated, target = judge.says(calibration, said(split.test)), training.target[split.test]
     if training.is_amount:
         return {"mean_absolute_error_without": float(np.abs(estimated - target).mean())}
     found = evaluation.evaluate(target, estimated)

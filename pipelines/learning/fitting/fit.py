@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -21,8 +22,9 @@ from pipelines.learning.context import Context
 from pipelines.learning.fitting.amount_figures import amount_gates, amounts_on_test
 from pipelines.learning.fitting.amounts import amount_state, amounts_of_test, judge_of, stretched_by, try_amounts
 from pipelines.learning.fitting.champions import against_champion
+from pipelines.learning.fitting.drifting import calibrate_model
 from pipelines.learning.fitting.figures import drivers, judged, on_test, without
-from pipelines.learning.fitting.judge import ANSWERS, Judge
+from pipelines.learning.fitting.judge import ANSWERS, Calibration, Judge
 from pipelines.learning.fitting.selection import Recipe, Tried, fit_parts, mixed_margins, try_candidates
 from pipelines.learning.fitting.splitting import Split, split_rows
 from pipelines.learning.fitting.training import TooLittleData, Training, enough_rows, fingerprint, prepare
@@ -114,6 +116,8 @@ def fit_prediction(
                 fitted.judge,
             )
     notes = [*material.training.notes, *material.split.notes, *_too_good(figures)]
+    if spec.relative_to is not None:
+        notes.insert(0, f"**All figures are multiples of `{spec.relative_to}`**: 1 is an answer as large as that.")
     if spec.task != "amount":
         has_gain = figures["gain_over_base_rate"] > SURE * figures["gain_error"]
         figures["is_only_order"] = verdict == "ok" and not has_gain
@@ -152,10 +156,12 @@ class _Fitted:
     encoding: Encoding
     learners: list[tuple[float, dict]]
     """Of all rows, each with its weight."""
+    calibration: Calibration
+    """Of these learners."""
     margin: np.ndarray
     """On the test, of the fit on the training rows; test rows (× classes), log-odds or an amount's scale."""
     estimated: np.ndarray
-    """The same, calibrated: probabilities, or amounts."""
+    """The same, calibrated as a model of the training rows is: probabilities, or amounts."""
     bounds: np.ndarray | None
     """Of amounts, the learnt quantiles of the test rows (× 2), on the margins' scale."""
     judge: Judge
@@ -211,13 +217,30 @@ def _fit_chosen(material: _Material, spec: PredictionSpec, context: Context) -> 
     with ThreadPoolExecutor(max_workers=2) as pool:
         judged, everything = pool.map(fit, (split.train, np.arange(len(training.target))))
     ((encoding, learners), seconds), ((final_encoding, final), _) = judged, everything
+
+    def said(encoding: Encoding, learners: list[tuple[float, dict]], rows: np.ndarray) -> np.ndarray:
+        return mixed_margins(learners, encode_for(encoding, training.frame[rows]), context)
+
     test = encode_for(encoding, training.frame[split.test])
     margin = mixed_margins(learners, test, context)
     judge = judge_of(training, recipe, spec) if training.is_amount else ANSWERS
-    estimated = judge.says(judge.calibrate(tried.margins[recipe.name], training.target[tried.rows]), margin)
+    earlier = [(tried.margins[recipe.name], tried.rows)]
+    calibration = calibrate_model(judge, training, earlier, split.is_by_time_within, partial(said, encoding, learners))
+    estimated = judge.says(calibration, margin)
+    final_calibration = calibrate_model(
+        judge, training, [*earlier, (margin, split.test)], split.kind == "time", partial(said, final_encoding, final)
+    )
     bounds = [margins(learner, test, context.threads) for weight, learner in learners if not weight]
     return _Fitted(
-        recipe, final_encoding, final, margin, estimated, np.column_stack(bounds) if bounds else None, judge, seconds
+        recipe,
+        final_encoding,
+        final,
+        final_calibration,
+        margin,
+        estimated,
+        np.column_stack(bounds) if bounds else None,
+        judge,
+        seconds,
     )
 
 
@@ -252,16 +275,15 @@ def _model(
 ) -> FittedPrediction:
     """What is stored and scores: fitted on all rows, calibrated on what was said of rows that were not learnt from."""
     training, split, tried = material.training, material.split, material.tried
-    test = split.test
-    unseen = np.concatenate([tried.margins[fitted.recipe.name], fitted.margin])
-    answers = np.concatenate([training.target[tried.rows], training.target[test]])
-    encoding, calibration = fitted.encoding, fitted.judge.calibrate(unseen, answers)
+    test, encoding, calibration = split.test, fitted.encoding, fitted.calibration
     scores = fitted.estimated.max(axis=1) if training.classes else fitted.estimated
     amount: dict = {}
     if training.is_amount:
         amount = amount_state(training, tried, fitted.recipe, calibration, spec)
         amount = stretched_by(amount, training, test, calibration, fitted.margin, fitted.bounds)
         scores = amounts_of_test(training, split, tried, fitted.recipe, fitted.margin, fitted.bounds, spec)["expected"]
+        if spec.relative_to is not None:
+            scores = scores * training.frame[spec.relative_to][test].to_numpy()
     baseline = make_baseline(training.frame, encoding.columns, encoding.as_of, spec.entity_key, scores)
     ranges = learnt_ranges(training.frame, encoding.columns, encoding.as_of, _features(training.frame, spec))
     return FittedPrediction(
@@ -304,7 +326,7 @@ def _candidates(tried: Tried, chosen: str, figures: dict) -> list[dict]:
 def _features(frame: pl.DataFrame, spec: PredictionSpec) -> list[str]:
     """Columns that a model may look at."""
     own = (spec.entity_key, spec.target, spec.as_of)
-    return [name for name in frame.columns if name not in own and name not in spec.exclude]
+    return [name for name in frame.columns if name not in own and not spec.excludes(name)]
 
 
 def _without_copies(training: Training, spec: PredictionSpec) -> tuple[Training, list[Finding]]:

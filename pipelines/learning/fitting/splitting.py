@@ -30,6 +30,11 @@ class Split:
     inner_kind: str
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def is_by_time_within(self) -> bool:
+        """Whether the rows that choose and calibrate are newer than those that the candidates are fitted on."""
+        return self.kind == self.inner_kind == "time"
+
 
 def thin(days: np.ndarray, step_days: int) -> np.ndarray:
     """The snapshots (sorted distinct day numbers) to use: the newest, then each that is at least `step_days` older."""

@@ -153,8 +153,13 @@ def _with_answers(frame: pl.DataFrame, spec: PredictionSpec) -> tuple[pl.DataFra
                 f"{spec.name}: the target {spec.target!r} must be a number to be estimated as an amount; it is "
                 f"{values.dtype} with values such as {values.unique().head(3).to_list()}."
             )
-        amounts = values.cast(pl.Float64)
-        return frame.with_columns(amounts).filter(amounts.is_finite()), ()
+        frame = frame.with_columns(values.cast(pl.Float64))
+        if spec.relative_to is not None:
+            if spec.relative_to not in frame.columns:
+                raise ValueError(f"{spec.name}: the table has no column {spec.relative_to!r} (relative_to).")
+            frame = frame.filter(pl.col(spec.relative_to) > 0)
+            frame = frame.with_columns(pl.col(spec.target) / pl.col(spec.relative_to))
+        return frame.filter(pl.col(spec.target).is_finite()), ()
     if spec.task == "classes":
         names = values.cast(pl.String)
         classes = tuple(sorted(names.unique().to_list()))

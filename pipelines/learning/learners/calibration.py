@@ -55,25 +55,49 @@ def fit_platt(margin: np.ndarray, target: np.ndarray) -> tuple[float, float]:
     margin. The slope
     stays positive: calibration must not turn the ranking around.
     """
-    x = np.column_stack([np.asarray(margin, dtype=np.float64), np.ones(len(margin))])
+    terms = np.column_stack([np.asarray(margin, dtype=np.float64), np.ones(len(margin))])
+    slope, offset = _fit_terms(np.zeros(len(margin)), terms, target, np.array([1.0, 0.0]))
+    if slope >= SMALLEST_SLOPE:
+        return float(slope), float(offset)
+    rate = (float(np.sum(target)) + 0.5) / (len(margin) + 1)
+    return SMALLEST_SLOPE, float(np.log(rate / (1 - rate)) - SMALLEST_SLOPE * terms[:, 0].mean())
+
+
+def fit_slope(margin: np.ndarray, target: np.ndarray, part: np.ndarray) -> float:
+    """The slope of `fit_calibration` with an offset of its own for every part (0, 1, ... of every row).
+
+    Where the base rate differs between parts, one offset would make the slope pay for it.
+    """
+    if margin.ndim > 1:
+        return _fit_classes(margin, target, part, (SMALLEST_SLOPE, None))[0]
+    terms = np.column_stack([margin, part[:, None] == np.unique(part)]).astype(np.float64)
+    prior = np.append(1.0, np.zeros(terms.shape[1] - 1))
+    return max(SMALLEST_SLOPE, float(_fit_terms(np.zeros(len(margin)), terms, target, prior)[0]))
+
+
+def fit_offset(slope: float, margin: np.ndarray, target: np.ndarray) -> float | list[float]:
+    """The offset (one for each class) by which probabilities are on average what came on these rows."""
+    if margin.ndim > 1:
+        return _fit_classes(margin, target, np.zeros(len(margin), dtype=np.int64), (slope, slope))[1]
+    return float(_fit_terms(slope * margin, np.ones((len(margin), 1)), target, np.zeros(1))[0])
+
+
+def _fit_terms(fixed: np.ndarray, terms: np.ndarray, target: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Weights of `terms` (rows × weights) beside the `fixed` margin with the least log loss, drawn towards `prior`."""
     y = np.asarray(target, dtype=np.float64)
-    prior, strength = np.array([1.0, 0.0]), PRIOR_STRENGTH / len(y)
+    strength = PRIOR_STRENGTH / len(y)
 
     def loss(beta: np.ndarray) -> float:
-        margins = x @ beta
+        margins = fixed + terms @ beta
         return float(np.mean(np.logaddexp(0, margins) - y * margins) + strength / 2 * np.sum((beta - prior) ** 2))
 
     def derivatives(beta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        p = sigmoid(x @ beta)
+        p = sigmoid(fixed + terms @ beta)
         weights = np.maximum(p * (1 - p), 1e-9) / len(y)
-        return x.T @ (p - y) / len(y) + strength * (beta - prior), x.T @ (x * weights[:, None]) + strength * np.eye(2)
+        gradient = terms.T @ (p - y) / len(y) + strength * (beta - prior)
+        return gradient, terms.T @ (terms * weights[:, None]) + strength * np.eye(len(prior))
 
-    beta = minimise(loss, derivatives, prior, 1e-12)
-    slope = float(beta[0])
-    if slope >= SMALLEST_SLOPE:
-        return slope, float(beta[1])
-    rate = (float(y.sum()) + 0.5) / (len(y) + 1)
-    return SMALLEST_SLOPE, float(np.log(rate / (1 - rate)) - SMALLEST_SLOPE * x[:, 0].mean())
+    return minimise(loss, derivatives, prior, 1e-12)
 
 
 def fit_calibration(margin: np.ndarray, target: np.ndarray) -> tuple[float, float | list[float]]:
@@ -84,23 +108,31 @@ def fit_calibration(margin: np.ndarray, target: np.ndarray) -> tuple[float, floa
     """
     if margin.ndim == 1:
         return fit_platt(margin, target)
+    return _fit_classes(margin, target, np.zeros(len(margin), dtype=np.int64), (SMALLEST_SLOPE, None))
+
+
+def _fit_classes(
+    margin: np.ndarray, target: np.ndarray, part: np.ndarray, slopes: tuple[float, float | None]
+) -> tuple[float, list[float]]:
+    """A slope within `slopes`, and the offsets of the first part; every part has its own. `margin`: rows × classes."""
     from scipy.optimize import minimize
 
-    classes = margin.shape[1]
+    classes, parts = margin.shape[1], int(part.max(initial=0)) + 1
     truth = np.eye(classes)[target.astype(np.int64)]
-    prior = np.append(1.0, np.zeros(classes))
+    prior = np.append(1.0, np.zeros(parts * classes))
 
     def loss(beta: np.ndarray) -> tuple[float, np.ndarray]:
-        scaled = beta[0] * margin + beta[1:]
+        scaled = beta[0] * margin + beta[1:].reshape(parts, classes)[part]
         error = softmax(scaled) - truth
         value = float(np.sum(_log_sum(scaled) - np.sum(scaled * truth, axis=1)))
-        gradient = np.append(np.sum(error * margin), error.sum(axis=0))
+        of_parts = np.concatenate([error[part == number].sum(axis=0) for number in range(parts)])
+        gradient = np.append(np.sum(error * margin), of_parts)
         away = beta - prior
         return value + PRIOR_STRENGTH / 2 * float(away @ away), gradient + PRIOR_STRENGTH * away
 
-    bounds = [(SMALLEST_SLOPE, None), *[(None, None)] * classes]
+    bounds = [slopes, *[(None, None)] * (parts * classes)]
     beta = minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=bounds).x
-    return float(beta[0]), [float(offset) for offset in beta[1:]]
+    return float(beta[0]), [float(offset) for offset in beta[1 : classes + 1]]
 
 
 def calibrated(calibration: tuple[float, float | list[float]], margin: np.ndarray) -> np.ndarray:

@@ -164,7 +164,8 @@ def score_prediction(
     classes has predicted (String) and probability_<class> in place of probability; its score, grade, value and reasons
     are those of the class that is predicted. A model of an amount has expected (the mean), p10, p50 and p90 in the
     amount's unit in place of probability, grade and expected_value; score is the percentile of expected, and the
-    reasons add up to p50 (to expected under the squared loss), or are factors that multiply to it. A column that is
+    reasons add up to p50 (to expected under the squared loss), or are factors that multiply to it; with `relative_to`,
+    both are of the multiple of that column, of which every row needs an amount above 0. A column that is
     missing counts as empty, and is logged; a new one is ignored. What tells these rows nothing apart is no reason (see
     `unsaid`). `descriptions`: feature → words; those of the fit when None.
 
@@ -193,6 +194,10 @@ def score_prediction(
         **answers.to_dict(),
     }
     if model.amount:
+        if spec.relative_to is not None:
+            unit = frame[spec.relative_to].cast(pl.Float64)
+            who |= {name: answers[name] * unit for name in answers.columns}
+        # Of multiples: amounts in several currencies have no order.
         score = pl.Series(percentile_scores(answers["expected"].to_numpy()), dtype=pl.Int32)
         return pl.DataFrame({**who, "score": score, **explained.to_dict()})
     likeliest = answers["probability"] if "probability" in answers else answers.drop("predicted").max_horizontal()

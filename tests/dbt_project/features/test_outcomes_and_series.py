@@ -18,9 +18,9 @@ def account(name: str, **values: object) -> dict:
     return version | values
 
 
-def revenue(name: str, at: datetime, mrr: float) -> dict:
+def revenue(name: str, at: datetime, mrr: float, **values: object) -> dict:
     amounts = {"mrr": mrr, "arr": 12 * mrr, "is_customer": mrr > 0, "currency": "USD", "first_customer_at": START}
-    return {"account_id": name, "valid_from": at, **amounts}
+    return {"account_id": name, "valid_from": at, **amounts} | values
 
 
 def paid(name: str, begins: datetime, ends: datetime | None, mrr: float) -> dict:
@@ -34,6 +34,7 @@ def lead(name: str, at: datetime, **values: object) -> dict:
 
 GAP = timedelta(days=14)
 STOP, MERGE = datetime(2025, 3, 10, 12), datetime(2025, 2, 5, 12)
+YEAR_BEFORE = datetime(2024, 6, 17, 9)
 ROWS = {
     "account_versions": [
         account("stays"),
@@ -43,8 +44,15 @@ ROWS = {
         account("merged", valid_from=MERGE, is_deleted=True),
         account("prospect"),
         *(account(name) for name in ("pauses", "midnight", "returns", "overlaps", "pauses_now")),
+        *(
+            account(name, valid_from=YEAR_BEFORE)
+            for name in ("pays_a_year", "grows_and_stops", "changes_currency", "unknown_price", "merged_in_year")
+        ),
     ],
-    "account_merges": [{"account_id": "merged", "surviving_account_id": "stops", "known_at": MERGE}],
+    "account_merges": [
+        {"account_id": "merged", "surviving_account_id": "stops", "known_at": MERGE},
+        {"account_id": "merged_in_year", "surviving_account_id": "stays", "known_at": MERGE},
+    ],
     "account_revenue_versions": [
         revenue("stays", START, 100),
         revenue("stops", START, 10),
@@ -69,6 +77,16 @@ ROWS = {
         revenue("overlaps", STOP + timedelta(days=2), 2),
         revenue("pauses_now", START, 1),
         revenue("pauses_now", datetime(2025, 6, 20, 12), 0),
+        revenue("pays_a_year", YEAR_BEFORE, 10),
+        revenue("grows_and_stops", YEAR_BEFORE, 10),
+        revenue("grows_and_stops", datetime(2024, 7, 23, 12), 20),
+        revenue("grows_and_stops", datetime(2024, 12, 20, 12), 0),
+        revenue("changes_currency", YEAR_BEFORE, 10),
+        revenue("changes_currency", datetime(2025, 4, 1), 10, currency="EUR"),
+        revenue("unknown_price", YEAR_BEFORE, 10),
+        revenue("unknown_price", datetime(2025, 4, 1), 0, is_customer=True),
+        revenue("merged_in_year", YEAR_BEFORE, 10),
+        revenue("merged_in_year", MERGE, 0),
     ],
     "paid_periods": [
         paid("stays", START, None, 100),
@@ -108,6 +126,16 @@ ROWS = {
         {"opportunity_id": "o6", "valid_from": START, "is_open": True, "is_won": False, "amount": 5.0},
         {"opportunity_id": "o6", "valid_from": MERGE, "is_open": False, "is_won": True, "amount": 5.0},
         {"opportunity_id": "o6", "valid_from": STOP, "is_won": True, "amount": 5.0, "is_deleted": True},
+        *(
+            {"opportunity_id": name, "valid_from": at, "is_open": not is_won, "is_won": is_won}
+            | {"amount": amount, "currency": currency}
+            for name, first, last in [("corrected", "USD", "USD"), ("in_euro", "USD", "EUR")]
+            for at, is_won, amount, currency in [
+                (START, False, 30.0, first),
+                (MERGE, True, 30.0, first),
+                (STOP, True, 20.0, last),
+            ]
+        ),
     ],
     "closed_opportunities": [
         {"opportunity_id": name, "account_id": account_id, "result": result, "won_amount": amount, "currency": currency}
@@ -183,6 +211,28 @@ def test_conversion_and_win_become_known_after_their_horizon(warehouse: Path):
     assert deals["o5", date(2025, 1, 5)] is False and deals["o6", date(2025, 1, 5)] is False, (
         "taken back in the horizon"
     )
+
+
+def test_revenue_of_a_year_is_in_one_currency_and_known_when_the_year_has_passed(warehouse: Path):
+    found = outcomes(warehouse, "account", "revenue_365d")
+    first, next_sunday = date(2024, 6, 23), date(2024, 6, 30)
+    assert found["pays_a_year", first] == 120.0
+    assert found["grows_and_stops", first] == round((30 * 120 + 150 * 240) / 365, 2)
+    assert found["changes_currency", first] is None and found["unknown_price", first] is None
+    assert found["merged_in_year", first] is None, "its survivor goes on with what it paid"
+    assert found["pays_a_year", next_sunday] is None, "365 days have not passed"
+    assert found["grows_and_stops", date(2024, 12, 22)] is None, "no customer any more"
+
+
+def test_a_deal_is_worth_what_it_was_won_at(warehouse: Path):
+    found = outcomes(warehouse, "opportunity", "won_amount_90d")
+    first = date(2025, 1, 5)
+    assert found["o1", first] == 50.0 and found["o1", TUESDAY] == 50.0
+    assert found["o5", first] is None and found["o6", first] is None, "taken back in the horizon"
+    assert found["corrected", first] == 20.0, "as it stands at the end of the horizon"
+    assert found["in_euro", first] is None, "the deal was in dollars on that day"
+    wins = outcomes(warehouse, "opportunity", "is_won_90d")
+    assert wins["in_euro", first] is True and wins["corrected", first] is True
 
 
 def test_a_score_of_any_day_has_the_outcome_that_followed_it(warehouse: Path):

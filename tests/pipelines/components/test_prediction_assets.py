@@ -618,6 +618,37 @@ def test_an_amount_is_fitted_scored_published_and_there_beside_the_others(compan
     assert "the champion stays" in company.fits()[-1]["reason"]
 
 
+def test_an_amount_relative_to_another_is_published_in_its_unit(company: Company):
+    """Those without the other amount are neither learnt from nor scored."""
+    generator = np.random.default_rng(0)
+    factor, listed = np.exp(0.4 * generator.normal(size=300)), np.exp(8 * generator.random(300)).round(2)
+    ids = [f"A{number:05d}" for number in range(300)]
+    came = listed * factor * np.exp(0.1 * generator.normal(size=300))
+    frame = pl.DataFrame({"account_id": ids, "factor": factor, "listed": listed, "spend": came})
+    no_list = pl.col("account_id").is_in(ids[:20])
+    frame = frame.with_columns(
+        pl.when(pl.col("account_id") < ids[40]).then(None).otherwise("spend").alias("spend"),
+        pl.when(no_list).then(0.0).otherwise("listed").alias("listed"),
+    )
+    company.write("core.flat", frame)
+    flat = {"features": "core.flat", "outcomes": None, "as_of": None, "horizon_days": None, "value": None}
+    component = prediction(name="spend", target="spend", task="amount", relative_to="listed", **flat)
+    result = company.run(component)
+    assert "% of listed on the test, where saying the median multiple of listed" in company.fits()[0]["reason"]
+    assert told(result, "scores")["who"] == "the rows with listed above 0 whose spend is not known yet"
+    scores = company.scores().join(frame.with_columns(came=came), on="account_id")
+    assert set(scores["account_id"]) == set(ids[20:40])
+    assert (scores["p50"] / scores["came"] - 1).abs().mean() < 0.15
+    by_multiple = scores.sort(scores["expected"] / scores["listed"], descending=True)
+    assert by_multiple["score"].to_list() == scores["score"].sort(descending=True).to_list()
+    said = company.ask("select comment from duckdb_columns() where column_name = 'score'")["comment"]
+    assert any(each.endswith("Of the amount as a multiple of listed.") for each in said if each)
+    track_record = track_record_definitions([component]).assets
+    assert dg.materialize(track_record, resources={"warehouse": Warehouse()}).success
+    (psi,) = company.ask("select score_psi from published.model_health")["score_psi"]
+    assert psi is not None
+
+
 def test_what_the_assets_wait_for():
     graph = dg.Definitions(
         assets=prediction().build_defs(None).assets, resources={"warehouse": Warehouse()}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -105,6 +106,8 @@ def test_what_is_right_is_not_refused(tmp_path: Path):
         ("value: arr", "text: [notes, nots]", 12, "text 'nots' is no column"),
         ("value: arr", "text:\n    - notes\n    - arr", 14, "text 'arr' of features.account_snapshots is DOUBLE"),
         ("value: arr", "exclude: [segmnt]", 12, "exclude 'segmnt' is no column"),
+        ("value: arr", "exclude: ['seg*']\n  relative_to: arr", 13, "relative_to 'arr' is for `task: amount`"),
+        ("value: arr", "relative_to: segment", 12, "relative_to 'segment' of features.account_snapshots is VARCHAR"),
         ("value: arr", "segments:\n    - segment\n    - plan", 14, "segments 'plan' is no column"),
         ("value: arr", "exclude: [account_id]", 12, "exclude 'account_id' is never a feature"),
         ("value: arr", "text: [notes]\n  exclude: [notes]", 12, "text 'notes' is excluded, too"),
@@ -557,3 +560,9 @@ def test_a_look_at_the_project_takes_no_time(tmp_path: Path, monkeypatch: pytest
     require_valid_yaml(project_root(), known_tables)
     assert time.process_time() - started < 0.6
     assert json.loads((tmp_path / "dbt" / "parsed_manifest.json").read_text())["nodes"]
+    docs = (project_root() / "docs" / "add_a_model.md").read_text()
+    (example,) = re.findall(r"```yaml\n(type: [^`]*name: deal_amount.*?)```", docs, re.DOTALL)
+    require_valid_yaml(project(tmp_path / "docs", deal_amount=example), known_tables)
+    with pytest.raises(YamlMistakes, match="did you mean 'won_amount_90d'"):
+        wrong = example.replace("won_amount_90d", "won_amount_60d")
+        require_valid_yaml(project(tmp_path / "wrong", deal_amount=wrong), known_tables)

@@ -214,6 +214,31 @@ def test_a_spec_that_cannot_be_meant_is_refused():
     assert PredictionSpec.from_state(asked(loss="squared").to_state()) == asked(loss="squared")
 
 
+def test_relative_amounts_of_two_currencies_are_learnt_as_multiples():
+    """Yen and dollars: what an answer is of the amount that is known before has no currency."""
+    generator = np.random.default_rng(4)
+    is_yen, x = generator.random(1_000) < 0.5, generator.normal(size=1_000)
+    listed = np.exp(5 + generator.normal(size=1_000)) * np.where(is_yen, 150, 1)
+    noise = 0.1 * generator.normal(size=1_000)
+    currency = np.where(is_yen, "JPY", "USD")
+    frame = pl.DataFrame({"deal_id": np.arange(1_000), "x": x, "listed": listed, "currency": currency})
+    frame = frame.with_columns(pl.Series("amount", listed * np.exp(0.3 * x + noise)))
+    result = fit_prediction(frame[:700], asked(relative_to="listed", exclude=("cur*", "deal")))
+    assert result.kept and "% of listed on the test" in result.reason and "multiples of `listed`" in result.notes[0]
+    assert result.metrics["base_median"] == pytest.approx(1, abs=0.05)
+    assert {each.column: each.kind for each in result.dropped}["currency"] == "excluded"
+    new = score_prediction(result.model, frame[700:].drop("amount")).join(frame, on="deal_id")
+    off = (new["p50"] / new["amount"] - 1).abs()
+    for name in ("JPY", "USD"):
+        assert off.filter(new["currency"] == name).mean() < 0.11, name
+    assert ((new["p10"] <= new["amount"]) & (new["amount"] <= new["p90"])).mean() == pytest.approx(0.8, abs=0.08)
+    without = frame[:700].with_columns(listed=pl.when(pl.col("deal_id") < 550).then(0.0).otherwise("listed"))
+    with pytest.raises(TooLittleData, match="150 rows with a known amount"):
+        fit_prediction(without, asked(relative_to="listed"))
+    with pytest.raises(ValueError, match="the answer is no amount"):
+        asked(task="yes_no", relative_to="listed")
+
+
 def test_a_refit_keeps_the_champion_unless_it_is_better(fitted: FitResult, table: pl.DataFrame):
     same = fit_prediction(table[:KNOWN], asked(), champion=fitted.model)
     assert not same.kept and "the champion stays" in same.reason
