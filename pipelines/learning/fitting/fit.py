@@ -27,7 +27,7 @@ from pipelines.learning.fitting.figures import drivers, judged, on_test, without
 from pipelines.learning.fitting.judge import ANSWERS, Calibration, Judge
 from pipelines.learning.fitting.selection import Recipe, Tried, fit_parts, mixed_margins, try_candidates
 from pipelines.learning.fitting.splitting import Split, split_rows
-from pipelines.learning.fitting.training import TooLittleData, Training, enough_rows, fingerprint, prepare
+from pipelines.learning.fitting.training import AMPLE, TooLittleData, Training, enough_rows, fingerprint, prepare
 from pipelines.learning.judging.drift import make_baseline
 from pipelines.learning.learners.candidates import margins
 from pipelines.learning.learners.encoding import Encoding
@@ -176,8 +176,8 @@ def _material(frame: pl.DataFrame, spec: PredictionSpec, context: Context, known
         training.clusters,
         training.strata,
         spec.horizon_days or 0,
-        spec.min_rows,
-        spec.min_positives,
+        AMPLE * spec.min_rows,
+        AMPLE * spec.min_positives,
         context.seed,
     )
     if not all(len(rows) for rows in (split.train, split.test, *(part for pair in split.inner for part in pair))):

@@ -16,6 +16,8 @@ MOST_ROWS = 200_000
 PLENTY = 15_000
 """Rows beyond which, where one answer is rare, a part of the other's rows is fitted on and stands for all of them."""
 COMMON_PER_RARE = 8
+AMPLE = 2
+"""Times what a fit needs at least: to leave out snapshots that are close to others, and to test on later dates."""
 MOST_CLASSES = 100
 STRATA = 5
 """Parts of the amounts, from small to large, that every side of a split has."""
@@ -217,7 +219,7 @@ def _thin(frame: pl.DataFrame, days: np.ndarray, spec: PredictionSpec) -> tuple[
         mask = np.isin(days, thin(days, step))
         part = frame.filter(pl.Series(mask))
         fewest = part.group_by(spec.target).agg(pl.col(spec.entity_key).n_unique().alias("n"))["n"]
-        enough = spec.task == "amount" or (len(fewest) > 1 and fewest.min() >= spec.min_positives)
-        if step <= 1 or (part.height >= spec.min_rows and enough):
+        enough = spec.task == "amount" or (len(fewest) > 1 and fewest.min() >= AMPLE * spec.min_positives)
+        if step <= 1 or (part.height >= AMPLE * spec.min_rows and enough):
             return part, days[mask], step
         step = max(1, step // 2)

@@ -232,8 +232,8 @@ def test_relative_amounts_of_two_currencies_are_learnt_as_multiples():
     for name in ("JPY", "USD"):
         assert off.filter(new["currency"] == name).mean() < 0.11, name
     assert ((new["p10"] <= new["amount"]) & (new["amount"] <= new["p90"])).mean() == pytest.approx(0.8, abs=0.08)
-    without = frame[:700].with_columns(listed=pl.when(pl.col("deal_id") < 550).then(0.0).otherwise("listed"))
-    with pytest.raises(TooLittleData, match="150 rows with a known amount"):
+    without = frame[:700].with_columns(listed=pl.when(pl.col("deal_id") < 620).then(0.0).otherwise("listed"))
+    with pytest.raises(TooLittleData, match="80 rows with a known amount"):
         fit_prediction(without, asked(relative_to="listed"))
     with pytest.raises(ValueError, match="the answer is no amount"):
         asked(task="yes_no", relative_to="listed")

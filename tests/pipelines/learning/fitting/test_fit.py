@@ -213,7 +213,7 @@ def test_weekly_snapshots_are_thinned_and_unknown_answers_ignored():
     assert used[-1] <= newest
     assert used[-1] == max(day for day in weekly["as_of_date"].unique() if day <= newest)
     assert {(b - a).days for a, b in itertools.pairwise(used)} == {28}
-    few = prepare(known.filter(pl.col("account_id") < "A00020"), question(min_rows=350, min_positives=5), seed=0)
+    few = prepare(known.filter(pl.col("account_id") < "A00020"), question(min_rows=175, min_positives=3), seed=0)
     assert few.step_days == 14
     assert "dates 14 days apart instead of 28" in few.notes[0]
 
