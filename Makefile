@@ -2,8 +2,6 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PORT ?= 3000
-# One more than there are cores: many tests wait for a disk or for a process of their own.
-WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where an image sets it, every command would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -31,7 +29,7 @@ refit: .venv/installed ## Fit every model anew (what the Sunday schedule does)
 	@$(BIN)/scorecast run weekly_refit
 
 test: .venv/installed ## The whole test suite: the fast core first, beside the two longest modules
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --no-loadscope-reorder --durations=15
+	@$(BIN)/python -m pytest -q -n auto --no-loadscope-reorder --durations=15
 
 lint: .venv/installed ## Formatting and lint
 	@$(BIN)/ruff format --check .

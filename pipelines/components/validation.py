@@ -16,6 +16,7 @@ from pipelines.components.named_columns import NUMBER, Where, column_problems, d
 from pipelines.components.prediction.spec import LINKED
 from pipelines.spelling import closest
 from pipelines.transformation.known_tables import Table
+from pipelines.values.written_yaml import yaml_loader
 
 if TYPE_CHECKING:
     from pipelines.components.forecast import Forecast
@@ -117,8 +118,8 @@ def read_documents(root: Path, extra: Mapping[str, str]) -> tuple[list[Document]
     documents, mistakes = [], []
     for file, text in {**files, **extra}.items():
         try:
-            nodes = list(yaml.compose_all(text, Loader=_loader()))
-            values = list(yaml.load_all(text, Loader=_loader()))
+            nodes = list(yaml.compose_all(text, Loader=yaml_loader()))
+            values = list(yaml.load_all(text, Loader=yaml_loader()))
         except yaml.YAMLError as problem:
             mark = getattr(problem, "problem_mark", None)
             what = getattr(problem, "problem", None) or "this is no YAML"
@@ -333,10 +334,3 @@ def _walk(node: Any, path: Where, lines: dict[Where, int]) -> Iterator[tuple[int
     elif isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
             yield from _walk(item, (*path, number), lines)
-
-
-def _loader() -> type:
-    """PyYAML's C loader where it is installed: ten times as fast."""
-    import yaml
-
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -17,6 +17,7 @@ from pipelines.extraction.money import MoneySettings
 from pipelines.settings import data_dir, project_root, sources_file
 from pipelines.spelling import did_you_mean
 from pipelines.values.currencies import decimals
+from pipelines.values.written_yaml import yaml_loader
 
 SETTINGS = (
     "sample",
@@ -197,7 +198,7 @@ def _parsed(text: str) -> object:
     """The YAML, which every source's definitions ask for; nobody changes what it returns."""
     import yaml
 
-    return yaml.safe_load(text) or {}
+    return yaml.load(text, Loader=yaml_loader()) or {}
 
 
 class _Reader:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.components.prediction import Prediction
@@ -400,6 +400,7 @@ def test_a_column_that_only_the_sql_names_is_no_mistake(tmp_path: Path):
 
 
 @given(st.text(max_size=300))
+@example("0000-0-0 0:00:00")
 def test_any_text_is_either_read_or_refused_with_a_line(text: str):
     try:
         read_components(project_root(), {FILE: text})

@@ -122,6 +122,7 @@ def test_an_empty_file_means_no_sources(written):
         ("source:\n  stripe: x\n", 1, "Did you mean 'sources'?"),
         ("sources:\n  stripe: x\n cms: y\n", 3, "Check the indentation"),
         ("sources:\n  stripe: ${NOT_SET_ANYWHERE}/x\n", 2, "NOT_SET_ANYWHERE is not set"),
+        ("as_of: 2026-02-30\n", 1, "2026-02-30 is not what it looks like (day is out of range for month)"),
         ("as_of: soon\n", 1, "must be a date such as 2025-06-30, not 'soon'"),
         ("timezone: Berlin\n", 1, "no time zone 'Berlin'"),
         ("quarantine_limit: 5\n", 1, "a share from 0 to 1, not 5"),

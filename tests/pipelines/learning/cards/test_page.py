@@ -525,13 +525,13 @@ def test_many_classes_show_the_weakest_and_the_most_frequent_mistakes():
 
 
 def test_it_is_fast():
-    """30 ms at most; the fastest of a few, so that neighbours on the machine do not decide."""
+    """50 ms at most; the fastest of a few, so that neighbours on the machine do not decide."""
     facts, taken = {**rich(), **{key: many_classes(12)[key] for key in ("classes", "confusion")}}, []
     for _ in range(15):
         start = time.thread_time()
         card_page(facts)
         taken.append(time.thread_time() - start)
-    assert min(taken) < 0.03
+    assert min(taken) < 0.05
 
 
 @given(st.floats(0, 1), st.integers(1, 10**9))
