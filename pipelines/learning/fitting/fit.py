@@ -352,8 +352,10 @@ def _gates(figures: dict, spec: PredictionSpec) -> tuple[str, bool, str]:
     """Verdict, whether the model may score, and why."""
     gain, error = figures["gain_over_base_rate"], figures["gain_error"]
     # Where the base rate has moved since, probabilities can be off and the ranking still be worth something.
-    ranks = figures["auc"] - SURE * figures.get("auc_error", float("inf")) > 0.5
-    ranks = figures["rank_z"] > SURE_OF_RANK if "rank_z" in figures else ranks
+    if "rank_z" in figures:
+        ranks = figures["rank_z"] > SURE_OF_RANK
+    else:
+        ranks = figures["auc"] - SURE * figures.get("auc_error", float("inf")) > 0.5
     if not figures["auc"] > 0.5 or not (gain > SURE * error or ranks):
         return (
             "no_signal",
