@@ -173,6 +173,14 @@ def test_learning_knows_no_dagster_and_no_database(path: Path):
     assert not re.search(r"^\s*(from|import)\s+(dagster|duckdb|assets)\b", text, re.MULTILINE)
 
 
+def test_what_is_declared_knows_no_dagster():
+    program = (
+        "import sys, assets.sources, pipelines.commands.checking; assets.sources.all_sources(); print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {"dagster", "dbt", "pandas"} & set(loaded.stdout.split()) == set()
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_is_pickled(path: Path):
     assert not re.search(r"^\s*(from|import)\s+(pickle|joblib)\b", path.read_text(), re.MULTILINE)

@@ -1,6 +1,5 @@
 """raw_cms.*: articles of our site and help centre."""
 
-from pipelines.extraction.assets import source_definitions
 from pipelines.extraction.contracts import Entity, Source
 
 cms = Source(
@@ -30,5 +29,3 @@ cms = Source(
         ),
     ),
 )
-
-defs = source_definitions(cms)

@@ -1,6 +1,5 @@
 """raw_google_ads.*: paid search: one row per campaign and day."""
 
-from pipelines.extraction.assets import source_definitions
 from pipelines.extraction.contracts import Entity, Source
 
 google_ads = Source(
@@ -34,5 +33,3 @@ google_ads = Source(
         ),
     ),
 )
-
-defs = source_definitions(google_ads)

@@ -1,6 +1,5 @@
 """raw_hubspot.*: marketing mail and forms; companies, contacts and deals, where HubSpot is the CRM, too."""
 
-from pipelines.extraction.assets import source_definitions
 from pipelines.extraction.contracts import Entity, Figure, Source
 
 STAGE = "replace(lower(dealstage), ' ', '')"
@@ -191,5 +190,3 @@ hubspot = Source(
         ),
     ),
 )
-
-defs = source_definitions(hubspot)

@@ -1,6 +1,5 @@
 """raw_product.*: our own product's usage."""
 
-from pipelines.extraction.assets import source_definitions
 from pipelines.extraction.contracts import Entity, Source
 
 product = Source(
@@ -53,5 +52,3 @@ product = Source(
         ),
     ),
 )
-
-defs = source_definitions(product)

@@ -1,6 +1,5 @@
 """raw_salesforce.*: the CRM: accounts, contacts, leads, opportunities, campaigns and tasks."""
 
-from pipelines.extraction.assets import source_definitions
 from pipelines.extraction.contracts import Entity, Figure, Source
 
 NO_DEAL = {"deleted": "IsDeleted", "gone from the newest export": "_is_gone"}
@@ -282,5 +281,3 @@ salesforce = Source(
         ),
     ),
 )
-
-defs = source_definitions(salesforce)

@@ -1,6 +1,5 @@
 """raw_social.*: posts and reviews that mention us or a competitor."""
 
-from pipelines.extraction.assets import source_definitions
 from pipelines.extraction.contracts import Entity, Source
 
 social = Source(
@@ -56,5 +55,3 @@ social = Source(
         ),
     ),
 )
-
-defs = source_definitions(social)

@@ -3,7 +3,6 @@
 The API has amounts in the currency's smallest unit; the dashboard's export has them in units, in columns of their own.
 """
 
-from pipelines.extraction.assets import source_definitions
 from pipelines.extraction.contracts import Entity, Figure, Source
 
 TEST_MODE = {"of Stripe's test mode": "livemode = false"}
@@ -262,5 +261,3 @@ stripe = Source(
         ),
     ),
 )
-
-defs = source_definitions(stripe)

@@ -1,6 +1,5 @@
 """raw_web.*: web analytics of our site."""
 
-from pipelines.extraction.assets import source_definitions
 from pipelines.extraction.contracts import Entity, Source
 
 web = Source(
@@ -52,5 +51,3 @@ web = Source(
         ),
     ),
 )
-
-defs = source_definitions(web)

@@ -1,6 +1,5 @@
 """raw_zendesk.*: support: organisations, users, tickets, comments, satisfaction."""
 
-from pipelines.extraction.assets import source_definitions
 from pipelines.extraction.contracts import Entity, Inside, Source
 
 zendesk = Source(
@@ -154,5 +153,3 @@ zendesk = Source(
         ),
     ),
 )
-
-defs = source_definitions(zendesk)

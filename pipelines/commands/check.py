@@ -16,7 +16,7 @@ def check(
 ) -> None:
     """Say what the exports are taken for, what is wrong with them, and what can be made of them; loads nothing."""
     from pipelines.commands.checking import check_exports, print_findings
-    from pipelines.components.validation import YamlMistakes
+    from pipelines.components.declared.documents import YamlMistakes
     from pipelines.extraction.configuration import ConfigurationError
     from pipelines.extraction.loading.state import CannotLoad
     from pipelines.learning.imports import without

@@ -14,7 +14,7 @@ def run(
 ) -> None:
     """Run a job from exports to published tables, and print the result."""
     from pipelines.commands.running import NoSample, has_scores, prepare_run, print_summary, run_job
-    from pipelines.components.validation import YamlMistakes
+    from pipelines.components.declared.documents import YamlMistakes
     from pipelines.extraction.configuration import ConfigurationError
     from pipelines.settings import published_path
     from pipelines.transformation.building import ProjectMistake

@@ -3,14 +3,14 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
 import dagster as dg
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
+from pipelines.components.declared.forecast import DeclaredForecast
 from pipelines.components.missing_exports import missing_exports
-from pipelines.components.needs import MetricNeeds
-from pipelines.components.prediction.spec import NAME
+from pipelines.components.resolved import MetricNeeds, PublishedForecast
 from pipelines.database import append_frame, columns_of, comment_on, read_frame, table_exists, write_frame
 from pipelines.instance.metadata import constant, image_metadata, markdown_metadata, table_metadata, table_shape, warn
 from pipelines.learning.scoring.files import write_checked
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from pipelines.learning.forecasting.candidates import Fits
-    from pipelines.learning.forecasting.fit import ForecastResult, ForecastSpec
+    from pipelines.learning.forecasting.fit import ForecastResult
 
 
 SERIES_COLUMNS = {"metric", "currency", "segment", "metric_date", "value"}
@@ -45,41 +45,11 @@ _just_made: "dict[tuple[str, str], tuple[ForecastResult, Fits]]" = {}
 """Forecasts that a fit of this process has made, by run and model version, so that the same run reuses them."""
 
 
-class PublishedForecast(dg.Model, dg.Resolvable):
-    """The published table."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    table: str = Field(pattern=NAME)
-    """Name in the schema `published`."""
-
-
-class Forecast(dg.Component, dg.Model, dg.Resolvable):
+class Forecast(dg.Component, DeclaredForecast, dg.Resolvable):
     """Forecasts of metrics, by segment and in total, each by the method that did best in a backtest."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    name: str = Field(pattern=NAME)
-    """What the forecast is called: `models/<name>_forecast`, `scores/<name>_forecast`."""
-    description: str
-    """One sentence for those who find the forecast in the UI."""
-    series: str
-    """Model in the schema `features`: metric, segment, metric_date, value; where they mean something, also currency,
-    known_until_date and behind."""
-    metrics: Annotated[dict[str, Literal["sum", "last"]], Field(min_length=1)]
-    """Metric to how days add up to a period: `sum` for flows, `last` for stocks."""
     publish: PublishedForecast
     """The table that users get."""
-    owner: str = "team:data"
-    """`team:<name>` or an e-mail address."""
-    frequency: Literal["W"] = "W"
-    """How long a period is: weeks."""
-    horizon: int = Field(13, ge=1)
-    """Periods to forecast."""
-    prophet: Literal["totals", "all", "none"] = "totals"
-    """Which series Prophet may compete for: `totals`, `all` or `none`; it is the slowest candidate."""
-    holidays: list[str] = Field(default_factory=list)
-    """Countries (ISO codes) whose holidays Prophet knows."""
     needs: list[MetricNeeds] = Field(default_factory=list)
     """What each metric needs of the exports, for `scorecast check`; a metric without is not judged there."""
 
@@ -119,24 +89,6 @@ class Forecast(dg.Component, dg.Model, dg.Resolvable):
             return self.publish_forecast(warehouse)
 
         return dg.Definitions(assets=[model, scores, published])
-
-    def learning_spec(self) -> "ForecastSpec":
-        """The spec that `pipelines.learning` takes."""
-        from pipelines.learning.forecasting.fit import ForecastSpec
-
-        return ForecastSpec(
-            name=self.name,
-            metrics=self.metrics,
-            frequency=self.frequency,
-            horizon=self.horizon,
-            prophet=self.prophet,
-            holidays=tuple(self.holidays),
-        )
-
-    @property
-    def model_name(self) -> str:
-        """The name of the chosen methods among the models."""
-        return f"{self.name}_forecast"
 
     def choose(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         """Backtest every candidate on every series and store the best method of each series."""

@@ -1,26 +1,20 @@
 """Checks of the tables and columns that a YAML names: whether they exist, and have a usable type."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from pipelines.components.declared.documents import Where, did_you_mean
 from pipelines.learning.specs import is_pattern
-from pipelines.spelling import closest
 from pipelines.transformation.known_tables import Table
 
 if TYPE_CHECKING:
-    from pipelines.components.prediction.spec import DeclaredPrediction
+    from pipelines.components.declared.prediction import DeclaredPrediction
 
 CUSTOM = "custom_"
 """Prefix of a company's custom fields, which come and go with its exports."""
 
 NUMBER = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|REAL|DECIMAL\b.*)")
-
-MOST_NAMED = 12
-"""How many names are listed when none is close to the wrong one."""
-
-Where = tuple[str | int, ...]
-"""Keys and list positions that lead to a value in the YAML."""
 
 
 def column_problems(prediction: "DeclaredPrediction", tables: Mapping[str, Table]) -> Iterator[tuple[Where, str]]:
@@ -161,18 +155,3 @@ def no_table(role: str, name: str, tables: Mapping[str, Table]) -> str:
         return f"{role} '{table}' is no table of the schema {schema}{did_you_mean(table, siblings)}"
     schemas = sorted({each.partition(".")[0] for each in tables})
     return f"{role} '{name}': there is no schema '{schema}'{did_you_mean(schema, schemas)}"
-
-
-def did_you_mean(wrong: str, names: Collection[str]) -> str:
-    """A suggestion of the closest name, or else the list of names."""
-    if meant := suggestion(wrong, names):
-        return meant
-    listed = list(names)[:MOST_NAMED]
-    more = f" and {len(names) - len(listed)} more" if len(names) > len(listed) else ""
-    return f"; there are: {', '.join(listed)}{more}" if listed else ""
-
-
-def suggestion(wrong: object, names: Collection[str]) -> str:
-    """The closest name as the end of a sentence; empty if none is close."""
-    meant = closest(wrong, names)
-    return f"; did you mean '{meant}'?" if meant else ""

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.components.declared.documents import PREDICTION, YamlMistakes
 from pipelines.components.named_columns import NUMBER, columns_of, did_you_mean
-from pipelines.components.validation import PREDICTION, YamlMistakes, read_components, require_valid_yaml
+from pipelines.components.validation import read_components, require_valid_yaml
 from pipelines.database import placed
 from pipelines.transformation.known_tables import Table
 
 if TYPE_CHECKING:
-    from pipelines.components.prediction import Prediction
+    from pipelines.components.declared.prediction import DeclaredPrediction
 
 HORIZON = re.compile(r"_(\d+)d$")
 LIKELY = re.compile(r"^(is|has|was|will)_")
@@ -76,13 +77,13 @@ class Question:
         return f"there is no '{answer}'{did_you_mean(answer, sorted(self.valid))}"
 
 
-def existing_predictions(root: Path) -> "list[Prediction]":
+def existing_predictions(root: Path) -> "list[DeclaredPrediction]":
     """The predictions under `root/assets`. Raises `YamlMistakes` if one cannot be read."""
     return [component for document, component in read_components(root) if document.type == PREDICTION]
 
 
 def next_question(
-    answers: Answers, tables: Mapping[str, Table], existing: "Sequence[Prediction]" = ()
+    answers: Answers, tables: Mapping[str, Table], existing: "Sequence[DeclaredPrediction]" = ()
 ) -> Question | None:
     """
     The first open question; None when the YAML can be written. The choices depend on the answers so far.
@@ -101,8 +102,8 @@ def next_question(
 
 
 def prediction_alike(
-    answers: Answers, tables: Mapping[str, Table], existing: "Sequence[Prediction]"
-) -> "Prediction | None":
+    answers: Answers, tables: Mapping[str, Table], existing: "Sequence[DeclaredPrediction]"
+) -> "DeclaredPrediction | None":
     """
     The most similar existing prediction: of the same target, else of the same features. None if there is none, or if
     its population uses columns that these features do not have.
@@ -110,7 +111,7 @@ def prediction_alike(
     features = ".".join(placed(answers.features, "features"))
     there = set(_columns(answers, tables, "features"))
 
-    def alike(other: "Prediction") -> tuple[bool, bool, bool]:
+    def alike(other: "DeclaredPrediction") -> tuple[bool, bool, bool]:
         same_target = other.target == answers.target and (other.outcomes or "") == answers.outcomes
         same_features = ".".join(other.features_table) == features
         return same_target, same_features, other.population != "true"
@@ -123,7 +124,7 @@ def complete(
     answers: Answers,
     tables: Mapping[str, Table],
     asked: Callable[[Question], str | None],
-    existing: "Sequence[Prediction]" = (),
+    existing: "Sequence[DeclaredPrediction]" = (),
 ) -> Answers:
     """
     Ask the open questions by `asked` until all are answered; None as an answer takes the default.

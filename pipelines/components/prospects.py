@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipelines.components.needs import Needs, Records
-from pipelines.components.prediction import Prediction
+from pipelines.components.declared.forecast import DeclaredForecast
+from pipelines.components.declared.needs import Needs, Records
+from pipelines.components.declared.prediction import DeclaredPrediction
 from pipelines.database import literal, quoted
 from pipelines.extraction.as_of import latest_day
 from pipelines.extraction.checkup import latest, rows_of
@@ -19,7 +20,6 @@ from pipelines.transformation.canonical import StagingModel, staging_models
 if TYPE_CHECKING:
     import duckdb
 
-    from pipelines.components.forecast import Forecast
 
 YES, NO, PERHAPS, NOT_JUDGED = "yes", "no", "perhaps", "not judged here"
 BEGAN = ("created_at", "started_at", "occurred_at", "close_date", "known_at")
@@ -88,13 +88,13 @@ class Loaded:
         return " union all ".join(parts)
 
 
-def needed_entities(components: "Sequence[Prediction | Forecast]") -> set[str]:
+def needed_entities(components: Sequence[DeclaredPrediction | DeclaredForecast]) -> set[str]:
     """The entities whose records `prospects` counts, as `system.entity`."""
     return {records.of for component in components for needs in _needs(component) for records in needs.records}
 
 
-def _needs(component: "Prediction | Forecast") -> Sequence[Needs]:
-    if isinstance(component, Prediction):
+def _needs(component: DeclaredPrediction | DeclaredForecast) -> Sequence[Needs]:
+    if isinstance(component, DeclaredPrediction):
         return [component.needs] if component.needs else []
     return component.needs
 
@@ -106,7 +106,7 @@ def prospects(
     configured: date | None,
     now: datetime,
     root: Path,
-    components: "Sequence[Prediction | Forecast]",
+    components: Sequence[DeclaredPrediction | DeclaredForecast],
 ) -> list[Prospect]:
     """
     Every prediction and forecast of the project, in their order, judged by what is loaded.
@@ -121,12 +121,14 @@ def prospects(
         prospect
         for component in components
         for prospect in (
-            [_prediction(loaded, component)] if isinstance(component, Prediction) else _forecast(loaded, component)
+            _forecast(loaded, component)
+            if isinstance(component, DeclaredForecast)
+            else [_prediction(loaded, component)]
         )
     ]
 
 
-def _prediction(loaded: Loaded, prediction: Prediction) -> Prospect:
+def _prediction(loaded: Loaded, prediction: DeclaredPrediction) -> Prospect:
     needs = prediction.needs
     if needs is None or prediction.horizon_days is None:
         return Prospect(prediction.name, NOT_JUDGED, "its YAML does not say what it needs of the exports (`needs`)")
@@ -134,7 +136,7 @@ def _prediction(loaded: Loaded, prediction: Prediction) -> Prospect:
     return _judged(prediction.name, loaded, needs, judge, least=2 * prediction.min_positives)
 
 
-def _forecast(loaded: Loaded, forecast: "Forecast") -> Iterator[Prospect]:
+def _forecast(loaded: Loaded, forecast: DeclaredForecast) -> Iterator[Prospect]:
     """One prospect a metric."""
     declared = {needs.metric: needs for needs in forecast.needs}
     least = forecast.learning_spec().min_periods
@@ -218,7 +220,7 @@ class Answers(NamedTuple):
     """Entities with a no."""
 
 
-def answers_of(loaded: Loaded, prediction: Prediction, records: Sequence[Records]) -> Answers:
+def answers_of(loaded: Loaded, prediction: DeclaredPrediction, records: Sequence[Records]) -> Answers:
     """Count those who are seen every `step_days` while it goes on, with the answer `horizon_days` later."""
     newest = loaded.day - timedelta(days=prediction.horizon_days)
     newest -= timedelta(days=newest.isoweekday() % 7)  # snapshots are of Sundays
@@ -261,7 +263,9 @@ def answers_of(loaded: Loaded, prediction: Prediction, records: Sequence[Records
     return Answers(*counts)
 
 
-def _learnable(loaded: Loaded, prediction: Prediction, needs: Needs, records: Sequence[Records]) -> tuple[str, str]:
+def _learnable(
+    loaded: Loaded, prediction: DeclaredPrediction, needs: Needs, records: Sequence[Records]
+) -> tuple[str, str]:
     """Whether a model has enough to learn from."""
     found = answers_of(loaded, prediction, records)
     figures = f"{found.everyone:,} {needs.called}, {found.yes:,} {needs.happened}"

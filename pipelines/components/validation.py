@@ -5,26 +5,29 @@ Dagster alone would report the first mistake within a traceback, and a wrong col
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from pipelines.components.named_columns import NUMBER, Where, column_problems, did_you_mean, no_table, suggestion
-from pipelines.components.prediction.spec import LINKED
+from pipelines.components.declared.documents import (
+    FORECAST,
+    PREDICTION,
+    Document,
+    Mistake,
+    Where,
+    YamlMistakes,
+    did_you_mean,
+    read_documents,
+    suggestion,
+)
+from pipelines.components.declared.forecast import DeclaredForecast
+from pipelines.components.declared.prediction import LINKED, DeclaredPrediction
+from pipelines.components.named_columns import NUMBER, column_problems, no_table
 from pipelines.spelling import closest
 from pipelines.transformation.known_tables import Table
-from pipelines.values.written_yaml import yaml_loader
 
-if TYPE_CHECKING:
-    from pipelines.components.forecast import Forecast
-    from pipelines.components.prediction import Prediction
-
-TOP_LEVEL = ("type", "attributes", "requirements", "post_processing", "template_vars_module")
-PREDICTION = "pipelines.components.prediction.Prediction"
-FORECAST = "pipelines.components.forecast.Forecast"
 OWNER = re.compile(r"team:.+|[^@\s]+@[^@\s]+\.[^@\s]+")
 SERIES = {
     "metric": ("VARCHAR|ENUM", "the metric's name, a text (VARCHAR)"),
@@ -33,44 +36,6 @@ SERIES = {
     "value": (NUMBER.pattern, "a number"),
 }
 """The columns that a forecast reads: name → allowed types, and a description."""
-
-
-class YamlMistakes(ValueError):
-    """The YAML under `assets/` cannot be loaded; the message has one line a mistake: `file:line: what to do`."""
-
-    def __init__(self, mistakes: "Collection[Mistake]"):
-        self.mistakes = sorted(set(mistakes))
-        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
-
-
-@dataclass(frozen=True, order=True)
-class Mistake:
-    """A mistake in a file, with its line."""
-
-    file: str
-    line: int
-    text: str
-
-    def __str__(self) -> str:
-        """`file:line: text`, as compilers write it, so that editors can jump there."""
-        return f"{self.file}:{self.line}: {self.text}"
-
-
-@dataclass(frozen=True)
-class Document:
-    """One YAML document of a component."""
-
-    file: str
-    type: str
-    attributes: Any
-    lines: Mapping[Where, int] = field(default_factory=dict)
-    """Line of each key and list item, by path."""
-
-    def mistake(self, path: Where, text: str) -> Mistake:
-        """A mistake at the line of a path, or of its deepest part that the file has."""
-        while path and path not in self.lines:
-            path = path[:-1]
-        return Mistake(self.file, self.lines.get(path, 1), text)
 
 
 def require_valid_yaml(
@@ -110,47 +75,9 @@ def read_components(root: Path, extra: Mapping[str, str] | None = None) -> "list
     return components
 
 
-def read_documents(root: Path, extra: Mapping[str, str]) -> tuple[list[Document], list[Mistake]]:
-    """The YAML documents of components under `assets/`, and mistakes for those that cannot be read."""
-    import yaml
-
-    files = {str(path.relative_to(root)): path.read_text() for path in sorted((root / "assets").rglob("defs.y*ml"))}
-    documents, mistakes = [], []
-    for file, text in {**files, **extra}.items():
-        try:
-            nodes = list(yaml.compose_all(text, Loader=yaml_loader()))
-            values = list(yaml.load_all(text, Loader=yaml_loader()))
-        except yaml.YAMLError as problem:
-            mark = getattr(problem, "problem_mark", None)
-            what = getattr(problem, "problem", None) or "this is no YAML"
-            mistakes.append(
-                Mistake(file, mark.line + 1 if mark else 1, f"{what}; check the indentation and the colons")
-            )
-            continue
-        for node, value in zip(nodes, values, strict=True):
-            if node is None:
-                continue
-            lines: dict[Where, int] = {}
-            mistakes += [Mistake(file, line, text) for line, text in _walk(node, (), lines)]
-            if not isinstance(value, dict) or not isinstance(value.get("type"), str):
-                if not isinstance(value, dict) or "attributes" in value:
-                    mistakes.append(Mistake(file, lines[()], f"`type: {PREDICTION}` is missing"))
-                continue
-            document = Document(file, value["type"], value.get("attributes"), lines)
-            for key in value.keys() - set(TOP_LEVEL):
-                mistakes.append(
-                    document.mistake((key,), f"there is no key '{key}' here{did_you_mean(str(key), TOP_LEVEL)}")
-                )
-            documents.append(document)
-    return documents, mistakes
-
-
 def shaped(document: Document) -> "tuple[BaseModel | None, list[Mistake]]":
     """The component of a document, or its mistakes in keys, types and values."""
-    from pipelines.components.forecast import Forecast
-    from pipelines.components.prediction import Prediction
-
-    kinds: dict[str, type[BaseModel]] = {PREDICTION: Prediction, FORECAST: Forecast}
+    kinds: dict[str, type[BaseModel]] = {PREDICTION: DeclaredPrediction, FORECAST: DeclaredForecast}
     if document.type not in kinds:
         meant = closest(document.type, kinds, likeness=0.8)
         wrong = [f"there is no component {document.type}; did you mean {meant}?"] if meant else []
@@ -175,7 +102,7 @@ def shaped(document: Document) -> "tuple[BaseModel | None, list[Mistake]]":
     return component, mistakes
 
 
-def series_problems(forecast: "Forecast", tables: Mapping[str, Table]) -> Iterator[tuple[Where, str]]:
+def series_problems(forecast: DeclaredForecast, tables: Mapping[str, Table]) -> Iterator[tuple[Where, str]]:
     """
     A series that does not exist, lacks a column that a forecast reads, or has one of another type.
 
@@ -195,7 +122,7 @@ def series_problems(forecast: "Forecast", tables: Mapping[str, Table]) -> Iterat
             yield ("series",), f"{column} of series '{forecast.series}' is {type_}; it must be {what}"
 
 
-def _unknown_countries(forecast: "Forecast") -> Iterator[tuple[Where, str]]:
+def _unknown_countries(forecast: DeclaredForecast) -> Iterator[tuple[Where, str]]:
     """Countries whose holidays are not known."""
     if not forecast.holidays:
         return
@@ -210,7 +137,7 @@ def _unknown_countries(forecast: "Forecast") -> Iterator[tuple[Where, str]]:
             )
 
 
-def _contradictions(prediction: "Prediction") -> Iterator[tuple[Where, str]]:
+def _contradictions(prediction: DeclaredPrediction) -> Iterator[tuple[Where, str]]:
     """Attributes that are valid alone and contradict each other."""
     if prediction.as_of and prediction.horizon_days is None:
         yield (
@@ -317,20 +244,3 @@ def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
         case "model_type" | "model_attributes_type" | "dict_type":
             return f"{name} must be a block of `name: value` lines, not {shown}"
     return f"{name}: {error['msg']}"
-
-
-def _walk(node: Any, path: Where, lines: dict[Where, int]) -> Iterator[tuple[int, str]]:
-    """Record the line of every key and item; yields keys that are given twice, of which YAML takes the last."""
-    import yaml
-
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            at, line = (*path, key.value), key.start_mark.line + 1
-            if at in lines:
-                yield line, f"'{key.value}' is given twice, here and in line {lines[at]}"
-            lines[at] = line
-            yield from _walk(value, at, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for number, item in enumerate(node.value):
-            yield from _walk(item, (*path, number), lines)

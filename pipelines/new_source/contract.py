@@ -49,7 +49,6 @@ def python_of(source: Source) -> str:
     lines = [
         f'"""raw_{source.name}.*: {", ".join(entity.name for entity in source.entities)}."""',
         "",
-        "from pipelines.extraction.assets import source_definitions",
         "from pipelines.extraction.contracts import Entity, Source",
         "",
         f"{source.name} = Source(",
@@ -65,7 +64,7 @@ def python_of(source: Source) -> str:
             if value and not (name == "time_unit" and value == "timestamp"):
                 lines += _argument(name, value, 3)
         lines.append("        ),")
-    lines += ["    ),", ")", "", f"defs = source_definitions({source.name})"]
+    lines += ["    ),", ")"]
     return "\n".join(lines) + "\n"
 
 

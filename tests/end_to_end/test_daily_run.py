@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from assets.sources import all_sources
-from pipelines.components.prediction import Prediction
+from pipelines.components.declared.prediction import DeclaredPrediction
 from pipelines.components.prediction.queries import run_date, training_frame
 from pipelines.components.prospects import Loaded, answers_of
 from pipelines.components.validation import read_components
@@ -117,7 +117,9 @@ def test_the_first_run_says_what_was_published(company: Company):
 
 @pytest.mark.parametrize("name", ["churn", "lead_score", "opportunity_win"])
 def test_a_check_counts_what_the_models_learn_from(company: Company, name: str):
-    (prediction,) = [each for _, each in read_components(ROOT) if isinstance(each, Prediction) and each.name == name]
+    (prediction,) = [
+        each for _, each in read_components(ROOT) if isinstance(each, DeclaredPrediction) and each.name == name
+    ]
     sources = all_sources()
     with duckdb.connect(str(company.data / "warehouse.duckdb"), read_only=True) as connection:
         learnt_from = training_frame(connection, prediction)

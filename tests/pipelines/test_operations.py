@@ -83,7 +83,7 @@ def test_a_champion_whose_file_is_gone_is_none(data: Path):
 
 def prediction():
     from pipelines.components.prediction import Prediction
-    from pipelines.components.prediction.spec import PublishedScores
+    from pipelines.components.resolved import PublishedScores
 
     return Prediction(
         name="tiny",

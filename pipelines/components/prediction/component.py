@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from pipelines.components.declared.prediction import LINKED, DeclaredPrediction
 from pipelines.components.missing_exports import missing_exports
 from pipelines.components.named_columns import column_problems
 from pipelines.components.prediction.queries import (
@@ -17,7 +18,7 @@ from pipelines.components.prediction.queries import (
     scoring_frame,
     training_frame,
 )
-from pipelines.components.prediction.spec import LINKED, DeclaredPrediction
+from pipelines.components.resolved import Needs, PublishedScores
 from pipelines.database import (
     column_types,
     columns_of,
@@ -63,8 +64,13 @@ if TYPE_CHECKING:
     from pipelines.learning.fitting.fit import FitResult
 
 
-class Prediction(dg.Component, DeclaredPrediction):
+class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
     """A question about an entity, asked for every `as_of_date`; the answer is a probability with reasons."""
+
+    publish: PublishedScores
+    """The table that users get."""
+    needs: Needs | None = None
+    """What it needs of the exports, for `scorecast check`; none: not judged there."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets of this prediction; each can be materialised on its own."""

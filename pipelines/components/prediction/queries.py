@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import dagster as dg
 
-from pipelines.components.prediction.spec import DeclaredPrediction
+from pipelines.components.declared.prediction import DeclaredPrediction
 from pipelines.database import literal, quoted, read_frame
 from pipelines.quality.publish import SYSTEM_COLUMNS
 

@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 
 from pipelines.components.prediction import Prediction
-from pipelines.components.prediction.spec import PublishedScores
+from pipelines.components.resolved import PublishedScores
 from pipelines.database import connect, write_frame
 from pipelines.publishing.states import SCORE_HISTORY
 from pipelines.track_record.score_history import past_scores

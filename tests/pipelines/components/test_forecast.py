@@ -14,7 +14,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from pipelines.components.forecast import Forecast, PublishedForecast
+from pipelines.components.forecast import Forecast
+from pipelines.components.resolved import PublishedForecast
 from pipelines.database import connect, write_frame
 from pipelines.learning.forecasting import candidates
 from pipelines.registry.store import REFIT_TAG, champion_version, model_path

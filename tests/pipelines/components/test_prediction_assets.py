@@ -17,7 +17,7 @@ from polars.testing import assert_frame_equal
 
 from pipelines.commands.running import notices
 from pipelines.components.prediction import Prediction
-from pipelines.components.prediction.spec import PublishedScores
+from pipelines.components.resolved import PublishedScores
 from pipelines.database import connect, write_frame
 from pipelines.instance.metadata import WARNING
 from pipelines.learning.scoring.plain_values import to_bytes

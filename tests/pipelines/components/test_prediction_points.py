@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from pipelines.components.prediction import Prediction
-from pipelines.components.prediction.spec import PublishedScores
+from pipelines.components.resolved import PublishedScores
 from pipelines.database import connect, write_frame
 from pipelines.registry.store import REFIT_TAG, champion_version
 from pipelines.warehouse import Warehouse

@@ -8,8 +8,9 @@ import duckdb
 import pytest
 
 from assets.sources import all_sources
-from pipelines.components.needs import Records
-from pipelines.components.prediction import Prediction
+from pipelines.components.declared.documents import YamlMistakes
+from pipelines.components.declared.needs import Records
+from pipelines.components.declared.prediction import DeclaredPrediction
 from pipelines.components.prospects import (
     NO,
     NOT_JUDGED,
@@ -20,7 +21,7 @@ from pipelines.components.prospects import (
     needed_entities,
     prospects,
 )
-from pipelines.components.validation import YamlMistakes, read_components
+from pipelines.components.validation import read_components
 from pipelines.database import connect_in_memory
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.extraction.loading.schema_changes import prepare_schema
@@ -326,7 +327,7 @@ def components_of(root: Path) -> list:
 def declared() -> list[Records]:
     """All records that the project's YAML names."""
     components = components_of(project_root())
-    needs = [each for one in components for each in ([one.needs] if isinstance(one, Prediction) else one.needs)]
+    needs = [each for one in components for each in ([one.needs] if isinstance(one, DeclaredPrediction) else one.needs)]
     return [records for each in needs if each for records in each.records]
 
 

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pipelines.components.declared.documents import YamlMistakes
 from pipelines.components.prediction import Prediction
-from pipelines.components.validation import YamlMistakes, read_components, require_valid_yaml
+from pipelines.components.validation import read_components, require_valid_yaml
 from pipelines.locking import LockTimeoutError, run_lock
 from pipelines.settings import project_root
 from pipelines.transformation.known_tables import Table, built_columns, known_tables

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from pipelines.commands.running import failure_reason
-from pipelines.extraction.assets import FILES_CHECK, as_of_definitions, source_definitions
+from pipelines.extraction.assets import FILES_CHECK, as_of_definitions, raw_definitions
 from pipelines.extraction.contracts import Entity, Source
 
 CMS = Source(
@@ -47,7 +47,7 @@ def company(tmp_path: Path, monkeypatch):
 
 def definitions(folder: Path) -> dg.Definitions:
     return dg.Definitions.merge(
-        source_definitions(CMS),
+        raw_definitions([CMS]),
         as_of_definitions([CMS]),
         dg.Definitions(resources={"warehouse": FileWarehouse(path=str(folder / "warehouse.duckdb"))}),
     )
@@ -161,4 +161,4 @@ def test_what_the_ui_shows(company):
 
 def test_a_source_that_is_not_configured_has_no_assets(company, monkeypatch):
     (company / "sources.yaml").write_text("sources:\n")
-    assert not source_definitions(CMS).assets
+    assert not raw_definitions([CMS]).assets

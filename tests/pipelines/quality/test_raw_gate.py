@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.commands.running import failures
 from pipelines.database import connect, table_exists
-from pipelines.extraction.assets import as_of_definitions, source_definitions
+from pipelines.extraction.assets import as_of_definitions, raw_definitions
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.quality.checker import stop_checker
 from pipelines.quality.raw_gate import raw_gate_definitions
@@ -70,7 +70,7 @@ class Company:
                 connection.execute("create or replace table staging.articles as select * from raw_cms.article")
 
         defs = dg.Definitions.merge(
-            *[source_definitions(source) for source in sources],
+            raw_definitions(sources),
             as_of_definitions(sources),
             raw_gate_definitions(sources),
             dg.Definitions(assets=[built], resources={"warehouse": Warehouse()}, executor=dg.in_process_executor),

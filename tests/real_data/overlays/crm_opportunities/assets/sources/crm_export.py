@@ -1,6 +1,5 @@
 """raw_crm_export.*: a CRM's opportunities, accounts, products and sales teams, exported once."""
 
-from pipelines.extraction.assets import source_definitions
 from pipelines.extraction.contracts import Entity, Source
 
 crm_export = Source(
@@ -58,5 +57,3 @@ crm_export = Source(
         ),
     ),
 )
-
-defs = source_definitions(crm_export)

@@ -1,6 +1,5 @@
 """raw_olist.*: marketing qualified leads of a marketplace, and the deals that they became."""
 
-from pipelines.extraction.assets import source_definitions
 from pipelines.extraction.contracts import Entity, Source
 
 olist = Source(
@@ -32,5 +31,3 @@ olist = Source(
         ),
     ),
 )
-
-defs = source_definitions(olist)

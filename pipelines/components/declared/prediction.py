@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING, Literal
 
-import dagster as dg
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.components.needs import Needs
+from pipelines.components.declared.needs import Needs
 from pipelines.database import placed, quoted
 
 if TYPE_CHECKING:
@@ -19,10 +18,10 @@ LINKED = {"account_id": "accounts", "lead_id": "leads", "opportunity_id": "oppor
 """Keys of entities whose records core.record_keys has → what staging calls such records."""
 
 
-class PublishedScores(dg.Model, dg.Resolvable):
+class PublishedScores(BaseModel):
     """The published table, and the columns that describe its rows."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     table: str = Field(pattern=NAME)
     """Name in the schema `published`."""
@@ -45,10 +44,10 @@ class PublishedScores(dg.Model, dg.Resolvable):
         return [*self.columns, *(self.private if self.show_private else [])]
 
 
-class DeclaredPrediction(dg.Model, dg.Resolvable):
+class DeclaredPrediction(BaseModel):
     """The attributes of a prediction's YAML."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     name: str = Field(pattern=NAME)
     """What the model is called: `models/<name>`, `scores/<name>`."""

@@ -1,13 +1,12 @@
 """What a prediction or a forecast needs of the exports, as its YAML declares it for `scorecast check`."""
 
-import dagster as dg
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
-class Records(dg.Model, dg.Resolvable):
+class Records(BaseModel):
     """Records of one entity that count; SQL over the columns of its contract, epochs being timestamps."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     of: str
     """The entity, as `system.entity`."""
@@ -23,10 +22,10 @@ class Records(dg.Model, dg.Resolvable):
     """Whether the answer is yes; of one with several records, when that holds for all of them."""
 
 
-class Needs(dg.Model, dg.Resolvable):
+class Needs(BaseModel):
     """What has to be there, and what to call it."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     called: str
     """Those who are learnt from, for people: "customers"."""

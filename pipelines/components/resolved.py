@@ -1,0 +1,32 @@
+"""The blocks within a component's YAML as Dagster reads them: it fills in templates where it knows a block."""
+
+import dagster as dg
+from pydantic import Field
+
+from pipelines.components.declared import forecast, needs, prediction
+
+
+class PublishedScores(prediction.PublishedScores, dg.Resolvable):
+    """The published table, and the columns that describe its rows."""
+
+
+class PublishedForecast(forecast.PublishedForecast, dg.Resolvable):
+    """The published table."""
+
+
+class Records(needs.Records, dg.Resolvable):
+    """Records of one entity that count; SQL over the columns of its contract, epochs being timestamps."""
+
+
+class Needs(needs.Needs, dg.Resolvable):
+    """What has to be there, and what to call it."""
+
+    records: list[Records] = Field(min_length=1)
+    """The entities that bring them; one of them is enough."""
+
+
+class MetricNeeds(needs.MetricNeeds, dg.Resolvable):
+    """What a forecast needs for one of its metrics."""
+
+    records: list[Records] = Field(min_length=1)
+    """The entities that bring them; one of them is enough."""
