@@ -3,7 +3,7 @@
 import dagster as dg
 
 from pipelines.extraction.configuration import read_configuration
-from pipelines.registry.store import REFIT_TAG
+from pipelines.settings import REFIT_TAG
 
 TIMEZONE = read_configuration().timezone
 MODELS = dg.AssetSelection.key_prefixes("models")

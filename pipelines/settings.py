@@ -13,6 +13,10 @@ GARBAGE_THRESHOLDS = (50_000, 20, 50)
 through seldom, which saves a tenth of the time."""
 
 
+REFIT_TAG = "scorecast/refit"
+"""A run's tag: `missing`, only models without a version in use are fitted, or `always`."""
+
+
 class UnusableFolder(ValueError):
     """The data folder's name cannot be used; the message says what to do."""
 
@@ -51,6 +55,11 @@ def warehouse_path() -> Path:
 def published_path() -> Path:
     """The DuckDB file that users query: the current release."""
     return data_dir() / "published.duckdb"
+
+
+def models_dir() -> Path:
+    """The models: a folder each, with its versions and which of them is in use."""
+    return data_dir() / "models"
 
 
 def dbt_project_dir() -> Path:

@@ -82,7 +82,6 @@ def prepare_run() -> None:
     sample = start_sample_if_none()
     try:
         open_instance()
-        importlib.import_module("dagster_dbt")  # takes a second, while dbt parses
         ensure_manifest()
         importlib.import_module("pipelines.definitions")
         start_checker()

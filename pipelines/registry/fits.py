@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pipelines.database import columns_of, table_exists
@@ -10,6 +10,8 @@ from pipelines.database import columns_of, table_exists
 if TYPE_CHECKING:
     import duckdb
 
+REFUSAL_DAYS, MORE_ROWS = 7, 0.1
+"""A refused model is not fitted again by daily runs for a week, unless this share of its rows has come or gone."""
 COLUMNS = {
     "model": "varchar",
     "run_id": "varchar",
@@ -80,6 +82,31 @@ def record_fit(
     connection.execute(
         f"insert into published.model_runs ({', '.join(row)}) values ({', '.join('?' * len(row))})", list(row.values())
     )
+
+
+def standing_refusal(
+    connection: "duckdb.DuckDBPyConnection", model: str, asked: str, rows: int, now: datetime
+) -> str | None:
+    """
+    Why the model's last fit was refused, and until when that stands; None if a fit may say something else by now.
+
+    It stands for `REFUSAL_DAYS`, for the same question (`asked`, as the fit recorded it in its metrics) and about as
+    many rows. `now`: with a zone.
+    """
+    if not table_exists(connection, "published", "model_runs"):
+        return None
+    last = connection.execute(
+        "select status, metrics ->> 'asked', rows, started_at, reason from published.model_runs where model = ?"
+        " order by rowid desc limit 1",
+        [model],
+    ).fetchone()
+    if last is None or last[:2] != ("refused", asked):
+        return None
+    _, _, rows_then, fitted_at, reason = last
+    again = fitted_at + timedelta(days=REFUSAL_DAYS)
+    if now >= again or abs(rows - rows_then) > MORE_ROWS * rows_then:
+        return None
+    return f"{reason} (fitted on {fitted_at:%Y-%m-%d}; again from {again:%Y-%m-%d} or with more rows, or by a refit)"
 
 
 def recorded_checksum(connection: "duckdb.DuckDBPyConnection", model: str, version: str) -> str | None:

@@ -12,15 +12,13 @@ import dagster as dg
 from pipelines.instance.metadata import WARNING
 from pipelines.learning.scoring.files import ModelRefused, read_checked, read_limited, write_whole
 from pipelines.registry.fits import decided_versions, record_fit, recorded_checksum
-from pipelines.settings import data_dir
+from pipelines.settings import REFIT_TAG, data_dir, models_dir
 
 if TYPE_CHECKING:
     import duckdb
 
     from pipelines.learning.scoring.fitted import FittedPrediction
 
-REFIT_TAG = "scorecast/refit"
-"""Run tag: `missing` fits only where there is no champion (daily); anything else, or no tag, fits."""
 LARGEST_POINTER = 4096
 PREDICTION, FORECAST = ".zip", ".json"
 """Suffix of a version's file."""
@@ -30,7 +28,7 @@ UNREAD = ".skops"
 
 def model_folder(name: str) -> Path:
     """The folder with the versions of a model."""
-    return data_dir() / "models" / name
+    return models_dir() / name
 
 
 def model_path(name: str, version: str, suffix: str = PREDICTION) -> Path:
@@ -194,7 +192,12 @@ def demote(name: str) -> None:
 
 def should_fit(context: dg.AssetExecutionContext, champion: str | None) -> bool:
     """Whether this run fits: daily runs do only without a champion, the weekly refit and runs from the UI always."""
-    return champion is None or context.run.tags.get(REFIT_TAG) != "missing"
+    return champion is None or is_refit(context)
+
+
+def is_refit(context: dg.AssetExecutionContext) -> bool:
+    """Whether this run is the weekly refit or one from the UI."""
+    return context.run.tags.get(REFIT_TAG) != "missing"
 
 
 def kept_metadata(context: dg.AssetExecutionContext, version: str | None) -> dict:

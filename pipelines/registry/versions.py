@@ -21,7 +21,7 @@ from pipelines.registry.store import (
     promote,
     stored_versions,
 )
-from pipelines.settings import data_dir, published_path, warehouse_path
+from pipelines.settings import data_dir, models_dir, published_path, warehouse_path
 
 if TYPE_CHECKING:
     import duckdb
@@ -213,7 +213,7 @@ def models_fitted_since(moment: datetime) -> dict[str, str]:
 
     The time is the one in the version's name. A forecast learns its figures anew every day.
     """
-    folder = data_dir() / "models"
+    folder = models_dir()
     names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.exists() else []
     champions = {name: champion for name in names if (champion := champion_version(name)) is not None}
     since = f"{moment:%Y%m%dT%H%M%S}"
@@ -239,7 +239,7 @@ def _champion(name: str) -> str | None:
 
 def _models(runs: list[dict]) -> list[str]:
     """Models with a record or a file."""
-    folder = data_dir() / "models"
+    folder = models_dir()
     files = [path.name for path in folder.iterdir() if path.is_dir()] if folder.exists() else []
     return sorted({*files, *(run["model"] for run in runs)})
 

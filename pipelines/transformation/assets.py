@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
-from pipelines.learning.imports import LEARNERS, import_ahead
+from pipelines.learning.imports import LEARNERS, import_ahead, without
 from pipelines.quality.checker import start_checker, stop_checker
-from pipelines.settings import warehouse_path
+from pipelines.settings import REFIT_TAG, models_dir, warehouse_path
 from pipelines.transformation.building import (
     NodeResult,
     build,
@@ -19,6 +18,9 @@ from pipelines.transformation.building import (
     refresh_what_was_made_otherwise,
 )
 from pipelines.warehouse import KEY_METADATA, Warehouse
+
+with without("dbt"):  # dagster-dbt would import all of dbt for its types, more than a second; dbt has its own process
+    from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
 SECONDS_BETWEEN_MESSAGES = 2.0
 
@@ -91,7 +93,8 @@ def _built(
 
     if needs_much_memory(warehouse_path()):
         stop_checker()  # of the raw gate; to start it again for the release gate takes seconds of a core
-    import_ahead(*LEARNERS)
+    if _fits_models(context):
+        import_ahead(*LEARNERS)
     refresh_what_was_made_otherwise()
     checks = {key.name: key for key in context.selected_asset_check_keys}
     failed = []
@@ -111,6 +114,11 @@ def _built(
     _require_built(failed, sorted(".".join(keys[unique_id].path) for unique_id in not_built))
     if everything:
         start_checker()  # the release gate comes soon, and dbt no longer holds its memory
+
+
+def _fits_models(context: dg.AssetExecutionContext) -> bool:
+    """Whether this run is a refit, one from the UI, or the first that has models to fit."""
+    return context.run.tags.get(REFIT_TAG) != "missing" or not any(models_dir().glob("*/champion.json"))
 
 
 def _require_built(failed: Sequence[NodeResult], not_built: Sequence[str]) -> None:

@@ -104,8 +104,8 @@ def memory_limit(warehouse: Path) -> str:
 
 
 def needs_much_memory(warehouse: Path) -> bool:
-    """Whether dbt gets more than `LEAST_MEMORY` for a warehouse of this size."""
-    return warehouse.exists() and MEMORY_PER_BYTE * warehouse.stat().st_size > LEAST_MEMORY
+    """Whether dbt may get so much memory for a warehouse of this size that another process should not take any."""
+    return warehouse.exists() and MEMORY_PER_BYTE * warehouse.stat().st_size > 2 * LEAST_MEMORY
 
 
 def dbt_executable() -> str:

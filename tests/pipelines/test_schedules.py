@@ -10,9 +10,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from pipelines.registry.store import REFIT_TAG
 from pipelines.schedules import SCHEDULES, daily, weekly_refit
-from pipelines.settings import project_root
+from pipelines.settings import REFIT_TAG, project_root
 
 TELL = (
     "import json; from pipelines.schedules import SCHEDULES;"

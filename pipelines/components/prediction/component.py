@@ -1,5 +1,6 @@
 """Prediction: one YAML spec → `models/<name>`, `scores/<name>`, `published/<table>` and their checks."""
 
+import hashlib
 import json
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -31,10 +32,12 @@ from pipelines.database import (
 from pipelines.extraction.configuration import read_configuration
 from pipelines.instance.metadata import WARNING, constant, report_link, table_metadata, table_shape, warn
 from pipelines.learning.scoring.wording import humanise
+from pipelines.learning.version import code_version
 from pipelines.publishing.assets import WITHHELD_METADATA
 from pipelines.publishing.descriptions import AMOUNTS, GRADES, description_of
-from pipelines.registry.fits import record_fit
+from pipelines.registry.fits import record_fit, standing_refusal
 from pipelines.registry.store import (
+    is_refit,
     kept_metadata,
     load_version,
     model_path,
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
 
     from pipelines.learning.cards.facts import ScoreOutcome
     from pipelines.learning.fitting.fit import FitResult
+    from pipelines.learning.specs import PredictionSpec
 
 
 class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
@@ -159,7 +163,11 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
         spec = self.learning_spec()
         # Columns that hold values written after as_of are leaks; values known at the time are kept.
         spec = replace(spec, exclude=(*spec.exclude, *(change.attribute for change in late if change.unversioned)))
-        started = datetime.now(UTC)
+        started, asked = datetime.now(UTC), _asked(spec, frame)
+        if champion_id is None and not is_refit(context):
+            with warehouse.connect() as connection:
+                if reason := standing_refusal(connection, self.name, asked, frame.height, started):
+                    return dg.MaterializeResult(metadata={"status": "refused", "reason": reason})
         run = {"model": self.name, "run_id": context.run_id, "started_at": started, "rows": frame.height}
         try:
             result = fit_prediction(
@@ -173,6 +181,7 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
             context.log.warning(f"{self.name} was not fitted: {reason}")
             return dg.MaterializeResult(metadata={"status": "skipped", "reason": reason})
 
+        result.metrics["asked"] = asked
         result.metrics["leaky_from_history"] = [{**asdict(change), "reason": change.reason} for change in late]
         version = new_version(self.name, started)
         checksum = None
@@ -358,6 +367,12 @@ def integer(value: int | None) -> "pl.Expr":
     import polars as pl
 
     return pl.lit(value, dtype=pl.Int32)
+
+
+def _asked(spec: "PredictionSpec", frame: "pl.DataFrame") -> str:
+    """A digest of the question, of the columns that have values, and of the program that answers it."""
+    filled = sorted(name for name, missing in frame.null_count().row(0, named=True).items() if missing < frame.height)
+    return hashlib.sha256(repr((spec, filled, code_version())).encode()).hexdigest()[:16]
 
 
 def fit_metadata(result: "FitResult", version: str) -> dict:

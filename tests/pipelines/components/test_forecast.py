@@ -18,7 +18,8 @@ from pipelines.components.forecast import Forecast
 from pipelines.components.resolved import PublishedForecast
 from pipelines.database import connect, write_frame
 from pipelines.learning.forecasting import candidates
-from pipelines.registry.store import REFIT_TAG, champion_version, model_path
+from pipelines.registry.store import champion_version, model_path
+from pipelines.settings import REFIT_TAG
 from pipelines.warehouse import Warehouse
 
 SUNDAY = date(2026, 6, 28)

@@ -23,7 +23,8 @@ from pipelines.instance.metadata import WARNING
 from pipelines.learning.scoring.plain_values import to_bytes
 from pipelines.learning.scoring.storage import load_model, save_model
 from pipelines.publishing.assets import WITHHELD_METADATA
-from pipelines.registry.store import REFIT_TAG, champion_version, model_path, promote, read_champion
+from pipelines.registry.store import champion_version, model_path, promote, read_champion
+from pipelines.settings import REFIT_TAG
 from pipelines.track_record.assets import track_record_definitions
 from pipelines.warehouse import Warehouse
 from tests.pipelines.learning.synthetic import FIRST, panel
@@ -380,6 +381,39 @@ def test_a_champion_that_is_refused_leaves_the_last_scores_and_says_why(fitted: 
     assert (last["status"], last["model_version"]) == ("refused", version)
     assert words in last["reason"]
     assert str(fitted.data) not in last["reason"]
+
+
+def test_what_was_refused_is_not_fitted_again_the_next_day_unless_something_is_new(company: Company, monkeypatch):
+    frame = snapshots(entities=60)
+    answers = frame["is_gone_90d"].sample(fraction=1, shuffle=True, seed=5)
+    noise = frame.with_columns(is_gone_90d=pl.when(pl.col("is_gone_90d").is_not_null()).then(answers))
+    company.write_snapshots(noise)
+
+    def fitted_by(component: Prediction, tags: dict[str, str]) -> tuple[int, str]:
+        before = len(company.fits()) if table_there else 0
+        result = company.run(component, tags, only=["models"])
+        assert result.success, failure(result)
+        assert told(result, "models")["status"] == "refused"
+        return len(company.fits()) - before, told(result, "models")["reason"]
+
+    table_there = False
+    assert fitted_by(prediction(), DAILY)[0] == 1
+    table_there = True
+    fits, reason = fitted_by(prediction(), DAILY)
+    assert fits == 0
+    assert reason.startswith(company.fits()[-1]["reason"]) and "or with more rows, or by a refit)" in reason
+    assert fitted_by(prediction(), REFIT)[0] == 1
+    assert fitted_by(prediction(exclude=["segment"]), DAILY)[0] == 1  # another question
+    assert fitted_by(prediction(), DAILY)[0] == 1
+    company.write_snapshots(noise.with_columns(seats=pl.lit(None, pl.Int64)))
+    assert fitted_by(prediction(), DAILY)[0] == 0  # a column without a value
+    company.write_snapshots(noise.with_columns(seats=pl.int_range(pl.len()) % 7))
+    assert fitted_by(prediction(), DAILY)[0] == 1
+    company.write_snapshots(noise.with_columns(seats=pl.int_range(pl.len()) % 7).head(400))
+    assert fitted_by(prediction(), DAILY)[0] == 1  # a third of the rows has gone
+    with connect(company.data / "warehouse.duckdb") as connection:
+        connection.execute("update published.model_runs set started_at = started_at - interval 8 day")
+    assert fitted_by(prediction(), DAILY)[0] == 1
 
 
 def test_a_refit_replaces_a_champion_that_is_refused(fitted: Company):

@@ -11,7 +11,8 @@ import pytest
 from pipelines.components.prediction import Prediction
 from pipelines.components.resolved import PublishedScores
 from pipelines.database import connect, write_frame
-from pipelines.registry.store import REFIT_TAG, champion_version
+from pipelines.registry.store import champion_version
+from pipelines.settings import REFIT_TAG
 from pipelines.warehouse import Warehouse
 from tests.pipelines.learning.synthetic import HORIZON, panel
 
