@@ -140,7 +140,7 @@ def predict_table(
         notes.insert(0, line)
     scored = 0
     drop_scores(request.out)
-    if result.verdict == "ok" or request.force:
+    if result.verdict != "no_signal" or request.force:
         say("scoring")
         scores, score_notes = _scores(result, question, table, to_score, typed, request)
         try:
@@ -459,7 +459,17 @@ def _evaluation(result: "FitResult", question: _Question, notes: Sequence[str], 
     from pipelines.learning.judging.amounts import FIGURES
 
     figures, spec = result.metrics, question.spec
-    names = ("auc", "average_precision", "brier", "log_loss", "calibration_error", "lift_top_decile", "base_rate")
+    names = (
+        "auc",
+        "auc_error",
+        "average_precision",
+        "brier",
+        "log_loss",
+        "log_loss_error",
+        "calibration_error",
+        "lift_top_decile",
+        "base_rate",
+    )
     names += ("baseline_log_loss", "accuracy", "macro_f1", "classes", "confusion", *FIGURES)
     loss = "error" if spec.task == "amount" else "log_loss"
     left_out: dict[str, list[dict]] = {

@@ -54,11 +54,13 @@ def print_outcome(outcome: Outcome, request: Request) -> None:
             + ("" if outcome.scored else " No scores were written; --force writes them.")
         )
     else:
+        weak = "[yellow]Weak[/yellow]: trust the order, not the percentages. " if figures["verdict"] == "weak" else ""
         accuracy = f", accuracy {figures['accuracy']:.3f}" if "accuracy" in figures else ""
+        noise = f" ± {figures['auc_error']:.3f}" if "auc_error" in figures else ""
         console.print(
-            f"AUC {figures['auc']:.3f}{accuracy}, log loss {figures['log_loss']:.4f} (base rate alone "
-            f"{figures['baseline_log_loss']:.4f}), calibration error {figures['calibration_error']:.3f}, "
-            f"by {figures['method']}"
+            f"{weak}AUC {figures['auc']:.3f}{noise}{accuracy}, log loss {figures['log_loss']:.4f} ± "
+            f"{figures['log_loss_error']:.4f} (base rate alone {figures['baseline_log_loss']:.4f}), "
+            f"calibration error {figures['calibration_error']:.3f}, by {figures['method']}"
         )
     for finding in figures["leaky"]:
         what = "[red]kept though leaky[/red]" if request.keep_leaky else "[yellow]left out as leaky[/yellow]"

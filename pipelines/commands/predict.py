@@ -70,4 +70,4 @@ def predict(
         with doing() as say:
             outcome = predict_table(request, say)
     print_outcome(outcome, request)
-    raise typer.Exit(0 if outcome.evaluation["verdict"] == "ok" else 3)
+    raise typer.Exit(3 if outcome.evaluation["verdict"] == "no_signal" else 0)

@@ -500,6 +500,7 @@ def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
         f"""
         select
             runs.auc, runs.calibration_error, runs.error, runs.model_version,
+            try_cast(runs.metrics ->> 'auc_error' as double),
             coalesce(try_cast(runs.metrics ->> 'is_only_order' as boolean), false)
         from model_runs as runs
         inner join (select max(model_version) as model_version from {table}) as used using (model_version)
@@ -509,11 +510,12 @@ def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
     ).fetchone()
     if row is None:
         return ""
-    auc, calibration_error, error, version, is_only_order = row
-    if is_only_order and auc is not None:
-        return f"AUC {auc:.3f} out of time; trust the order, not the percentages: saying the average of all is as good"
-    if auc is not None:
-        return f"AUC {auc:.3f} out of time, calibration error {calibration_error:.3f}"
+    auc, calibration_error, error, version, noise, is_only_order = row
+    ranks = "" if auc is None else f"AUC {auc:.3f}{f' ± {noise:.3f}' if noise is not None else ''} out of time"
+    if is_only_order and ranks:
+        return f"weak: {ranks}; trust the order, not the percentages: saying the average of all is as good"
+    if ranks:
+        return f"{ranks}, calibration error {calibration_error:.3f}"
     if error is not None and "expected" in columns_of(connection, "main", table):
         return f"off by {error:.0f} % of the amount on average, on rows that it had not seen"
     # A forecast of an older version knows no currencies.

@@ -20,9 +20,11 @@ SPLITS = {
 FIGURES = (
     "base_rate",
     "auc",
+    "auc_error",
     "average_precision",
     "brier",
     "log_loss",
+    "log_loss_error",
     "baseline_log_loss",
     "calibration_error",
     "lift_top_decile",

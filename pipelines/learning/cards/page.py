@@ -78,12 +78,12 @@ def card_page(facts: dict) -> str:
 
     - what it is: name, about (one sentence), question ("Churn is Yes"), likelihood ("risk", "chance" or "amount"), task
       ("yes_no", "classes" or "amount", this with link "identity" or "log"), rows_word ("customers"), yes_words ("leave
-      within 90 days"), verdict ("ok" or "no_signal"), kept,
+      within 90 days"), verdict ("ok", "weak" or "no_signal"), kept,
       reason, notes, limits, learnt_from, calibrated, created_at, method, fingerprint, code_version, seconds; n_rows,
       n_train, n_fitted, n_holdout, n_holdout_entities, n_positive, n_columns, split_words
-    - how good: base_rate, auc, average_precision, brier, log_loss, baseline_log_loss, calibration_error,
-      lift_top_decile; accuracy, macro_f1; deciles as of `evaluation.decile_table`; money {currency, deciles as of
-      `evaluation.money_by_decile`};
+    - how good: base_rate, auc, auc_error, average_precision, brier, log_loss, log_loss_error, baseline_log_loss,
+      calibration_error, lift_top_decile; accuracy, macro_f1; deciles as of `evaluation.decile_table`; money {currency,
+      deciles as of `evaluation.money_by_decile`};
       classes [class, rows, precision, recall, f1]; confusion {labels, counts: one list per true class}; of an amount
       the figures of `judging.amounts.evaluate`, tenths and reliability as of its functions, base_median, loss
     - why: drivers [column, words, strength (mean absolute log-odds), share,
@@ -221,14 +221,17 @@ def _figures(facts: dict) -> list[tuple[str, str]]:
     found = gain_at(tenths(facts), sections.FIRST_SHARE)
     lift, auc = finite(facts.get("lift_top_decile")), finite(facts.get("auc"))
     off, accuracy, f1 = (finite(facts.get(key)) for key in ("calibration_error", "accuracy", "macro_f1"))
-    first = percent(sections.FIRST_SHARE)
+    first, error = percent(sections.FIRST_SHARE), finite(facts.get("auc_error"))
+    noise = f", ± {error:.2f}" if error is not None else ""
     shown = [
         (f"{lift:.1f}×", "as many in the highest tenth as among all") if lift is not None else None,
         (percent(found), f"of them are in the first {first} of the list") if found is not None else None,
         (percent(accuracy), "put in the right class") if accuracy is not None else None,
         (f"{f1:.2f}", "mean F1 of the classes: 0 is useless, 1 is perfect") if f1 is not None else None,
         (in_points(off), "between what it says and what happens, on average") if off is not None else None,
-        (f"{auc:.2f}", "how well it ranks (AUC): 0.5 is a coin toss, 1 is perfect") if auc is not None else None,
+        (f"{auc:.2f}", f"how well it ranks (AUC{noise}): 0.5 is a coin toss, 1 is perfect")
+        if auc is not None
+        else None,
     ]
     return [pair for pair in shown if pair is not None]
 
@@ -237,8 +240,12 @@ def _measures(facts: dict) -> list[tuple[str, str, str]]:
     """Name, value and meaning of each."""
     if amounts.is_amount(facts):
         return amounts.measures(facts)
-    known = [(name, finite(facts.get(key)), how) for key, name, how in MEASURES]
-    rows = [(name, f"{value:.4f}", how) for name, value, how in known if value is not None]
+    known = [(name, finite(facts.get(key)), finite(facts.get(f"{key}_error")), how) for key, name, how in MEASURES]
+    rows = [
+        (name, f"{value:.4f}" + (f" ± {noise:.4f}" if noise is not None else ""), how)
+        for name, value, noise, how in known
+        if value is not None
+    ]
     loss, baseline = finite(facts.get("log_loss")), finite(facts.get("baseline_log_loss"))
     if loss is not None and baseline:
         rows.append(("Explained", percent(1 - loss / baseline), "share of the base rate's log loss that is gone"))

@@ -51,6 +51,8 @@ def on_test(training: Training, split: Split, probability: np.ndarray, spec: Pre
             value, currency = _in_one_currency(training.frame[split.test], spec.value)
             found = evaluation.money_by_decile(target, probability, value)
             figures |= {"money": {"currency": currency, "deciles": found}} if found else {}
+    losses = evaluation.log_losses(target, probability)
+    figures["log_loss_error"] = evaluation.clustered_mean(losses, clusters)[1]
     figures["calibration_noise"] = evaluation.calibration_noise(probability, len(np.unique(clusters)))
     figures |= of_rows(training, split, spec)
     figures["segments"] = [

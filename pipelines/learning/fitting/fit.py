@@ -7,7 +7,7 @@ oldest ────────────────────────�
 """
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -61,7 +61,8 @@ class FitResult:
     kept: bool
     reason: str
     verdict: str
-    """"ok", or "no_signal" where the model is no better than the same for everyone by more than noise."""
+    """"ok"; "weak" where it ranks beyond chance, but its percentages are no better than the average; or "no_signal"
+    where it is no better than the same for everyone by more than noise."""
     metrics: dict
     """Figures on the test rows; `deciles`, `segments` and `drivers` are lists of rows."""
     candidates: list[dict]
@@ -120,8 +121,11 @@ def fit_prediction(
         notes.insert(0, f"**All figures are multiples of `{spec.relative_to}`**: 1 is an answer as large as that.")
     if spec.task != "amount":
         has_gain = figures["gain_over_base_rate"] > SURE * figures["gain_error"]
-        figures["is_only_order"] = verdict == "ok" and not has_gain
-        notes += [RANKS_ONLY] if figures["is_only_order"] else []
+        figures["is_only_order"] = verdict == "ok" and not (
+            has_gain and figures["log_loss"] < figures["baseline_log_loss"]
+        )
+        verdict = "weak" if figures["is_only_order"] else verdict
+        notes += _weaknesses(figures)
     return FitResult(
         model=model,
         kept=kept,
@@ -346,6 +350,18 @@ def _too_good(figures: dict) -> list[str]:
         f"**Suspiciously good**: it hardly makes a mistake. Make sure that {names} were known before the outcome; if "
         "they were not, leave them out."
     ]
+
+
+def _weaknesses(figures: dict) -> Iterator[str]:
+    """Where the model in use is no better than saying the same of everyone."""
+    if figures["is_only_order"]:
+        yield RANKS_ONLY
+    if "accuracy" in figures and figures["accuracy"] < figures["base_rate"]:
+        yield (
+            f"**The class that it names is right less often than always naming the commonest**: for"
+            f" {figures['accuracy']:.0%} of the rows held out against {figures['base_rate']:.0%}. Its probabilities"
+            " tell more than the class."
+        )
 
 
 def _gates(figures: dict, spec: PredictionSpec) -> tuple[str, bool, str]:

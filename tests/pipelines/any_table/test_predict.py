@@ -15,6 +15,7 @@ from pipelines.commands.main import app
 from pipelines.learning.scoring.fitted import predict
 from pipelines.learning.scoring.storage import load_model
 from tests.pipelines.learning.columns.test_stamps import records
+from tests.pipelines.learning.synthetic import weakly_related
 
 
 def customers(rows: int = 600, seed: int = 1) -> pl.DataFrame:
@@ -128,6 +129,18 @@ def test_a_random_answer_is_no_signal_and_gets_no_scores_unless_forced(tmp_path:
     assert not (tmp_path / "out" / "scores.parquet").exists()
     assert run(*options, "--force")[0] == 3
     assert pl.read_parquet(tmp_path / "out" / "scores.parquet").height == 600
+
+
+def test_a_weak_model_is_called_so_scores_and_ends_with_0(tmp_path: Path):
+    train = written(weakly_related(150, seed=4), tmp_path / "train.csv")
+    code, output = run(train, "--target", "left", "--key", "id", "--out", tmp_path / "out")
+    says = evaluation(tmp_path / "out")
+    assert (code, says["verdict"]) == (0, "weak")
+    assert says["log_loss"] > says["baseline_log_loss"] or says["gain_over_base_rate"] < 2 * says["gain_error"]
+    assert "Weak: trust the order, not the percentages." in output
+    assert f"AUC {says['auc']:.3f} ± {says['auc_error']:.3f}" in output
+    assert f"log loss {says['log_loss']:.4f} ± {says['log_loss_error']:.4f}" in output
+    assert pl.read_parquet(tmp_path / "out" / "scores.parquet").height == 150
 
 
 @pytest.mark.slow

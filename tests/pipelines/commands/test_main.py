@@ -258,12 +258,12 @@ def test_status_says_which_model_has_no_more_than_an_order(company: Company):
             create table published.model_runs as
             select 'churn' as model, now() as started_at, 'kept' as status, '' as reason, 'v1' as model_version,
                 0.6721 as auc, 0.07 as calibration_error, null::double as error,
-                '{"is_only_order": true}'::json as metrics
+                '{"is_only_order": true, "auc_error": 0.0312}'::json as metrics
             """
         )
     company.publish()
     said = " ".join(company.call("status").stdout.replace("│", " ").split())
-    assert "AUC 0.672 out of time; trust the order, not the percentages" in said
+    assert "weak: AUC 0.672 ± 0.031 out of time; trust the order, not the percentages" in said
     assert "calibration error" not in said
 
 

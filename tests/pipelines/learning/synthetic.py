@@ -57,3 +57,11 @@ def question(**changes: object) -> PredictionSpec:
         **changes,
     }
     return PredictionSpec(**settings)
+
+
+def weakly_related(rows: int, seed: int) -> pl.DataFrame:
+    """A table without time whose answer hangs a little on `x`, and not on `z`."""
+    random = np.random.default_rng(seed)
+    x = random.normal(size=rows)
+    left = random.random(rows) < 1 / (1 + np.exp(1.2 - 0.6 * x))
+    return pl.DataFrame({"id": [f"a{row}" for row in range(rows)], "x": x, "z": random.normal(size=rows), "left": left})

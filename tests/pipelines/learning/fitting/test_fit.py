@@ -12,8 +12,9 @@ from pipelines.learning.cards.of_fit import card_of_fit
 from pipelines.learning.fitting.fit import TooLittleData, fit_prediction, predict, score_prediction
 from pipelines.learning.fitting.training import prepare
 from pipelines.learning.judging import evaluation
+from pipelines.learning.specs import PredictionSpec
 from tests.pipelines.learning.conftest import DESCRIPTIONS
-from tests.pipelines.learning.synthetic import FIRST, HORIZON, panel, question
+from tests.pipelines.learning.synthetic import FIRST, HORIZON, panel, question, weakly_related
 
 
 def fit(frame: pl.DataFrame, **changes: object):
@@ -364,3 +365,34 @@ def test_amounts_whose_currency_nobody_knows_are_taken_as_one():
     nobody = fit_prediction(frame.with_columns(currency=pl.lit(None, dtype=pl.String)), question())
     assert nobody.metrics["money"]["currency"] is None
     assert len(nobody.metrics["money"]["deciles"]) == 10
+
+
+def test_what_ranks_but_says_no_better_percentages_than_the_average_is_weak_and_shows_it():
+    spec = PredictionSpec(name="left", entity_key="id", target="left", as_of=None)
+    seen = set()
+    for seed in range(3, 8):
+        result = fit_prediction(weakly_related(150, seed), spec)
+        figures = result.metrics
+        seen.add(result.verdict)
+        assert 0 < figures["log_loss_error"] < 0.5 and 0 < figures["auc_error"] < 0.5
+        if result.verdict == "ok":
+            assert figures["log_loss"] < figures["baseline_log_loss"]
+        page = card_of_fit(result, {})
+        assert (">Weak</span>" in page) == (result.verdict == "weak") == ("Trust the order" in page)
+        assert f"{figures['log_loss']:.4f} ± {figures['log_loss_error']:.4f}" in page
+        assert f"{figures['auc']:.4f} ± {figures['auc_error']:.4f}" in page
+    assert seen == {"ok", "weak", "no_signal"}
+
+
+def test_a_class_that_is_right_less_often_than_the_commonest_is_said():
+    random = np.random.default_rng(5)
+    x, z = random.normal(size=(2, 240))
+    utility = np.stack([np.full(240, 0.35), 0.9 * x, 0.9 * z], axis=1) + random.gumbel(size=(240, 3))
+    table = pl.DataFrame(
+        {"id": [f"a{row}" for row in range(240)], "x": x, "z": z, "plan": np.array(["a", "b", "c"])[utility.argmax(1)]}
+    )
+    spec = PredictionSpec(name="plan", entity_key="id", target="plan", task="classes", as_of=None)
+    for drawn in range(2):
+        result = fit_prediction(table.sample(fraction=1 - 0.02 * drawn, seed=drawn), spec)
+        is_worse = result.metrics["accuracy"] < result.metrics["base_rate"]
+        assert is_worse == any("less often than always naming the commonest" in note for note in result.notes)
