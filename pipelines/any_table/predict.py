@@ -99,6 +99,7 @@ def predict_table(
 
     There are no scores of a model without signal, unless `request.force`. Raises CannotPredict for bad input.
     """
+    from pipelines.any_table.remote import without_query
     from pipelines.any_table.scores import FORMS, drop_scores, write_scores
     from pipelines.any_table.tables import TableError, read_table
     from pipelines.any_table.unfamiliar import in_a_line
@@ -117,13 +118,15 @@ def predict_table(
     from pipelines.learning.scoring.storage import save_model
     from pipelines.spreadsheets import SheetFull
 
-    say(f"reading {request.train}")
+    say(f"reading {without_query(request.train)}")
     notes: list[str] = []
     try:
         table = read_table(request.train, notes)
         to_score = read_table(request.score, notes) if request.score else None
     except TableError as problem:
         raise CannotPredict(str(problem)) from problem
+    # From here on they are only named, in what others read.
+    request = replace(request, train=without_query(request.train), score=request.score and without_query(request.score))
     question = _question(table, request, notes)
     try:
         result = fit_prediction(question.frame, question.spec, context=Context(seed=request.seed, say=say))

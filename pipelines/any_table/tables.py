@@ -15,6 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.any_table.remote import NotReachable, copied, is_address, without_query
 from pipelines.database import quoted
 from pipelines.extraction.files import (
     DELIMITERS,
@@ -50,11 +51,13 @@ def read_table(location: str, notes: list[str] | None = None) -> pl.DataFrame:
 
     `location`: a path to a CSV (`,` `;` tab or `|`; UTF-8, UTF-16, or Windows-1252 / Latin-1), JSON (lines, or an
     array), also packed (`.gz`), Parquet or Excel file (its first sheet), `path.duckdb:schema.table`, or `path.duckdb`
-    if it has one table. Columns of a CSV or a sheet come as String, an empty field as null; other formats keep their
-    types. Column names are neither empty nor repeated. Guesses and repairs are added to
-    `notes`. Raises TableError for anything that cannot be read.
+    if it has one table; or the address of such a file (`https://`, `s3://`). Columns of a CSV or a sheet come as
+    String, an empty field as null; other formats keep their types. Column names are neither empty nor repeated.
+    Guesses and repairs are added to `notes`. Raises TableError for anything that cannot be read.
     """
     notes = notes if notes is not None else []
+    if is_address(str(location)):
+        return _remote_table(str(location), notes)
     database = DATABASE.match(str(location))
     if database:
         return _database_table(Path(database["path"]), database["table"], notes)
@@ -72,6 +75,19 @@ def read_table(location: str, notes: list[str] | None = None) -> pl.DataFrame:
         if head.startswith(start):
             raise TableError(f"{path} is no table but {what}.")
     return _jsonl_table(path) if form == "jsonl" else _csv_table(path, head, notes)
+
+
+def _remote_table(address: str, notes: list[str]) -> pl.DataFrame:
+    """The table of a file behind an address; messages name the address, not the copy."""
+    with scratch_folder(data_dir()) as folder:
+        try:
+            copy = copied(address, folder)
+        except NotReachable as problem:
+            raise TableError(str(problem)) from None
+        try:
+            return read_table(str(copy), notes)
+        except TableError as problem:
+            raise TableError(str(problem).replace(str(copy), without_query(address))) from None
 
 
 def _head(path: Path) -> bytes:

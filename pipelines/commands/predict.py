@@ -9,7 +9,10 @@ from pipelines.commands.common import told_in_words
 
 
 def predict(
-    train: Annotated[str, typer.Argument(help="CSV, Excel, JSON, Parquet, or database.duckdb:schema.table")],
+    train: Annotated[
+        str,
+        typer.Argument(help="CSV, Excel, JSON, Parquet, its https:// or s3:// address, or file.duckdb:table"),
+    ],
     target: Annotated[str, typer.Option(help="column to predict")],
     positive: Annotated[str | None, typer.Option(help="the target's value that counts as yes")] = None,
     negative: Annotated[
