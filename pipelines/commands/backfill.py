@@ -14,7 +14,8 @@ def backfill(
     model: Annotated[str | None, typer.Option(help="one prediction; without it all")] = None,
 ) -> None:
     """Score past Sundays as they would have been scored then, and compare with outcomes; today's scores stay."""
-    from pipelines.commands.running import print_summary, run_backfill
+    from pipelines.commands.running import run_backfill
+    from pipelines.commands.summary import print_summary
     from pipelines.extraction.configuration import ConfigurationError
 
     prepare_instance()

@@ -13,9 +13,11 @@ def run(
     job: Annotated[Job, typer.Argument(help="which job")] = "daily",
 ) -> None:
     """Run a job from exports to published tables, and print the result."""
-    from pipelines.commands.running import NoSample, has_scores, prepare_run, print_summary, run_job
+    from pipelines.commands.running import NoSample, prepare_run, run_job
+    from pipelines.commands.summary import print_summary
     from pipelines.components.declared.documents import YamlMistakes
     from pipelines.extraction.configuration import ConfigurationError
+    from pipelines.publishing.summary import has_scores
     from pipelines.settings import published_path
     from pipelines.transformation.building import ProjectMistake
 

@@ -1,7 +1,6 @@
 """A run from the command line: write the sample company if it is configured, run the job, print a summary."""
 
 import importlib
-import json
 import os
 import re
 import subprocess
@@ -10,28 +9,21 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.commands.mishaps import explained
-from pipelines.database import columns_of, connect, literal
-from pipelines.extraction.files import printable
 from pipelines.publishing.kept_releases import last_release
 from pipelines.settings import data_dir, project_root, published_path
 
 if TYPE_CHECKING:
-    import duckdb
     from dagster import DagsterEvent, DagsterInstance, JobDefinition
     from rich.console import Console
 
     from pipelines.publishing.states import Release
 
 POLL_SECONDS = 1.0
-SHOWN_WARNINGS = 8
-TAKEN_BACK = " What is loaded stays: `scorecast forget <system>/<file>` takes it back."
-MADE_BY_MODELS = {"probability", "predicted", "expected", "forecast"}
-"""Columns of published tables that models make."""
 OWN_ERROR = re.compile(r"^pipelines(\.\w+)+: ")
 """How an error's message begins whose class is ours."""
 CODE_LOCATION = "scorecast"
@@ -357,267 +349,3 @@ def failure_reason(event) -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     yield
-
-
-def read_summary(path: Path) -> tuple[dict, list[tuple[str, int]], dict[str, str]]:
-    """The release in a file, its tables with their rows, and a sentence on the quality of each model's table."""
-    import json
-
-    from pipelines.database import columns_of, connect, quoted, table_exists
-    from pipelines.publishing.tables import model_of
-
-    with connect(path, read_only=True) as connection:
-        release_id, as_of, status, note, tables = connection.execute(
-            "select release_id, as_of_date, status, note, tables from releases order by release_id desc limit 1"
-        ).fetchone()
-        newest = {}
-        if "newest_data" in columns_of(connection, "main", "releases"):  # not in releases of an older version
-            (newest,) = connection.execute(
-                "select newest_data from releases order by release_id desc limit 1"
-            ).fetchone()
-        described = json.loads(tables)
-        has_runs = table_exists(connection, "main", "model_runs")
-        quality, made_by = {}, {}
-        for table, description in described.items():
-            made_by[table] = model_of(connection, quoted(table))
-            if has_runs and "model_version" in description["columns"] and MADE_BY_MODELS & set(description["columns"]):
-                quality[table] = _how_good(connection, table)
-        not_kept = (
-            connection.execute(
-                """
-                select model, status, reason from (
-                    select * from model_runs qualify row_number() over (partition by model order by started_at desc) = 1
-                )
-                where status <> 'kept' order by model
-                """
-            ).fetchall()
-            if has_runs
-            else []
-        )
-        came_true = what_came_true(connection, list(described))
-        warned = [*money_warnings(connection, list(described)), *identity_warnings(connection, list(described))]
-        behind = []
-        if "note" in described.get("forecasts", {}).get("columns", ()):
-            behind = connection.execute(
-                "select distinct metric, note from forecasts where note is not null order by metric"
-            ).fetchall()
-    rows = [(table, description["rows"]) for table, description in described.items()]
-    release = {
-        "release_id": release_id,
-        "as_of_date": as_of,
-        "status": status,
-        "note": note,
-        "not_kept": not_kept,
-        "made_by": made_by,
-        "came_true": came_true,
-        "warnings": warned,
-        "newest": newest or {},
-        "behind": behind,
-    }
-    return release, rows, quality
-
-
-def what_came_true(connection: "duckdb.DuckDBPyConnection", releases: Sequence[str]) -> list[str]:
-    """
-    One line per model on the outcomes of its grade A: of the newest release with outcomes, else the newest backfill.
-
-    `releases`: tables of the current release.
-    """
-    if "score_outcomes" not in releases:
-        return []
-    rows = connection.execute(
-        """
-        select told || case when is_backfill then ', as it would have been scored then' else '' end
-        from score_outcomes
-        where grade = 'A'
-        qualify row_number() over (
-            partition by model order by is_backfill, as_of_date desc, scores_release_id desc
-        ) = 1
-        order by model
-        """
-    ).fetchall()
-    return [f"{sentence}." for (sentence,) in rows]
-
-
-def money_warnings(connection: "duckdb.DuckDBPyConnection", releases: Sequence[str]) -> list[str]:
-    """
-    What is not added up because it is in several currencies, and customers whose price is not known.
-
-    `releases`: tables of the current release.
-    """
-    if "account_amounts" not in releases:
-        return []
-    lines = []
-    rows = connection.execute(
-        "select currency, count(*) filter (not is_main_currency)"
-        " from account_amounts group by all order by count(*) desc, 1"
-    ).fetchall()
-    named = [currency for currency, _ in rows if currency is not None]
-    if len(rows) > 1:
-        in_words = ", ".join([*named, *(["no currency"] if len(named) < len(rows) else [])])
-        one = " `reporting_currency` and `exchange_rates` in sources.yaml turn them into one." if len(named) > 1 else ""
-        lines.append(
-            f"Amounts in {in_words} are not added up; account_amounts has each"
-            f" (companies with more than one currency: {sum(others for _, others in rows):,}).{one}"
-        )
-    if len(named) < len(rows):
-        lines.append(
-            "Some exports do not say in which currency their amounts are. If it is one, say it in sources.yaml:"
-            f" `<source>: {{folder: ..., currency: {named[0] if named else 'EUR'}}}`."
-        )
-    (unpriced,) = connection.execute("select count(*) from accounts where is_customer and arr = 0").fetchone()
-    if unpriced:
-        lines.append(
-            f"{unpriced:,} customers have no recurring revenue: they pay nothing, or the price, its interval or its"
-            " currency's amount is not known (core.subscriptions, is_active and mrr is null or 0)."
-        )
-    return lines
-
-
-def identity_warnings(connection: "duckdb.DuckDBPyConnection", releases: Sequence[str]) -> list[str]:
-    """
-    What the identity report of the current release warns of, the largest of each topic first; the rest is counted.
-
-    `releases`: tables of the current release.
-    """
-    if "identity_report" not in releases:
-        return []
-    warned = connection.execute(
-        f"""
-        select
-            warning || case when topic = 'deals in two systems' then {literal(TAKEN_BACK)} else '' end as warning,
-            row_number() over (partition by topic order by coalesce(names, unmatched, records) desc, warning) as place
-        from identity_report where warning is not null order by place, warning
-        """
-    ).fetchall()
-    lines = [warning for warning, _ in warned[:SHOWN_WARNINGS]]
-    more = len(warned) - len(lines)
-    return [*lines, f"and {more:,} more warnings of identity_report"] if more else lines
-
-
-def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
-    row = connection.execute(
-        f"""
-        select
-            runs.auc, runs.calibration_error, runs.error, runs.model_version,
-            try_cast(runs.metrics ->> 'auc_error' as double),
-            coalesce(try_cast(runs.metrics ->> 'is_only_order' as boolean), false)
-        from model_runs as runs
-        inner join (select max(model_version) as model_version from {table}) as used using (model_version)
-        where runs.status = 'kept'
-        order by runs.started_at desc limit 1
-        """
-    ).fetchone()
-    if row is None:
-        return ""
-    auc, calibration_error, error, version, noise, is_only_order = row
-    ranks = "" if auc is None else f"AUC {auc:.3f}{f' ± {noise:.3f}' if noise is not None else ''} out of time"
-    if is_only_order and ranks:
-        return f"weak: {ranks}; trust the order, not the percentages: saying the average of all is as good"
-    if ranks:
-        return f"{ranks}, calibration error {calibration_error:.3f}"
-    if error is not None and "expected" in columns_of(connection, "main", table):
-        return f"off by {error:.0f} % of the amount on average, on rows that it had not seen"
-    # A forecast of an older version knows no currencies.
-    has_currency = "currency" in columns_of(connection, "main", "forecast_accuracy")
-    name = "concat_ws(' ', metric, currency)" if has_currency else "metric"
-    errors = connection.execute(
-        f"select {name}, smape from forecast_accuracy"
-        " where model_version = ? and segment = 'total' and chosen order by all",
-        [version],
-    ).fetchall()
-    errors_by_metric = ", ".join(f"{metric} {smape:.0f} %" for metric, smape in errors if smape is not None)
-    return f"backtested error (sMAPE): {errors_by_metric}" if errors_by_metric else ""
-
-
-def print_summary() -> bool:
-    """
-    Print what is published: rows, model quality, the release's day, and how to query it.
-
-    Returns False when nothing is published yet, or the published file cannot be read; then it prints that, and what the
-    newest kept release has.
-    """
-    from rich.console import Console
-    from rich.table import Table
-
-    from pipelines.extraction.configuration import read_configuration
-    from pipelines.registry.versions import withdrawn_models
-
-    console = Console()
-    last = last_release(published_path())
-    if last.path is None:
-        nothing = f"! {last.note}." if last.note else f"Nothing is published yet ({published_path()} is not there)."
-        console.print(nothing, markup=False, highlight=False, soft_wrap=True)
-        return False
-    if last.note:
-        console.print(
-            f"! {last.note}. `scorecast run` publishes a good file again, `scorecast rollback` the kept one at once.",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    release, tables, quality = read_summary(last.path)
-    title = f"{'Kept' if last.note else 'Published'}: release {release['release_id']}, as of {release['as_of_date']}"
-    if release["status"] == "rollback":
-        title += f", rolled back to the {release['note'].split(';')[0]}"
-    table = Table(title=title, title_justify="left")
-    for column, justify in (("table", "left"), ("rows", "right"), ("how good", "left")):
-        table.add_column(column, justify=justify)
-    for name, rows in tables:
-        table.add_row(name, f"{rows:,}", quality.get(name, ""))
-    console.print(table)
-    stale_after_days = read_configuration().stale_after_days
-    for day in sorted(set(release["newest"].values()), reverse=True):
-        sources = ", ".join(source for source, newest in release["newest"].items() if newest == day)
-        age = max((datetime.now(UTC).date() - day).days, 0)
-        is_stale = age > stale_after_days
-        console.print(
-            f"{'! ' if is_stale else ''}{sources}: newest data {age} {'day' if age == 1 else 'days'} old ({day})",
-            style="yellow" if is_stale else None,
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    for metric, note in release["behind"]:
-        console.print(f"! forecasts, {metric}: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-    for line in release["came_true"]:
-        console.print(line, markup=False, highlight=False)
-    for line in release["warnings"]:
-        console.print(f"! {printable(line)}", markup=False, highlight=False, soft_wrap=True)
-    for model in withdrawn_models():
-        still = ", ".join(table for table, maker in release["made_by"].items() if maker == model)
-        if still:
-            console.print(
-                f"! {model} was withdrawn; {still} of this release still has its scores, the next has not: make run",
-                style="yellow",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
-    for model, status, reason in release["not_kept"]:
-        why = reason.removeprefix("Refused: ")
-        console.print(f"{model} was {status.replace('_', ' ')}: {why}", markup=False, soft_wrap=True)
-    shown = next((name for name, _ in tables if name.endswith("_scores")), tables[0][0])
-    if last.note:
-        return False
-    console.print(f'Query it:  make sql Q="select * from {shown} limit 5"   ({published_path()})', markup=False)
-    console.print(f"Look at it:  make ui{next_step()}", markup=False)
-    return True
-
-
-def has_scores(published: Path) -> bool:
-    """Whether the last release in a file has a row that a model made."""
-    with connect(published, read_only=True) as connection:
-        (tables,) = connection.execute("select tables from releases order by release_id desc limit 1").fetchone()
-    return any(
-        table["rows"] > 0 and "model_version" in table["columns"] and MADE_BY_MODELS & set(table["columns"])
-        for table in json.loads(tables).values()
-    )
-
-
-def next_step() -> str:
-    """What to try next with the sample company."""
-    from pipelines.extraction.configuration import read_configuration
-
-    is_sample = read_configuration().sample is not None
-    return "      One more day:  .venv/bin/scorecast sample --next-day && make run" if is_sample else ""

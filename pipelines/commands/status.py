@@ -7,7 +7,7 @@ from pipelines.commands.common import told_in_words
 
 def status() -> None:
     """What is published, how good it is, and how old."""
-    from pipelines.commands.running import print_summary
+    from pipelines.commands.summary import print_summary
     from pipelines.extraction.configuration import ConfigurationError, read_configuration
 
     with told_in_words(ConfigurationError):

@@ -7,15 +7,11 @@ import dagster as dg
 import pytest
 
 from pipelines.commands.running import (
-    SHOWN_WARNINGS,
     failure_reason,
-    identity_warnings,
-    next_step,
     notices,
     output_to,
     start_sample_if_none,
 )
-from pipelines.database import connect_in_memory
 from pipelines.instance.metadata import warn
 
 
@@ -23,13 +19,6 @@ def configure(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
     (folder / "sources.yaml").write_text(text)
     monkeypatch.setenv("SCORECAST_SOURCES", str(folder / "sources.yaml"))
     monkeypatch.setenv("SCORECAST_DATA", str(folder / "data"))
-
-
-def test_one_more_day_is_offered_only_to_those_who_look_at_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    configure(monkeypatch, tmp_path, "sample: {accounts: 10}\nsources: {stripe: landing/stripe}\n")
-    assert "--next-day" in next_step()
-    configure(monkeypatch, tmp_path, "sources: {stripe: landing/stripe}\n")
-    assert next_step() == ""
 
 
 def test_a_sample_is_made_only_where_one_is_asked_for_and_nothing_landed(
@@ -107,26 +96,3 @@ def test_a_run_tells_what_was_put_aside_and_what_is_wrong_with_the_exports():
     }
     assert "  Rows put aside because they break the contract: crm 1, stripe 7." in told
     assert "raw_stripe._quarantine" in told[-1]
-
-
-def test_what_the_identity_report_warns_of_is_told_the_largest_of_each_topic_first():
-    with connect_in_memory() as connection:
-        connection.execute(
-            "create table identity_report"
-            " (topic varchar, names bigint, unmatched bigint, records bigint, warning varchar)"
-        )
-        assert identity_warnings(connection, ["accounts"]) == []
-        connection.execute(
-            "insert into identity_report values ('keys', null, 5, 9, 'few keys'), ('keys', null, 50, 90, 'many keys'),"
-            " ('group', 30, null, 40, 'a large group'), ('joined', null, null, 900, null)"
-        )
-        told = identity_warnings(connection, ["accounts", "identity_report"])
-        assert told == ["a large group", "many keys", "few keys"]
-        connection.execute("insert into identity_report values ('deals in two systems', null, 5, null, 'Twice.')")
-        (twice,) = [each for each in identity_warnings(connection, ["identity_report"]) if each.startswith("Twice.")]
-        assert "`scorecast forget <system>/<file>` takes it back" in twice
-        connection.execute("delete from identity_report where warning = 'Twice.'")
-        connection.execute("insert into identity_report select 'group', n, null, 1, 'group ' || n from range(10) t(n)")
-        told = identity_warnings(connection, ["identity_report"])
-        assert told[-1] == f"and {13 - SHOWN_WARNINGS} more warnings of identity_report"
-        assert len(told) == SHOWN_WARNINGS + 1
