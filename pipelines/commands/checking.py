@@ -13,9 +13,10 @@ from pipelines.commands.running import progress_bar, terminal
 from pipelines.components.prospects import NO, YES, Prospect, needed_entities, prospects
 from pipelines.components.validation import read_components
 from pipelines.database import connect_in_memory
-from pipelines.extraction.checkup import FilesSeen, PutAside, Reference, SourceSeen, Twins, folder_configuration, look
+from pipelines.extraction.checkup import FilesSeen, PutAside, Reference, SourceSeen, Twins, look
 from pipelines.extraction.configuration import read_configuration
 from pipelines.extraction.files import printable
+from pipelines.extraction.systems import folder_configuration
 from pipelines.settings import project_root
 
 SHOWN_READINGS, SHOWN_CURRENCIES, SHOWN_PROBLEMS = 10, 5, 20

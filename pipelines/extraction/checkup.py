@@ -1,25 +1,24 @@
 """What the exports look like to the loader, for people: files, rows, periods, columns, bad rows, keys of nothing."""
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.database import literal, placed, quoted
 from pipelines.extraction.checking import PER_SECOND, base_type, moment
-from pipelines.extraction.configuration import Configuration, ConfigurationError, SourceSettings
+from pipelines.extraction.configuration import Configuration, SourceSettings
 from pipelines.extraction.contracts import Entity, Source
 from pipelines.extraction.files import FORMATS, LandedFile, folder_problem, format_of, is_left_alone, printable
 from pipelines.extraction.loading.load import ENTITIES_AT_ONCE, load_entity
 from pipelines.extraction.loading.manifest import DUPLICATE_OF, REASON_KIND, last_load, quarantined_share
 from pipelines.extraction.loading.schema_changes import prepare_schema
 from pipelines.extraction.loading.state import LoadedFile, LoadReport
-from pipelines.extraction.recognition import Claims, file_columns, find_files, known_share
-from pipelines.spelling import did_you_mean, plain
+from pipelines.extraction.recognition import Claims, find_files
+from pipelines.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,7 +27,6 @@ SMALL_BYTES, SMALL_FILES = 10**7, 50
 """More than this of entities on whose records nothing depends is not read, to be done in seconds."""
 PART_BYTES, PART_FILES = 10**6, 3
 """Of each of them, then."""
-SHOWN_FILES = 8
 PACKED_PARQUET = 8
 """A byte of Parquet stands for so many of text."""
 TWICE = "the same record is there twice in a file"
@@ -248,90 +246,6 @@ def _load(
             progress(f"{folder.source.name}.{entity.name}", done, len(pending))
 
 
-def folder_configuration(
-    folder: Path, sources: Sequence[Source], configuration: Configuration
-) -> tuple[Configuration, list[str]]:
-    """
-    The configuration with this folder's exports as its only sources, and messages about what of it is not looked into.
-
-    The folder holds folders that are called like systems, or is the folder of one that it is called like, or has files
-    of one system or more: each file is that system's whose columns it has. A file stands for itself alone. What
-    `sources.yaml` says about files, columns, time zone and encoding holds. Raises `ConfigurationError` if there is
-    neither.
-    """
-    only = frozenset([folder]) if folder.is_file() else None
-    notes = (
-        [f"{printable(folder)} is a file: it alone is judged. Name its folder to have all of it judged."]
-        if only
-        else []
-    )
-    folder = folder.parent if only else folder
-    if problem := folder_problem(folder):
-        raise ConfigurationError(f"The folder {folder} {problem}.")
-    names = {plain(source.name): source.name for source in sources}
-    entries = [entry for entry in sorted(folder.iterdir()) if not is_left_alone(entry)]
-    entries = [entry for entry in entries if only is None or entry in only]
-    found = {names[plain(entry.name)]: entry for entry in entries if entry.is_dir() and plain(entry.name) in names}
-    files: dict[str, frozenset[Path] | None] = {}
-    if found:
-        others = [entry for entry in entries if entry not in found.values()]
-        notes += [
-            f"{printable(entry)} is not looked into: it has no system's name.{did_you_mean(entry.name, names.values())}"
-            for entry in others
-        ]
-    else:
-        by_system = _files_of_systems(folder, sources, configuration, only)
-        owner = names.get(plain(folder.name)) or (next(iter(by_system)) if len(by_system) == 1 else None)
-        if owner:
-            found, files = {owner: folder}, {owner: only}
-            foreign = {system: some for system, some in by_system.items() if system != owner}
-            notes += [f"{_listed(some)}: looks like {system}'s, not {owner}'s" for system, some in foreign.items()]
-        elif by_system:
-            found, files = dict.fromkeys(by_system, folder), by_system
-            notes += _apart(folder, by_system)
-            claimed = set().union(*by_system.values())
-            entries = [entry for entry in entries if not any(path.is_relative_to(entry) for path in claimed)]
-        else:
-            notes.append(
-                f"No system is recognised in {printable(folder)}. Call it, or a folder in it for each system, one of:"
-                f" {', '.join(sorted(names.values()))}."
-            )
-        if not owner:
-            known = [*names.values(), *(entity.name for source in sources for entity in source.entities)]
-            notes += [f"{printable(entry)} is not looked into.{did_you_mean(entry.stem, known)}" for entry in entries]
-    settings = {
-        name: replace(
-            configuration.sources.get(name) or SourceSettings(path),
-            folder=path.resolve(),
-            only=_below(files.get(name), path),
-        )
-        for name, path in sorted(found.items())
-    }
-    return replace(configuration, sources=settings), notes
-
-
-def _below(files: frozenset[Path] | None, folder: Path) -> frozenset[Path] | None:
-    """Files as they are called below the folder's real path."""
-    return files and frozenset(folder.resolve() / file.relative_to(folder) for file in files)
-
-
-def _apart(folder: Path, by_system: Mapping[str, Collection[Path]]) -> list[str]:
-    """How a run is told of a folder with the files of several systems."""
-    held = "; ".join(f"{system}: {_listed(files)}" for system, files in by_system.items())
-    yaml = ", ".join(f"{system}: {printable(folder.resolve() / system)}" for system in by_system)
-    return [
-        f"{printable(folder)} has files of {len(by_system)} systems, which are judged apart here. {held}",
-        "For a run, put each system's files into a folder of its own, and write into sources.yaml, such as:"
-        f" `sources: {{{yaml}}}`",
-    ]
-
-
-def _listed(files: Collection[Path]) -> str:
-    names = [printable(file.name) for file in sorted(files)]
-    more = [f"{len(names) - SHOWN_FILES:,} more"] if len(names) > SHOWN_FILES else []
-    return ", ".join([*names[:SHOWN_FILES], *more])
-
-
 def latest(source: str, entity: Entity) -> str:
     """SQL: the newest version of each record of a raw table, `_file` and `_line`; epochs are timestamps."""
     columns = ", ".join(f"{in_time(entity, name) or quoted(name)} as {quoted(name)}" for name in entity.columns)
@@ -355,42 +269,6 @@ def in_time(entity: Entity, column: str) -> str | None:
 def rows_of(connection: "duckdb.DuckDBPyConnection", source: str, entity: str) -> int:
     """How many rows a raw table has."""
     return connection.execute(f"select count(*) from {quoted(f'raw_{source}', entity)}").fetchone()[0]
-
-
-def _files_of_systems(
-    folder: Path, sources: Sequence[Source], configuration: Configuration, only: Collection[Path] | None
-) -> dict[str, frozenset[Path]]:
-    """
-    System → its files in a folder: those of which its entities know most columns, then those that are called like it.
-
-    A file that several systems know as well is that one's which has the most others. Systems that have no file for
-    themselves are left out.
-    """
-    scores: dict[Path, dict[str, tuple[bool, float, bool, int]]] = {}
-    for source in sources:
-        mapped = configuration.mapped(source) if source.name in configuration.sources else source
-        claims = find_files(folder, mapped.entities, configuration.limits, only)
-        for entity in mapped.entities:
-            for file in claims.files[entity.name]:
-                known, share = known_share(entity, file_columns(file.path))
-                is_called = plain(source.name) in plain(file.name)
-                score = (known > 0, round(share, 2), is_called, known)
-                of_file = scores.setdefault(file.path, {})
-                of_file[source.name] = max(score, of_file.get(source.name, score))
-    # By columns where any system knows a file's, else by names.
-    is_known = any(score[0] for of in scores.values() for score in of.values())
-    best = {file: _best(of) for file, of in scores.items() if max(of.values())[0] == is_known}
-    counts = Counter(systems[0] for systems in best.values() if len(systems) == 1)
-    held: dict[str, set[Path]] = {}
-    for file, of in scores.items():
-        if owners := [system for system in best.get(file, of) if system in counts]:
-            held.setdefault(max(owners, key=counts.__getitem__), set()).add(file)
-    return {system: frozenset(held[system]) for system in sorted(held)}
-
-
-def _best(scores: Mapping[str, tuple]) -> list[str]:
-    """The systems with the highest score."""
-    return [system for system, score in scores.items() if score == max(scores.values())]
 
 
 def _seen(

@@ -8,9 +8,10 @@ import pytest
 
 from pipelines.database import connect_in_memory
 from pipelines.extraction import checkup
-from pipelines.extraction.checkup import SourceSeen, folder_configuration, look
+from pipelines.extraction.checkup import SourceSeen, look
 from pipelines.extraction.configuration import Configuration, ConfigurationError, SourceSettings
 from pipelines.extraction.contracts import Entity, Source
+from pipelines.extraction.systems import folder_configuration
 
 NOW = datetime(2026, 12, 1)
 COMPANY = Entity(
