@@ -268,6 +268,8 @@ def _learnable(
 ) -> tuple[str, str]:
     """Whether a model has enough to learn from."""
     found = answers_of(loaded, prediction, records)
+    if prediction.task == "amount":
+        return _enough_amounts(prediction, needs, found)
     figures = f"{found.everyone:,} {needs.called}, {found.yes:,} {needs.happened}"
     if found.undated:
         figures += f" ({found.undated:,} of them without a date)"
@@ -279,6 +281,17 @@ def _learnable(
             f" {found.positives:,}, {found.negatives:,} and {found.rows:,}"
         )
     return YES, f"{figures}; {_history(loaded, records)}"
+
+
+def _enough_amounts(prediction: DeclaredPrediction, needs: Needs, found: Answers) -> tuple[str, str]:
+    """Whether enough amounts are known: of anyone, from a day on which they were seen to the horizon's end."""
+    known = f"amounts of {prediction.horizon_days} days from one on which they were seen"
+    if found.rows < prediction.min_rows:
+        return (
+            NO,
+            f"{found.everyone:,} {needs.called}; needed are {prediction.min_rows:,} {known}; there are {found.rows:,}",
+        )
+    return YES, f"{found.everyone:,} {needs.called}, {found.rows:,} {known}"
 
 
 def _history(loaded: Loaded, records: Sequence[Records]) -> str:

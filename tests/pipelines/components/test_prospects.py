@@ -192,7 +192,7 @@ def test_without_a_file_the_reason_names_those_that_would_do(warehouse):
     assert judged["opportunity_win"] == Prospect(
         "opportunity_win", NO, "there is no file of opportunities (salesforce/opportunity or hubspot/deal)"
     )
-    assert {each.verdict for name, each in judged.items() if name != "lifetime_value"} == {NO}
+    assert {each.verdict for each in judged.values()} == {NO}
 
 
 def test_a_file_of_which_no_row_could_be_loaded_is_not_a_missing_file(warehouse):
@@ -232,6 +232,23 @@ def test_a_forecast_needs_weeks(warehouse, days, verdict, reason):
         f" timestamp '{LAST}' as updated_at",
     )
     judged = warehouse.judged()["forecast of tickets"]
+    assert (judged.verdict, judged.reason) == (verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("customers", "verdict", "reason"),
+    [
+        (300, YES, "300 customers, 300 amounts of 365 days from one on which they were seen"),
+        (
+            199,
+            NO,
+            "199 customers; needed are 200 amounts of 365 days from one on which they were seen; there are 199",
+        ),
+    ],
+)
+def test_an_amount_needs_rows_and_no_two_answers(warehouse, customers, verdict, reason):
+    warehouse.subscriptions(customers, "null::date")
+    judged = warehouse.judged()["lifetime_value"]
     assert (judged.verdict, judged.reason) == (verdict, reason)
 
 
