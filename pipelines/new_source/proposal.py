@@ -53,6 +53,8 @@ DAY_KEYS = ("usage_date", "spend_date")
 """Of tables with one row a day: their rows are known at its end."""
 TIMES_OF_EVENTS = ("known_at", "occurred_at", *DAY_KEYS)
 """One of them says when a record that never changes became known; the first that is there."""
+OUTCOMES = {"status", "stage", "is_won", "won_at"}
+"""One of them says whether a deal is won."""
 LEAST_SHARE_BY_KEY = 0.9
 """The same for a column whose name says nothing of it."""
 TOLD_BY_WORDS = ("opportunities", "leads")
@@ -438,12 +440,31 @@ def _agreed(exports: Exports, table: DraftTable, given: Given, asked: Asked) -> 
             f"--map {table.name}.created_at=COLUMN is missing: when a record of {file.path.name} was created. Export it"
             f" with that column. There are: {', '.join(file.names)}."
         )
+    table = _with_status(table, given, asked)
     if not table.vocabulary.is_versioned and not {*TIMES_OF_EVENTS} & set(table.columns):
         raise LookupError(
             f"--map {table.name}.known_at=COLUMN is missing: when a record of {file.path.name} became known. There are:"
             f" {', '.join(file.names)}."
         )
     return table
+
+
+def _with_status(table: DraftTable, given: Given, asked: Asked) -> DraftTable:
+    """Deals with the column that says how they stand: by its words where no name tells it, else by an answer."""
+    is_given = any((table.name, ours) in given.columns for ours in ("status", "stage"))
+    if table.entity != "opportunities" or is_given or OUTCOMES & set(table.columns):
+        return table
+    file = table.exports[0]
+    by_words = tuple(name for name in table.custom if _says_end(table.entity, file.column(name)))
+    question = Question(
+        f"--map {table.name}.status=COLUMN",
+        f"the column of {file.path.name} that says whether a deal is won, lost or open; without one all"
+        f" {file.rows:,} count as open (`--map {table.name}.status=` says that there is none)",
+        (*by_words, *(name for name in table.custom if name not in by_words)),
+        by_words[0] if len(by_words) == 1 else None,
+        check=lambda answer: _require_fitting(table, "status", answer),
+    )
+    return replace(table, columns={**table.columns, "status": _answer(question, asked)})
 
 
 def _any_change(table: DraftTable) -> Question:

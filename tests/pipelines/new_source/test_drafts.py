@@ -242,12 +242,31 @@ def test_a_wrong_flag_is_named_with_what_was_meant(tmp_path: Path, flags: dict, 
         ({"Stage": "New"}, "--words deal.lost=WORD,WORD is missing: the words of 'Stage' that mean lost"),
         ({"Id": None, "Deal": "x", "Amount": 1, "Created": None}, "--map deal.opportunity_id=COLUMN is missing"),
         ({"Created": None}, "--map deal.created_at=COLUMN is missing: when a record of deals.csv was created"),
+        (
+            {"Stage": None, "Kind": lambda n: ("New", "Renewal")[n % 2]},
+            "--map deal.status=COLUMN is missing: the column of deals.csv that says whether a deal is won, lost or"
+            " open; without one all 40 count as open (`--map deal.status=` says that there is none). There are: ",
+        ),
     ],
 )
 def test_what_cannot_be_known_is_asked(tmp_path: Path, changes: dict, words: str):
     with pytest.raises(LookupError) as missing:
         drawn([deals(tmp_path, **changes)])
     assert str(missing.value).startswith(words)
+
+
+def test_the_column_that_says_how_a_deal_stands_is_known_by_its_words(tmp_path: Path):
+    file = deals(
+        tmp_path, Stage=None, Stand=lambda n: ("Gewonnen", "Verloren", "Angebot")[n % 3], Kind=lambda n: "ABC"[n % 3]
+    )
+    drawn_table = table(drawn([file]), "deal")
+    assert drawn_table.columns["status"] == "Stand" and "Kind" in drawn_table.custom
+    assert drawn_table.words == {"won": ("Gewonnen",), "lost": ("Verloren",)}
+
+
+def test_deals_without_a_word_of_how_they_stand_are_taken_only_when_that_is_said(tmp_path: Path):
+    draft = drawn([deals(tmp_path, Stage=None)], columns=["deal.status="])
+    assert not {"status", "stage"} & set(table(draft, "deal").columns)
 
 
 def test_what_a_file_holds_is_asked_where_neither_name_nor_columns_tell(tmp_path: Path):
