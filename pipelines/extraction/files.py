@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from pipelines.extraction.configuration import Limits
 from pipelines.extraction.contracts import Inside
-from pipelines.spelling import plain
+from pipelines.spelling import closest, plain
 
 FORMATS = {
     ".csv": "csv",
@@ -126,12 +126,21 @@ def format_of(path: Path) -> str | None:
 def folder_problem(folder: Path) -> str:
     """Why a source's folder cannot be looked into; nothing when it can."""
     if not os.path.isdir(folder):
-        return "is not there"
+        meant = closest(folder.name, _folders_beside(folder), likeness=0.75)
+        return f"is not there (did you mean {printable(meant)}?)" if meant else "is not there"
     try:
         os.listdir(folder)
     except PermissionError as problem:
         return f"cannot be read ({os.strerror(problem.errno)})"
     return ""
+
+
+def _folders_beside(folder: Path) -> list[str]:
+    """The names of the folders in the same folder."""
+    try:
+        return [entry.name for entry in os.scandir(folder.parent) if entry.is_dir()]
+    except OSError:
+        return []
 
 
 def is_left_alone(path: Path) -> bool:

@@ -171,7 +171,8 @@ def _note_stray(claims: Claims, entry: Path, path: Path, entities: Sequence[Enti
         return
     hint = did_you_mean(_stem(entry), [entity.name for entity in entities])
     where = printable(path if format_of(path) else entry)
-    message = f"{where} is not read: neither its name nor its columns are those of an entity of this source.{hint}"
+    message = f"{where} is not read: neither its name nor its columns are those of an entity of this source"
+    message += f".{hint}" if hint else "; `files:` and `columns:` in sources.yaml can say what they are."
     if message not in claims.strays:
         claims.strays.append(message)
 

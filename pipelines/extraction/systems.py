@@ -60,7 +60,7 @@ def folder_configuration(
         else:
             notes.append(
                 f"No system is recognised in {printable(folder)}. Call it, or a folder in it for each system, one of:"
-                f" {', '.join(sorted(names.values()))}."
+                f" {', '.join(sorted(names.values()))}. None of them? `scorecast new source FILE...`."
             )
         if not owner:
             known = [*names.values(), *(entity.name for source in sources for entity in source.entities)]

@@ -14,6 +14,10 @@ from pipelines.learning.columns.levels import FEWEST_ENTITIES, entities_per_leve
 from pipelines.learning.specs import PredictionSpec
 
 ID_NAME = re.compile(r"(?:^|[_\s])(?:id|key|number|no|nr|uuid|guid)$", re.IGNORECASE)
+PERSONS_NAME = re.compile(
+    r"(?:contact|customer|lead|user|person|owner)?(?:(?:first|given|middle|last|family|sur|fore)name|vorname|nachname)"
+)
+"""What a column with persons' names is called, by its letters."""
 ID_SHARE = 0.95
 MOST_LEVELS = 40
 WIDE_SHARE = 0.5
@@ -103,6 +107,8 @@ def _judge(
         return Dropped(name, "unusable", f"named as text, but is {values.dtype}")
     if kind == "category" and distinct > MOST_LEVELS and as_numbers(values).null_count() == values.null_count():
         kind = "number"
+    if kind == "category" and PERSONS_NAME.fullmatch(_letters(name)):
+        return Dropped(name, "id_like", "the names of persons: who is called what is no ground for a score")
     id_like = Dropped(name, "id_like", f"{distinct:,} distinct values among {entities:,} entities")
     if ID_NAME.search(name) and distinct >= ID_SHARE * entities and _is_whole(values):
         return id_like
@@ -125,4 +131,8 @@ def _is_whole(values: pl.Series) -> bool:
 
 
 def _bare(name: str) -> str:
-    return re.sub(r"^(is|has|was)|[^a-z0-9]", "", re.sub(r"[^a-z0-9]", "", name.lower()))
+    return re.sub(r"^(is|has|was)|[^a-z0-9]", "", _letters(name))
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -306,13 +306,17 @@ def test_a_folder_of_no_system_is_told_file_by_file(exports):
     exports.write("stuff/compny.pdf", "x")
     folders, notes = chosen(exports.folder / "stuff")
     assert folders == {}
-    assert "one of: billing, crm." in notes[0]
+    assert "one of: billing, crm. None of them? `scorecast new source FILE...`." in notes[0]
+    assert "foo.csv is not looked into." in notes[2]
     assert notes[1].endswith("Did you mean 'company'?") and "foo.csv" in notes[2]
 
 
 def test_a_folder_that_is_not_there_is_a_mistake(exports):
     with pytest.raises(ConfigurationError, match="nowhere is not there"):
         chosen(exports.folder / "nowhere")
+    exports.write("hubspot/x.csv", "a,b\n1,2\n")
+    with pytest.raises(ConfigurationError, match=r"hubspto is not there \(did you mean hubspot\?\)\.$"):
+        chosen(exports.folder / "hubspto")
 
 
 def test_what_sources_yaml_says_of_a_system_holds_for_any_folder(exports):
