@@ -15,7 +15,7 @@ def new_prediction(
     entity: Annotated[str | None, typer.Option(help="its key column")] = None,
     outcomes: Annotated[str | None, typer.Option(help="model with the target; empty: the features have it")] = None,
     target: Annotated[str | None, typer.Option(help="column to predict")] = None,
-    task: Annotated[str | None, typer.Option(help="yes_no, classes or amount")] = None,
+    task: Annotated[str | None, typer.Option(help="yes_no, classes, ordered or amount")] = None,
     as_of: Annotated[str | None, typer.Option(help="column that says as of when a row is; empty: no time")] = None,
     horizon_days: Annotated[int | None, typer.Option(min=0, help="days until the answer is known")] = None,
     population: Annotated[

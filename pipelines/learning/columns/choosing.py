@@ -50,9 +50,9 @@ def choose_columns(
 
     `frame`: training rows, tidied; `target`: 0/1, numbers of classes or levels, or amounts; `clusters`: entity of each
     row as an integer from 0; `days`: day number of each row's as_of, or None; `classes`: names by number. Looks at
-    training rows only, so that the test has no say in what the model sees. A category is wide unless the answer is one of several
-    classes: of those it keeps its frequent levels, and is dropped if it has none. `known_in_time`: columns that are
-    computed from what was known by each row's as_of; however much they tell, they do not give the answer away.
+    training rows only, so that the test has no say in what the model sees. A category is wide unless the answer is one
+    of several classes: of those it keeps its frequent levels, and is dropped if it has none. `known_in_time`: columns
+    that are computed from what was known by each row's as_of; however much they tell, they do not give the answer away.
     """
     columns: list[Column] = []
     dropped: list[Dropped] = []

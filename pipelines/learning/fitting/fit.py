@@ -100,7 +100,8 @@ def fit_prediction(
     `frame`: features, `spec.entity_key`, `spec.as_of` (Date or Datetime) and `spec.target` (boolean, text for
     classes, whole numbers or text for levels, a number for an amount; rows where it is null are ignored).
     `descriptions`: feature → words, for reasons. `champion`: the model in use. `known_in_time`: columns that cannot
-    have been written after the answer. Deterministic for the same rows, seed and machine; the order of rows and columns changes nothing.
+    have been written after the answer. Deterministic for the same rows, seed and machine; the order of rows and columns
+    changes nothing.
 
     Raises TooLittleData with the reason in words, ValueError if the key or target column is missing or of the wrong
     type.
