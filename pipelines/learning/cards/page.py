@@ -79,8 +79,9 @@ def card_page(facts: dict) -> str:
 
     - what it is: name, about (one sentence), question ("Churn is Yes"), likelihood ("risk", "chance", "level" or
       "amount"), task ("yes_no", "classes", "ordered" with levels, or "amount" with link "identity" or "log"), rows_word
-      ("customers"), yes_words ("leave within 90 days"), verdict ("ok" or "no_signal"), kept, reason, notes, limits, learnt_from, calibrated, created_at, method, fingerprint, code_version, seconds; n_rows,
-      n_train, n_fitted, n_holdout, n_holdout_entities, n_positive, n_columns, split_words
+      ("customers"), yes_words ("leave within 90 days"), verdict ("ok" or "no_signal"), kept, reason, notes, limits,
+      learnt_from, calibrated, created_at, method, fingerprint, code_version, seconds; n_rows, n_train, n_fitted,
+      n_holdout, n_holdout_entities, n_positive, n_columns, split_words
     - how good: base_rate, auc, average_precision, brier, log_loss, baseline_log_loss, calibration_error,
       lift_top_decile; accuracy, macro_f1; deciles as of `evaluation.decile_table`; money {currency, deciles as of
       `evaluation.money_by_decile`};

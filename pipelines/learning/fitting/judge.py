@@ -29,6 +29,8 @@ class Judge:
     base_losses: Callable[[np.ndarray, np.ndarray], np.ndarray]
     """Training answers and answers to the loss of saying the same of everyone."""
     loss_name: str
+    worth_a_part: float = 0.0
+    """Loss that a further part of a mix of answers must gain: below that it only costs time."""
     slope: Callable[[np.ndarray, np.ndarray, np.ndarray], float] | None = None
     """Margins, answers and parts to the slope where each part has a base rate of its own; None: rates do not move."""
     offset: Callable[[float, np.ndarray, np.ndarray], float | list[float]] | None = None
@@ -45,6 +47,7 @@ ANSWERS = Judge(
     losses=evaluation.log_losses,
     base_losses=evaluation.base_rate_losses,
     loss_name="log loss",
+    worth_a_part=2e-4,
     slope=calibration.fit_slope,
     offset=calibration.fit_offset,
 )
@@ -58,6 +61,7 @@ def judge_of_levels(levels: int) -> Judge:
         losses=levels_judged.rps_losses,
         base_losses=partial(levels_judged.base_rps_losses, levels),
         loss_name="ranked probability score",
+        worth_a_part=5e-5,
         slope=partial(ordered.fit_slope, levels),
         offset=partial(ordered.fit_offset, levels),
     )

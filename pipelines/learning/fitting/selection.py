@@ -40,9 +40,6 @@ SELECTION_ROWS = 30_000
 THREADED_ROWS = 10_000
 """In smaller tables threads within a booster cost more than they save."""
 MIX_STEPS = 4
-WORTH_A_PART = 2e-4
-"""Log loss (nats), or ranked probability score, that a further part of a mix must gain: below that it only costs time.
-"""
 
 
 @dataclass(frozen=True)
@@ -276,7 +273,7 @@ def _with_mix(
     logistic = [name for name in losses if recipes[name].parts[0][1]["kind"] == "logistic"]
     names = [min(logistic, key=lambda name: losses[name])] if logistic else []
     names += [name for name in losses if name in BOOSTING]
-    mix = best_mix(recipes, estimated, names, loss, min(losses.values()), WORTH_A_PART)
+    mix = best_mix(recipes, estimated, names, loss, min(losses.values()), judge.worth_a_part)
     if mix is not None:
         recipe, margin = mix
         recipes, estimated, losses = (

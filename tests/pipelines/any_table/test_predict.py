@@ -269,7 +269,7 @@ def test_the_task_can_be_chosen_and_clashes_are_said(tmp_path: Path):
         "--positive is for a yes-or-no question": ("price", "--task", "amount", "--positive", "1"),
         "--value is the money at stake of a yes": ("price", "--value", "size"),
         "say with --positive which of them is yes": ("stars", "--task", "yes_no"),
-        "--task is 'guess'; it can be yes_no, classes, amount": ("stars", "--task", "guess"),
+        "--task is 'guess'; it can be yes_no, classes, ordered, amount": ("stars", "--task", "guess"),
         "--loss is 'big'; it can be absolute, squared": ("price", "--loss", "big"),
         "'id' cannot be read as number": ("id", "--task", "amount"),
     }.items():

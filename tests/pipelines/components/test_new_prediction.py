@@ -153,7 +153,7 @@ def test_what_nobody_can_guess_must_be_given(flags: dict, words: str):
         ({"population": "is_customer and"}, "population is no SQL condition"),
         ({"table": "accounts"}, "table 'accounts' is one that a dbt model makes; choose another"),
         ({"name": "Expansion!"}, "name is 'Expansion!'; use lower-case letters"),
-        ({"task": "guess"}, "task is 'guess'; use yes_no or classes or amount"),
+        ({"task": "guess"}, "task is 'guess'; use yes_no or classes or ordered or amount"),
         ({"as_of": "", "horizon_days": 30}, "horizon_days counts from `as_of`, which is null"),
     ],
 )

@@ -185,7 +185,7 @@ def test_what_is_right_is_not_refused(tmp_path: Path):
         ("horizon_days: 90", "horizon_days: -1", 10, "horizon_days is -1; it must be 0 or more"),
         ("horizon_days: 90", "min_rows: 0\n  horizon_days: 90", 10, "min_rows is 0; it must be 1 or more"),
         ("value: arr", "max_calibration_error: 1.5", 12, "max_calibration_error is 1.5; it must be between 0 and 1"),
-        ("value: arr", "task: regression", 12, "task is 'regression'; use yes_no or classes or amount"),
+        ("value: arr", "task: regression", 12, "task is 'regression'; use yes_no or classes or ordered or amount"),
         ("value: arr", "text: notes", 12, "text must be a list, such as [notes], not 'notes'"),
         ("value: arr", "as_of: null", 10, "horizon_days counts from `as_of`, which is null"),
         ("value: arr", "as_of: arr", 12, "as_of 'arr' of features.account_snapshots is DOUBLE; it must be a date"),
