@@ -89,7 +89,7 @@ def _wrong_types(
         yield ("target",), f"target '{prediction.target}' of {outcomes} is {type_}, which is no amount to estimate"
     if type_ and prediction.task == "ordered" and re.match("BOOLEAN|DATE|TIME", type_):
         yield ("target",), f"target '{prediction.target}' of {outcomes} is {type_}, which has no levels in an order"
-    if type_ and prediction.task == "ordered" and not NUMBER.fullmatch(type_) and not prediction.levels:
+    elif type_ and prediction.task == "ordered" and not NUMBER.fullmatch(type_) and not prediction.levels:
         yield (
             ("target",),
             f"target '{prediction.target}' of {outcomes} is {type_}: name its levels from the lowest to the highest, "

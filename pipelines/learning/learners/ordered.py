@@ -25,6 +25,8 @@ HALF_A_ROW = 0.5
 and the offsets stay in their order."""
 FURTHEST_STEP, FURTHEST_OFFSET = 1.0, 30.0
 MOST_STEPS, SMALLEST_GRADIENT = 200, 1e-5
+CLOSE = 1e-8
+"""Gradient at which the calibration is found; where nobody has a level, its digits reach not much further."""
 SMALLEST_SHARE = 1e-300
 
 
@@ -157,7 +159,7 @@ def _fit_cuts(levels: int, margin: np.ndarray, target: np.ndarray, part: np.ndar
             gradient[0], hessian[0, :], hessian[:, 0], hessian[0, 0] = 0.0, 0.0, 0.0, 1.0
         return gradient, hessian
 
-    return minimise(loss, derivatives, start, 1e-10)
+    return minimise(loss, derivatives, start, CLOSE)
 
 
 def _above(target: np.ndarray, levels: int) -> np.ndarray:
