@@ -14,6 +14,14 @@ MEASURES = (
     ("log_loss", "Log loss", "lower is better"),
     ("calibration_error", "Calibration error", "mean distance of said and observed shares above each level"),
 )
+COMPARED = (
+    "error_in_levels_of_median",
+    "exactly_right",
+    "exactly_right_of_median",
+    "within_one",
+    "within_one_of_median",
+)
+"""What the verdict compares with always saying one level."""
 
 
 def is_ordered(facts: dict) -> bool:
@@ -22,14 +30,16 @@ def is_ordered(facts: dict) -> bool:
 
 
 def levels(facts: dict) -> dict | None:
-    """The picture of what was said and came, and the shares above each level."""
+    """The level that is usual, the picture of what was said and came, and the shares above each level."""
     if not is_ordered(facts) or finite(facts.get("error_in_levels")) is None:
         return None
     names = [str(each) for each in facts.get("levels") or []]
     needed = ("said", "came", "calibration_error")
     cuts = [row for row in dicts(facts, "cuts") if all(finite(row.get(key)) is not None for key in needed)]
     tenths = amounts.tenths_known(facts)
+    compared = all(finite(facts.get(key)) is not None for key in COMPARED)
     return {
+        "usual": facts.get("median_level") if compared else None,
         "plot": _plot(tenths, names) if tenths and len(names) > 1 else None,
         "tenths": tenths,
         "cuts": [
