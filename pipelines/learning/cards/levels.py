@@ -43,7 +43,7 @@ def levels(facts: dict) -> dict | None:
         "plot": _plot(tenths, names) if tenths and len(names) > 1 else None,
         "tenths": tenths,
         "cuts": [
-            row | {"words": f"{row.get('level')}{'' if place == len(cuts) else ' or more'}"}
+            row | {"words": f"{row.get('level')}{'' if place == len(cuts) else ' or higher'}"}
             for place, row in enumerate(cuts, start=1)
         ],
     }

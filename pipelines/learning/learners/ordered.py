@@ -24,7 +24,7 @@ HALF_A_ROW = 0.5
 """Rows of every level at the mean margin that the calibration counts beside those that it has: so every level has some,
 and the offsets stay in their order."""
 FURTHEST_STEP, FURTHEST_OFFSET = 1.0, 30.0
-MOST_STEPS, SMALLEST_GRADIENT = 200, 1e-5
+MOST_STEPS, SMALLEST_GRADIENT = 200, 1e-4
 CLOSE = 1e-8
 """Gradient at which the calibration is found; where nobody has a level, its digits reach not much further."""
 SMALLEST_SHARE = 1e-300

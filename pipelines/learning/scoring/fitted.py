@@ -189,8 +189,8 @@ def score_prediction(
     are those of the class that is predicted. A model of levels has predicted (Int64 where levels are whole numbers,
     else String: the median), its probability, probability_<level>, and expected (Float64: the mean, words counting from
     1), whose percentile is the score; the reasons add up to the log-odds of one cut, that of their likelihood ("chance
-    of 4 or more"), and are the same for every other. A model of an amount has expected (the mean), p10, p50 and p90 in
-    the amount's unit in place of probability, grade and expected_value; score is the percentile of expected, and the
+    of 4 or higher"), and are the same for every other. A model of an amount has expected (the mean), p10, p50 and p90
+    in the amount's unit in place of probability, grade and expected_value; score is the percentile of expected, and the
     reasons add up to p50 (to expected under the squared loss), or are factors that multiply to it; with `relative_to`,
     both are of the multiple of that column, of which every row needs an amount above 0. A column that is
     missing counts as empty, and is logged; a new one is ignored. What tells these rows nothing apart is no reason (see
@@ -275,7 +275,7 @@ def _levels(
     """The level of some rows with its probability, that of every level and the mean; and reasons with group points."""
     _, offsets = model.calibration
     cut = middle_cut(model, rows)
-    more = "" if cut == len(offsets) - 1 else " or more"
+    more = "" if cut == len(offsets) - 1 else " or higher"
     asked = replace(model, spec=replace(model.spec, likelihood_word=f"chance of {model.classes[cut + 1]}{more}"))
     odds, explained = _explained(asked, rows, tidied, descriptions, left_out)
     probability = level_probabilities(odds[:, None] + (np.asarray(offsets) - offsets[cut]))

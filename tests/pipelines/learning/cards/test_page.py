@@ -271,14 +271,14 @@ def test_levels_are_told_in_levels():
     for words in (
         f"Of 100 guests, it gets {facts['exactly_right'] * 100:.0f} exactly right",
         "Does it keep its word, level by level?",
-        "fair or more",
+        "fair or higher",
         "raises and what lowers the level",
         "Compared by ranked probability score",
         "0.1234",
         "−0.402.25100",
     ):
         assert words in page.text, words
-    assert "best or more" not in page.text, "nothing is above the highest level"
+    assert "best or higher" not in page.text, "nothing is above the highest level"
     assert "AUC" not in page.text and "Log loss Chosen" not in page.text
 
 

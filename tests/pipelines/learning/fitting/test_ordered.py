@@ -104,7 +104,7 @@ def test_reasons_add_up_to_the_log_odds_of_the_level_that_they_name(fitted: FitR
     cuts = np.log(above / (1 - above))
     reasons = [json.loads(each) for each in scores["reasons"]]
     (asked_of,) = {each[0]["likelihood"] for each in reasons}
-    level = int(asked_of.removeprefix("chance of ").removesuffix(" or more"))
+    level = int(asked_of.removeprefix("chance of ").removesuffix(" or higher"))
     sums = np.array([sum(entry["contribution"] for entry in each) for each in reasons])
     assert np.abs(sums - cuts[:, level - 2]).max() < 1e-6
     assert np.ptp(cuts - sums[:, None], axis=0).max() < 1e-6, "the same contributions hold for every cut"
