@@ -500,7 +500,9 @@ def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
         f"""
         select
             runs.auc, runs.calibration_error, runs.error, runs.model_version,
-            coalesce(try_cast(runs.metrics ->> 'is_only_order' as boolean), false)
+            coalesce(try_cast(runs.metrics ->> 'is_only_order' as boolean), false),
+            try_cast(runs.metrics ->> 'error_in_levels' as double),
+            try_cast(runs.metrics ->> 'error_in_levels_of_median' as double), runs.metrics ->> 'median_level'
         from model_runs as runs
         inner join (select max(model_version) as model_version from {table}) as used using (model_version)
         where runs.status = 'kept'
@@ -509,7 +511,9 @@ def _how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
     ).fetchone()
     if row is None:
         return ""
-    auc, calibration_error, error, version, is_only_order = row
+    auc, calibration_error, error, version, is_only_order, levels_off, usual_off, usual = row
+    if levels_off is not None:
+        return f"off by {levels_off:.2f} levels on average, always saying {usual} by {usual_off:.2f}"
     if is_only_order and auc is not None:
         return f"AUC {auc:.3f} out of time; trust the order, not the percentages: saying the average of all is as good"
     if auc is not None:

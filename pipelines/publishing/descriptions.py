@@ -168,7 +168,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "model_version": "The version that scores from then on; null for none.",
         "method": "How it was fitted.",
         "rows": "Rows with a known answer.",
-        "auc": "How well it ranks on the test: 0.5 is chance, 1 is perfect.",
+        "auc": "How well it ranks on the test: 0.5 is chance, 1 is perfect. Of levels, pairs of different ones.",
         "log_loss": "Log loss on the test; lower is better.",
         "calibration_error": "Mean distance between predicted and observed rate on the test.",
         "error": "Of a forecast: mean error of its totals in the backtest (sMAPE, per cent). Of an amount: absolute "

@@ -1,6 +1,7 @@
 """What a run says when it is done."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -13,10 +14,12 @@ from pipelines.commands.running import (
     next_step,
     notices,
     output_to,
+    read_summary,
     start_sample_if_none,
 )
-from pipelines.database import connect_in_memory
+from pipelines.database import connect, connect_in_memory
 from pipelines.instance.metadata import warn
+from pipelines.registry.fits import record_fit
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
@@ -107,6 +110,21 @@ def test_a_run_tells_what_was_put_aside_and_what_is_wrong_with_the_exports():
     }
     assert "  Rows put aside because they break the contract: crm 1, stripe 7." in told
     assert "raw_stripe._quarantine" in told[-1]
+
+
+def test_levels_in_an_order_are_as_good_as_they_are_far_off(tmp_path: Path):
+    path = tmp_path / "release.duckdb"
+    figures = {"auc": 0.8, "error_in_levels": 0.612, "error_in_levels_of_median": 0.9, "median_level": "4"}
+    run = {"model": "mood", "run_id": "r", "started_at": datetime.now(UTC), "rows": 9, "model_version": "mood-1"}
+    with connect(path) as connection:
+        record_fit(connection, **run, status="kept", reason="", metrics=figures)
+        connection.execute("create table model_runs as from published.model_runs")
+        connection.execute("create table moods as select 4 as predicted, 'mood-1' as model_version")
+        connection.execute(
+            "create table releases as select 'x' as release_id, current_date as as_of_date, '' as status, '' as note,"
+            """ '{"moods": {"rows": 1, "columns": ["predicted", "model_version"]}}' as tables"""
+        )
+    assert read_summary(path)[2] == {"moods": "off by 0.61 levels on average, always saying 4 by 0.90"}
 
 
 def test_what_the_identity_report_warns_of_is_told_the_largest_of_each_topic_first():
