@@ -166,6 +166,13 @@ def test_a_rescaled_copy_of_the_level_is_left_out(table: tuple[pl.DataFrame, np.
     assert [(each.column, each.kind) for each in fit.dropped] == [("percent", "leaky")]
 
 
+def test_a_category_of_many_levels_that_gives_the_answer_away_is_left_out(table: tuple[pl.DataFrame, np.ndarray]):
+    """A code that is given once the rating is known: 60 of them, each for one rating."""
+    code = (pl.col("rating").cast(pl.String) + "-" + (pl.col("visit_id") % 12).cast(pl.String)).alias("code")
+    fit = fit_prediction(table[0][:900].with_columns(code), asked())
+    assert [(each.column, each.kind) for each in fit.dropped] == [("code", "leaky")]
+
+
 def test_a_category_of_many_levels_is_learnt_from(fitted: FitResult):
     """Told by where the answers of each place stand, which classes cannot be."""
     (place,) = [column for column in fitted.model.encoding.columns if column["name"] == "place"]
