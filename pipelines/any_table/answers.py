@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipelines.learning.columns.ordered_levels import level_words, levels_in
 from pipelines.learning.columns.types import as_words, counted
+from pipelines.learning.specs import FEWEST_LEVELS, MOST_LEVELS
 from pipelines.spelling import did_you_mean
 from pipelines.values.words import NO, NO_VALUE_WORDS, YES, says_nothing
 
@@ -130,6 +132,49 @@ def likely_question(answers: Answers) -> str | None:
     )
 
 
+def levels_of(found: Answers, given: Sequence[str], notes: list[str]) -> tuple[pl.Series, tuple[str, ...]]:
+    """
+    The level of every row (String, null for none), and the levels from the lowest to the highest.
+
+    `given`: the levels as the user writes them; none: the whole numbers that there are. Raises `AnswerMistake`.
+    """
+    name, words = found.values.name, _plain(found.values)
+    if not given:
+        try:
+            levels = levels_in(words)
+        except ValueError as problem:
+            raise AnswerMistake(f"the target {problem}.") from None
+        if len(levels) < FEWEST_LEVELS:
+            raise AnswerMistake(
+                f"{name} is {' or '.join(levels)}; levels in an order are {FEWEST_LEVELS} or more. Ask for one of the "
+                "two with --positive."
+            )
+        return words, levels
+    meant = []
+    for level in given:
+        if (answer := found.same(level)) is None:
+            raise AnswerMistake(
+                f"no row has {name} = {level!r} (--levels).{did_you_mean(level, found.counts)} Mend it or leave it out."
+            )
+        meant.append(answer)
+    levels = tuple(_plain(pl.Series(meant)))
+    if twice := next((answer for answer in levels if levels.count(answer) > 1), None):
+        raise AnswerMistake(f"--levels names {twice!r} twice.")
+    other = {answer: rows for answer, rows in found.counts.items() if answer not in meant}
+    if other:
+        notes.append(f"{name}: {_counted(other)} is none of the levels: no answer.")
+    return words.set(~words.is_in(levels).fill_null(True), None), levels
+
+
+def likely_levels(found: Answers) -> str | None:
+    """For classes that are whole numbers: how to ask for them by their order; None for others."""
+    numbers = pl.Series(list(found.counts), dtype=pl.String).cast(pl.Float64, strict=False)
+    are_whole = numbers.null_count() == 0 and (numbers % 1 == 0).all()
+    if not are_whole or not FEWEST_LEVELS <= len(numbers) <= MOST_LEVELS:
+        return None
+    return f"{found.values.name} is taken as {len(numbers)} classes; if their order counts, --task ordered goes by it."
+
+
 def _is_yes(answer: str) -> bool:
     return bool(IS_WON.search(answer)) or (answer.isalpha() and answer.lower() in YES)
 
@@ -169,6 +214,12 @@ def _are_yes_and_no(answers: Iterable[str]) -> bool:
 
 def _folded(text: str) -> str:
     return " ".join(text.casefold().split())
+
+
+def _plain(answers: pl.Series) -> pl.Series:
+    """Answers that are all numbers as whole numbers are written; others as they are."""
+    numbers = answers.cast(pl.Float64, strict=False)
+    return level_words(numbers) if numbers.null_count() == answers.null_count() else answers
 
 
 def _number(text: str) -> float | None:

@@ -47,7 +47,9 @@ class Request:
     negative: Sequence[str] = ()
     """The answers that are no; none: all that are not yes."""
     task: str | None = None
-    """yes_no, classes or amount; by the target's values when None."""
+    """yes_no, classes, ordered or amount; by the target's values when None."""
+    levels: Sequence[str] = ()
+    """Of an ordered answer, its levels from the lowest to the highest; none: its whole numbers."""
     loss: str = "absolute"
     """What an amount is judged by: absolute or squared."""
     key: str | None = None
@@ -157,7 +159,7 @@ def predict_table(
     evaluation = {**_evaluation(result, question, notes, seconds), "unfamiliar": unfamiliar, "seed": request.seed}
     words = {} if question.positive is None else {"question": f"{request.target} is {question.positive}"}
     words |= {"unfamiliar": [each for each in unfamiliar if each["words"]]}
-    words |= {"question": request.target} if question.spec.task == "amount" else {}
+    words |= {"question": request.target} if question.spec.task in ("ordered", "amount") else {}
     extra = {**words, "seconds": seconds, "notes": evaluation["notes"], "created_at": f"{datetime.now(UTC):%Y-%m-%d}"}
     files[1].write_text(json.dumps(evaluation, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     files[2].write_text(card_of_fit(result, extra))
@@ -166,11 +168,11 @@ def predict_table(
 
 def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Question:
     from pipelines.any_table.amounts import amounts_of
-    from pipelines.any_table.answers import answers_in
+    from pipelines.any_table.answers import AnswerMistake, answers_in, levels_of
     from pipelines.learning.columns.leaks import filled_with_the_answer
     from pipelines.learning.columns.stamps import creation_column, written_at_changes
     from pipelines.learning.columns.types import infer_types
-    from pipelines.learning.specs import PredictionSpec
+    from pipelines.learning.specs import TASKS, PredictionSpec
 
     _check_columns(table, request)
     keep = [request.target, *([request.key] if request.key else [])]
@@ -181,15 +183,27 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
         raise CannotPredict(f"{request.train}: {problem}") from problem
     notes += plan.notes
     try:
-        amounts = amounts_of(table[request.target], _task_asked(request), MOST_NUMBERS, notes)
+        task = _task_asked(request)
+        amounts = amounts_of(table[request.target], task, MOST_NUMBERS, notes)
     except ValueError as problem:
         raise CannotPredict(f"{request.train}: {problem}") from problem
-    if amounts is not None and request.value:
-        raise CannotPredict("--value is the money at stake of a yes; an amount has none. Leave it out.")
-    if amounts is None:
-        target, positive = _answers(answers_in(frame[request.target]), request, notes)
+    positive, levels = None, ()
+    if amounts is not None:
+        target, task = amounts, "amount"
     else:
-        target, positive = amounts, None
+        found = answers_in(frame[request.target])
+        _check_answers(found, request)
+        notes += found.notes
+        if task == "ordered":
+            try:
+                target, levels = levels_of(found, request.levels, notes)
+            except AnswerMistake as problem:
+                raise CannotPredict(f"{request.train}: {problem}") from None
+        else:
+            target, positive = _answers(found, request, notes)
+            task = "yes_no" if positive is not None else "classes"
+    if request.value and (why := TASKS[task].no_value):
+        raise CannotPredict(f"--value is the money at stake of a yes; {request.target} {why}. Leave it out.")
     if unknown := target.null_count():
         what = "not learnt from" if request.score else "scored, not learnt from"
         notes.append(f"{unknown:,} rows of {request.train} have no known {request.target}; they are {what}.")
@@ -225,7 +239,8 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
         text=tuple(dict.fromkeys([*plan.text, *request.text])),
         value=request.value,
         segments=tuple(request.segments or _segments(frame, plan, request)),
-        task="amount" if amounts is not None else "yes_no" if positive is not None else "classes",
+        task=task,
+        levels=levels,
         loss=request.loss,
         keep_leaky=request.keep_leaky,
         min_rows=FEWEST_ROWS,
@@ -238,18 +253,22 @@ def _question(table: "pl.DataFrame", request: Request, notes: list[str]) -> _Que
 
 def _task_asked(request: Request) -> str | None:
     """The task that the options ask for; None where the target's values say it. Raises CannotPredict if they clash."""
-    from pipelines.learning.specs import LOSSES, TASKS
+    from pipelines.learning.specs import LOSSES, TASKS, levels_problem
 
     for option, given, known in (("--task", request.task, (None, *TASKS)), ("--loss", request.loss, LOSSES)):
         if given not in known:
             raise CannotPredict(f"{option} is {given!r}; it can be {', '.join(filter(None, known))}.")
+    task = request.task or ("ordered" if request.levels else None)
+    if request.levels and (problem := levels_problem(task, request.levels)):
+        raise CannotPredict(f"--levels {','.join(request.levels)}: {problem}.")
     if request.negative and request.positive is None:
         raise CannotPredict("--negative says which answers are no; say with --positive which one is yes.")
     if request.positive is not None:
-        if request.task not in (None, "yes_no"):
-            raise CannotPredict(f"--positive is for a yes-or-no question; leave it out, or --task {request.task}.")
+        if task not in (None, "yes_no"):
+            other = f"--task {task}" if request.task else "--levels"
+            raise CannotPredict(f"--positive is for a yes-or-no question; leave it out, or {other}.")
         return "yes_no"
-    return request.task
+    return task
 
 
 def _with_key(frame: "pl.DataFrame", request: Request, notes: list[str]) -> "pl.DataFrame":
@@ -308,14 +327,9 @@ def _check_columns(table: "pl.DataFrame", request: Request) -> None:
         raise CannotPredict(f"The target {request.target!r} cannot be the key or the date, too.")
 
 
-def _answers(found: "Answers", request: Request, notes: list[str]) -> "tuple[pl.Series, str | None]":
-    """The target as a boolean and the value that is yes, or as text for classes and None."""
-    import polars as pl
-
-    from pipelines.any_table.answers import AnswerMistake, likely_question, only_decided
-
-    answers, counts = found.values, found.counts
-    notes += found.notes
+def _check_answers(found: "Answers", request: Request) -> None:
+    """Raises CannotPredict where there is nothing to tell apart."""
+    counts = found.counts
     if not counts:
         raise CannotPredict(f"{request.train}: the target {request.target!r} has no value in any row.")
     if len(counts) == 1:
@@ -324,6 +338,15 @@ def _answers(found: "Answers", request: Request, notes: list[str]) -> "tuple[pl.
             f"{request.train}: the target {request.target!r} is {only!r} in all {counts[only]:,} rows that have one; "
             "there is nothing to tell apart. Take in rows with another outcome."
         )
+
+
+def _answers(found: "Answers", request: Request, notes: list[str]) -> "tuple[pl.Series, str | None]":
+    """The target as a boolean and the value that is yes, or as text for classes and None."""
+    import polars as pl
+
+    from pipelines.any_table.answers import AnswerMistake, likely_levels, likely_question, only_decided
+
+    answers, counts = found.values, found.counts
     positive = request.positive
     if positive is not None:
         positive = found.same(positive)
@@ -361,7 +384,7 @@ def _answers(found: "Answers", request: Request, notes: list[str]) -> "tuple[pl.
             f"{request.train}: the target {request.target!r} is a number with {len(counts):,} different values. "
             "Ask for an amount with --task amount, make ranges of it, or ask for one value with --positive."
         )
-    notes += [hint] if (hint := likely_question(found)) else []
+    notes += [hint for hint in (likely_question(found), None if request.task else likely_levels(found)) if hint]
     rare = [value for value, rows in counts.items() if rows < FEWEST_OF_CLASS]
     if rare:
         notes.append(
@@ -460,21 +483,14 @@ def _unfamiliar(
 def _evaluation(result: "FitResult", question: _Question, notes: Sequence[str], seconds: float) -> dict:
     """What evaluation.json says."""
     from pipelines.learning.judging.amounts import FIGURES
+    from pipelines.learning.judging.ordered import FIGURES as LEVEL_FIGURES
+    from pipelines.learning.specs import TASKS
 
     figures, spec = result.metrics, question.spec
-    names = (
-        "auc",
-        "auc_error",
-        "average_precision",
-        "brier",
-        "log_loss",
-        "log_loss_error",
-        "calibration_error",
-        "lift_top_decile",
-        "base_rate",
-    )
-    names += ("baseline_log_loss", "accuracy", "macro_f1", "classes", "confusion", *FIGURES)
-    loss = "error" if spec.task == "amount" else "log_loss"
+    names = ("auc", "auc_error", "average_precision", "brier", "log_loss", "log_loss_error", "calibration_error")
+    names += ("lift_top_decile", "base_rate", "baseline_log_loss", "accuracy", "macro_f1", "classes", "confusion")
+    names += (*FIGURES, *LEVEL_FIGURES)
+    loss = TASKS[spec.task].loss
     left_out: dict[str, list[dict]] = {
         kind: [asdict(each) for each in result.dropped if each.kind == kind]
         for kind in ("constant", "id_like", "excluded", "target", "unusable")
@@ -488,6 +504,7 @@ def _evaluation(result: "FitResult", question: _Question, notes: Sequence[str], 
         "task": spec.task,
         "target": spec.target,
         "positive": question.positive,
+        **({"levels": list(spec.levels)} if spec.levels else {}),
         "verdict": result.verdict,
         "n_rows": figures["n_rows"],
         "n_train": figures["n_fit"],
@@ -523,7 +540,9 @@ def _order_leaks(question: _Question) -> list["Finding"]:
     answers = known[question.spec.target]
     if question.spec.task == "amount":
         answers = answers > answers.median()
-    answers = answers.cast(pl.String).rank("dense").to_numpy().astype(np.float64)
+    answers = answers.cast(pl.Enum(question.spec.levels) if question.spec.levels else pl.String)
+    answers = answers.to_physical() if question.spec.levels else answers
+    answers = answers.rank("dense").to_numpy().astype(np.float64)
     orders = [pl.Series("(order of the rows)", range(known.height))]
     if key != CONTENT and (known[key].dtype == pl.String or known[key].dtype.is_numeric()):
         orders.append(known[key])

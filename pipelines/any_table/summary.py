@@ -1,6 +1,6 @@
 """The terminal output of `scorecast predict`: progress, and the result."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -45,8 +45,8 @@ def print_outcome(outcome: Outcome, request: Request) -> None:
         f"[bold]{asked}[/bold]: {figures['n_train']:,} rows to learn from, {figures['n_holdout']:,} held out "
         f"({'newest in time' if figures['split'] == 'time' else 'a random part, stratified'})"
     )
-    if figures["task"] == "amount":
-        _print_amount(console, outcome)
+    if figures["task"] in ("ordered", "amount"):
+        _print_in_words(console, outcome)
     elif figures["verdict"] == "no_signal":
         console.print(
             f"[red]No signal[/red]: no better than the base rate by more than noise (AUC {figures['auc'] or 0.5:.3f}, "
@@ -86,12 +86,24 @@ def print_outcome(outcome: Outcome, request: Request) -> None:
     )
 
 
-def _print_amount(console: "Console", outcome: Outcome) -> None:
+def _print_in_words(console: "Console", outcome: Outcome) -> None:
     from pipelines.any_table.amounts import result_in_words
 
     figures = outcome.evaluation
+    words = result_in_words(figures) if figures["task"] == "amount" else _levels_in_words(figures)
     if figures["verdict"] == "no_signal":
         written = "" if outcome.scored else " No scores were written; --force writes them."
-        console.print(f"[red]No signal[/red]: {result_in_words(figures)}.{written}")
+        console.print(f"[red]No signal[/red]: {words}.{written}")
     else:
-        console.print(result_in_words(figures))
+        console.print(words)
+
+
+def _levels_in_words(figures: Mapping) -> str:
+    """How far off the levels are, against always saying the median level, and how sharp the probabilities are."""
+    return (
+        f"off by {figures['error_in_levels']:.2f} ± {figures['error_in_levels_noise']:.2f} levels on average (always "
+        f"saying {figures['median_level']} is off by {figures['error_in_levels_of_median']:.2f}), "
+        f"{figures['exactly_right']:.0%} exactly right, {figures['within_one']:.0%} within one level, ranked "
+        f"probability score {figures['rps']:.4f} (base rates alone {figures['baseline_rps']:.4f}), by "
+        f"{figures['method']}"
+    )

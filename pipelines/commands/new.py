@@ -15,7 +15,10 @@ def new_prediction(
     entity: Annotated[str | None, typer.Option(help="its key column")] = None,
     outcomes: Annotated[str | None, typer.Option(help="model with the target; empty: the features have it")] = None,
     target: Annotated[str | None, typer.Option(help="column to predict")] = None,
-    task: Annotated[str | None, typer.Option(help="yes_no, classes or amount")] = None,
+    task: Annotated[str | None, typer.Option(help="yes_no, classes, ordered or amount")] = None,
+    levels: Annotated[
+        str | None, typer.Option(help="of an ordered answer, from the lowest, with commas between")
+    ] = None,
     as_of: Annotated[str | None, typer.Option(help="column that says as of when a row is; empty: no time")] = None,
     horizon_days: Annotated[int | None, typer.Option(min=0, help="days until the answer is known")] = None,
     population: Annotated[
@@ -45,7 +48,9 @@ def new_prediction(
             require_new(project_root(), answer)
         return answer
 
-    shown = tuple(part.strip() for part in columns.split(",") if part.strip()) if columns is not None else None
+    def listed(words: str | None) -> tuple[str, ...] | None:
+        return None if words is None else tuple(part.strip() for part in words.split(",") if part.strip())
+
     answers = Answers(
         name=name,
         features=features,
@@ -53,13 +58,14 @@ def new_prediction(
         outcomes=outcomes,
         target=target,
         task=task,
+        levels=listed(levels),
         as_of=as_of,
         horizon_days=horizon_days,
         population=population,
         value=value,
         table=table,
         described_by=described_by,
-        columns=shown,
+        columns=listed(columns),
         description=description,
         owner=owner,
     )

@@ -19,7 +19,11 @@ def predict(
         list[str] | None, typer.Option(help="the target's value that counts as no, the others are open; again for more")
     ] = None,
     task: Annotated[
-        str | None, typer.Option(help="yes_no, classes or amount; without it, by the target's values")
+        str | None, typer.Option(help="yes_no, classes, ordered or amount; without it, by the target's values")
+    ] = None,
+    levels: Annotated[
+        str | None,
+        typer.Option(help="an ordered answer's levels, from the lowest: low,medium,high; without it, numbers"),
     ] = None,
     loss: Annotated[
         str, typer.Option(help="what an amount is judged by: absolute (the median) or squared")
@@ -54,6 +58,7 @@ def predict(
             positive=positive,
             negative=tuple(negative or ()),
             task=task,
+            levels=tuple(level.strip() for level in levels.split(",")) if levels is not None else (),
             loss=loss,
             key=key,
             as_of=as_of,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pipelines.components.declared.documents import Where, did_you_mean
-from pipelines.learning.specs import is_pattern
+from pipelines.learning.specs import TASKS, is_pattern
 from pipelines.transformation.known_tables import Table
 
 if TYPE_CHECKING:
@@ -87,8 +87,16 @@ def _wrong_types(
         yield ("target",), f"target '{prediction.target}' of {outcomes} is {type_}, which has no classes to tell apart"
     if type_ and prediction.task == "amount" and not NUMBER.fullmatch(type_):
         yield ("target",), f"target '{prediction.target}' of {outcomes} is {type_}, which is no amount to estimate"
-    if prediction.task == "amount" and prediction.value:
-        yield ("value",), f"value '{prediction.value}': the target is an amount itself; leave `value` out"
+    if type_ and prediction.task == "ordered" and re.match("BOOLEAN|DATE|TIME", type_):
+        yield ("target",), f"target '{prediction.target}' of {outcomes} is {type_}, which has no levels in an order"
+    elif type_ and prediction.task == "ordered" and not NUMBER.fullmatch(type_) and not prediction.levels:
+        yield (
+            ("target",),
+            f"target '{prediction.target}' of {outcomes} is {type_}: name its levels from the lowest to the highest, "
+            "such as `levels: [low, medium, high]`",
+        )
+    if prediction.value and (why := TASKS[prediction.task].no_value):
+        yield ("value",), f"value '{prediction.value}': the target {why}; leave `value` out"
     type_ = type_of(prediction.as_of, features)
     if type_ and type_ != "DATE" and not type_.startswith("TIMESTAMP"):
         yield ("as_of",), f"as_of '{prediction.as_of}' of {features} is {type_}; it must be a date"

@@ -11,6 +11,7 @@ from pipelines.components.declared.documents import PREDICTION, YamlMistakes
 from pipelines.components.named_columns import NUMBER, columns_of, did_you_mean
 from pipelines.components.validation import read_components, require_valid_yaml
 from pipelines.database import placed
+from pipelines.learning.specs import TASKS
 from pipelines.transformation.known_tables import Table
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ LIKELY = re.compile(r"^(is|has|was|will)_")
 MONEY = re.compile(r"(^|_)(arr|mrr|amount|revenue|value|price)$")
 WORDS = re.compile(r"(^|_)(name|company|email_domain|source|stage|currency|title)$")
 KEY = re.compile(r"(^|_)id$", re.IGNORECASE)
-TASKS = ("yes_no", "classes", "amount")
 COMMENTS = {
     "entity": "key column of the snapshots",
     "features": "what was known at as_of_date",
@@ -32,7 +32,6 @@ COMMENTS = {
     "value": "money at stake; makes expected_value",
     "described_by": "model whose columns name the entity for people",
 }
-TASK_COMMENTS = {"classes": "more than two answers", "amount": "a number to estimate"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,7 @@ class Answers:
     entity: str | None = None
     target: str | None = None
     task: str | None = None
+    levels: tuple[str, ...] | None = None
     as_of: str | None = None
     """The empty text: the table has no time."""
     horizon_days: int | None = None
@@ -160,7 +160,9 @@ def written(answers: Answers) -> str:
     lines = [f"type: {PREDICTION}", "attributes:"]
     lines += [line(key, values[key]) for key in order if values[key]]
     if answers.task != "yes_no":
-        lines.append(f"{line('task', answers.task):<34}# {TASK_COMMENTS.get(answers.task, '')}")
+        lines.append(f"{line('task', answers.task):<34}# {TASKS[answers.task].words if answers.task in TASKS else ''}")
+    if answers.levels:
+        lines.append(line("levels", list(answers.levels)))
     if answers.as_of == "":
         lines.append(line("as_of", None))
     elif answers.as_of != "as_of_date":
@@ -214,7 +216,7 @@ def _as_typed(key: str, answer: str) -> object:
         if not answer.strip().isdigit():
             raise LookupError(f"--horizon-days must be a whole number of days, not {answer!r}.")
         return int(answer)
-    if key == "columns":
+    if key in ("columns", "levels"):
         return tuple(part.strip() for part in answer.split(",") if part.strip())
     return answer.strip()
 
@@ -292,22 +294,29 @@ def _target(answers: Answers, tables: Mapping[str, Table]) -> Question:
     own = {answers.entity, answers.as_of}
     booleans = [name for name, type_ in columns.items() if type_ == "BOOLEAN" or (not type_ and LIKELY.match(name))]
     numbers = [name for name, type_ in columns.items() if name not in own and NUMBER.fullmatch(type_ or "DOUBLE")]
-    others = {"classes": [name for name in columns if name not in own], "amount": numbers}
+    names = [name for name in columns if name not in own]
+    others = {"classes": names, "ordered": names, "amount": numbers}
     choices = others.get(answers.task, booleans)
     return Question("", "the column to predict", choices, None, _valid(answers, tables, "outcomes"))
 
 
 def _task(answers: Answers, tables: Mapping[str, Table]) -> Question:
     type_ = _columns(answers, tables, "outcomes").get(answers.target)
-    return Question(
-        "", "yes or no, one of several classes, or an amount", list(TASKS), _likely_task(type_), frozenset(TASKS)
-    )
+    words = "yes or no, one of several classes, one of a few levels in an order, or an amount"
+    return Question("", words, list(TASKS), _likely_task(type_), frozenset(TASKS))
 
 
 def _likely_task(type_: str | None) -> str:
     if re.match("DOUBLE|FLOAT|DECIMAL", type_ or ""):
         return "amount"
     return "classes" if type_ == "VARCHAR" or (type_ or "").startswith("ENUM") else "yes_no"
+
+
+def _levels(answers: Answers, tables: Mapping[str, Table]) -> Question | None:
+    type_ = _columns(answers, tables, "outcomes").get(answers.target)
+    if answers.task != "ordered" or NUMBER.fullmatch(type_ or ""):
+        return None
+    return Question("", "the levels from the lowest to the highest, with commas between: low, medium, high")
 
 
 def _horizon_days(answers: Answers, tables: Mapping[str, Table]) -> Question | None:
@@ -324,7 +333,7 @@ def _population(answers: Answers, tables: Mapping[str, Table]) -> Question:
 
 
 def _value(answers: Answers, tables: Mapping[str, Table]) -> Question | None:
-    if answers.task == "amount":
+    if answers.task in TASKS and TASKS[answers.task].no_value:
         return None
     columns = _columns(answers, tables, "features")
     money = [n for n, type_ in columns.items() if MONEY.search(n) and (type_ is None or NUMBER.fullmatch(type_))]
@@ -377,6 +386,7 @@ _QUESTIONS: dict[str, Callable[[Answers, Mapping[str, Table]], Question | None]]
     "outcomes": _outcomes,
     "target": _target,
     "task": _task,
+    "levels": _levels,
     "horizon_days": _horizon_days,
     "population": _population,
     "value": _value,

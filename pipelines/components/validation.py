@@ -25,6 +25,7 @@ from pipelines.components.declared.documents import (
 from pipelines.components.declared.forecast import DeclaredForecast
 from pipelines.components.declared.prediction import LINKED, DeclaredPrediction
 from pipelines.components.named_columns import NUMBER, column_problems, no_table
+from pipelines.learning.specs import levels_problem
 from pipelines.spelling import closest
 from pipelines.transformation.known_tables import Table
 
@@ -147,6 +148,8 @@ def _contradictions(prediction: DeclaredPrediction) -> Iterator[tuple[Where, str
         )
     if prediction.as_of is None and prediction.horizon_days:
         yield ("horizon_days",), "horizon_days counts from `as_of`, which is null: leave one of them out"
+    if problem := levels_problem(prediction.task, prediction.named_levels):
+        yield ("levels",), problem
     if prediction.target == prediction.entity:
         yield ("target",), f"target and entity are both '{prediction.target}'"
     for role in ("exclude", "text"):
@@ -233,6 +236,8 @@ def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
                 return f"{name} is {shown}; it must be between {bounds['Ge'].ge} and {bounds['Le'].le}"
             bound = f"{limits['ge']} or more" if "ge" in limits else f"{limits['le']} or less"
             return f"{name} is {shown}; it must be {bound}"
+        case "value_error":
+            return f"{name}: {limits['error']}"
         case "string_type":
             return f"{name} must be a text, not {shown}"
         case "string_pattern_mismatch":

@@ -7,24 +7,58 @@ from fnmatch import fnmatchcase
 from string import Formatter
 
 RISK = re.compile(r"churn|leav|cancel|default|fraud|late|lost|escalat|complain", re.IGNORECASE)
-TASKS = ("yes_no", "classes", "amount")
 LOSSES = ("absolute", "squared")
+FEWEST_LEVELS, MOST_LEVELS = 3, 11
+"""Of an ordered answer: fewer are a question of yes or no, more an amount."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What kinds of answers differ in."""
+
+    words: str
+    does: str
+    """What a model of it does, for a sentence that says what it therefore lacks."""
+    loss: str
+    """Candidates are compared by it: the name that figures have."""
+    likelihood: str | None = None
+    """What reasons raise or lower; None: a risk or a chance, by the prediction's name."""
+    no_value: str | None = None
+    """Why no money is at stake that a probability could be multiplied with; None where there may be."""
+
+
+TASKS = {
+    "yes_no": Task("a question of yes or no", "answers yes or no", "log_loss"),
+    "classes": Task("more than two answers", "tells several classes apart", "log_loss"),
+    "ordered": Task(
+        "one of a few levels in an order",
+        "tells levels in an order apart",
+        "rps",
+        "level",
+        "is one of several levels, which have no one probability",
+    ),
+    "amount": Task("a number to estimate", "estimates an amount", "error", "amount", "is an amount itself"),
+}
+"""By the name that a spec has for it."""
 
 
 @dataclass(frozen=True)
 class PredictionSpec:
-    """A question about an entity: yes or no, one of several classes, or an amount.
+    """A question about an entity: yes or no, one of several classes or of several levels in an order, or an amount.
 
     The frame it is asked of has one row per `entity_key` and `as_of`, the features known then, and `target`
-    (boolean, text for classes, a number for an amount; null while the answer is not known). `as_of=None` says that the
-    table has no time.
+    (boolean, text for classes, whole numbers or text for levels, a number for an amount; null while the answer is not
+    known). `as_of=None` says that the table has no time.
     """
 
     name: str
     entity_key: str
     target: str
     task: str = "yes_no"
-    """`yes_no`, `classes` for an answer that is one of several, or `amount` for a number to estimate."""
+    """`yes_no`, `classes` for an answer that is one of several, `ordered` for one of a few levels in an order, or
+    `amount` for a number to estimate."""
+    levels: tuple[str, ...] = ()
+    """Of an ordered answer, its levels from the lowest to the highest; none: the whole numbers that it has."""
     loss: str = "absolute"
     """What an amount's estimate is judged by: `absolute` (its estimate is the median) or `squared` (the mean)."""
     relative_to: str | None = None
@@ -68,12 +102,12 @@ class PredictionSpec:
             raise ValueError(f"{self.name}: {self.target!r} cannot be both entity_key and target.")
         if self.task not in TASKS:
             raise ValueError(f"{self.name}: task is {self.task!r}; it can be {' or '.join(TASKS)}.")
+        if problem := levels_problem(self.task, self.levels):
+            raise ValueError(f"{self.name}: {problem}.")
         if self.loss not in LOSSES:
             raise ValueError(f"{self.name}: loss is {self.loss!r}; it can be {' or '.join(LOSSES)}.")
-        if self.task == "amount" and self.value is not None:
-            raise ValueError(
-                f"{self.name}: value is {self.value!r}, but the answer is an amount itself; leave value out."
-            )
+        if self.value is not None and (why := TASKS[self.task].no_value):
+            raise ValueError(f"{self.name}: value is {self.value!r}, but the answer {why}; leave value out.")
         if self.task != "amount" and self.relative_to is not None:
             raise ValueError(
                 f"{self.name}: relative_to is {self.relative_to!r}, but the answer is no amount; leave it out."
@@ -97,10 +131,9 @@ class PredictionSpec:
 
     @property
     def likelihood(self) -> str:
-        """The word that reasons use for the probability, or for an amount."""
-        if self.task == "amount":
-            return self.likelihood_word or "amount"
-        return self.likelihood_word or ("risk" if RISK.search(f"{self.name} {self.target}") else "chance")
+        """The word that reasons use for the probability, for a level or for an amount."""
+        word = self.likelihood_word or TASKS[self.task].likelihood
+        return word or ("risk" if RISK.search(f"{self.name} {self.target}") else "chance")
 
     def excludes(self, column: str) -> bool:
         """Whether a column is not to be learnt from."""
@@ -134,6 +167,20 @@ class PredictionSpec:
         if unknown:
             raise ValueError(f"The stored spec has fields that this version does not know: {', '.join(unknown)}.")
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in state.items()})
+
+
+def levels_problem(task: str, levels: Sequence[str]) -> str | None:
+    """What is wrong with the levels of a task, in words; None if nothing is."""
+    if not levels:
+        return None
+    if task != "ordered":
+        return "levels are for `task: ordered`; leave them out"
+    if not FEWEST_LEVELS <= len(levels) <= MOST_LEVELS:
+        return f"levels has {len(levels)}; it can have {FEWEST_LEVELS} to {MOST_LEVELS}, from the lowest to the highest"
+    if not all(level.strip() for level in levels):
+        return "one of levels is empty"
+    twice = next((level for level in levels if levels.count(level) > 1), None)
+    return None if twice is None else f"levels has {twice!r} twice"
 
 
 def is_pattern(name: str) -> bool:

@@ -47,6 +47,17 @@ SCORES = {
     "probability_change_7d": "Change of the probability against about a week before; null without a score from then.",
     "change_reason": "What moved most in the direction of the change, in words.",
 }
+LEVELS = {
+    "predicted": "The level to expect: half come at or below it, half at or above.",
+    "probability": "How likely exactly the predicted level is, from 0 to 1.",
+    "expected": "The mean of what may come: of levels that are words, the lowest counts as 1.",
+    "score": "Where the row stands among all that were scored that day: 99 is the highest to expect, 1 the lowest.",
+    "grade": "A to E: A is the fifth of those scored that day with the highest levels to expect, E the lowest.",
+    "reason_1": "The strongest reason for the level, in words.",
+    "reasons": "All reasons as JSON: feature, value, contribution (they add up to the log-odds of reaching the level "
+    "that the first one's likelihood names, and are the same for every other level), words, text.",
+}
+"""What the scores of a model of levels in an order say otherwise than those of a probability."""
 AMOUNTS = {
     "expected": "The amount to expect: the mean of what may come, in the target's unit. These add up.",
     "p10": "One in ten comes to less than this.",
@@ -157,7 +168,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "model_version": "The version that scores from then on; null for none.",
         "method": "How it was fitted.",
         "rows": "Rows with a known answer.",
-        "auc": "How well it ranks on the test: 0.5 is chance, 1 is perfect.",
+        "auc": "How well it ranks on the test: 0.5 is chance, 1 is perfect. Of levels, pairs of different ones.",
         "log_loss": "Log loss on the test; lower is better.",
         "calibration_error": "Mean distance between predicted and observed rate on the test.",
         "error": "Of a forecast: mean error of its totals in the backtest (sMAPE, per cent). Of an amount: absolute "

@@ -8,9 +8,9 @@ from pipelines.database import quoted
 from pipelines.publishing.states import (
     BACKFILL,
     HISTORY_KEYS,
-    SCORE_COLUMNS,
     SCORE_HISTORY,
     Release,
+    has_one_probability,
     key_column,
     names_of,
     tables_in,
@@ -87,7 +87,7 @@ def append_score_history(
     for table in tables:
         relation = quoted(table)
         columns = names_of(connection, relation)
-        if set(columns) >= SCORE_COLUMNS:
+        if has_one_probability(columns):
             expected = next((name for name in columns if name.startswith("expected_")), None)
             more = [name for name in ("grade", "currency", "horizon_days", "is_holdback") if name in columns]
             connection.execute(

@@ -1,6 +1,6 @@
 """What a release is: its facts, the names of its tables, how they are looked at, and why one may not come about."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -76,6 +76,11 @@ OF_MANY_DAYS = {"model_health", "score_outcomes", "uplift"}
 """Tables with rows of many days: their newest day is not the day that the table is as of."""
 
 SCORE_COLUMNS = {"probability", "score", "reasons", "as_of_date", "model_version"}
+
+
+def has_one_probability(columns: Collection[str]) -> bool:
+    """Whether a table has scores that `score_history` keeps: of one answer each, not of several levels."""
+    return SCORE_COLUMNS.issubset(columns) and "predicted" not in columns
 
 
 def tables_in(connection: "duckdb.DuckDBPyConnection", database: str, schema: str) -> list[str]:

@@ -185,7 +185,9 @@ def how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
         select
             runs.auc, runs.calibration_error, runs.error, runs.model_version,
             try_cast(runs.metrics ->> 'auc_error' as double),
-            coalesce(try_cast(runs.metrics ->> 'is_only_order' as boolean), false)
+            coalesce(try_cast(runs.metrics ->> 'is_only_order' as boolean), false),
+            try_cast(runs.metrics ->> 'error_in_levels' as double),
+            try_cast(runs.metrics ->> 'error_in_levels_of_median' as double), runs.metrics ->> 'median_level'
         from model_runs as runs
         inner join (select max(model_version) as model_version from {table}) as used using (model_version)
         where runs.status = 'kept'
@@ -194,7 +196,9 @@ def how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
     ).fetchone()
     if row is None:
         return ""
-    auc, calibration_error, error, version, noise, is_only_order = row
+    auc, calibration_error, error, version, noise, is_only_order, levels_off, usual_off, usual = row
+    if levels_off is not None:
+        return f"off by {levels_off:.2f} levels on average, always saying {usual} by {usual_off:.2f}"
     ranks = "" if auc is None else f"AUC {auc:.3f}{f' ± {noise:.3f}' if noise is not None else ''} out of time"
     if is_only_order and ranks:
         return f"weak: {ranks}; trust the order, not the percentages: saying the average of all is as good"

@@ -16,7 +16,7 @@ from pipelines.publishing.states import (
     HISTORY_KEYS,
     OF_MANY_DAYS,
     OWN_TABLES,
-    SCORE_COLUMNS,
+    has_one_probability,
     names_of,
     tables_in,
     types_of,
@@ -71,7 +71,7 @@ def copy_tables(
         source = f"warehouse.published.{quoted(table)}"
         columns = set(names_of(connection, source))
         query = f"from {source}"
-        if columns >= SCORE_COLUMNS and "change_reason" not in columns:
+        if has_one_probability(columns) and "change_reason" not in columns:
             query = with_changes(connection, table, previous)
         chosen = _all_but(columns & {"release_id", *withheld.get(table, ())})
         connection.execute(

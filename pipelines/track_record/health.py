@@ -126,10 +126,12 @@ def _worst(shifts: Sequence[Mapping]) -> list[dict]:
 def _probabilities(
     connection: "duckdb.DuckDBPyConnection", prediction: "ScoredPrediction", version: str, as_of: "date"
 ):
-    """Today's probabilities or amounts (float64) of this version, of classes the highest; empty if not scored today."""
+    """Today's probabilities, levels or amounts to expect (float64) of this version, of classes the highest probability;
+    empty if not scored today.
+    """
     columns = columns_of(connection, "scores", prediction.name)
-    answers = ("probability", "expected")
-    probabilities = [quoted(name) for name in columns if name in answers or name.startswith("probability_")]
+    whole = [name for name in ("expected", "probability") if name in columns][:1]
+    probabilities = [quoted(name) for name in whole or columns if whole or name.startswith("probability_")]
     if not probabilities:
         return []
     return read_frame(

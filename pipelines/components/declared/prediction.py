@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipelines.components.declared.needs import Needs
 from pipelines.database import placed, quoted
@@ -63,8 +63,11 @@ class DeclaredPrediction(BaseModel):
     """Column with the answer, null while it is not known."""
     publish: PublishedScores
     """The table that users get."""
-    task: Literal["yes_no", "classes", "amount"] = "yes_no"
-    """`yes_no`, `classes` for a target with more answers than two, or `amount` for a number to estimate."""
+    task: Literal["yes_no", "classes", "ordered", "amount"] = "yes_no"
+    """`yes_no`, `classes` for a target with more answers than two, `ordered` for one of a few levels in an order, or
+    `amount` for a number to estimate."""
+    levels: list[str | int] = Field(default_factory=list)
+    """Of an ordered answer, its levels from the lowest to the highest; none: the whole numbers that it has."""
     loss: Literal["absolute", "squared"] = "absolute"
     """What an amount's estimate is judged by: its median, or its mean."""
     relative_to: str | None = None
@@ -107,6 +110,15 @@ class DeclaredPrediction(BaseModel):
     needs: Needs | None = None
     """What it needs of the exports, for `scorecast check`; none: not judged there."""
 
+    @field_validator("levels", mode="before")
+    @classmethod
+    def _levels_are_words(cls, given: object) -> object:
+        """YAML reads `no` and `yes` as false and true."""
+        for each in given if isinstance(given, list) else []:
+            if isinstance(each, bool) or not isinstance(each, str | int):
+                raise ValueError(f"{each!r} is no level; write a text in quotes, or a whole number")
+        return given
+
     def learning_spec(self) -> "PredictionSpec":
         """The spec that `pipelines.learning` takes."""
         from pipelines.learning.specs import PredictionSpec
@@ -116,6 +128,7 @@ class DeclaredPrediction(BaseModel):
             entity_key=self.entity,
             target=self.target,
             task=self.task,
+            levels=self.named_levels,
             loss=self.loss,
             relative_to=self.relative_to,
             as_of=self.as_of,
@@ -131,6 +144,11 @@ class DeclaredPrediction(BaseModel):
             min_rows=self.min_rows,
             min_positives=self.min_positives,
         )
+
+    @property
+    def named_levels(self) -> tuple[str, ...]:
+        """The levels as text."""
+        return tuple(map(str, self.levels))
 
     @property
     def who(self) -> str:
@@ -161,8 +179,10 @@ class DeclaredPrediction(BaseModel):
     def why_not_compared(self) -> str | None:
         """Why past scores cannot be compared with outcomes, in words; None if they can."""
         if self.task != "yes_no":
-            what = "tells several classes apart" if self.task == "classes" else "estimates an amount"
-            return f"It {what}: its scores are neither kept in score_history nor compared with what came of them."
+            from pipelines.learning.specs import TASKS
+
+            kept = "its scores are neither kept in score_history nor compared with what came of them."
+            return f"It {TASKS[self.task].does}: {kept}"
         if not self.is_snapshot:
             missing = "outcomes" if self.as_of else "as_of"
             return f"Its YAML names no `{missing}`: no table says what came of a score on its day."

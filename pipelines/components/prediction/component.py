@@ -34,7 +34,7 @@ from pipelines.instance.metadata import WARNING, constant, report_link, table_me
 from pipelines.learning.scoring.wording import humanise
 from pipelines.learning.version import code_version
 from pipelines.publishing.assets import WITHHELD_METADATA
-from pipelines.publishing.descriptions import AMOUNTS, GRADES, description_of
+from pipelines.publishing.descriptions import AMOUNTS, GRADES, LEVELS, description_of
 from pipelines.registry.fits import record_fit, standing_refusal
 from pipelines.registry.store import (
     is_refit,
@@ -296,11 +296,13 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
         }
         # A column that is shown from the entity's own model has that model's description.
         described |= {column: known[column] for column in [self.entity, *self.publish.described] if column in known}
-        is_amount = self.task == "amount"
-        described |= {column: words for column, words in AMOUNTS.items() if is_amount and column in described}
+        levels = {name: name.removeprefix("probability_") for name in described if name.startswith("probability_")}
+        of_levels = LEVELS | {name: f"How likely the level {level} is, from 0 to 1." for name, level in levels.items()}
+        own = {"amount": AMOUNTS, "ordered": of_levels}.get(self.task, {})
+        described |= {column: words for column, words in own.items() if column in described}
         for column in ("score", "reasons") if self.relative_to else ():
             described[column] += f" Of the amount as a multiple of {self.relative_to}."
-        about = self.description if is_amount else f"{self.description} {GRADES}"
+        about = self.description if own else f"{self.description} {GRADES}"
         comment_on(connection, f"published.{table}", about, described)
 
     def training_frame(self, connection: "duckdb.DuckDBPyConnection", known_by: "date | None" = None) -> "pl.DataFrame":

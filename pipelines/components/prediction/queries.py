@@ -186,7 +186,7 @@ def published_query(
         join = f"left join {quoted(*declared.described_by_table)} as descriptions using ({key})"
     if declared.publish.link and links:
         join += f"\nleft join ({_links_query(declared.entity, links)}) as links on links.entity_id = scores.{key}"
-    largest = next((name for name in ("probability", "expected") if name in answers), "score")
+    largest = next((name for name in ("expected", "probability") if name in answers), "score")
     return f"""
         select {", ".join(selected)}
         from scores.{declared.name} as scores

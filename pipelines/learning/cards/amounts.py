@@ -1,6 +1,7 @@
 """What the card of a model of amounts shows beside, or in place of, that of answers; None where the facts lack it."""
 
 import math
+from collections.abc import Callable
 
 from pipelines.learning.cards.facts import capital, dicts, finite, maybe_percent
 from pipelines.learning.cards.svg import Plot
@@ -42,7 +43,7 @@ def amounts(facts: dict) -> dict | None:
     """The verdict in figures, the picture, and how often intervals hold."""
     if not is_amount(facts) or finite(facts.get("mean_absolute_error")) is None:
         return None
-    tenths = _tenths(facts)
+    tenths = tenths_known(facts)
     needed = ("rows", "mean_width", "below", "inside", "above")
     return {
         "plot": _plot(tenths) if tenths else None,
@@ -78,33 +79,51 @@ def measures(facts: dict) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _tenths(facts: dict) -> list[dict]:
+def tenths_known(facts: dict) -> list[dict]:
+    """The tenths that can be drawn."""
     needed = ("rows", "mean_said", "mean_came", "noise")
     return [row for row in dicts(facts, "tenths") if all(finite(row.get(key)) is not None for key in needed)]
 
 
 def _plot(tenths: list[dict]) -> Plot:
     """Said against came, by tenth of what was said, with what chance allows."""
-    ends = [(row["mean_came"] - 1.96 * row["noise"], row["mean_came"] + 1.96 * row["noise"]) for row in tenths]
-    values = [value for row, end in zip(tenths, ends, strict=True) for value in (row["mean_said"], *end)]
-    marks = _round_marks(min(0.0, *values), max(0.0, *values))
-    low, reach = marks[0], (marks[-1] - marks[0]) or 1.0
+    values = [each for row in tenths for each in (row["mean_said"], *_allowed(row))]
+    marks = [(mark, _short(mark)) for mark in _round_marks(min(0.0, *values), max(0.0, *values))]
+    title = "What it said and what came"
+    text = "What was expected against what came, means of each tenth of the estimates, with 95 % of what chance allows."
+    return plot_of_tenths("amounts", title, text, tenths, marks, amount_words)
+
+
+def plot_of_tenths(
+    key: str,
+    title: str,
+    text: str,
+    tenths: list[dict],
+    marks: list[tuple[float, str]],
+    words: Callable[[float], str],
+) -> Plot:
+    """Said against came, on axes with these marks: where, rising, and what is written there. `words`: of a value."""
+    low, reach = marks[0][0], (marks[-1][0] - marks[0][0]) or 1.0
 
     def at(value: float) -> float:
         return (value - low) / reach
 
-    names = [(at(mark), _short(mark)) for mark in marks]
-    text = "What was expected against what came, means of each tenth of the estimates, with 95 % of what chance allows."
-    plot = Plot("amounts", "What it said and what came", text, "what it said", "what came", names=names, levels=names)
+    names = [(at(mark), name) for mark, name in marks]
+    plot = Plot(key, title, text, "what it said", "what came", names=names, levels=names)
     plot.line([(0, 0), (1, 1)], "muted")
     plot.label(0.62, 0.62, "said = came", "muted", (10, 16))
-    for row, (lowest, highest) in zip(tenths, ends, strict=True):
-        estimated, came = at(row["mean_said"]), at(row["mean_came"])
-        plot.line([(estimated, at(lowest)), (estimated, at(highest))], "whisker")
+    for row in tenths:
+        (lowest, highest), estimated = _allowed(row), at(row["mean_said"])
+        plot.line([(estimated, at(max(lowest, low))), (estimated, at(min(highest, marks[-1][0])))], "whisker")
         is_off = not lowest <= row["mean_said"] <= highest
-        hint = f"Said {amount_words(row['mean_said'])}, {amount_words(row['mean_came'])} came ({row['rows']:,} rows)"
-        plot.dot(estimated, came, "warm" if is_off else "model", hint, 4.5)
+        hint = f"Said {words(row['mean_said'])}, {words(row['mean_came'])} came ({row['rows']:,} rows)"
+        plot.dot(estimated, at(row["mean_came"]), "warm" if is_off else "model", hint, 4.5)
     return plot
+
+
+def _allowed(row: dict) -> tuple[float, float]:
+    """Between what chance allows the mean of what came to lie."""
+    return row["mean_came"] - 1.96 * row["noise"], row["mean_came"] + 1.96 * row["noise"]
 
 
 def _short(value: float) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.learning.cards.page import card_page
 from pipelines.learning.judging.amounts import FIGURES as AMOUNT_FIGURES
+from pipelines.learning.judging.ordered import FIGURES as LEVEL_FIGURES
 from pipelines.learning.scoring.wording import humanise
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ FIGURES = (
     "n_fitted",
     "is_only_order",
     *AMOUNT_FIGURES,
+    *LEVEL_FIGURES,
 )
 
 
@@ -56,6 +58,7 @@ def card_of_fit(result: "FitResult", extra: Mapping[str, object]) -> str:
         "likelihood": model.spec.likelihood,
         "task": model.spec.task,
         "link": model.amount.get("link"),
+        "levels": list(model.classes) if model.is_ordered else None,
         "verdict": result.verdict,
         "kept": result.kept,
         "reason": result.reason,
@@ -69,6 +72,7 @@ def card_of_fit(result: "FitResult", extra: Mapping[str, object]) -> str:
                 "name": row["name"],
                 "log_loss": row.get("log_loss_validation"),
                 "error": row.get("error_validation"),
+                "rps": row.get("rps_validation"),
                 "chosen": row["chosen"],
             }
             for row in result.candidates

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.learning.cards import amounts, sections, svg
+from pipelines.learning.cards import amounts, levels, sections, svg
 from pipelines.learning.cards.facts import (
     base_rate,
     capital,
@@ -34,6 +34,7 @@ from pipelines.learning.cards.facts import (
 )
 from pipelines.learning.cards.svg import percent
 from pipelines.learning.judging.holdback import rate_interval
+from pipelines.learning.specs import TASKS
 from pipelines.rendering import render
 
 if TYPE_CHECKING:
@@ -76,20 +77,21 @@ def card_page(facts: dict) -> str:
 
     What is missing, empty or not finite is left out of the page. Of the rows held out, unless said otherwise:
 
-    - what it is: name, about (one sentence), question ("Churn is Yes"), likelihood ("risk", "chance" or "amount"), task
-      ("yes_no", "classes" or "amount", this with link "identity" or "log"), rows_word ("customers"), yes_words ("leave
-      within 90 days"), verdict ("ok", "weak" or "no_signal"), kept,
-      reason, notes, limits, learnt_from, calibrated, created_at, method, fingerprint, code_version, seconds; n_rows,
-      n_train, n_fitted, n_holdout, n_holdout_entities, n_positive, n_columns, split_words
+    - what it is: name, about (one sentence), question ("Churn is Yes"), likelihood ("risk", "chance", "level" or
+      "amount"), task ("yes_no", "classes", "ordered" with levels, or "amount" with link "identity" or "log"), rows_word
+      ("customers"), yes_words ("leave within 90 days"), verdict ("ok", "weak" or "no_signal"), kept, reason, notes,
+      limits, learnt_from, calibrated, created_at, method, fingerprint, code_version, seconds; n_rows, n_train,
+      n_fitted, n_holdout, n_holdout_entities, n_positive, n_columns, split_words
     - how good: base_rate, auc, auc_error, average_precision, brier, log_loss, log_loss_error, baseline_log_loss,
       calibration_error, lift_top_decile; accuracy, macro_f1; deciles as of `evaluation.decile_table`; money {currency,
       deciles as of `evaluation.money_by_decile`};
       classes [class, rows, precision, recall, f1]; confusion {labels, counts: one list per true class}; of an amount
-      the figures of `judging.amounts.evaluate`, tenths and reliability as of its functions, base_median, loss
+      the figures of `judging.amounts.evaluate`, tenths and reliability as of its functions, base_median, loss; of
+      levels those of `judging.ordered.evaluate`, tenths as of its function, baseline_rps
     - why: drivers [column, words, strength (mean absolute log-odds), share,
       effects [label, rows, contribution (log-odds), observed_rate]]
     - for whom: segments [segment, value, rows, positives, predicted_rate, observed_rate, auc, log_loss, warning]
-    - choice: candidates [name, log_loss (of an amount, error), chosen]
+    - choice: candidates [name, log_loss (of an amount error, of levels rps), chosen]
     - columns: leaky, excluded, id_like, constant, target, unusable [column, reason]; suspect with auc_without,
       log_loss_without
     - the rows to score: unfamiliar [column, words]
@@ -100,13 +102,14 @@ def card_page(facts: dict) -> str:
         FILTERS,
         facts=facts,
         name=model_name(facts),
-        likelihood=facts["likelihood"] if facts.get("likelihood") in ("chance", "amount") else "risk",
+        likelihood=facts["likelihood"] if facts.get("likelihood") in ("chance", "level", "amount") else "risk",
         rows_word=rows_called(facts),
         verb=what_they_do(facts),
         again=short_for(what_they_do(facts)),
         use=_use(facts),
         verdict=_verdict(facts),
         amounts=amounts.amounts(facts),
+        levels=levels.levels(facts),
         gain=sections.gain(facts),
         calibration=sections.calibration(facts),
         money=sections.money(facts),
@@ -218,6 +221,8 @@ def _figures(facts: dict) -> list[tuple[str, str]]:
     """Value and meaning of each."""
     if amounts.is_amount(facts):
         return amounts.figures(facts)
+    if levels.is_ordered(facts):
+        return levels.figures(facts)
     found = gain_at(tenths(facts), sections.FIRST_SHARE)
     lift, auc = finite(facts.get("lift_top_decile")), finite(facts.get("auc"))
     off, accuracy, f1 = (finite(facts.get(key)) for key in ("calibration_error", "accuracy", "macro_f1"))
@@ -240,6 +245,8 @@ def _measures(facts: dict) -> list[tuple[str, str, str]]:
     """Name, value and meaning of each."""
     if amounts.is_amount(facts):
         return amounts.measures(facts)
+    if levels.is_ordered(facts):
+        return levels.measures(facts)
     known = [(name, finite(facts.get(key)), finite(facts.get(f"{key}_error")), how) for key, name, how in MEASURES]
     rows = [
         (name, f"{value:.4f}" + (f" ± {noise:.4f}" if noise is not None else ""), how)
@@ -254,7 +261,7 @@ def _measures(facts: dict) -> list[tuple[str, str, str]]:
 
 def _candidates(facts: dict) -> list[dict]:
     """The best first, those without a loss last."""
-    loss = "error" if amounts.is_amount(facts) else "log_loss"
+    loss = TASKS.get(facts.get("task"), TASKS["yes_no"]).loss
     losses = [row | {"loss": finite(row.get(loss))} for row in dicts(facts, "candidates")]
     return sorted(losses, key=lambda row: math.inf if row["loss"] is None else row["loss"])
 

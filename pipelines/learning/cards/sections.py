@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import accumulate
 from statistics import fmean
 
-from pipelines.learning.cards import amounts, svg
+from pipelines.learning.cards import amounts, levels, svg
 from pipelines.learning.cards.facts import (
     PastScoring,
     ScoreOutcome,
@@ -277,7 +277,8 @@ def _driver(row: dict, most: float, total: float, base: float | None, facts: dic
             moved, happened = amounts.move_words(move, facts), amounts.amount_words(each.get("observed_mean"))
         else:
             moved = signed(move) if base is None else signed_points(move)
-            happened = maybe_percent(each.get("observed_rate"))
+            is_mean = levels.is_ordered(facts)
+            happened = fixed(each.get("observed_mean"), 2) if is_mean else maybe_percent(each.get("observed_rate"))
         effects.append(each | {"move": move, "moved": moved, "happened": happened})
     moving = [each for each in effects if abs(each["contribution"]) > 1e-9]
     highest, lowest = (pick(moving, key=lambda each: each["contribution"], default=None) for pick in (max, min))

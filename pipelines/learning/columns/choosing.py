@@ -52,11 +52,11 @@ def choose_columns(
 ) -> tuple[list[Column], list[Dropped], list[Finding]]:
     """Usable columns, the dropped ones, and what the leak guard found.
 
-    `frame`: training rows, tidied; `target`: 0/1, class numbers or amounts; `clusters`: entity of each row as an
-    integer from 0; `days`: day number of each row's as_of, or None; `classes`: names by number. Looks at training rows
-    only, so that the test has no say in what the model sees. A category is wide unless the answer is one of several
-    classes: of those it keeps its frequent levels, and is dropped if it has none. `known_in_time`: columns that are
-    computed from what was known by each row's as_of; however much they tell, they do not give the answer away.
+    `frame`: training rows, tidied; `target`: 0/1, numbers of classes or levels, or amounts; `clusters`: entity of each
+    row as an integer from 0; `days`: day number of each row's as_of, or None; `classes`: names by number. Looks at
+    training rows only, so that the test has no say in what the model sees. A category is wide unless the answer is one
+    of several classes: of those it keeps its frequent levels, and is dropped if it has none. `known_in_time`: columns
+    that are computed from what was known by each row's as_of; however much they tell, they do not give the answer away.
     """
     columns: list[Column] = []
     dropped: list[Dropped] = []
@@ -68,7 +68,7 @@ def choose_columns(
         if spec.excludes(name):
             dropped.append(Dropped(name, "excluded", "excluded by the spec"))
             continue
-        judged = _judge(frame[name], clusters, entities, spec, can_be_wide=not classes)
+        judged = _judge(frame[name], clusters, entities, spec, can_be_wide=spec.task != "classes")
         (dropped if isinstance(judged, Dropped) else columns).append(judged)
     dropped += [
         Dropped(name, "unusable", "text column of the spec that the table does not have")

@@ -190,10 +190,12 @@ def find_leaks(
     repeated = _repeated_rows(frame, names, hashes, target, clusters)
     is_flat = pl.Series(clusters).n_unique() == len(clusters)
     draw = hashes if is_flat else hashed(clusters, seed)
+    # Levels in an order are codes, too; wide categories are told by where an answer stands between the ends.
+    standing = target / max(float(target.max()), 1.0)
     described = {
-        name: learn_effects(frame[name], clusters, target).out_of_fold for name in names if by_name[name].is_wide
+        name: learn_effects(frame[name], clusters, standing).out_of_fold for name in names if by_name[name].is_wide
     }
-    overall = float(np.clip(np.mean(target), 1e-9, 1 - 1e-9))
+    overall = float(np.clip(np.mean(standing), 1e-9, 1 - 1e-9))
     if len(target) > MOST_ROWS:
         rows = _drawn(draw, MOST_ROWS)
         frame, target, clusters = frame.select(names).filter(rows), target[rows], clusters[rows]

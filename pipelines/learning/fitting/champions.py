@@ -13,7 +13,7 @@ from pipelines.learning.fitting.splitting import Split
 from pipelines.learning.fitting.training import Training
 from pipelines.learning.judging import evaluation
 from pipelines.learning.scoring.fitted import FittedPrediction, encode_for, predict
-from pipelines.learning.specs import PredictionSpec
+from pipelines.learning.specs import TASKS, PredictionSpec
 
 NOISE = 2.0
 """Standard errors by which a challenger must be better."""
@@ -42,7 +42,8 @@ def against_champion(
     """
 
     def asked(of: PredictionSpec) -> tuple:
-        return of.target, of.horizon_days, of.entity_key, of.task == "amount" and (of.loss, of.relative_to)
+        how = of.task, of.task == "amount" and (of.loss, of.relative_to)
+        return of.target, of.horizon_days, of.entity_key, how
 
     question = asked(champion.spec)
     if question != asked(spec) or champion.classes != training.classes:
@@ -66,7 +67,7 @@ def against_champion(
     answers = training.target[test[fair]]
     theirs, own = judge.losses(answers, theirs), judge.losses(answers, estimated[fair])
     difference, error = evaluation.clustered_mean(own - theirs, training.clusters[test[fair]])
-    loss = "error" if training.is_amount else "log_loss"
+    loss = TASKS[spec.task].loss
     figures[f"champion_{loss}"] = float(theirs.mean())
     figures[f"challenger_{loss}"] = float(own.mean())
     figures["champion_compared"] = how

@@ -6,7 +6,6 @@ import numpy as np
 
 from pipelines.learning.fitting.judge import Calibration, Judge
 from pipelines.learning.fitting.training import Training
-from pipelines.learning.learners.calibration import fit_offset, fit_slope
 
 
 def calibrate_model(
@@ -29,9 +28,9 @@ def calibrate_model(
     """
     margins = np.concatenate([margin for margin, _ in held_out])
     answers = training.target[np.concatenate([rows for _, rows in held_out])]
-    if training.is_amount or not newest_by_time:
+    if judge.slope is None or judge.offset is None or not newest_by_time:
         return judge.calibrate(margins, answers)
     part = np.repeat(np.arange(len(held_out)), [len(rows) for _, rows in held_out])
-    slope = fit_slope(margins, answers, part)
+    slope = judge.slope(margins, answers, part)
     newest = held_out[-1][1]
-    return slope, fit_offset(slope, margin_of(newest), training.target[newest])
+    return slope, judge.offset(slope, margin_of(newest), training.target[newest])

@@ -6,16 +6,18 @@ import numpy as np
 import polars as pl
 
 from pipelines.learning.columns.kinds import as_numbers
+from pipelines.learning.columns.ordered_levels import level_values
 from pipelines.learning.context import Context
 from pipelines.learning.fitting.drifting import calibrate_model
 from pipelines.learning.fitting.judge import Judge
+from pipelines.learning.fitting.level_figures import levels_on_test
 from pipelines.learning.fitting.selection import Recipe, Tried, fit_parts, mixed_margins
 from pipelines.learning.fitting.splitting import Split, as_date
 from pipelines.learning.fitting.training import Training
 from pipelines.learning.judging import evaluation
 from pipelines.learning.scoring.fitted import FittedPrediction, encode_for, strengths
 from pipelines.learning.scoring.wording import describe_value, humanise
-from pipelines.learning.specs import PredictionSpec
+from pipelines.learning.specs import TASKS, PredictionSpec
 
 CURRENCY = "currency"
 """Column with the currency of a row's amounts; amounts in two currencies are never added."""
@@ -30,8 +32,10 @@ SURE = 1.645
 
 
 def on_test(training: Training, split: Split, probability: np.ndarray, spec: PredictionSpec) -> dict:
-    """Figures of the test rows. `probability`: rows, or rows × classes."""
+    """Figures of the test rows. `probability`: rows, or rows × classes or levels."""
     target, clusters = training.target[split.test], training.clusters[split.test]
+    if training.is_ordered:
+        return levels_on_test(training, split, probability) | of_rows(training, split, spec)
     figures: dict = evaluation.evaluate(target, probability)
     if training.classes:
         figures |= evaluation.by_class(target, probability, training.classes)
@@ -96,7 +100,9 @@ def _in_one_currency(frame: pl.DataFrame, column: str) -> tuple[np.ndarray, str 
     return np.where((frame[CURRENCY] == most).fill_null(False).to_numpy(), value, np.nan), most
 
 
-def judged(training: Training, split: Split, tried: Tried, estimated: np.ndarray, judge: Judge) -> dict[str, float]:
+def judged(
+    training: Training, split: Split, tried: Tried, estimated: np.ndarray, judge: Judge, task: str
+) -> dict[str, float]:
     """By how much the loss is below that of the same for everyone on rows that no fit had seen, and its error.
 
     Rows of the test, and of the inner folds with a calibration from the other folds: small tables need all of them.
@@ -119,7 +125,7 @@ def judged(training: Training, split: Split, tried: Tried, estimated: np.ndarray
     figures = {
         "gain_over_base_rate": mean,
         "gain_error": error,
-        f"baseline_{'error' if training.is_amount else 'log_loss'}": float(base[split.test].mean()),
+        f"baseline_{TASKS[task].loss}": float(base[split.test].mean()),
     }
     if split.kind == "stratified" and not training.is_amount and not training.classes:
         figures["rank_z"] = evaluation.rank_z(
@@ -143,7 +149,7 @@ def without(
     context: Context,
     judge: Judge,
 ) -> dict[str, float]:
-    """What the model is worth without a column, on the test: AUC and log loss, or the error. Takes one thread."""
+    """What the model is worth without a column, on the test: AUC and loss, or the error. Takes one thread."""
     chosen = tried.recipes[tried.best]
     recipe = Recipe(chosen.name, chosen.parts, tuple(each for each in chosen.columns if each.name != column))
     alone = replace(context, threads=1)
@@ -157,6 +163,9 @@ def without(
     estimated, target = judge.says(calibration, said(split.test)), training.target[split.test]
     if training.is_amount:
         return {"mean_absolute_error_without": float(np.abs(estimated - target).mean())}
+    if training.is_ordered:
+        found = levels_on_test(training, split, estimated)
+        return {f"{name}_without": found[name] for name in ("auc", "rps", "error_in_levels")}
     found = evaluation.evaluate(target, estimated)
     return {"auc_without": found["auc"], "log_loss_without": found["log_loss"]}
 
@@ -165,14 +174,16 @@ def drivers(model: FittedPrediction, frame: pl.DataFrame, target: np.ndarray) ->
     """The columns that move the estimate most, on these rows: size, share of all, and the effect of their values.
 
     `strength`: mean absolute contribution to the log-odds, or on the scale of an amount's estimate. `effects`: rows of
-    label, rows, mean contribution and, for a yes-or-no question, observed rate; for an amount, observed mean.
+    label, rows, mean contribution and, for a yes-or-no question, observed rate; for levels or an amount, observed mean.
     """
     step = max(1, len(frame) // DRIVER_ROWS)
     frame, target = frame[::step], target[::step]
     parts = strengths(model, frame)
     size = np.abs(parts).mean(axis=0) if len(parts) else np.zeros(parts.shape[1])
     kinds = {column["name"]: column["kind"] for column in model.encoding.columns}
-    happened = None if model.classes else "observed_mean" if model.amount else "observed_rate"
+    happened = None if model.has_margins else "observed_mean" if model.amount or model.is_ordered else "observed_rate"
+    if model.is_ordered:
+        target = level_values(model.classes)[target.astype(np.int64)]
     found = []
     for i in np.argsort(-size, kind="stable")[:DRIVERS]:
         name = model.encoding.names[i]

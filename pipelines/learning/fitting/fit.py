@@ -18,14 +18,23 @@ import polars as pl
 from pipelines.learning.columns.choosing import choose_columns
 from pipelines.learning.columns.kinds import Column, Dropped
 from pipelines.learning.columns.leaks import ROWS, Finding, duplicate_clusters, repeated_rows
+from pipelines.learning.columns.ordered_levels import level_values
 from pipelines.learning.context import Context
 from pipelines.learning.fitting.amount_figures import amount_gates, amounts_on_test
 from pipelines.learning.fitting.amounts import amount_state, amounts_of_test, judge_of, stretched_by, try_amounts
 from pipelines.learning.fitting.champions import against_champion
 from pipelines.learning.fitting.drifting import calibrate_model
 from pipelines.learning.fitting.figures import drivers, judged, on_test, without
-from pipelines.learning.fitting.judge import ANSWERS, Calibration, Judge
-from pipelines.learning.fitting.selection import Recipe, Tried, fit_parts, mixed_margins, try_candidates
+from pipelines.learning.fitting.judge import Calibration, Judge
+from pipelines.learning.fitting.level_figures import level_gates
+from pipelines.learning.fitting.selection import (
+    Recipe,
+    Tried,
+    fit_parts,
+    judge_of_answers,
+    mixed_margins,
+    try_candidates,
+)
 from pipelines.learning.fitting.splitting import Split, split_rows
 from pipelines.learning.fitting.training import AMPLE, TooLittleData, Training, enough_rows, fingerprint, prepare
 from pipelines.learning.judging.drift import make_baseline
@@ -33,7 +42,7 @@ from pipelines.learning.learners.candidates import margins
 from pipelines.learning.learners.encoding import Encoding
 from pipelines.learning.scoring.fitted import FittedPrediction, encode_for, predict, score_prediction
 from pipelines.learning.scoring.unseen import learnt_ranges
-from pipelines.learning.specs import PredictionSpec
+from pipelines.learning.specs import TASKS, PredictionSpec
 from pipelines.learning.version import code_version
 
 __all__ = ["FitResult", "FittedPrediction", "TooLittleData", "fit_prediction", "predict", "score_prediction"]
@@ -66,7 +75,8 @@ class FitResult:
     metrics: dict
     """Figures on the test rows; `deciles`, `segments` and `drivers` are lists of rows."""
     candidates: list[dict]
-    """name, log_loss_validation, log_loss and auc (test; for the chosen one), chosen; of amounts error_validation."""
+    """name, log_loss_validation (of amounts error_validation, of levels rps_validation), chosen; with a log loss also
+    log_loss and auc (test; for the chosen one)."""
     dropped: list[Dropped]
     findings: list[Finding]
     """Columns that are leaky (dropped, unless the spec keeps them) or suspect (kept)."""
@@ -89,9 +99,10 @@ def fit_prediction(
     """Fit, judge and decide whether to keep.
 
     `frame`: features, `spec.entity_key`, `spec.as_of` (Date or Datetime) and `spec.target` (boolean, text for
-    classes, a number for an amount; rows where it is null are ignored). `descriptions`: feature → words, for reasons.
-    `champion`: the model in use. `known_in_time`: columns that cannot have been written after the answer.
-    Deterministic for the same rows, seed and machine; the order of rows and columns changes nothing.
+    classes, whole numbers or text for levels, a number for an amount; rows where it is null are ignored).
+    `descriptions`: feature → words, for reasons. `champion`: the model in use. `known_in_time`: columns that cannot
+    have been written after the answer. Deterministic for the same rows, seed and machine; the order of rows and columns
+    changes nothing.
 
     Raises TooLittleData with the reason in words, ValueError if the key or target column is missing or of the wrong
     type.
@@ -102,7 +113,7 @@ def fit_prediction(
         material = _material(frame, spec, context, known_in_time)
         fitted = _fit_chosen(material, spec, context)
         model, figures = _judge(material, fitted, spec, descriptions or {}, context)
-        verdict, kept, reason = (amount_gates if spec.task == "amount" else _gates)(figures, spec)
+        verdict, kept, reason = GATES[spec.task](figures, spec)
         if kept and champion is not None:
             kept, reason = against_champion(
                 champion,
@@ -119,7 +130,7 @@ def fit_prediction(
     notes = [*material.training.notes, *material.split.notes, *_too_good(figures)]
     if spec.relative_to is not None:
         notes.insert(0, f"**All figures are multiples of `{spec.relative_to}`**: 1 is an answer as large as that.")
-    if spec.task != "amount":
+    if TASKS[spec.task].loss == "log_loss":
         has_gain = figures["gain_over_base_rate"] > SURE * figures["gain_error"]
         figures["is_only_order"] = verdict == "ok" and not (
             has_gain and figures["log_loss"] < figures["baseline_log_loss"]
@@ -132,7 +143,7 @@ def fit_prediction(
         reason=reason,
         verdict=verdict,
         metrics=figures,
-        candidates=_candidates(material.tried, fitted.recipe.name, figures),
+        candidates=_candidates(material.tried, fitted.recipe.name, figures, TASKS[spec.task].loss),
         dropped=material.dropped,
         findings=material.findings,
         notes=notes,
@@ -227,7 +238,7 @@ def _fit_chosen(material: _Material, spec: PredictionSpec, context: Context) -> 
 
     test = encode_for(encoding, training.frame[split.test])
     margin = mixed_margins(learners, test, context)
-    judge = judge_of(training, recipe, spec) if training.is_amount else ANSWERS
+    judge = judge_of(training, recipe, spec) if training.is_amount else judge_of_answers(training)
     earlier = [(tried.margins[recipe.name], tried.rows)]
     calibration = calibrate_model(judge, training, earlier, split.is_by_time_within, partial(said, encoding, learners))
     estimated = judge.says(calibration, margin)
@@ -258,7 +269,7 @@ def _judge(
         figures = amounts_on_test(training, split, estimated, spec)
     else:
         figures = on_test(training, split, fitted.estimated, spec)
-    figures |= judged(training, split, tried, fitted.estimated, fitted.judge)
+    figures |= judged(training, split, tried, fitted.estimated, fitted.judge, spec.task)
     figures["n_fitted"] = len(enough_rows(training.strata, np.arange(len(training.target)), context.seed)[0])
     model = _model(material, fitted, spec, descriptions, figures)
     figures["drivers"] = drivers(model, training.frame[split.test], training.target[split.test])
@@ -280,7 +291,9 @@ def _model(
     """What is stored and scores: fitted on all rows, calibrated on what was said of rows that were not learnt from."""
     training, split, tried = material.training, material.split, material.tried
     test, encoding, calibration = split.test, fitted.encoding, fitted.calibration
-    scores = fitted.estimated.max(axis=1) if training.classes else fitted.estimated
+    scores = fitted.estimated.max(axis=1) if training.learners else fitted.estimated
+    if training.is_ordered:
+        scores = fitted.estimated @ level_values(training.classes)
     amount: dict = {}
     if training.is_amount:
         amount = amount_state(training, tried, fitted.recipe, calibration, spec)
@@ -308,19 +321,14 @@ def _model(
     )
 
 
-def _candidates(tried: Tried, chosen: str, figures: dict) -> list[dict]:
+def _candidates(tried: Tried, chosen: str, figures: dict, loss_name: str) -> list[dict]:
     """What was tried, the best first."""
-    if "auc" not in figures:
-        return [
-            {"name": name, "error_validation": loss, "chosen": name == chosen}
-            for name, loss in sorted(tried.losses.items(), key=lambda item: (item[1], item[0]))
-        ]
+    on_test = ("log_loss", "auc") if loss_name == "log_loss" else ()
     return [
         {
             "name": name,
-            "log_loss_validation": loss,
-            "log_loss": figures["log_loss"] if name == chosen else None,
-            "auc": figures["auc"] if name == chosen else None,
+            f"{loss_name}_validation": loss,
+            **{figure: figures[figure] if name == chosen else None for figure in on_test},
             "chosen": name == chosen,
         }
         for name, loss in sorted(tried.losses.items(), key=lambda item: (item[1], item[0]))
@@ -393,3 +401,7 @@ def _gates(figures: dict, spec: PredictionSpec) -> tuple[str, bool, str]:
             ),
         )
     return "ok", True, f"Kept: the first model, AUC {figures['auc']:.3f} on the test."
+
+
+GATES = {"yes_no": _gates, "classes": _gates, "ordered": level_gates, "amount": amount_gates}
+"""By task: figures and spec to the verdict, whether the model may score, and why."""

@@ -1,4 +1,6 @@
-"""How what learners say of rows is set right and judged: by log loss for answers, by the error for amounts."""
+"""How what learners say of rows is set right and judged: answers by log loss, levels by their ranked probability score,
+amounts by the error.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +10,8 @@ import numpy as np
 
 from pipelines.learning.fitting.training import Training
 from pipelines.learning.judging import evaluation
-from pipelines.learning.learners import amounts, calibration
+from pipelines.learning.judging import ordered as levels_judged
+from pipelines.learning.learners import amounts, calibration, ordered
 
 Calibration = tuple[float, float | list[float]]
 
@@ -26,6 +29,12 @@ class Judge:
     base_losses: Callable[[np.ndarray, np.ndarray], np.ndarray]
     """Training answers and answers to the loss of saying the same of everyone."""
     loss_name: str
+    worth_a_part: float = 0.0
+    """Loss that a further part of a mix of answers must gain: below that it only costs time."""
+    slope: Callable[[np.ndarray, np.ndarray, np.ndarray], float] | None = None
+    """Margins, answers and parts to the slope where each part has a base rate of its own; None: rates do not move."""
+    offset: Callable[[float, np.ndarray, np.ndarray], float | list[float]] | None = None
+    """Slope, margins and answers to the offset (one for each class or cut)."""
 
     def loss(self, margin: np.ndarray, target: np.ndarray) -> float:
         """Mean loss of margins that were calibrated on these very rows."""
@@ -38,7 +47,24 @@ ANSWERS = Judge(
     losses=evaluation.log_losses,
     base_losses=evaluation.base_rate_losses,
     loss_name="log loss",
+    worth_a_part=2e-4,
+    slope=calibration.fit_slope,
+    offset=calibration.fit_offset,
 )
+
+
+def judge_of_levels(levels: int) -> Judge:
+    """For the one margin of so many levels in an order."""
+    return Judge(
+        calibrate=partial(ordered.fit_calibration, levels),
+        says=calibration.calibrated,
+        losses=levels_judged.rps_losses,
+        base_losses=partial(levels_judged.base_rps_losses, levels),
+        loss_name="ranked probability score",
+        worth_a_part=5e-5,
+        slope=partial(ordered.fit_slope, levels),
+        offset=partial(ordered.fit_offset, levels),
+    )
 
 
 def judge_of_amounts(training: Training, link: str, loss: str) -> Judge:

@@ -10,10 +10,10 @@ import numpy as np
 
 from pipelines.learning.columns.kinds import Column
 from pipelines.learning.context import Context
+from pipelines.learning.fitting.judge import ANSWERS, Judge, judge_of_levels
 from pipelines.learning.fitting.splitting import Split
 from pipelines.learning.fitting.training import Training, enough_rows
 from pipelines.learning.learners.amounts import Scale, fit_amount
-from pipelines.learning.learners.calibration import calibrated_loss
 from pipelines.learning.learners.candidates import (
     BOOSTING,
     FEWEST_TREES,
@@ -40,8 +40,6 @@ SELECTION_ROWS = 30_000
 THREADED_ROWS = 10_000
 """In smaller tables threads within a booster cost more than they save."""
 MIX_STEPS = 4
-WORTH_A_PART = 2e-4
-"""Log loss (nats) that a further part of a mix must gain: below that it only costs time."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Tried:
     folds: np.ndarray
     """The part of the split in which each of `rows` was held out."""
     losses: dict[str, float]
-    """Mean loss once calibrated: log loss in nats, or an amount's error."""
+    """Mean loss once calibrated: log loss in nats, ranked probability score, or an amount's error."""
     bounds: np.ndarray | None = None
     """Of amounts, learnt quantiles of `rows` (× 2) on the scale of the best recipe's margins."""
 
@@ -75,6 +73,11 @@ class Tried:
     def best(self) -> str:
         """The recipe with the lowest loss."""
         return min(self.losses, key=lambda name: (self.losses[name], name))
+
+
+def judge_of_answers(training: Training) -> Judge:
+    """By what probabilities are judged."""
+    return judge_of_levels(training.levels) if training.is_ordered else ANSWERS
 
 
 def try_candidates(
@@ -110,7 +113,7 @@ def try_candidates(
                 settings["trees"] = max(FEWEST_TREES, round(trees))
             recipes[name] = Recipe(name, ((1.0, settings),), tuple(columns))
             estimated[name] = np.concatenate([fits[name][1] for fits in fitted])
-    return _with_mix(recipes, estimated, rows, folds, training.target[rows])
+    return _with_mix(recipes, estimated, rows, folds, training.target[rows], judge_of_answers(training))
 
 
 def fit_parts(
@@ -138,16 +141,20 @@ def fit_parts(
         if settings["kind"] == "boosting" and encoded.matrix.shape[1]:
             trees = settings["trees"]
             return per_class(
-                lambda answers: fit_boosting(binned(answers), settings["setting"], context.seed, threads, trees=trees),
-                len(training.classes),
+                lambda answers: fit_boosting(
+                    binned(answers), settings["setting"], context.seed, threads, trees=trees, levels=training.levels
+                ),
+                training.learners,
                 target,
             )
         if settings["kind"] == "logistic" and settings["strength"] > 0 and encoded.terms:
             strength = settings["strength"]
             return per_class(
-                lambda answers: fit_logistic(encoded, answers, weights, strength), len(training.classes), target
+                lambda answers: fit_logistic(encoded, answers, weights, strength, training.levels),
+                training.learners,
+                target,
             )
-        return per_class(constant_learner, len(training.classes), target)
+        return per_class(lambda answers: constant_learner(answers, training.levels), training.learners, target)
 
     return encoding, [(weight, fit(settings)) for weight, settings in recipe.parts]
 
@@ -178,7 +185,8 @@ class Part:
     unseen: Rows
     answers: np.ndarray
     held_out: np.ndarray
-    classes: int
+    learners: int
+    levels: int
 
     @classmethod
     def of(
@@ -202,7 +210,8 @@ class Part:
             unseen,
             training.target[held_out],
             held_out,
-            len(training.classes),
+            training.learners,
+            training.levels,
         )
 
     @property
@@ -216,20 +225,20 @@ class Part:
         def fit(target: np.ndarray, answers: np.ndarray) -> dict:
             data = boosting_data(self.rows, target, self.weights, num_threads=1)
             validation = boosting_data(self.unseen, answers, reference=data, num_threads=1)
-            return fit_boosting(data, setting, context.seed, 1, validation)
+            return fit_boosting(data, setting, context.seed, 1, validation, levels=self.levels)
 
-        learner = per_class(fit, self.classes, self.target, self.answers)
+        learner = per_class(fit, self.learners, self.target, self.answers)
         trees = learner.get("trees") or round(float(np.mean([each["trees"] for each in learner["learners"]])))
         return {setting: ({"kind": "boosting", "setting": setting, "trees": trees}, margins(learner, self.unseen, 1))}
 
     def fit_logistic(self) -> dict[str, tuple[dict, np.ndarray]]:
         """Margins of the rows held out, for every strength of regularisation."""
         if not self.rows.terms:
-            learner = per_class(constant_learner, self.classes, self.target)
+            learner = per_class(lambda answers: constant_learner(answers, self.levels), self.learners, self.target)
             return {"base rate": ({"kind": "logistic", "strength": 0.0}, margins(learner, self.unseen, 1))}
         paths = [
-            list(fit_logistic_path(self.rows, target, self.weights, STRENGTHS))
-            for target in _targets(self.target, self.classes)
+            list(fit_logistic_path(self.rows, target, self.weights, STRENGTHS, self.levels))
+            for target in _targets(self.target, self.learners)
         ]
         found = {}
         for number, strength in enumerate(sorted(STRENGTHS)):
@@ -253,17 +262,18 @@ def _with_mix(
     rows: np.ndarray,
     folds: np.ndarray,
     target: np.ndarray,
+    judge: Judge,
 ) -> Tried:
     """Add the mix of the best logistic regression and the boosters that answers best, if it gains something."""
 
     def loss(margin: np.ndarray) -> float:
-        return calibrated_loss(margin, target)
+        return judge.loss(margin, target)
 
     losses = {name: loss(margin) for name, margin in estimated.items()}
     logistic = [name for name in losses if recipes[name].parts[0][1]["kind"] == "logistic"]
     names = [min(logistic, key=lambda name: losses[name])] if logistic else []
     names += [name for name in losses if name in BOOSTING]
-    mix = best_mix(recipes, estimated, names, loss, min(losses.values()), WORTH_A_PART)
+    mix = best_mix(recipes, estimated, names, loss, min(losses.values()), judge.worth_a_part)
     if mix is not None:
         recipe, margin = mix
         recipes, estimated, losses = (

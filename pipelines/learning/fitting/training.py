@@ -8,8 +8,9 @@ import polars as pl
 import polars.selectors as cs
 
 from pipelines.learning.columns.kinds import as_numbers, tidy
+from pipelines.learning.columns.ordered_levels import level_words, levels_in
 from pipelines.learning.fitting.splitting import thin
-from pipelines.learning.specs import PredictionSpec
+from pipelines.learning.specs import FEWEST_LEVELS, PredictionSpec
 
 MOST_ROWS = 200_000
 """Beyond this whole entities are drawn at random to learn from."""
@@ -34,21 +35,32 @@ class Training:
     frame: pl.DataFrame
     """Tidied, thinned, in a fixed order; columns by name."""
     target: np.ndarray
-    """0 and 1, the number of the class, or the amount (float64)."""
+    """0 and 1, the number of the class or level, or the amount (float64)."""
     clusters: np.ndarray
     """Entity of every row, integers from 0."""
     days: np.ndarray | None
     """Day number (since 1970) of every row's as_of; None for a table without time."""
     step_days: int | None
     classes: tuple[str, ...] = ()
-    """Names of the classes by number; none for a yes-or-no question."""
+    """Names of the classes, or of the levels in their order, by number; none for a yes-or-no question."""
     notes: list[str] = field(default_factory=list)
     is_amount: bool = False
+    is_ordered: bool = False
+
+    @property
+    def learners(self) -> int:
+        """How many learners a candidate is, one for each class; 0: one margin answers alone."""
+        return 0 if self.is_ordered else len(self.classes)
+
+    @property
+    def levels(self) -> int:
+        """How many levels in an order there are; 0 for other answers."""
+        return len(self.classes) if self.is_ordered else 0
 
     @property
     def standing(self) -> np.ndarray | None:
-        """In [0, 1], what wide categories are told by: the answer, or an amount's rank; None for classes."""
-        if self.is_amount:
+        """In [0, 1], what wide categories are told by: the answer, or a level's or amount's rank; None for classes."""
+        if self.is_amount or self.is_ordered:
             return ranks(self.target)
         return None if self.classes else self.target
 
@@ -73,9 +85,9 @@ def prepare(frame: pl.DataFrame, spec: PredictionSpec, seed: int) -> Training:
         if name not in frame.columns:
             raise ValueError(f"{spec.name}: the table has no column {name!r} ({role}); it has {frame.columns[:20]}.")
     frame = frame.filter(pl.col(spec.target).is_not_null() & pl.col(spec.entity_key).is_not_null())
-    frame, classes = _with_answers(frame, spec)
-    _check_enough(frame, spec, classes)
     notes: list[str] = []
+    frame, classes = _with_levels(frame, spec, notes) if spec.task == "ordered" else _with_answers(frame, spec)
+    _check_enough(frame, spec, classes)
     days = days_of(frame, spec)
     step = None
     if days is not None:
@@ -91,8 +103,8 @@ def prepare(frame: pl.DataFrame, spec: PredictionSpec, seed: int) -> Training:
     frame = tidy(_in_order(frame, spec).with_columns((cs.float() - cs.by_name(spec.target)).cast(pl.Float32)))
     clusters = frame[spec.entity_key].rank("dense").to_numpy().astype(np.int64) - 1
     target = frame[spec.target].cast(pl.Float64).to_numpy()
-    is_amount = spec.task == "amount"
-    return Training(frame, target, clusters, days_of(frame, spec), step, classes, notes, is_amount)
+    is_amount, is_ordered = spec.task == "amount", spec.task == "ordered"
+    return Training(frame, target, clusters, days_of(frame, spec), step, classes, notes, is_amount, is_ordered)
 
 
 def enough_rows(target: np.ndarray, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -181,6 +193,26 @@ def _with_answers(frame: pl.DataFrame, spec: PredictionSpec) -> tuple[pl.DataFra
     return frame.with_columns(values.cast(pl.Boolean)), ()
 
 
+def _with_levels(frame: pl.DataFrame, spec: PredictionSpec, notes: list[str]) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """The target as the number of its level, from 0, and the levels. Other answers are left out, with a note."""
+    words = level_words(frame[spec.target])
+    try:
+        levels = spec.levels or levels_in(words)
+    except ValueError as problem:
+        raise ValueError(f"{spec.name}: the target {problem}.") from None
+    if 1 < len(levels) < FEWEST_LEVELS:
+        raise TooLittleData(
+            f"{spec.target} is {' or '.join(levels)} in all {frame.height:,} rows where it is known; an order has "
+            f"{FEWEST_LEVELS} levels or more."
+        )
+    codes = words.replace_strict(levels, range(len(levels)), default=None, return_dtype=pl.Int32) if levels else words
+    other = words.filter(codes.is_null())
+    if len(other):
+        shown = ", ".join(map(repr, other.fill_null("no number").unique().sort().head(3)))
+        notes.append(f"{len(other):,} rows whose {spec.target} is none of the levels (such as {shown}) were left out.")
+    return frame.with_columns(codes.alias(spec.target)).filter(codes.is_not_null()), levels
+
+
 def _check_enough(frame: pl.DataFrame, spec: PredictionSpec, classes: tuple[str, ...]) -> None:
     if frame.height < spec.min_rows:
         raise TooLittleData(f"{frame.height:,} rows with a known {spec.target}; {spec.min_rows:,} are needed.")
@@ -198,6 +230,11 @@ def _check_enough(frame: pl.DataFrame, spec: PredictionSpec, classes: tuple[str,
         raise TooLittleData(
             f"{spec.target} is {words[next(iter(count))]} in all {frame.height:,} rows with a known outcome; "
             f"both outcomes are needed ({spec.min_positives} entities each)."
+        )
+    if spec.task == "ordered" and (others := sum(count.values()) - max(count.values())) < spec.min_positives:
+        raise TooLittleData(
+            f"{others:,} of {frame[spec.entity_key].n_unique():,} entities have another {spec.target} than "
+            f"{words[max(count, key=lambda level: count[level])]}; {spec.min_positives} are needed."
         )
     for answer, word in words.items():
         if count.get(answer, 0) < spec.min_positives and not classes:
@@ -219,7 +256,7 @@ def _thin(frame: pl.DataFrame, days: np.ndarray, spec: PredictionSpec) -> tuple[
         mask = np.isin(days, thin(days, step))
         part = frame.filter(pl.Series(mask))
         fewest = part.group_by(spec.target).agg(pl.col(spec.entity_key).n_unique().alias("n"))["n"]
-        enough = spec.task == "amount" or (len(fewest) > 1 and fewest.min() >= AMPLE * spec.min_positives)
+        enough = spec.task in ("amount", "ordered") or (len(fewest) > 1 and fewest.min() >= AMPLE * spec.min_positives)
         if step <= 1 or (part.height >= AMPLE * spec.min_rows and enough):
             return part, days[mask], step
         step = max(1, step // 2)

@@ -1,14 +1,12 @@
 """From margins to probabilities, by a slope and offsets alone, so that contributions to the margin still add up.
 
 Two answers: sigmoid(slope · margin + offset), Platt scaling. More: softmax(slope · margins + offsets), one offset for
-each class.
+each class. Levels in an order: sigmoid(slope · margin + offset) is the share above a cut, one offset for each cut.
 """
 
 from collections.abc import Callable
 
 import numpy as np
-
-from pipelines.learning.judging.evaluation import log_loss
 
 PRIOR_STRENGTH = 4.0
 """Weight of the prior slope = 1, offset = 0, in cases; keeps a fit on a handful of cases from running away."""
@@ -136,16 +134,19 @@ def _fit_classes(
 
 
 def calibrated(calibration: tuple[float, float | list[float]], margin: np.ndarray) -> np.ndarray:
-    """Probability of yes (rows), or of every class (rows × classes)."""
+    """Probability of yes (rows), or of every class or level (rows × classes)."""
     slope, offset = calibration
+    if margin.ndim == 1 and isinstance(offset, list):
+        return level_probabilities(slope * margin[:, None] + np.asarray(offset))
     if margin.ndim == 1:
         return sigmoid(slope * margin + offset)
     return softmax(slope * margin + np.asarray(offset))
 
 
-def calibrated_loss(margin: np.ndarray, target: np.ndarray) -> float:
-    """Log loss (nats) of margins after calibration on these very rows."""
-    return log_loss(target, calibrated(fit_calibration(margin, target), margin))
+def level_probabilities(log_odds: np.ndarray) -> np.ndarray:
+    """Probability of every level (rows × levels), from the log-odds of being above each cut (rows × cuts, falling)."""
+    above = np.column_stack([np.ones(len(log_odds)), sigmoid(log_odds), np.zeros(len(log_odds))])
+    return above[:, :-1] - above[:, 1:]
 
 
 def softmax(margin: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from pipelines.learning.learners import ordered
 from pipelines.learning.learners.calibration import minimise, sigmoid
 from pipelines.learning.learners.encoding import Encoding, bends, linear_matrix, text_matrix
 from pipelines.learning.learners.tree_contributions import tree_contributions
@@ -78,27 +79,36 @@ def encoded_rows(encoding: Encoding, matrix: np.ndarray, frame: pl.DataFrame) ->
     return Rows(matrix, linear, owners, text, text_owners, tuple(np.flatnonzero(is_code).tolist()), curves)
 
 
-def fit_logistic(rows: Rows, target: np.ndarray, weights: np.ndarray, strength: float) -> dict:
-    """L2-regularised logistic regression (`strength` is scikit-learn's C; `weights` are per row)."""
-    return next(fit_logistic_path(rows, target, weights, (strength,)))
+def fit_logistic(rows: Rows, target: np.ndarray, weights: np.ndarray, strength: float, levels: int = 0) -> dict:
+    """L2-regularised logistic regression (`strength` is scikit-learn's C; `weights` are per row).
+
+    `levels`: how many an ordered answer has; 0 for a target of 0 and 1.
+    """
+    return next(fit_logistic_path(rows, target, weights, (strength,), levels))
 
 
 def fit_logistic_path(
-    rows: Rows, target: np.ndarray, weights: np.ndarray, strengths: tuple[float, ...]
+    rows: Rows, target: np.ndarray, weights: np.ndarray, strengths: tuple[float, ...], levels: int = 0
 ) -> Iterator[dict]:
     """One learner per strength, weakest first, each starting where the last ended."""
     terms = rows.terms
-    is_small = rows.text is None and terms <= min(DENSE_TERMS, len(target))
-    fit = _newton(rows, target, weights) if is_small else _lbfgs(rows, target, weights)
-    start = np.append(np.zeros(terms), _log_odds(target))
+    if levels:
+        fit, intercepts = _ordered(rows, target, levels), ordered.base_offsets(target, levels)
+    else:
+        is_small = rows.text is None and terms <= min(DENSE_TERMS, len(target))
+        fit = _newton(rows, target, weights) if is_small else _lbfgs(rows, target, weights)
+        intercepts = np.array([_log_odds(target)])
+    start = np.append(np.zeros(terms), intercepts)
     for strength in sorted(strengths):
         if terms:
             start = fit(strength, start)
-        yield {"kind": "logistic", "strength": float(strength), "weights": start[:-1], "intercept": float(start[-1])}
+        # The margin of an ordered answer has no intercept: its offsets are those of the calibration.
+        intercept = 0.0 if levels else float(start[-1])
+        yield {"kind": "logistic", "strength": float(strength), "weights": start[:terms], "intercept": intercept}
 
 
 LogisticFit = Callable[[float, np.ndarray], np.ndarray]
-"""Strength and a start (weights, then the intercept) to the solution, float64."""
+"""Strength and a start (weights, then the intercept or intercepts) to the solution, float64."""
 
 
 def _newton(rows: Rows, target: np.ndarray, weights: np.ndarray) -> LogisticFit:
@@ -133,11 +143,10 @@ def _lbfgs(rows: Rows, target: np.ndarray, weights: np.ndarray) -> LogisticFit:
     """scikit-learn's solver for many terms, sparse ones of texts among them."""
     import warnings
 
-    from scipy import sparse
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    terms = rows.linear if rows.text is None else sparse.hstack([sparse.csr_matrix(rows.linear), rows.text], "csr")
+    terms = _terms_with_text(rows)
 
     def fit(strength: float, start: np.ndarray) -> np.ndarray:
         model = LogisticRegression(C=strength, max_iter=150, tol=SMALLEST_GRADIENT, warm_start=True)
@@ -148,6 +157,20 @@ def _lbfgs(rows: Rows, target: np.ndarray, weights: np.ndarray) -> LogisticFit:
         return np.append(model.coef_[0], model.intercept_).astype(np.float64)
 
     return fit
+
+
+def _ordered(rows: Rows, target: np.ndarray, levels: int) -> LogisticFit:
+    """One margin for all cuts between levels."""
+    terms = _terms_with_text(rows).astype(np.float64)
+    return lambda strength, start: ordered.fit_terms(terms, target, levels, strength, start)
+
+
+def _terms_with_text(rows: Rows) -> "np.ndarray | sparse.csr_matrix":
+    if rows.text is None:
+        return rows.linear
+    from scipy import sparse
+
+    return sparse.hstack([sparse.csr_matrix(rows.linear), rows.text], "csr")
 
 
 def boosting_data(
@@ -196,17 +219,19 @@ def fit_boosting(
     num_threads: int,
     validation: "lightgbm.Dataset | None" = None,
     trees: int = MOST_TREES,
+    levels: int = 0,
 ) -> dict:
     """LightGBM with one of the `BOOSTING` settings; with `validation` it stops early on its log loss.
 
-    `num_threads`: that of the `data`, see `boosting_data`.
+    `num_threads`: that of the `data`, see `boosting_data`. `levels`: how many an ordered answer has; 0 for 0 and 1.
     """
     import lightgbm
 
     size, columns = data.num_data(), data.num_feature()
+    objective, measure = ordered.boosting_objective(data.get_label(), levels) if levels else ("binary", None)
     parameters = {
-        "objective": "binary",
-        "metric": "binary_logloss" if validation is not None else "None",
+        "objective": objective,
+        "metric": "binary_logloss" if validation is not None and not levels else "None",
         **BOOSTING[setting],
         "feature_fraction": max(FEATURE_SHARE, min(1.0, FEWEST_FEATURES / columns)),
         "min_data_in_leaf": int(min(60, max(5, size // 100))),
@@ -218,7 +243,9 @@ def fit_boosting(
     }
     held_out = [] if validation is None else [validation]
     stop = [] if validation is None else [lightgbm.early_stopping(PATIENCE, verbose=False)]
-    booster = lightgbm.train(parameters, data, num_boost_round=trees, valid_sets=held_out, callbacks=stop)
+    booster = lightgbm.train(
+        parameters, data, num_boost_round=trees, valid_sets=held_out, feval=measure, callbacks=stop
+    )
     used = booster.best_iteration if validation is not None and booster.best_iteration > 0 else trees
     return {"kind": "boosting", "setting": setting, "trees": int(used), "model": booster.model_to_string(used)}
 
@@ -234,9 +261,10 @@ def per_class(fit: Callable[..., dict], classes: int, *targets: np.ndarray) -> d
     return {"kind": "per_class", "learners": learners}
 
 
-def constant_learner(target: np.ndarray) -> dict:
+def constant_learner(target: np.ndarray, levels: int = 0) -> dict:
     """The base rate: what a model without usable columns says."""
-    return {"kind": "logistic", "strength": 0.0, "weights": np.zeros(0), "intercept": _log_odds(target)}
+    intercept = 0.0 if levels else _log_odds(target)
+    return {"kind": "logistic", "strength": 0.0, "weights": np.zeros(0), "intercept": intercept}
 
 
 def margins(learner: dict, rows: Rows, num_threads: int = 2, trees: int | None = None) -> np.ndarray:

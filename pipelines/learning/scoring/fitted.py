@@ -1,4 +1,4 @@
-"""A fitted prediction, and what it says about rows: probability or amount, score, grade, reasons."""
+"""A fitted prediction, and what it says about rows: probability, level or amount, score, grade, reasons."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,10 @@ import numpy as np
 import polars as pl
 
 from pipelines.learning.columns.kinds import Dropped, tidy
+from pipelines.learning.columns.ordered_levels import level_values
+from pipelines.learning.judging.ordered import median_levels
 from pipelines.learning.learners.amounts import Scale
-from pipelines.learning.learners.calibration import calibrated, sigmoid
+from pipelines.learning.learners.calibration import calibrated, level_probabilities, sigmoid
 from pipelines.learning.learners.candidates import Rows, contributions, encoded_rows, margins
 from pipelines.learning.learners.encoding import Encoding, encode, scoring_notes
 from pipelines.learning.learners.intervals import quantities
@@ -37,10 +39,11 @@ class FittedPrediction:
     learners: list[tuple[float, dict]]
     """Weight and learner; the margin is their weighted sum. Those without weight are bounds of an amount's interval."""
     calibration: tuple[float, float | list[float]]
-    """Slope and offset (or one offset a class) from margins to log-odds, or to the scale of an amount."""
+    """Slope and offset (or one offset for each class, or each cut between levels) from margins to log-odds, or to the
+    scale of an amount."""
     method: str
     classes: tuple[str, ...] = ()
-    """Names of the classes by number; none for a yes-or-no question or an amount."""
+    """Names of the classes, or of the levels in their order, by number; none for a yes-or-no question or an amount."""
     amount: dict = field(default_factory=dict)
     """Of an amount: `link` and `scale` on which it is estimated, and the `intervals` (see `learners.intervals`)."""
     metrics: dict = field(default_factory=dict)
@@ -54,12 +57,24 @@ class FittedPrediction:
     baseline: dict = field(default_factory=dict)
     """What the training rows looked like, for `drift`; empty in models stored before there were any."""
 
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the classes are levels in an order, which share one margin."""
+        return self.spec.task == "ordered"
+
+    @property
+    def has_margins(self) -> bool:
+        """Whether every class has a margin of its own."""
+        return bool(self.classes) and not self.is_ordered
+
 
 def log_odds(model: FittedPrediction, frame: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, float]:
     """Log-odds of every row, the contribution of every column in `model.encoding.names` (rows × columns), and the base.
 
     base + sum of contributions = log-odds, exactly (to rounding). For yes-or-no models; of a model of classes see
-    `strengths`. Of a model of amounts, on the scale of its estimate: the amount's, or that of its logarithm.
+    `strengths`. Of a model of levels, the log-odds of the cut that is nearest to even for a typical row (`middle_cut`):
+    contributions are the same for every cut. Of a model of amounts, on the scale of its estimate: the amount's, or that
+    of its logarithm.
     """
     return _log_odds(model, encode_for(model.encoding, tidy(frame)))
 
@@ -67,7 +82,7 @@ def log_odds(model: FittedPrediction, frame: pl.DataFrame) -> tuple[np.ndarray, 
 def strengths(model: FittedPrediction, frame: pl.DataFrame) -> np.ndarray:
     """Contribution of every column to the log-odds of yes, or of the class that is predicted (rows × columns)."""
     rows = encode_for(model.encoding, tidy(frame))
-    if not model.classes:
+    if not model.has_margins:
         return _log_odds(model, rows)[1]
     parts = np.zeros((frame.height, len(model.encoding.names)))
     predicted = _class_probabilities(model, rows).argmax(axis=1)
@@ -88,8 +103,17 @@ def _log_odds(model: FittedPrediction, rows: Rows) -> tuple[np.ndarray, np.ndarr
         base += weight * part_base
     slope, offset = model.calibration
     total *= slope
-    base = slope * base + offset
+    base = slope * base + (offset[middle_cut(model, rows)] if model.is_ordered else offset)
     return _within(model, base + total.sum(axis=1)), total, base
+
+
+def middle_cut(model: FittedPrediction, rows: Rows) -> int:
+    """The cut between levels that is nearest to even odds for a typical row: the same for whatever rows."""
+    one, means = rows.take(np.arange(min(1, len(rows.matrix)))), text_means(model.encoding)
+    columns = len(model.encoding.names)
+    typical = sum(weight * contributions(learner, one, columns, means)[1] for weight, learner in model.learners)
+    slope, offsets = model.calibration
+    return int(np.abs(slope * typical + np.asarray(offsets)).argmin())
 
 
 def _within(model: FittedPrediction, margin: np.ndarray) -> np.ndarray:
@@ -137,12 +161,12 @@ def text_means(encoding: Encoding) -> np.ndarray:
 
 
 def predict(model: FittedPrediction, frame: pl.DataFrame) -> np.ndarray:
-    """Probability of every row, strictly within (0, 1); rows × classes for a model of classes.
+    """Probability of every row, strictly within (0, 1); rows × classes for a model of classes or levels.
 
     Of an amount, the estimate that its reasons add up to: the median or the mean, by the spec's loss.
     """
     rows = encode_for(model.encoding, tidy(frame))
-    if model.classes:
+    if model.classes:  # levels too: their calibration knows that they share one margin
         return _class_probabilities(model, rows)
     margin = sum(weight * margins(learner, rows) for weight, learner in model.learners if weight)
     slope, offset = model.calibration
@@ -162,8 +186,11 @@ def score_prediction(
     a value), reasons (JSON) and reason_1 to reason_3 (words), see `build_reasons`, and for a spec with groups
     points_<group> and points_other: sums of contributions, which with the base add up to the log-odds. A model of
     classes has predicted (String) and probability_<class> in place of probability; its score, grade, value and reasons
-    are those of the class that is predicted. A model of an amount has expected (the mean), p10, p50 and p90 in the
-    amount's unit in place of probability, grade and expected_value; score is the percentile of expected, and the
+    are those of the class that is predicted. A model of levels has predicted (Int64 where levels are whole numbers,
+    else String: the median), its probability, probability_<level>, and expected (Float64: the mean, words counting from
+    1), whose percentile is the score; the reasons add up to the log-odds of one cut, that of their likelihood ("chance
+    of 4 or higher"), and are the same for every other. A model of an amount has expected (the mean), p10, p50 and p90
+    in the amount's unit in place of probability, grade and expected_value; score is the percentile of expected, and the
     reasons add up to p50 (to expected under the squared loss), or are factors that multiply to it; with `relative_to`,
     both are of the multiple of that column, of which every row needs an amount above 0. A column that is
     missing counts as empty, and is logged; a new one is ignored. What tells these rows nothing apart is no reason (see
@@ -201,7 +228,7 @@ def score_prediction(
         score = pl.Series(percentile_scores(answers["expected"].to_numpy()), dtype=pl.Int32)
         return pl.DataFrame({**who, "score": score, **explained.to_dict()})
     likeliest = answers["probability"] if "probability" in answers else answers.drop("predicted").max_horizontal()
-    score = percentile_scores(likeliest.to_numpy())
+    score = percentile_scores((answers["expected"] if model.is_ordered else likeliest).to_numpy())
     value = frame[spec.value].cast(pl.Float64, strict=False) if spec.value in frame.columns else None
     return pl.DataFrame(
         {
@@ -220,6 +247,8 @@ def _answers(
     """Probabilities or amounts, and reasons with group points, of some rows."""
     tidied = tidy(frame)
     rows = encode_for(model.encoding, tidied)
+    if model.is_ordered:
+        return _levels(model, rows, tidied, descriptions, left_out)
     if not model.classes:
         odds, explained = _explained(model, rows, tidied, descriptions, left_out)
         if model.amount:
@@ -238,6 +267,27 @@ def _answers(
     names = pl.Series("predicted", model.classes, dtype=pl.String).gather(predicted)
     columns = {f"probability_{name}": probability[:, number] for number, name in enumerate(model.classes)}
     return pl.DataFrame({"predicted": names, **columns}), explained
+
+
+def _levels(
+    model: FittedPrediction, rows: Rows, tidied: pl.DataFrame, descriptions: Mapping[str, str], left_out: Unsaid
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The level of some rows with its probability, that of every level and the mean; and reasons with group points."""
+    _, offsets = model.calibration
+    cut = middle_cut(model, rows)
+    more = "" if cut == len(offsets) - 1 else " or higher"
+    asked = replace(model, spec=replace(model.spec, likelihood_word=f"chance of {model.classes[cut + 1]}{more}"))
+    odds, explained = _explained(asked, rows, tidied, descriptions, left_out)
+    probability = level_probabilities(odds[:, None] + (np.asarray(offsets) - offsets[cut]))
+    predicted, values = median_levels(probability), level_values(model.classes)
+    are_numbers = [f"{value:.0f}" for value in values] == list(model.classes)
+    named = pl.Series("predicted", values.astype(np.int64) if are_numbers else model.classes).gather(predicted)
+    own = np.take_along_axis(probability, predicted[:, None], axis=1)[:, 0]
+    columns = {f"probability_{name}": probability[:, number] for number, name in enumerate(model.classes)}
+    return (
+        pl.DataFrame({"predicted": named, "probability": own, **columns, "expected": probability @ values}),
+        explained,
+    )
 
 
 def _explained(

@@ -282,12 +282,76 @@ def test_the_task_can_be_chosen_and_clashes_are_said(tmp_path: Path):
         "--positive is for a yes-or-no question": ("price", "--task", "amount", "--positive", "1"),
         "--value is the money at stake of a yes": ("price", "--value", "size"),
         "say with --positive which of them is yes": ("stars", "--task", "yes_no"),
-        "--task is 'guess'; it can be yes_no, classes, amount": ("stars", "--task", "guess"),
+        "--task is 'guess'; it can be yes_no, classes, ordered, amount": ("stars", "--task", "guess"),
         "--loss is 'big'; it can be absolute, squared": ("price", "--loss", "big"),
         "'id' cannot be read as number": ("id", "--task", "amount"),
     }.items():
         code, output = run(train, "--target", *options, "--out", tmp_path / "no")
         assert code == 2 and words in " ".join(output.split()), output
+
+
+def rated(rows: int = 600, seed: int = 3) -> pl.DataFrame:
+    """Hotel stays with stars of 1 to 5 (as a spreadsheet writes them), which fall with the wait; a tenth are open."""
+    generator = np.random.default_rng(seed)
+    wait = generator.normal(size=rows)
+    margin = -1.8 * wait + generator.logistic(size=rows)
+    stars = 1 + (margin[:, None] > [-2.5, -1.0, 0.3, 2.0]).sum(axis=1)
+    text = pl.Series("stars", [f"{each}.0" for each in stars]).set(pl.Series(range(rows)) < rows // 10, "")
+    noise = generator.normal(size=rows).round(3)
+    return pl.DataFrame({"id": [f"S{n}" for n in range(rows)], "wait": wait.round(3), "noise": noise, "stars": text})
+
+
+def test_levels_of_numbers_are_said_in_their_order(tmp_path: Path):
+    train, out = written(rated(), tmp_path / "train.csv"), tmp_path / "out"
+    code, output = run(train, "--target", "stars", "--task", "ordered", "--key", "id", "--out", out)
+    said = " ".join(output.split())
+    assert code == 0 and "levels on average (always saying" in said and "within one level" in said, said
+    says = evaluation(out)
+    assert (says["task"], says["levels"], says["n_rows"]) == ("ordered", ["1", "2", "3", "4", "5"], 540)
+    assert says["rps"] < 0.8 * says["baseline_rps"]
+    assert says["error_in_levels"] < says["error_in_levels_of_median"]
+    assert [row["level"] for row in says["cuts"]] == ["2", "3", "4", "5"]
+    assert {"rps", "name", "chosen"} == set(says["candidates"][0])
+    scores = pl.read_parquet(out / "scores.parquet")
+    levels = [f"probability_{level}" for level in range(1, 6)]
+    assert scores.columns[:9] == ["id", "predicted", "probability", *levels, "expected"]
+    assert scores.height == 60 and scores["predicted"].is_between(1, 5).all()
+    assert scores["reason_1"].str.contains("the chance of").all()
+    card = (out / "model_card.html").read_text()
+    assert f"<strong>{says['error_in_levels']:.2f} levels</strong>; always saying “{says['median_level']}”" in card
+    assert "Does it keep its word, level by level?" in card and "raises the level most" in card
+
+
+def test_levels_of_words_are_named_and_what_is_none_is_open(tmp_path: Path):
+    words = {"1.0": "Poor", "2.0": "poor", "3.0": "fair", "4.0": "good", "5.0": "unsure"}
+    train = written(rated().with_columns(pl.col("stars").replace(words)), tmp_path / "train.csv")
+    options = ("--target", "stars", "--key", "id", "--levels", "Poor, fair,good")
+    code, output = run(train, *options, "--out", tmp_path / "out")
+    assert code == 0 and "is none of the levels: no answer" in " ".join(output.split())
+    says = evaluation(tmp_path / "out")
+    spelt = says["levels"][0]
+    assert says["task"] == "ordered" and says["levels"] == [spelt, "fair", "good"] and spelt.lower() == "poor"
+    scores = pl.read_parquet(tmp_path / "out" / "scores.parquet")
+    unsure = rated()["stars"].is_in(["", "5.0"]).sum()
+    assert scores.height == unsure and set(scores["predicted"]) <= {spelt, "fair", "good"}
+    for words, wrong in {
+        "no row has stars = 'god' (--levels). Did you mean 'good'?": ("--levels", "poor,fair,god"),
+        "--levels poor,fair: levels has 2; it can have 3 to 11": ("--levels", "poor,fair"),
+        "--levels names": ("--levels", "poor,Poor,good"),
+        "levels are for `task: ordered`": ("--levels", "poor,fair,good", "--task", "classes"),
+        "leave it out, or --levels": ("--levels", "poor,fair,good", "--positive", "good"),
+        "which is no whole number; name its levels": ("--task", "ordered"),
+        "stars is one of several levels, which have no one": ("--levels", "poor,fair,good", "--value", "wait"),
+    }.items():
+        code, output = run(train, "--target", "stars", *wrong, "--out", tmp_path / "no")
+        assert code == 2 and words in " ".join(output.split()), output
+
+
+def test_classes_that_are_whole_numbers_are_told_that_they_may_have_an_order(tmp_path: Path):
+    train = written(rated(200), tmp_path / "train.csv")
+    code, output = run(train, "--target", "stars", "--key", "id", "--out", tmp_path / "out")
+    assert evaluation(tmp_path / "out")["task"] == "classes" and code == 0
+    assert "stars is taken as 5 classes; if their order counts, --task ordered" in " ".join(output.split())
 
 
 def test_with_a_date_the_newest_rows_judge(tmp_path: Path):

@@ -72,6 +72,13 @@ def test_a_text_target_is_one_of_classes(tmp_path: Path):
     assert made(tmp_path, target="plan_after", horizon_days=30)["task"] == "classes"
 
 
+def test_levels_are_asked_for_where_words_have_an_order(tmp_path: Path):
+    said = made(tmp_path, target="plan_after", horizon_days=30, task="ordered", levels=("free", "basic", "pro"))
+    assert (said["task"], said["levels"]) == ("ordered", ["free", "basic", "pro"]) and "value" not in said
+    with pytest.raises(LookupError, match="--levels is missing: the levels from the lowest to the highest"):
+        made(tmp_path / "none", target="plan_after", horizon_days=30, task="ordered")
+
+
 def existing(name: str = "churn", **changes: object) -> Prediction:
     settings = {
         **{"name": name, "description": "x", "entity": "account_id", "features": "account_snapshots"},
@@ -153,7 +160,7 @@ def test_what_nobody_can_guess_must_be_given(flags: dict, words: str):
         ({"population": "is_customer and"}, "population is no SQL condition"),
         ({"table": "accounts"}, "table 'accounts' is one that a dbt model makes; choose another"),
         ({"name": "Expansion!"}, "name is 'Expansion!'; use lower-case letters"),
-        ({"task": "guess"}, "task is 'guess'; use yes_no or classes or amount"),
+        ({"task": "guess"}, "task is 'guess'; use yes_no or classes or ordered or amount"),
         ({"as_of": "", "horizon_days": 30}, "horizon_days counts from `as_of`, which is null"),
     ],
 )

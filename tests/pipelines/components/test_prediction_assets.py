@@ -23,6 +23,7 @@ from pipelines.instance.metadata import WARNING
 from pipelines.learning.scoring.plain_values import to_bytes
 from pipelines.learning.scoring.storage import load_model, save_model
 from pipelines.publishing.assets import WITHHELD_METADATA
+from pipelines.publishing.states import has_one_probability
 from pipelines.registry.store import champion_version, model_path, promote, read_champion
 from pipelines.settings import REFIT_TAG
 from pipelines.track_record.assets import track_record_definitions
@@ -650,6 +651,46 @@ def test_an_amount_is_fitted_scored_published_and_there_beside_the_others(compan
     assert dg.materialize(track_record, resources={"warehouse": Warehouse()}).success
     (health,) = company.ask("from published.model_health").to_dicts()
     assert health["score_psi"] is not None and not health["is_refit_requested"]
+    assert company.run(component).success
+    assert "the champion stays" in company.fits()[-1]["reason"]
+
+
+def test_levels_in_an_order_are_fitted_scored_published_and_kept_out_of_the_history(company: Company):
+    """Customers whose rating is known teach; the others get theirs, with a probability for each level."""
+    generator = np.random.default_rng(0)
+    wait = generator.normal(size=340)
+    place = ((-2 * wait + generator.logistic(size=340))[:, None] > [-2.0, 0.0, 2.0]).sum(axis=1)
+    mood = pl.Series("mood", ["angry", "cool", "warm", "happy"]).gather(place)
+    is_open = pl.Series([number >= 300 for number in range(340)])
+    ids = [f"A{number:05d}" for number in range(340)]
+    company.write("core.flat", pl.DataFrame({"account_id": ids, "wait": wait, "mood": mood.set(is_open, None)}))
+    flat = {"features": "core.flat", "outcomes": None, "as_of": None, "horizon_days": None, "value": None}
+    levels = ["angry", "cool", "warm", "happy"]
+    component = prediction(name="mood", target="mood", task="ordered", levels=levels, **flat)
+    assert company.run(component).success
+    (fit,) = company.fits()
+    assert fit["status"] == "kept" and "levels on the test, where always saying" in fit["reason"]
+    assert json.loads(fit["metrics"])["rps"] < json.loads(fit["metrics"])["baseline_rps"]
+    scores = company.scores()
+    assert scores.columns == [
+        *["account_id", "account_name", "as_of_date", "horizon_days", "predicted", "probability"],
+        *[f"probability_{level}" for level in levels],
+        *["expected", "score", "grade", "reason_1", "reason_2", "reason_3", "reasons", "is_holdback", "model_version"],
+    ]
+    assert scores.height == 40 and scores["expected"].is_sorted(descending=True)
+    assert scores.select(f"probability_{level}" for level in levels).sum_horizontal().to_numpy() == pytest.approx(1.0)
+    assert not has_one_probability(scores.columns), "score_history and the changes are of one answer each"
+    said = dict(
+        company.ask("select column_name, comment from duckdb_columns() where table_name = 'churn_scores'").rows()
+    )
+    assert said["predicted"].startswith("The level to expect")
+    assert said["probability_cool"] == "How likely the level cool is, from 0 to 1."
+    assert component.why_not_compared.startswith("It tells levels in an order apart: its scores are neither kept")
+    track_record = track_record_definitions([component]).assets
+    assert dg.materialize(track_record, resources={"warehouse": Warehouse()}).success
+    (health,) = company.ask("from published.model_health").to_dicts()
+    assert health["score_psi"] is not None and not health["is_refit_requested"]
+    assert health["reason"] == component.why_not_compared
     assert company.run(component).success
     assert "the champion stays" in company.fits()[-1]["reason"]
 

@@ -260,6 +260,15 @@ def changes(company: Company) -> dict[str, tuple]:
     return {account: (change, reason) for account, change, reason in rows}
 
 
+def test_levels_in_an_order_have_no_place_in_the_history_of_one_probability(company: Company):
+    """The probability beside a predicted level is that of another answer in every row."""
+    company.score({"a": (0.6, {"wait": (3, -0.5)})}, table="moods")
+    company.write("alter table published.moods add column predicted integer default 4")
+    company.publish()
+    assert company.ask("select distinct table_name from score_history") == [("churn_scores",)]
+    assert "probability_change_7d" not in [name for name, *_ in company.ask("describe moods")]
+
+
 def test_there_is_no_change_without_an_earlier_release(company: Company):
     company.publish()
     assert changes(company) == {"a": (None, None), "b": (None, None)}

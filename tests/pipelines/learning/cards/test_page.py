@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.learning.cards.facts import ScoreOutcome, off_tenths
+from pipelines.learning.cards.levels import levels
 from pipelines.learning.cards.of_fit import card_of_fit
 from pipelines.learning.cards.page import card_page, inline
 from pipelines.learning.cards.sections import how_to_read
@@ -22,7 +23,11 @@ from pipelines.learning.judging.amounts import by_tenth, reliability
 from pipelines.learning.judging.amounts import evaluate as evaluate_amounts
 from pipelines.learning.judging.evaluation import decile_table, evaluate
 from pipelines.learning.judging.holdback import rate_interval
+from pipelines.learning.judging.ordered import by_tenth as levels_by_tenth
+from pipelines.learning.judging.ordered import evaluate as evaluate_levels
+from pipelines.learning.learners.calibration import level_probabilities
 from pipelines.learning.scoring.wording import describe_value
+from pipelines.learning.specs import TASKS
 from tests.pipelines.learning.synthetic import panel, question
 
 VOID = {"br", "col", "hr", "link", "meta"}
@@ -232,6 +237,61 @@ def estimates(rows: int = 500) -> dict:
     }
 
 
+def ratings(rows: int = 400) -> dict:
+    """Facts of a model of levels in an order, one of which nobody says."""
+    rng = np.random.default_rng(3)
+    names, margin = ["bad", "fair", "good", "best"], rng.normal(size=rows)
+    said = level_probabilities(1.5 * margin[:, None] + np.array([2.0, 0.0, -1.5]))
+    came = ((1.5 * margin + rng.logistic(size=rows))[:, None] > [-2.0, 0.0, 1.5]).sum(axis=1)
+    effects = [{"label": "1 to 9", "rows": 100, "contribution": -0.4, "observed_mean": 2.25}]
+    return {
+        **evaluate_levels(came, said, came, np.arange(rows), names),
+        "name": "mood",
+        "task": "ordered",
+        "levels": names,
+        "likelihood": "level",
+        "rows_word": "guests",
+        "n_holdout": rows,
+        "baseline_rps": 0.25,
+        "tenths": levels_by_tenth(came, said, np.arange(1.0, 5.0)),
+        "drivers": [{"column": "wait", "words": "wait", "strength": 0.4, "share": 0.7, "effects": effects}],
+        "candidates": [{"name": "splines", "rps": 0.1234, "chosen": True}],
+    }
+
+
+def test_levels_are_told_in_levels():
+    facts = ratings()
+    page = Page(card_page(facts))
+    said, usual = facts["error_in_levels"], facts["error_in_levels_of_median"]
+    assert said < usual
+    assert (
+        f"On average it is off by {said:.2f} levels; always saying “{facts['median_level']}” is off by {usual:.2f}"
+        in (page.text)
+    )
+    for words in (
+        f"Of 100 guests, it gets {facts['exactly_right'] * 100:.0f} exactly right",
+        "Does it keep its word, level by level?",
+        "fair or higher",
+        "raises and what lowers the level",
+        "Compared by ranked probability score",
+        "0.1234",
+        "−0.402.25100",
+    ):
+        assert words in page.text, words
+    assert "best or higher" not in page.text, "nothing is above the highest level"
+    assert "AUC" not in page.text and "Log loss Chosen" not in page.text
+
+
+def test_the_picture_of_levels_goes_from_the_lowest_to_the_highest():
+    facts = ratings()
+    plot = levels(facts)["plot"]
+    assert [words for _, words in plot.columns()] == facts["levels"]
+    assert [x for x, _ in plot.columns()][:: len(facts["levels"]) - 1] == [plot.LEFT, plot.RIGHT]
+    dots = [mark for mark in plot.marks if mark["shape"] == "circle"]
+    assert len(dots) == 10 and all(plot.LEFT <= dot["x"] <= plot.RIGHT for dot in dots)
+    assert [dot["x"] for dot in dots] == sorted((dot["x"] for dot in dots), reverse=True)
+
+
 def test_amounts_are_told_in_their_unit():
     facts = estimates()
     page = Page(card_page(facts))
@@ -346,6 +406,8 @@ def test_every_picture_has_a_name_and_ids_are_unique():
         {"name": "x"},
         {"name": "x", "task": "classes"},
         {"name": "x", "task": "amount"},
+        {"name": "x", "task": "ordered"},
+        {"name": "x", "task": "ordered", "error_in_levels": 0.5, "cuts": [{}], "tenths": [{}], "levels": ["a"]},
         {"name": "x", "task": "amount", "mean_absolute_error": 0.0, "error_share": math.nan, "tenths": [{}]},
         {"name": "x", "task": "yes_no", "base_rate": 0.0, "auc": math.nan, "deciles": [], "drivers": None},
         {"name": "x", "task": "classes", "classes": [{"class": "a", "rows": 3}], "confusion": {}},
@@ -359,7 +421,7 @@ def test_what_is_missing_is_left_out(facts: dict):
     assert page.tags[0][0] == "html"
 
 
-@pytest.mark.parametrize("facts", [rich(400), many_classes(4), estimates()], ids=["yes_no", "classes", "amount"])
+@pytest.mark.parametrize("facts", [rich(400), many_classes(4), ratings(), estimates()], ids=list(TASKS))
 @pytest.mark.parametrize("empty", [None, "absent"])
 def test_any_one_fact_may_be_missing(facts: dict, empty: str | None):
     for key in facts:
@@ -368,7 +430,7 @@ def test_any_one_fact_may_be_missing(facts: dict, empty: str | None):
         assert "nan" not in page.text and "None" not in page.text, key
 
 
-@pytest.mark.parametrize("make", [rich, many_classes, estimates])
+@pytest.mark.parametrize("make", [rich, many_classes, ratings, estimates])
 def test_a_column_called_script_does_not_run(make):
     def spoil(value: object, key: str = "") -> object:
         if isinstance(value, dict):
