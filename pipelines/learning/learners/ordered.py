@@ -73,7 +73,8 @@ def boosting_objective(target: np.ndarray, levels: int) -> tuple[Objective, Meas
     def objective(margin: np.ndarray, data: "lightgbm.Dataset") -> tuple[np.ndarray, np.ndarray]:
         share = _shares(margin, offsets)
         curvature = share * (1 - share)
-        step = (rates - share.mean(axis=1)) / np.maximum(curvature.mean(axis=1), SMALLEST_SHARE)
+        above, moves = (each.mean(axis=1, dtype=np.float64) for each in (share, curvature))
+        step = (rates - above) / np.maximum(moves, SMALLEST_SHARE)
         moved = offsets + np.clip(step, -FURTHEST_STEP, FURTHEST_STEP)
         offsets[:] = np.clip(moved, -FURTHEST_OFFSET, FURTHEST_OFFSET)
         return (share.sum(axis=0) - target) / cuts, curvature.sum(axis=0) / cuts
