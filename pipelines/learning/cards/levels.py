@@ -68,7 +68,7 @@ def measures(facts: dict) -> list[tuple[str, str, str]]:
 
 def _plot(tenths: list[dict], names: list[str]) -> Plot:
     """Said against came, by tenth of the level to expect, on an axis from the lowest to the highest level."""
-    marks = sorted(zip(level_values(names).tolist(), names, strict=True))
+    marks = list(zip(level_values(names).tolist(), names, strict=True))
     title = "What it said and what came"
     text = "The level that was expected against what came, means of each tenth, with 95 % of what chance allows."
     return amounts.plot_of_tenths("levels", title, text, tenths, marks, lambda value: f"{value:.2f}")

@@ -43,8 +43,10 @@ def levels_in(words: pl.Series) -> tuple[str, ...]:
 
 
 def level_values(levels: Sequence[str]) -> np.ndarray:
-    """What each level counts as in a mean (float64): the number that it is, or its place from 1 where one is a word."""
+    """What each level counts as in a mean (float64, rising): its number where numbers rise, else its place from 1."""
+    places = np.arange(1.0, len(levels) + 1)
     try:
-        return np.array([float(int(level)) for level in levels])
+        numbers = np.array([float(int(level)) for level in levels])
     except ValueError:
-        return np.arange(1.0, len(levels) + 1)
+        return places
+    return numbers if (np.diff(numbers) > 0).all() else places

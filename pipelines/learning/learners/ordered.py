@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 HALF_A_ROW = 0.5
 """Rows of every level at the mean margin that the calibration counts beside those that it has: so every level has some,
 and the offsets stay in their order."""
-FURTHEST_STEP, FURTHEST_OFFSET = 1.0, 30.0
+FURTHEST_STEP, FURTHEST_OFFSET, FURTHEST_MARGIN = 1.0, 30.0, 50.0
+"""Of trees and of what a cut's offset moves while they grow: nothing overflows."""
 MOST_STEPS, SMALLEST_GRADIENT = 200, 1e-4
 CLOSE = 1e-8
 """Gradient at which the calibration is found; where nobody has a level, its digits reach not much further."""
@@ -62,27 +63,36 @@ Measure = Callable[[np.ndarray, "lightgbm.Dataset"], tuple[str, float, bool]]
 
 
 def boosting_objective(target: np.ndarray, levels: int) -> tuple[Objective, Measure]:
-    """The loss of training rows with these answers for LightGBM, and its mean on any rows; the offsets move along."""
-    above, offsets = _above(target, levels), base_offsets(target, levels)
+    """The loss of training rows with these answers for LightGBM, and its mean on any rows; the offsets move along.
+
+    It is asked for every tree, so it is in single precision, as LightGBM's gradients are, and one exponential a row.
+    """
+    cuts, offsets = levels - 1, base_offsets(target, levels)
     rates = sigmoid(offsets)
 
     def objective(margin: np.ndarray, data: "lightgbm.Dataset") -> tuple[np.ndarray, np.ndarray]:
-        share = sigmoid(margin[:, None] + offsets)
+        share = _shares(margin, offsets)
         curvature = share * (1 - share)
-        step = (rates - share.mean(axis=0)) / np.maximum(curvature.mean(axis=0), SMALLEST_SHARE)
+        above, moves = (each.mean(axis=1, dtype=np.float64) for each in (share, curvature))
+        step = (rates - above) / np.maximum(moves, SMALLEST_SHARE)
         moved = offsets + np.clip(step, -FURTHEST_STEP, FURTHEST_STEP)
         offsets[:] = np.clip(moved, -FURTHEST_OFFSET, FURTHEST_OFFSET)
-        return (share - above).mean(axis=1), curvature.mean(axis=1)
+        return (share.sum(axis=0) - target) / cuts, curvature.sum(axis=0) / cuts
 
     def measure(margin: np.ndarray, data: "lightgbm.Dataset") -> tuple[str, float, bool]:
-        log_odds = margin[:, None] + offsets
-        return (
-            "all_thresholds",
-            float((np.logaddexp(0, log_odds) - _above(data.get_label(), levels) * log_odds).mean()),
-            False,
-        )
+        # Of each cut log(1 + exp(-z)), and z where the answer is below it.
+        reached = data.get_label().astype(np.int64)
+        below = np.append(np.cumsum(offsets[::-1])[::-1], 0.0)[reached] + (cuts - reached) * margin
+        loss = float(below.mean()) - float(np.log(_shares(margin, offsets)).mean(dtype=np.float64)) * cuts
+        return "all_thresholds", loss / cuts, False
 
     return objective, measure
+
+
+def _shares(margin: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Probability of an answer above each cut (cuts × rows, float32)."""
+    odds = np.exp(-np.clip(margin, -FURTHEST_MARGIN, FURTHEST_MARGIN)).astype(np.float32)
+    return 1 / (1 + np.exp(-offsets).astype(np.float32)[:, None] * odds)
 
 
 def fit_calibration(levels: int, margin: np.ndarray, target: np.ndarray) -> tuple[float, list[float]]:

@@ -143,6 +143,16 @@ def test_words_have_the_order_that_they_are_given_and_others_are_told(table: tup
     assert np.corrcoef(said["expected"], came)[0, 1] > 0.5
 
 
+def test_the_highest_level_is_the_last_one_also_where_numbers_fall(table: tuple[pl.DataFrame, np.ndarray]):
+    """Marks at school, of which 1 is the best: the highest score is that of the best mark to expect."""
+    marks = table[0][:600].with_columns(6 - pl.col("rating"))
+    said = score_prediction(fit_prediction(marks, asked(levels=("5", "4", "3", "2", "1"))).model, marks)
+    assert said["expected"].is_between(1, 5).all() and said["predicted"].dtype == pl.String
+    best = said.sort("score", descending=True).head(60)
+    assert best["probability_1"].mean() > 3 * said["probability_1"].median()
+    assert best["expected"].min() > said["expected"].median()
+
+
 def test_with_time_the_newest_judge_and_a_champion_of_the_same_rows_stays(table: tuple[pl.DataFrame, np.ndarray]):
     days = [date(2025, 1, 1) + timedelta(days=number // 3) for number in range(900)]
     frame = table[0][:900].with_columns(pl.Series("seen_on", days))

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from pipelines.learning.judging.ordered import rps_losses, shares_above
 from pipelines.learning.learners.calibration import calibrated
-from pipelines.learning.learners.ordered import fit_calibration, fit_offset, fit_slope, fit_terms
+from pipelines.learning.learners.ordered import (
+    base_offsets,
+    boosting_objective,
+    fit_calibration,
+    fit_offset,
+    fit_slope,
+    fit_terms,
+)
 
 OFFSETS = np.array([2.0, 0.5, -0.4, -2.2])
 """Log-odds above each cut, of a row of margin 0."""
@@ -45,6 +52,37 @@ def test_weights_of_terms_are_found_with_one_margin_for_all_cuts():
     solution = fit_terms(terms, target, 5, 100.0, np.zeros(7))
     assert solution[:3] == pytest.approx([1.0, -0.5, 0.0], abs=0.06)
     assert solution[3:] == pytest.approx(OFFSETS, abs=0.12)
+
+
+class Rows:
+    """Stands for LightGBM's rows, of which only the answers are asked."""
+
+    def __init__(self, target: np.ndarray):
+        self.target = target
+
+    def get_label(self) -> np.ndarray:
+        return self.target.astype(np.float32)
+
+
+def test_trees_descend_the_mean_log_loss_of_the_cuts():
+    """The gradient and curvature are those of the loss that is measured, and the offsets find the base rates again."""
+    margin = 2 * np.random.default_rng(5).normal(size=300)
+    target = drawn(margin)
+    objective, measure = boosting_objective(target, 5)
+    offsets = base_offsets(target, 5)
+    log_odds, above = margin[:, None] + offsets, target[:, None] > np.arange(4)
+    shares = 1 / (1 + np.exp(-log_odds))
+    loss = measure(margin, Rows(target))[1]
+    assert loss == pytest.approx(-np.where(above, np.log(shares), np.log1p(-shares)).mean(), rel=1e-6)
+    gradient, curvature = objective(margin, Rows(target))
+    assert gradient == pytest.approx((shares - above).mean(axis=1), abs=1e-6)
+    assert curvature == pytest.approx((shares * (1 - shares)).mean(axis=1), abs=1e-6)
+    assert measure(margin, Rows(target))[1] < loss, "the offsets have moved to where the margin is told"
+    for _ in range(20):
+        gradient, _ = objective(margin, Rows(target))
+    assert abs(gradient.mean()) < 1e-3
+    far, _ = objective(np.full(300, 1e6), Rows(target))
+    assert np.isfinite(far).all()
 
 
 def test_a_shift_between_parts_is_no_matter_of_the_slope():
