@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,13 +50,15 @@ def forget(
     Forget files and sources by name, and everything loaded at or after `since` (UTC); returns lines about it.
 
     Deletes their rows and their entries in quarantine, manifest and repeats. Files whose rows were skipped as repeats
-    of the forgotten ones are read again by the next run, and incremental tables are built anew. The lines name the
-    models in use that were fitted while the rows were there. `say` is called with the lock's holder while waiting.
+    of the forgotten ones are read again by the next run, and incremental tables are built anew. The models in use that
+    were fitted while the rows were there are withdrawn: the next run fits them anew, and where that fit is refused
+    nothing is left that has learnt from the rows. `say` is called with the lock's holder while waiting.
     Raises `LookupError` for an unknown name, and `LockTimeoutError` while a run is going on.
     """
     from assets.sources import all_sources
     from pipelines.extraction.configuration import read_configuration
-    from pipelines.registry.versions import models_fitted_since
+    from pipelines.registry.store import demote
+    from pipelines.registry.versions import models_fitted_since, record_withdrawal
     from pipelines.transformation.building import ask_full_refresh
 
     if not warehouse_path().exists():
@@ -77,17 +79,23 @@ def forget(
         if not chosen and not whole:
             return ["Nothing was loaded since then."]
         ask_full_refresh()
+        since_when = [file.first_loaded_at for file in loaded if file.rows and (file in chosen or file.source in whole)]
+        fitted = models_fitted_since(min(since_when)) if since_when else {}
         with transaction(connection):
             waiting = _forget(connection, chosen, whole, contracts)
+            for name, version in fitted.items():
+                reason = f"Withdrawn: {version} was fitted while rows were there that are forgotten."
+                record_withdrawal(connection, name, version, reason, datetime.now(UTC))
+        for name in fitted:
+            demote(name)
     there = [file for file in waiting if _is_there(_path(file, folders))]
     gone = [file.name for file in waiting if file not in there]
-    forgotten = [file.first_loaded_at for file in loaded if file.rows and (file in chosen or file.source in whole)]
     return [
         *[_told_source(source, [file for file in loaded if file.source == source]) for source in sorted(whole)],
         *[_told_file(file, _path(file, folders)) for file in chosen],
         *[f"The next run reads {file.name} again: its rows stood back." for file in there],
         *[f"What stood back in {name} does not come back: the file is no longer there." for name in gone],
-        *(_told_models(models_fitted_since(min(forgotten))) if forgotten else []),
+        *_told_models(fitted),
     ]
 
 
@@ -175,11 +183,11 @@ def _told_file(file: Loaded, path: Path | None) -> str:
 
 
 def _told_models(fitted: Mapping[str, str]) -> list[str]:
-    """What becomes of models in use that may have learnt from rows that are forgotten; `fitted`: model to version."""
+    """What becomes of models in use that have learnt from rows that are forgotten; `fitted`: model to version."""
     if not fitted:
         return []
+    name, version = next(iter(fitted.items()))
     return [
-        f"In use, and fitted while those rows were there: {', '.join(fitted.values())}. A refit that is kept takes its"
-        " place (scorecast run weekly_refit); if it is refused, this takes a model out of use:"
-        f" scorecast models --withdraw {'|'.join(fitted)}"
+        f"Fitted while those rows were there, so withdrawn: {', '.join(fitted.values())}. The next run fits them anew;"
+        f" a model whose fit is refused scores nobody. Back to one: scorecast rollback --model {name} --to {version}"
     ]

@@ -175,20 +175,27 @@ def withdraw_model(name: str, now: datetime) -> str:
         connect(warehouse_path()) as connection,
     ):
         reason = f"Withdrawn by hand: {champion} scores no more."
-        record_fit(
-            connection,
-            model=name,
-            run_id="withdrawal",
-            started_at=now,
-            rows=0,
-            status="withdrawn",
-            reason=reason,
-            metrics={"withdrawn": champion},
-        )
+        record_withdrawal(connection, name, champion, reason, now)
         demote(name)
     return (
         f"{reason} The next release is without its scores, unless the fit of that run is kept; the history keeps them."
         f" Next: make run. If it was right after all: scorecast rollback --model {name} --to {champion}"
+    )
+
+
+def record_withdrawal(
+    connection: "duckdb.DuckDBPyConnection", name: str, champion: str, reason: str, now: datetime
+) -> None:
+    """Put on record that a version scores no more; `demote` the model afterwards, or the next run does."""
+    record_fit(
+        connection,
+        model=name,
+        run_id="withdrawal",
+        started_at=now,
+        rows=0,
+        status="withdrawn",
+        reason=reason,
+        metrics={"withdrawn": champion},
     )
 
 

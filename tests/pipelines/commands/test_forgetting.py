@@ -14,7 +14,7 @@ from pipelines.extraction.loading.load import load_source
 from pipelines.extraction.loading.state import LoadReport
 from pipelines.locking import run_lock
 from pipelines.quality.raw import check_raw
-from pipelines.registry.store import model_path, promote
+from pipelines.registry.store import champion_version, model_path, promote
 from pipelines.transformation.building import FULL_REFRESH, target_dir
 
 NOW = datetime(2026, 6, 29, 5)
@@ -193,7 +193,7 @@ def test_what_it_replaced_in_a_file_that_is_gone_is_told_and_the_gate_goes_on(co
     assert company.ask("select count(*) from raw_google_ads.campaign_stats") == [(1,)]
 
 
-def test_models_in_use_that_were_fitted_while_the_rows_were_there_are_named(company: Company):
+def test_models_that_were_fitted_while_the_rows_were_there_are_withdrawn(company: Company):
     company.stats("2.csv", "2026-06-03,c1,Brand,10,1,100")
     company.load()
     for name, at in (("old", "20260629T055959"), ("churn", "20260629T063000"), ("lead_score", "20260629T080000")):
@@ -201,11 +201,15 @@ def test_models_in_use_that_were_fitted_while_the_rows_were_there_are_named(comp
         model_path(name, f"{name}-{at}").touch()
         promote(name, f"{name}-{at}")
     told = company.call("google_ads/campaign_stats/2.csv").stdout
-    assert "fitted while those rows were there: lead_score-20260629T080000." in told
-    assert "scorecast models --withdraw lead_score\n" in told
+    assert "Fitted while those rows were there, so withdrawn: lead_score-20260629T080000. The next run fits" in told
+    assert "scorecast rollback --model lead_score --to lead_score-20260629T080000\n" in told
+    assert [champion_version(name) for name in ("churn", "lead_score")] == ["churn-20260629T063000", None]
+    recorded = "select model, status, metrics ->> 'withdrawn' from published.model_runs order by model"
+    assert company.ask(recorded) == [("lead_score", "withdrawn", "lead_score-20260629T080000")]
     told = company.call("stripe").stdout
-    assert "fitted while those rows were there: churn-20260629T063000, lead_score-20260629T080000." in told
-    assert "fitted while" not in company.call("--since", "2028-01-01").stdout
+    assert "so withdrawn: churn-20260629T063000. The next run" in told
+    assert champion_version("old") == "old-20260629T055959" and len(company.ask(recorded)) == 2
+    assert "withdrawn" not in company.call("--since", "2028-01-01").stdout
 
 
 def test_it_needs_a_name_and_something_loaded_and_no_run(company: Company, monkeypatch: pytest.MonkeyPatch):
