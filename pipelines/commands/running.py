@@ -222,8 +222,9 @@ def _run(console: "Console", instance: "DagsterInstance", job: "JobDefinition", 
     started = time.monotonic()
 
     def watch(update) -> None:
-        cursor, done, shown = None, 0, set()
-        while not finished.wait(POLL_SECONDS):
+        cursor, done, shown, has_ended = None, 0, set(), False
+        while not has_ended:
+            has_ended = finished.wait(POLL_SECONDS)  # what happened since the last look is told, too
             records = instance.get_records_for_run(run_id, cursor=cursor)
             cursor = records.cursor
             for record in records.records:

@@ -1,6 +1,7 @@
 """Categories of many levels: what a level says is learnt from others, no more than it can know, and is not lost."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -152,7 +153,8 @@ def test_unseen_and_rare_levels_say_nothing_and_missing_is_missing():
 def chosen(frame: pl.DataFrame, clusters: np.ndarray | None = None, classes: tuple[str, ...] = ()):
     target = frame["is_won"].to_numpy().astype(np.float64)
     clusters = np.arange(frame.height) if clusters is None else clusters
-    columns, dropped, _ = choose_columns(frame, target, clusters, None, SPEC, 0, classes)
+    spec = replace(SPEC, task="classes") if classes else SPEC
+    columns, dropped, _ = choose_columns(frame, target, clusters, None, spec, 0, classes)
     return {column.name: column for column in columns}, {each.column: f"{each.kind}: {each.reason}" for each in dropped}
 
 
