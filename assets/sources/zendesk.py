@@ -102,8 +102,12 @@ zendesk = Source(
             required=("created_at", "updated_at"),
             labels={
                 "id": ("Ticket ID",),
-                "via_channel": ("via.channel", "Channel"),
-                "solved_at": ("metric_set.solved_at",),
+                "status": ("Ticket status",),
+                "type": ("Ticket type",),
+                "via_channel": ("via.channel", "Channel", "Via"),
+                "created_at": ("Requested",),
+                "updated_at": ("Updated",),
+                "solved_at": ("metric_set.solved_at", "Solved"),
             },
             rules={
                 "ticket solved before it was created": "solved_at >= created_at",

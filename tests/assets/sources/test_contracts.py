@@ -1,6 +1,7 @@
 """Every system's contract hangs together."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -11,6 +12,7 @@ from pipelines.extraction.checking import rule_columns
 from pipelines.extraction.configuration import known_sources
 from pipelines.extraction.loading.schema_changes import prepare_schema
 from pipelines.extraction.loading.state import contract_fingerprint
+from pipelines.extraction.recognition import find_files, known_share
 
 ENTITIES = [(source, entity) for source in all_sources() for entity in source.entities]
 
@@ -45,3 +47,13 @@ def test_references_are_keys_of_one_column(source, entity):
         assert [len(keys[".".join(placed(target, source.name))]) for target in targets] == [1] * len(targets)
     # A reference is no reason to load a file again.
     assert contract_fingerprint(entity) == contract_fingerprint(replace(entity, references={}))
+
+
+def test_the_labels_of_a_zendesk_views_export_are_known(tmp_path: Path):
+    (zendesk,) = (source for source in all_sources() if source.name == "zendesk")
+    columns = ["Ticket status", "ID", "Subject", "Requested", "Updated", "Solved", "Priority", "Ticket type", "Via"]
+    (tmp_path / "export-2026-06-01.csv").write_text(f"{','.join(columns)}\nOpen,1,Help,,,,,,\n")
+    claims = find_files(tmp_path, zendesk.entities)
+    assert [file.name for file in claims.files["ticket"]] == ["export-2026-06-01.csv"]
+    (ticket,) = (entity for entity in zendesk.entities if entity.name == "ticket")
+    assert known_share(ticket, columns) == (len(columns), 1.0)
