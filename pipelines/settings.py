@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 SPOILS_A_PATH = re.compile(r"[#?\x00-\x1f]|%[0-9A-Fa-f]{2}")
@@ -17,8 +18,17 @@ REFIT_TAG = "scorecast/refit"
 """A run's tag: `missing`, only models without a version in use are fitted, or `always`."""
 
 
+CHAMPION_FILE = "champion.json"
+"""In a model's folder: which version is in use."""
+
+
 class UnusableFolder(ValueError):
     """The data folder's name cannot be used; the message says what to do."""
+
+
+def is_refit(tags: Mapping[str, str]) -> bool:
+    """Whether a run with these tags fits all models: the weekly refit, and runs from the UI."""
+    return tags.get(REFIT_TAG) != "missing"
 
 
 def project_root() -> Path:
@@ -60,6 +70,11 @@ def published_path() -> Path:
 def models_dir() -> Path:
     """The models: a folder each, with its versions and which of them is in use."""
     return data_dir() / "models"
+
+
+def has_champions() -> bool:
+    """Whether any model has a version in use: not before the first run."""
+    return any(models_dir().glob(f"*/{CHAMPION_FILE}"))
 
 
 def dbt_project_dir() -> Path:

@@ -2,7 +2,10 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+
+MOST_NAMED = 12
+"""How many names are listed when none is close to the wrong one."""
 
 
 def plain(name: object) -> str:
@@ -21,3 +24,18 @@ def did_you_mean(wrong: object, known: Iterable[str]) -> str:
     """` Did you mean 'x'?`, or nothing when no known name is close."""
     meant = closest(wrong, known)
     return f" Did you mean '{meant}'?" if meant else ""
+
+
+def suggestion_or_list(wrong: str, names: Collection[str]) -> str:
+    """A suggestion of the closest name, or else the list of names."""
+    if meant := suggestion(wrong, names):
+        return meant
+    listed = list(names)[:MOST_NAMED]
+    more = f" and {len(names) - len(listed)} more" if len(names) > len(listed) else ""
+    return f"; there are: {', '.join(listed)}{more}" if listed else ""
+
+
+def suggestion(wrong: object, names: Collection[str]) -> str:
+    """The closest name as the end of a sentence; empty if none is close."""
+    meant = closest(wrong, names)
+    return f"; did you mean '{meant}'?" if meant else ""

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from pipelines.components.declared.documents import Where, did_you_mean
+from pipelines.components.declared.documents import Where
 from pipelines.learning.specs import TASKS, is_pattern
+from pipelines.spelling import suggestion_or_list
 from pipelines.transformation.known_tables import Table
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def column_problems(prediction: "DeclaredPrediction", tables: Mapping[str, Table
         if known is None or column in known.columns or column in known.words:
             return
         if known.is_complete and not column.startswith(CUSTOM):
-            yield path, f"{role} '{column}' is no column of {table}{did_you_mean(column, known.columns)}"
+            yield path, f"{role} '{column}' is no column of {table}{suggestion_or_list(column, known.columns)}"
 
     for path, name in placed.items():
         yield from look(("entity",), "entity", prediction.entity, name)
@@ -160,6 +161,6 @@ def no_table(role: str, name: str, tables: Mapping[str, Table]) -> str:
     schema, _, table = name.partition(".")
     siblings = [each.partition(".")[2] for each in tables if each.startswith(f"{schema}.")]
     if siblings:
-        return f"{role} '{table}' is no table of the schema {schema}{did_you_mean(table, siblings)}"
+        return f"{role} '{table}' is no table of the schema {schema}{suggestion_or_list(table, siblings)}"
     schemas = sorted({each.partition(".")[0] for each in tables})
-    return f"{role} '{name}': there is no schema '{schema}'{did_you_mean(schema, schemas)}"
+    return f"{role} '{name}': there is no schema '{schema}'{suggestion_or_list(schema, schemas)}"

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.components.declared.documents import PREDICTION, YamlMistakes
-from pipelines.components.named_columns import NUMBER, columns_of, did_you_mean
+from pipelines.components.named_columns import NUMBER, columns_of
 from pipelines.components.validation import read_components, require_valid_yaml
 from pipelines.database import placed
 from pipelines.learning.specs import TASKS
+from pipelines.spelling import suggestion_or_list
 from pipelines.transformation.known_tables import Table
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Question:
         """Why an answer is not valid, or None."""
         if not self.valid or answer in self.valid or (answer == "" and self.default == ""):
             return None
-        return f"there is no '{answer}'{did_you_mean(answer, sorted(self.valid))}"
+        return f"there is no '{answer}'{suggestion_or_list(answer, sorted(self.valid))}"
 
 
 def existing_predictions(root: Path) -> "list[DeclaredPrediction]":

@@ -18,15 +18,13 @@ from pipelines.components.declared.documents import (
     Mistake,
     Where,
     YamlMistakes,
-    did_you_mean,
     read_documents,
-    suggestion,
 )
 from pipelines.components.declared.forecast import DeclaredForecast
 from pipelines.components.declared.prediction import LINKED, DeclaredPrediction
 from pipelines.components.named_columns import NUMBER, column_problems, no_table
 from pipelines.learning.specs import levels_problem
-from pipelines.spelling import closest
+from pipelines.spelling import closest, suggestion, suggestion_or_list
 from pipelines.transformation.known_tables import Table
 
 OWNER = re.compile(r"team:.+|[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -219,7 +217,7 @@ def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
     shown = "nothing" if given is None else repr(given)
     match error["type"]:
         case "extra_forbidden":
-            return f"there is no attribute '{name}'{did_you_mean(name, model.model_fields)}"
+            return f"there is no attribute '{name}'{suggestion_or_list(name, model.model_fields)}"
         case "missing":
             about = (model.model_fields[name].description or "").split("\n")[0].rstrip(".")
             return f"'{name}' is missing{f': {about[0].lower() + about[1:]}' if about else ''}"

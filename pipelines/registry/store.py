@@ -12,7 +12,7 @@ import dagster as dg
 from pipelines.instance.metadata import WARNING
 from pipelines.learning.scoring.files import ModelRefused, read_checked, read_limited, write_whole
 from pipelines.registry.fits import decided_versions, record_fit, recorded_checksum
-from pipelines.settings import REFIT_TAG, data_dir, models_dir
+from pipelines.settings import CHAMPION_FILE, data_dir, is_refit, models_dir
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,7 +43,7 @@ def read_champion(name: str, suffix: str = PREDICTION) -> tuple[str | None, str]
     It is ignored if it cannot be read, names no version of this model, or names one whose file is gone or of a former
     format.
     """
-    pointer = model_folder(name) / "champion.json"
+    pointer = model_folder(name) / CHAMPION_FILE
     try:
         content = json.loads(read_limited(pointer, LARGEST_POINTER))
     except FileNotFoundError:
@@ -182,22 +182,17 @@ def new_version(name: str, at: datetime, suffix: str = PREDICTION) -> str:
 
 def promote(name: str, version: str) -> None:
     """Make a stored version the champion, atomically and synced to disk."""
-    write_whole({model_folder(name) / "champion.json": json.dumps({"version": version}).encode()})
+    write_whole({model_folder(name) / CHAMPION_FILE: json.dumps({"version": version}).encode()})
 
 
 def demote(name: str) -> None:
     """No version scores any more, as before the first fit; all stay stored."""
-    (model_folder(name) / "champion.json").unlink(missing_ok=True)
+    (model_folder(name) / CHAMPION_FILE).unlink(missing_ok=True)
 
 
 def should_fit(context: dg.AssetExecutionContext, champion: str | None) -> bool:
-    """Whether this run fits: daily runs do only without a champion, the weekly refit and runs from the UI always."""
-    return champion is None or is_refit(context)
-
-
-def is_refit(context: dg.AssetExecutionContext) -> bool:
-    """Whether this run is the weekly refit or one from the UI."""
-    return context.run.tags.get(REFIT_TAG) != "missing"
+    """Whether this run may fit: daily runs only without a champion, the weekly refit and runs from the UI always."""
+    return champion is None or is_refit(context.run.tags)
 
 
 def kept_metadata(context: dg.AssetExecutionContext, version: str | None) -> dict:

@@ -9,7 +9,7 @@ import dagster as dg
 
 from pipelines.learning.imports import LEARNERS, import_ahead, without
 from pipelines.quality.checker import start_checker, stop_checker
-from pipelines.settings import REFIT_TAG, models_dir, warehouse_path
+from pipelines.settings import has_champions, is_refit, warehouse_path
 from pipelines.transformation.building import (
     NodeResult,
     build,
@@ -93,7 +93,7 @@ def _built(
 
     if needs_much_memory(warehouse_path()):
         stop_checker()  # of the raw gate; to start it again for the release gate takes seconds of a core
-    if _fits_models(context):
+    if is_refit(context.run.tags) or not has_champions():
         import_ahead(*LEARNERS)
     refresh_what_was_made_otherwise()
     checks = {key.name: key for key in context.selected_asset_check_keys}
@@ -114,11 +114,6 @@ def _built(
     _require_built(failed, sorted(".".join(keys[unique_id].path) for unique_id in not_built))
     if everything:
         start_checker()  # the release gate comes soon, and dbt no longer holds its memory
-
-
-def _fits_models(context: dg.AssetExecutionContext) -> bool:
-    """Whether this run is a refit, one from the UI, or the first that has models to fit."""
-    return context.run.tags.get(REFIT_TAG) != "missing" or not any(models_dir().glob("*/champion.json"))
 
 
 def _require_built(failed: Sequence[NodeResult], not_built: Sequence[str]) -> None:

@@ -5,15 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines.spelling import closest
+from pipelines.spelling import suggestion_or_list
 from pipelines.values.written_yaml import yaml_loader
 
 TOP_LEVEL = ("type", "attributes", "requirements", "post_processing", "template_vars_module")
 PREDICTION = "pipelines.components.prediction.Prediction"
 FORECAST = "pipelines.components.forecast.Forecast"
-MOST_NAMED = 12
-"""How many names are listed when none is close to the wrong one."""
-
 Where = tuple[str | int, ...]
 """Keys and list positions that lead to a value in the YAML."""
 
@@ -85,7 +82,7 @@ def read_documents(root: Path, extra: Mapping[str, str]) -> tuple[list[Document]
             document = Document(file, value["type"], value.get("attributes"), lines)
             for key in value.keys() - set(TOP_LEVEL):
                 mistakes.append(
-                    document.mistake((key,), f"there is no key '{key}' here{did_you_mean(str(key), TOP_LEVEL)}")
+                    document.mistake((key,), f"there is no key '{key}' here{suggestion_or_list(str(key), TOP_LEVEL)}")
                 )
             documents.append(document)
     return documents, mistakes
@@ -106,18 +103,3 @@ def _walk(node: Any, path: Where, lines: dict[Where, int]) -> Iterator[tuple[int
     elif isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
             yield from _walk(item, (*path, number), lines)
-
-
-def did_you_mean(wrong: str, names: Collection[str]) -> str:
-    """A suggestion of the closest name, or else the list of names."""
-    if meant := suggestion(wrong, names):
-        return meant
-    listed = list(names)[:MOST_NAMED]
-    more = f" and {len(names) - len(listed)} more" if len(names) > len(listed) else ""
-    return f"; there are: {', '.join(listed)}{more}" if listed else ""
-
-
-def suggestion(wrong: object, names: Collection[str]) -> str:
-    """The closest name as the end of a sentence; empty if none is close."""
-    meant = closest(wrong, names)
-    return f"; did you mean '{meant}'?" if meant else ""

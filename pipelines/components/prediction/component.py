@@ -37,7 +37,6 @@ from pipelines.publishing.assets import WITHHELD_METADATA
 from pipelines.publishing.descriptions import AMOUNTS, GRADES, LEVELS, description_of
 from pipelines.registry.fits import record_fit, standing_refusal
 from pipelines.registry.store import (
-    is_refit,
     kept_metadata,
     load_version,
     model_path,
@@ -49,7 +48,7 @@ from pipelines.registry.store import (
     should_fit,
     without_folder,
 )
-from pipelines.settings import data_dir
+from pipelines.settings import data_dir, is_refit
 from pipelines.track_record.backfill import backfill_asset
 from pipelines.track_record.late_changes import LateChange, late_changes
 from pipelines.track_record.score_history import happens_of, score_outcomes_of, words_of
@@ -164,7 +163,7 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
         # Columns that hold values written after as_of are leaks; values known at the time are kept.
         spec = replace(spec, exclude=(*spec.exclude, *(change.attribute for change in late if change.unversioned)))
         started, asked = datetime.now(UTC), _asked(spec, frame)
-        if champion_id is None and not is_refit(context):
+        if champion_id is None and not is_refit(context.run.tags):
             with warehouse.connect() as connection:
                 if reason := standing_refusal(connection, self.name, asked, frame.height, started):
                     return dg.MaterializeResult(metadata={"status": "refused", "reason": reason})
