@@ -19,7 +19,8 @@ from _measure import ROOT, report, use_two_cores
 from predictions import TABLES
 from sklearn.metrics import log_loss, roc_auc_score
 
-from pipelines.any_table.predict import CannotPredict, Request, predict_table
+from pipelines.any_table.predict import predict_table
+from pipelines.any_table.question import CannotPredict, Request
 
 LEADS = next(table for table in TABLES if table.name == "X Education leads")
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipelines.any_table.predict import CannotPredict, Outcome, Request
+from pipelines.any_table.predict import Outcome
+from pipelines.any_table.question import CannotPredict, Request
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -48,7 +48,8 @@ def predict(
     force: Annotated[bool, typer.Option(help="write scores even of a model without a signal")] = False,
 ) -> None:
     """Predict a column of any table: a judged, explained model and scored rows, without Dagster."""
-    from pipelines.any_table.predict import CannotPredict, Request, predict_table
+    from pipelines.any_table.predict import predict_table
+    from pipelines.any_table.question import CannotPredict, Request
     from pipelines.any_table.summary import doing, print_outcome, types_of
 
     with told_in_words(CannotPredict, code=2):
