@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -47,6 +48,70 @@ def judge_of(training: Training, recipe: Recipe, spec: PredictionSpec) -> Judge:
     return judge_of_amounts(training, recipe.parts[0][1]["link"], spec.loss)
 
 
+@dataclass
+class _Search:
+    """The candidates tried so far, each judged on the same rows: those held out of the parts, one after the other."""
+
+    training: Training
+    spec: PredictionSpec
+    columns: tuple[Column, ...]
+    pool: ThreadPoolExecutor
+    parts: list[Part]
+    recipes: dict[str, Recipe] = field(default_factory=dict)
+    estimated: dict[str, np.ndarray] = field(default_factory=dict)
+    """Margins of the rows held out, shape (rows,)."""
+    losses: dict[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """The rows held out, as places in the training table."""
+        return np.concatenate([part.held_out for part in self.parts])
+
+    @property
+    def folds(self) -> np.ndarray:
+        """The part that each of the rows was held out of."""
+        return np.repeat(np.arange(len(self.parts)), [len(part.held_out) for part in self.parts])
+
+    @property
+    def has_columns(self) -> bool:
+        return self.parts[0].has_columns
+
+    @property
+    def best(self) -> str:
+        return min(self.losses, key=lambda name: (self.losses[name], name))
+
+    @property
+    def link(self) -> str:
+        """The scale of the best candidate."""
+        return self.recipes[self.best].parts[0][1]["link"]
+
+    def fits(self, jobs: Sequence[Callable[[Part], Learners]]) -> dict[str, tuple[dict, np.ndarray]]:
+        """Every candidate's settings, and its margins of all rows held out.
+
+        Trees are as many as were best on the mean of the parts: a number of each part's own would flatter them.
+        """
+        running = [[self.pool.submit(job, part) for job in jobs] for part in self.parts]
+        fits = [{name: each for job in own for name, each in job.result().items()} for own in running]
+        found = {}
+        for name in [name for name in fits[0] if all(name in fit for fit in fits)]:
+            settings = {key: fits[0][name][key] for key in SETTINGS if key in fits[0][name]}
+            if "trees" in settings:
+                trees = float(np.mean([fit[name]["trees"] for fit in fits]))
+                settings["trees"] = max(FEWEST_TREES, round(trees))
+            estimated = self.pool.map(
+                lambda fit, part, name=name, own=settings: _says(fit[name], own, part), fits, self.parts
+            )
+            found[name] = settings, np.concatenate(list(estimated))
+        return found
+
+    def add(self, name: str, parts: Sequence[dict], margin: np.ndarray) -> None:
+        """Judge a recipe of learners with these settings, whose margins add up."""
+        recipe = Recipe(name, tuple((1.0, settings) for settings in parts), self.columns)
+        self.recipes[name], self.estimated[name] = recipe, margin
+        judge = judge_of(self.training, recipe, self.spec)
+        self.losses[name] = judge.loss(margin, self.training.target[self.rows])
+
+
 def try_amounts(
     training: Training, split: Split, columns: Sequence[Column], spec: PredictionSpec, context: Context
 ) -> Tried:
@@ -61,77 +126,68 @@ def try_amounts(
     context.say(f"{spec.name}: comparing candidates on {sum(len(held_out) for _, held_out in inner):,} rows")
     with ThreadPoolExecutor(max_workers=context.threads) as pool:
         parts = list(pool.map(lambda part: Part.of(training, part, columns, spec, context), inner))
+        search = _Search(training, spec, tuple(columns), pool, parts)
+        _try_every_scale(search, scale, context)
+        if search.has_columns:
+            _try_larger(search, scale, context)
+        link = search.link
+        _try_mixes(search)
+        bounds = search.fits([_bound(scale, link, quantile, context) for quantile in BOUNDS])
+    chosen = search.recipes[search.best]
+    with_bounds = (*chosen.parts, *((0.0, settings) for settings, _ in bounds.values()))
+    search.recipes[chosen.name] = Recipe(chosen.name, with_bounds, chosen.columns)
+    margins_of_bounds = np.column_stack([margin for _, margin in bounds.values()])
+    return Tried(search.recipes, search.estimated, search.rows, search.folds, search.losses, margins_of_bounds)
 
-        def tried(jobs: Sequence[Callable[[Part], Learners]]) -> dict[str, tuple[dict, np.ndarray]]:
-            """Every candidate's settings, and its margins of all rows held out.
 
-            Trees are as many as were best on the mean of the parts: a number of each part's own would flatter them.
-            """
-            running = [[pool.submit(job, part) for job in jobs] for part in parts]
-            fits = [{name: each for job in own for name, each in job.result().items()} for own in running]
-            found = {}
-            for name in fits[0]:
-                if all(name in fit for fit in fits):
-                    settings = {key: fits[0][name][key] for key in SETTINGS if key in fits[0][name]}
-                    if "trees" in settings:
-                        trees = float(np.mean([fit[name]["trees"] for fit in fits]))
-                        settings["trees"] = max(FEWEST_TREES, round(trees))
-                    estimated = pool.map(
-                        lambda fit, part, name=name, own=settings: _says(fit[name], own, part), fits, parts
-                    )
-                    found[name] = settings, np.concatenate(list(estimated))
-            return found
+def _try_every_scale(search: _Search, scale: Scale, context: Context) -> None:
+    """Splines and a few trees on every scale, and the two parts of an amount with many zeros."""
+    loss = search.spec.loss
+    jobs = [_splines(scale, link, "squared", STRENGTHS) for link in spline_links(scale)]
+    if search.has_columns:
+        two_parts = [("small trees", "log", part) for part in _two_parts(scale, search.training)]
+        few = [("few trees", *pair) for pair in tree_losses(scale)]
+        jobs += [_trees(scale, *settings, loss, context) for settings in (*few, *two_parts)]
+    found = search.fits(jobs)
+    halves = [found.pop(name) for name in [name for name, (own, _) in found.items() if own["loss"] in TWO_PARTS]]
+    for name, (settings, margin) in found.items():
+        search.add(name, [settings], margin)
+    if halves:
+        search.add(IN_TWO, [settings for settings, _ in halves], sum(margin for _, margin in halves))
 
-        rows = np.concatenate([part.held_out for part in parts])
-        folds = np.repeat(np.arange(len(parts)), [len(part.held_out) for part in parts])
-        target = training.target[rows]
-        recipes: dict[str, Recipe] = {}
-        estimated: dict[str, np.ndarray] = {}
-        losses: dict[str, float] = {}
 
-        def add(found: dict[str, tuple[dict, np.ndarray]]) -> None:
-            for name, (settings, margin) in found.items():
-                recipes[name], estimated[name] = Recipe(name, ((1.0, settings),), tuple(columns)), margin
-                losses[name] = judge_of(training, recipes[name], spec).loss(margin, target)
+def _try_larger(search: _Search, scale: Scale, context: Context) -> None:
+    """On the best scale: the two best losses with small and large trees, and splines that outliers do not pull."""
+    link, loss = search.link, search.spec.loss
+    best_first = [search.recipes[name].parts[0][1] for name in _of_link(search, link)]
+    losses_of_trees = [each["loss"] for each in best_first if each["kind"] == "boosting"]
+    jobs = [
+        _trees(scale, setting, link, loss_of_trees, loss, context)
+        for setting in ("small trees", "large trees")
+        for loss_of_trees in losses_of_trees[:2]
+    ]
+    strengths = [each["strength"] for each in best_first if each["kind"] == "linear"][:1]
+    if loss == "absolute":
+        jobs.append(_splines(scale, link, "absolute", tuple(strengths)))
+    for name, (settings, margin) in search.fits(jobs).items():
+        search.add(name, [settings], margin)
 
-        has_columns = parts[0].has_columns
-        splines = [_splines(scale, link, "squared", STRENGTHS) for link in spline_links(scale)]
-        two = [_trees(scale, "small trees", "log", part, spec.loss, context) for part in _two_parts(scale, training)]
-        few = [_trees(scale, "few trees", *pair, spec.loss, context) for pair in tree_losses(scale) if has_columns]
-        found = tried([*few, *splines, *(two if has_columns else [])])
-        halves = [found.pop(name) for name in [name for name, (own, _) in found.items() if own["loss"] in TWO_PARTS]]
-        add(found)
-        if halves:
-            recipes[IN_TWO] = Recipe(IN_TWO, tuple((1.0, settings) for settings, _ in halves), tuple(columns))
-            estimated[IN_TWO] = sum(margin for _, margin in halves)
-            losses[IN_TWO] = judge_of(training, recipes[IN_TWO], spec).loss(estimated[IN_TWO], target)
-        link = recipes[_best(losses)].parts[0][1]["link"]
-        if has_columns:
-            best_first = [recipes[name].parts[0][1] for name in _of_link(recipes, losses, link)]
-            losses_of_trees = [each["loss"] for each in best_first if each["kind"] == "boosting"]
-            more = [
-                _trees(scale, setting, link, loss, spec.loss, context)
-                for setting in ("small trees", "large trees")
-                for loss in losses_of_trees[:2]
-            ]
-            strengths = [each["strength"] for each in best_first if each["kind"] == "linear"][:1]
-            robust = [_splines(scale, link, "absolute", tuple(strengths))] if spec.loss == "absolute" else []
-            add(tried([*more, *robust]))
-        judge = judge_of(training, recipes[_best(losses)], spec)
-        link = recipes[_best(losses)].parts[0][1]["link"]
-        names = _to_mix(recipes, losses, link)
-        best = min(losses.values())
-        mix = best_mix(recipes, estimated, names, lambda margin: judge.loss(margin, target), best, WORTH_A_PART * best)
-        if mix is not None:
-            recipes["mix"], estimated["mix"] = mix
-            losses["mix"] = judge.loss(mix[1], target)
-        chosen = _best(losses)
-        bounds = tried([_bound(scale, link, quantile, context) for quantile in BOUNDS])
-    chosen_recipe = recipes[chosen]
-    recipes[chosen] = Recipe(
-        chosen, (*chosen_recipe.parts, *((0.0, settings) for settings, _ in bounds.values())), chosen_recipe.columns
+
+def _try_mixes(search: _Search) -> None:
+    """The best of each kind on the best scale, together where that gains enough."""
+    judge = judge_of(search.training, search.recipes[search.best], search.spec)
+    target, best = search.training.target[search.rows], min(search.losses.values())
+    mix = best_mix(
+        search.recipes,
+        search.estimated,
+        _to_mix(search),
+        lambda margin: judge.loss(margin, target),
+        best,
+        WORTH_A_PART * best,
     )
-    return Tried(recipes, estimated, rows, folds, losses, np.column_stack([margin for _, margin in bounds.values()]))
+    if mix is not None:
+        search.recipes["mix"], search.estimated["mix"] = mix
+        search.losses["mix"] = judge.loss(mix[1], target)
 
 
 def amount_state(training: Training, tried: Tried, recipe: Recipe, calibration: tuple, spec: PredictionSpec) -> dict:
@@ -182,22 +238,18 @@ def _two_parts(scale: Scale, training: Training) -> tuple[str, ...]:
     return TWO_PARTS if scale.lowest == 0 and scale.zeros > MOST_ZEROS and others >= FEWEST_OTHERS else ()
 
 
-def _best(losses: dict[str, float]) -> str:
-    return min(losses, key=lambda name: (losses[name], name))
-
-
-def _to_mix(recipes: dict[str, Recipe], losses: dict[str, float], link: str) -> list[str]:
+def _to_mix(search: _Search) -> list[str]:
     """The best of each kind on a scale: splines, small trees, large trees. More would slow down the reasons."""
     best: dict[object, str] = {}
-    for name in _of_link(recipes, losses, link):
-        best.setdefault(recipes[name].parts[0][1].get("setting"), name)
+    for name in _of_link(search, search.link):
+        best.setdefault(search.recipes[name].parts[0][1].get("setting"), name)
     return [name for setting, name in best.items() if setting != "few trees"]
 
 
-def _of_link(recipes: dict[str, Recipe], losses: dict[str, float], link: str) -> list[str]:
+def _of_link(search: _Search, link: str) -> list[str]:
     """The candidates of a scale that are one learner, the best first."""
-    selected = [name for name, recipe in recipes.items() if recipe.parts[0][1]["link"] == link and name != IN_TWO]
-    return sorted(selected, key=lambda name: (losses[name], name))
+    found = [name for name, each in search.recipes.items() if each.parts[0][1]["link"] == link and name != IN_TWO]
+    return sorted(found, key=lambda name: (search.losses[name], name))
 
 
 def _says(learner: dict, settings: dict, part: Part) -> np.ndarray:
