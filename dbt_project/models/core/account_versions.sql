@@ -13,6 +13,40 @@ link_periods as (
 merges as (
     select * from {{ ref('account_merges') }}
 ),
+deals as (
+    {{ union_staging('opportunities', {'account_key': 'string', 'account_name': 'string', 'known_at': 'timestamp'}, is_part=true) }}
+),
+mentions as (
+    select
+        source_system,
+        account_key,
+        account_name,
+        known_at
+    from deals
+    union all
+    select
+        source_system,
+        account_key,
+        company as account_name,
+        known_at
+    from {{ ref('person_records') }}
+),
+first_names as (
+    select
+        source_system,
+        account_key,
+        account_name,
+        known_at,
+        row_number() over (partition by source_system, account_key order by known_at, account_name) as place
+    from mentions
+    where account_key is not null and account_name is not null
+),
+recorded_keys as (
+    select distinct
+        source_system,
+        account_key
+    from records
+),
 of_accounts as (
     select
         link_periods.recorded_account_id as account_id,
@@ -32,6 +66,32 @@ of_accounts as (
     from records
     inner join link_periods
         on {{ on_link('link_periods', 'records.source_system', 'records.account_key', 'records.known_at') }}
+),
+{#- a company without a record of its own has the name that its deals, or its people, call it by -#}
+of_mentions as (
+    select
+        link_periods.recorded_account_id as account_id,
+        first_names.source_system,
+        first_names.account_key,
+        false as is_register,
+        null as is_deleted,
+        false as is_merged,
+        false as is_end,
+        false as is_link,
+        null as created_at,
+        null as domain,
+        first_names.account_name,
+        {%- for attribute in attributes if attribute not in ('domain', 'account_name') %}
+        null as {{ attribute }},
+        {%- endfor %}
+        {{ known_with_link('first_names.known_at', 'link_periods') }} as known_at
+    from first_names
+    inner join link_periods
+        on {{ on_link('link_periods', 'first_names.source_system', 'first_names.account_key', 'first_names.known_at') }}
+    left join recorded_keys
+        on first_names.source_system = recorded_keys.source_system
+        and first_names.account_key = recorded_keys.account_key
+    where first_names.place = 1 and recorded_keys.account_key is null
 ),
 ends as (
     select
@@ -74,6 +134,8 @@ begins as (
 changes as (
     select * from of_accounts
     union all
+    select * from of_mentions
+    union all
     select * from begins
     union all
     select * from ends
@@ -84,8 +146,8 @@ carried_forward as (
         known_at as valid_from,
         {%- for attribute in attributes %}
         coalesce(
-            {{ last_known('case when is_register and not is_deleted then ' ~ attribute ~ ' end', 'account_id', order) }},
-            {{ last_known('case when not is_deleted then ' ~ attribute ~ ' end', 'account_id', order) }}
+            {{ last_known('case when is_register and not coalesce(is_deleted, false) then ' ~ attribute ~ ' end', 'account_id', order) }},
+            {{ last_known('case when not coalesce(is_deleted, false) then ' ~ attribute ~ ' end', 'account_id', order) }}
         ) as {{ attribute }},
         {%- endfor %}
         coalesce(

@@ -47,3 +47,31 @@ def test_every_kind_of_mail_event_is_one_that_core_knows(warehouse: Path):
 def test_an_owner_that_is_no_id_is_a_name(warehouse: Path):
     deals = table(warehouse, "select owner_id, owner_name from staging.stg_hubspot__opportunities")
     assert {deal["owner_id"]: deal["owner_name"] for deal in deals} == OWNERS
+
+
+def test_a_company_without_a_record_has_the_name_that_its_deals_or_people_call_it_by(
+    small_warehouse: Callable[..., Path],
+):
+    deal = {"hs_lastmodifieddate": "2025-03-02", "createdate": "2025-03-02"}
+    warehouse = small_warehouse(
+        {
+            "hubspot.deal": [
+                {**deal, "id": "d1", "associatedcompanyid": "71;72", "associatedcompany": "Northwind;Contoso"},
+                {**deal, "id": "d2", "associatedcompanyid": "73"},
+                {**deal, "id": "d3", "associatedcompanyid": "74", "associatedcompany": "What the deal says"},
+            ],
+            "hubspot.contact": [
+                {"id": "c1", "email": "ann@fabrikam.io", "company": "Fabrikam", "associatedcompanyid": "73"}
+                | {"lastmodifieddate": "2025-04-01"},
+            ],
+            "hubspot.company": [{"id": "74", "name": "What its record says", "hs_lastmodifieddate": "2025-03-01"}],
+        },
+        command="run",
+    )
+    versions = table(
+        warehouse,
+        "select account_name, cast(valid_from as varchar) as day from core.account_versions order by valid_from, 1",
+    )
+    named = {(each["account_name"], each["day"][:10]) for each in versions if each["account_name"]}
+    assert named == {("What its record says", "2025-03-01"), ("Northwind", "2025-03-02"), ("Fabrikam", "2025-04-01")}
+    assert len(table(warehouse, "from core.accounts where account_name is not null")) == 3

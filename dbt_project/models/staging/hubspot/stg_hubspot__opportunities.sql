@@ -6,6 +6,7 @@ with deals as (
     {{ raw_columns(source('raw_hubspot', 'deal'), {
         'opportunity_id': ['id', 'string'],
         'account_keys': ['associatedcompanyid', 'string'],
+        'account_names': ['associatedcompany', 'string'],
         'opportunity_name': ['dealname', 'string'],
         'stage': ['dealstage', 'string'],
         'pipeline': ['pipeline', 'string'],
@@ -21,7 +22,9 @@ with deals as (
         'known_at': ['hs_lastmodifieddate', 'timestamp'],
     }, history={
         'key': 'opportunity_id',
-        'fixed': ['opportunity_id', 'account_keys', 'opportunity_name', 'pipeline', 'type', 'currency', 'created_at'],
+        'fixed': [
+            'opportunity_id', 'account_keys', 'account_names', 'opportunity_name', 'pipeline', 'type', 'currency', 'created_at'
+        ],
         'steps': [{
             'at': 'greatest(closes_at, created_at)',
             'when': is_closed ~ ' and closes_at is not null',
@@ -38,6 +41,7 @@ final as (
         {{ name_not_number('owner_id') }} as owner_name,
         -- several companies of one deal stand in one field; the first is the primary one
         trim({{ dbt.split_part('account_keys', "';'", 1) }}) as account_key,
+        trim({{ dbt.split_part('account_names', "';'", 1) }}) as account_name,
         cast(closes_at as date) as close_date,
         coalesce(said_won, {{ is_won_stage }}) as is_won,
         {{ is_closed }} as is_closed
