@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,8 @@ class FileColumn:
     those that are no words but letters with digits; `spaced`: of those with a blank inside."""
     has_times: bool = False
     """Some of its dates have a time of day."""
+    has_plans: bool = False
+    """Some of its dates are still to come."""
 
     def fits(self, type_: str) -> bool:
         """Whether a column of this canonical type can be made of it; one without values fits any."""
@@ -180,6 +182,7 @@ def _looked_at(connection: "duckdb.DuckDBPyConnection", table: str, staged: str,
         return FileColumn(name)
     telling = sample.filter(~says_nothing(sample, (), NO_VALUE_WORDS))
     bare = (telling if len(telling) else sample).str.strip_chars()
+    dates = max((dates_in(bare, order) for order in ("dmy", "mdy")), key=lambda found: found.count())
     return FileColumn(
         name,
         filled=int(filled),
@@ -195,6 +198,7 @@ def _looked_at(connection: "duckdb.DuckDBPyConnection", table: str, staged: str,
             "spaced": bare.str.contains(r"\s").mean(),
         },
         has_times=bool(bare.str.contains(r":\d{2}").any() or bare.str.contains(PLAUSIBLE_EPOCH).any()),
+        has_plans=bool((dates > naive(datetime.now(UTC)) + timedelta(days=1)).any()),
     )
 
 

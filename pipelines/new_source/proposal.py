@@ -440,7 +440,7 @@ def _agreed(exports: Exports, table: DraftTable, given: Given, asked: Asked) -> 
             f"--map {table.name}.created_at=COLUMN is missing: when a record of {file.path.name} was created. Export it"
             f" with that column. There are: {', '.join(file.names)}."
         )
-    table = _with_status(table, given, asked)
+    table = _with_planned_close(_with_status(table, given, asked), given)
     if not table.vocabulary.is_versioned and not {*TIMES_OF_EVENTS} & set(table.columns):
         raise LookupError(
             f"--map {table.name}.known_at=COLUMN is missing: when a record of {file.path.name} became known. There are:"
@@ -465,6 +465,22 @@ def _with_status(table: DraftTable, given: Given, asked: Asked) -> DraftTable:
         check=lambda answer: _require_fitting(table, "status", answer),
     )
     return replace(table, columns={**table.columns, "status": _answer(question, asked)})
+
+
+def _with_planned_close(table: DraftTable, given: Given) -> DraftTable:
+    """Deals whose day of closing may be still to come: that is a plan, which a deal that is open has, too."""
+    column = table.column("closed_at") if table.entity == "opportunities" else None
+    if column is None or not column.has_plans:
+        return table
+    others = {ours: theirs for ours, theirs in table.columns.items() if ours != "closed_at"}
+    if "close_date" not in others:
+        return replace(table, columns={**others, "close_date": column.name})
+    if given.columns.get((table.name, "closed_at")):
+        raise ValueError(
+            f"--map {table.name}.closed_at={shlex.quote(column.name)}: some of its days are still to come, so it does"
+            " not say when a deal was closed. Leave it out."
+        )
+    return replace(table, columns=others)
 
 
 def _any_change(table: DraftTable) -> Question:

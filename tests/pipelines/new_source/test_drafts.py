@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -388,3 +389,20 @@ def test_companies_that_match_nothing_are_told_with_the_side_that_is_wrong(tmp_p
     )
     lost = drawn(files, columns=["deal.account_key=Title"])
     assert any("If another column refers to them, map it: --map deal.account_key=COLUMN" in each for each in lost.notes)
+
+
+@pytest.mark.parametrize("flags", [{}, {"columns": ["deal.closed_at=Closed On"]}], ids=["proposed", "mapped"])
+def test_a_day_of_closing_that_may_be_to_come_is_a_plan(tmp_path: Path, flags: dict):
+    far = datetime.now() + timedelta(days=90)
+    closes = {"Closed On": lambda number: f"{far if number % 3 == 2 else hours(number + 9):%Y-%m-%d}"}
+    draft = drawn([deals(tmp_path, **closes)], **flags)
+    (deal,) = draft.tables
+    assert deal.columns["close_date"] == "Closed On" and "closed_at" not in deal.columns
+    assert any("'Closed On' counts as that day" in note for note in draft.notes)
+    assert tried(draft, source_of(draft))[0].rows == 40
+
+
+def test_a_day_of_closing_that_has_passed_is_no_plan(tmp_path: Path):
+    closes = {"Closed On": lambda number: "" if number % 3 == 2 else f"{hours(number + 9):%Y-%m-%d}"}
+    (deal,) = drawn([deals(tmp_path, **closes)]).tables
+    assert deal.columns["closed_at"] == "Closed On"
