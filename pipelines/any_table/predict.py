@@ -135,6 +135,7 @@ def _card(result: "FitResult", question: Question, evaluation: dict, request: Re
     from pipelines.learning.cards.of_fit import card_of_fit
 
     extra = {
+        "kept": None,  # nobody is told to use it, or not to
         "unfamiliar": [each for each in evaluation["unfamiliar"] if each["words"]],
         "seconds": evaluation["seconds"],
         "notes": evaluation["notes"],

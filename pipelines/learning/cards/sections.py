@@ -139,7 +139,7 @@ def how_to_read(deciles: list[dict], is_only_order: bool) -> str:
     if off == deciles[: len(off)] and len(off) < len(deciles):
         where, rest = " at the top of the list", " Further down its percentages hold."
     which = "It runs high" if runs_high == {True} else "It runs low" if runs_high == {False} else "It is off"
-    order = " Go by its order more than by its percentages." if len(off) > len(deciles) / 3 else ""
+    order = " Go by its order more than by its percentages." if len(off) > len(deciles) / 3 or is_only_order else ""
     return f"{which}{where}: read {listed(readings)}.{rest if not order else ''}{order}"
 
 

@@ -93,6 +93,7 @@ def test_the_evaluation_says_how_good_and_on_what(told: Path):
 def test_the_card_names_what_drives_it_and_the_model_opens_again(told: Path):
     card = (told / "model_card.html").read_text()
     assert "tenure" in card.lower() and "<svg" in card
+    assert "In use" not in card  # a pipeline's model is; here nobody has decided
     assert load_model(told / "model.zip").spec.target == "left"
 
 

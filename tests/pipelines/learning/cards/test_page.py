@@ -521,6 +521,9 @@ def test_percentages_that_few_rows_speak_for_are_not_said_to_stand():
 )
 def test_where_it_runs_high_or_low_it_says_how_to_read_it(pairs: list[tuple[float, float]], words: str):
     assert how_to_read(tenths_off(*pairs), is_only_order=False).replace("\N{NO-BREAK SPACE}", " ").startswith(words)
+    told = how_to_read(tenths_off(*pairs), is_only_order=True)
+    assert told == "" or told.endswith("Go by its order more than by its percentages.")
+    assert "percentages hold" not in told
 
 
 @pytest.mark.parametrize(
