@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipelines.extraction.configuration import Configuration, ConfigurationError, SourceSettings
@@ -37,43 +37,67 @@ def folder_configuration(
     names = {plain(source.name): source.name for source in sources}
     entries = [entry for entry in sorted(folder.iterdir()) if not is_left_alone(entry)]
     entries = [entry for entry in entries if only is None or entry in only]
-    found = {names[plain(entry.name)]: entry for entry in entries if entry.is_dir() and plain(entry.name) in names}
-    files: dict[str, frozenset[Path] | None] = {}
-    if found:
-        others = [entry for entry in entries if entry not in found.values()]
-        notes += [
-            f"{printable(entry)} is not looked into: it has no system's name.{did_you_mean(entry.name, names.values())}"
-            for entry in others
-        ]
-    else:
-        by_system = _files_of_systems(folder, sources, configuration, only)
-        owner = names.get(plain(folder.name)) or (next(iter(by_system)) if len(by_system) == 1 else None)
-        if owner:
-            found, files = {owner: folder}, {owner: only}
-            foreign = {system: some for system, some in by_system.items() if system != owner}
-            notes += [f"{_listed(some)}: looks like {system}'s, not {owner}'s" for system, some in foreign.items()]
-        elif by_system:
-            found, files = dict.fromkeys(by_system, folder), by_system
-            notes += _apart(folder, by_system)
-            claimed = set().union(*by_system.values())
-            entries = [entry for entry in entries if not any(path.is_relative_to(entry) for path in claimed)]
-        else:
-            notes.append(
-                f"No system is recognised in {printable(folder)}. Call it, or a folder in it for each system, one of:"
-                f" {', '.join(sorted(names.values()))}. None of them? `scorecast new source FILE...`."
-            )
-        if not owner:
-            known = [*names.values(), *(entity.name for source in sources for entity in source.entities)]
-            notes += [f"{printable(entry)} is not looked into.{did_you_mean(entry.stem, known)}" for entry in entries]
+    found = _by_names(entries, names) or _by_files(folder, entries, names, sources, configuration, only)
     settings = {
         name: replace(
             configuration.sources.get(name) or SourceSettings(path),
             folder=path.resolve(),
-            only=_below(files.get(name), path),
+            only=_below(found.files.get(name), path),
         )
-        for name, path in sorted(found.items())
+        for name, path in sorted(found.folders.items())
     }
-    return replace(configuration, sources=settings), notes
+    return replace(configuration, sources=settings), [*notes, *found.notes]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Systems that a folder has exports of."""
+
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    """System → where its exports are."""
+    files: Mapping[str, frozenset[Path] | None] = field(default_factory=dict)
+    """System → the files that are its own, where they are not all of its folder."""
+    notes: tuple[str, ...] = ()
+
+
+def _by_names(entries: Sequence[Path], names: Mapping[str, str]) -> _Found | None:
+    """The folders that are called like systems (`names`: plain → its name); None if no folder is."""
+    folders = {names[plain(entry.name)]: entry for entry in entries if entry.is_dir() and plain(entry.name) in names}
+    notes = tuple(
+        f"{printable(entry)} is not looked into: it has no system's name.{did_you_mean(entry.name, names.values())}"
+        for entry in entries
+        if entry not in folders.values()
+    )
+    return _Found(folders, notes=notes) if folders else None
+
+
+def _by_files(
+    folder: Path,
+    entries: Sequence[Path],
+    names: Mapping[str, str],
+    sources: Sequence[Source],
+    configuration: Configuration,
+    only: frozenset[Path] | None,
+) -> _Found:
+    """The system that the folder is called like, or whose files alone it has; else each system with its own files."""
+    by_system = _files_of_systems(folder, sources, configuration, only)
+    owner = names.get(plain(folder.name)) or (next(iter(by_system)) if len(by_system) == 1 else None)
+    if owner:
+        foreign = {system: some for system, some in by_system.items() if system != owner}
+        notes = [f"{_listed(some)}: looks like {system}'s, not {owner}'s" for system, some in foreign.items()]
+        return _Found({owner: folder}, {owner: only}, tuple(notes))
+    if by_system:
+        notes = _apart(folder, by_system)
+        claimed = set().union(*by_system.values())
+        entries = [entry for entry in entries if not any(path.is_relative_to(entry) for path in claimed)]
+    else:
+        notes = [
+            f"No system is recognised in {printable(folder)}. Call it, or a folder in it for each system, one of:"
+            f" {', '.join(sorted(names.values()))}. None of them? `scorecast new source FILE...`."
+        ]
+    known = [*names.values(), *(entity.name for source in sources for entity in source.entities)]
+    notes += [f"{printable(entry)} is not looked into.{did_you_mean(entry.stem, known)}" for entry in entries]
+    return _Found(dict.fromkeys(by_system, folder), by_system, tuple(notes))
 
 
 def _below(files: frozenset[Path] | None, folder: Path) -> frozenset[Path] | None:
