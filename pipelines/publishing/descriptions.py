@@ -11,6 +11,9 @@ GRADES = (
     "Grade A is the fifth of those scored that day who are most likely, E the fifth who are least; it is an order, not "
     "a probability."
 )
+ONLY_ORDER = (
+    "Weak: the order is better than chance, the percentages are no better than the average of all. Go by the order."
+)
 TABLES = {
     "score_outcomes": f"Did the scores come true? By model, past release or backfilled day, and grade. {GRADES}",
     "uplift": f"What acting on the scores changed, one row per model and grade, and all together. {GRADES}",

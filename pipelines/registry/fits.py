@@ -121,6 +121,18 @@ def recorded_checksum(connection: "duckdb.DuckDBPyConnection", model: str, versi
     return found[0] if found else None
 
 
+def is_only_order(connection: "duckdb.DuckDBPyConnection", model: str, version: str) -> bool:
+    """Whether the fit of this version found its order better than chance, but its probabilities no better than one."""
+    if not table_exists(connection, "published", "model_runs"):
+        return False
+    found = connection.execute(
+        "select try_cast(metrics ->> 'is_only_order' as boolean) from published.model_runs"
+        " where model = ? and model_version = ? and status = 'kept' order by started_at limit 1",
+        [model, version],
+    ).fetchone()
+    return bool(found and found[0])
+
+
 def decided_versions(connection: "duckdb.DuckDBPyConnection", model: str) -> list[str | None]:
     """Versions that a fit or a rollback made the champion, and None for a withdrawal, in the order of the record."""
     if not table_exists(connection, "published", "model_runs"):

@@ -34,8 +34,8 @@ from pipelines.instance.metadata import WARNING, constant, report_link, table_me
 from pipelines.learning.scoring.wording import humanise
 from pipelines.learning.version import code_version
 from pipelines.publishing.assets import WITHHELD_METADATA
-from pipelines.publishing.descriptions import AMOUNTS, GRADES, LEVELS, description_of
-from pipelines.registry.fits import record_fit, standing_refusal
+from pipelines.publishing.descriptions import AMOUNTS, GRADES, LEVELS, ONLY_ORDER, description_of
+from pipelines.registry.fits import is_only_order, record_fit, standing_refusal
 from pipelines.registry.store import (
     kept_metadata,
     load_version,
@@ -302,6 +302,11 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
         for column in ("score", "reasons") if self.relative_to else ():
             described[column] += f" Of the amount as a multiple of {self.relative_to}."
         about = self.description if own else f"{self.description} {GRADES}"
+        used = connection.execute(f"select max(model_version) from published.{table}").fetchone()
+        if used[0] is not None and is_only_order(connection, self.name, used[0]):
+            about = f"{about} {ONLY_ORDER}"
+            for column in {"probability", self.publish.expected_value_as} & described.keys():
+                described[column] += f" {ONLY_ORDER}"
         comment_on(connection, f"published.{table}", about, described)
 
     def training_frame(self, connection: "duckdb.DuckDBPyConnection", known_by: "date | None" = None) -> "pl.DataFrame":

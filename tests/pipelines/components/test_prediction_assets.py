@@ -202,6 +202,25 @@ def test_every_published_column_says_what_it_is_in_the_file_and_in_the_ui(fitted
     assert {column.name: column.description for column in shown} == in_file
 
 
+def test_where_only_the_order_is_good_the_table_says_so_beside_its_probabilities(fitted: Company):
+    def says() -> set[str]:
+        comments = fitted.ask(
+            """
+            select 'table' as name, comment from duckdb_tables() where table_name = 'churn_scores'
+            union all select column_name, comment from duckdb_columns() where table_name = 'churn_scores'
+            """
+        )
+        return {name for name, words in comments.rows() if "Go by the order" in words}
+
+    assert says() == set()
+    with connect(fitted.data / "warehouse.duckdb") as connection:
+        connection.execute(
+            "update published.model_runs set metrics = json_merge_patch(metrics, '{\"is_only_order\": true}')"
+        )
+    assert fitted.run(prediction(), only=["published"]).success
+    assert says() == {"table", "probability", "expected_value"}
+
+
 def test_the_checksum_of_a_kept_model_is_on_record(fitted: Company):
     (fit,) = fitted.fits()
     path = model_path("churn", fit["model_version"])
