@@ -15,6 +15,7 @@ from pipelines.learning.fitting.splitting import Split
 from pipelines.learning.fitting.training import Training, enough_rows
 from pipelines.learning.learners.amounts import Scale, fit_amount
 from pipelines.learning.learners.candidates import (
+    ALL_COLUMNS,
     BOOSTING,
     FEWEST_TREES,
     STRENGTHS,
@@ -39,6 +40,8 @@ SELECTION_ROWS = 30_000
 """Candidates are compared on so many rows at most; the one that is chosen learns from all."""
 THREADED_ROWS = 10_000
 """In smaller tables threads within a booster cost more than they save."""
+MOST_CLASSES = 5
+"""Up to so many classes trees of all columns are tried: there are as many boosters as classes."""
 MIX_STEPS = 4
 
 
@@ -93,10 +96,11 @@ def try_candidates(
         for fit, held_out in split.inner
     ]
     context.say(f"{spec.name}: comparing candidates on {sum(len(held_out) for _, held_out in inner):,} rows")
+    tried = [name for name in BOOSTING if name != ALL_COLUMNS or training.learners <= MOST_CLASSES]
     with ThreadPoolExecutor(max_workers=context.threads) as pool:
         parts = list(pool.map(lambda part: Part.of(training, part, columns, spec, context), inner))
         boosters = [
-            [pool.submit(part.fit_boosting, setting, context) for setting in BOOSTING if part.has_columns]
+            [pool.submit(part.fit_boosting, setting, context) for setting in tried if part.has_columns]
             for part in parts
         ]
         logistic = [pool.submit(part.fit_logistic) for part in parts]
