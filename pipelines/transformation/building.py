@@ -104,8 +104,13 @@ def memory_limit(warehouse: Path) -> str:
 
 
 def needs_much_memory(warehouse: Path) -> bool:
-    """Whether dbt may get so much memory for a warehouse of this size that another process should not take any."""
-    return warehouse.exists() and MEMORY_PER_BYTE * warehouse.stat().st_size > 2 * LEAST_MEMORY
+    """
+    Whether dbt takes so much memory for a warehouse of this size that another process should not have any.
+
+    Before its first build it is small, and the build is the largest of all: every snapshot of the past is made.
+    """
+    enough = 2 * LEAST_MEMORY if said_by(target_dir() / BUILT) else LEAST_MEMORY // 2
+    return warehouse.exists() and MEMORY_PER_BYTE * warehouse.stat().st_size > enough
 
 
 def dbt_executable() -> str:

@@ -29,6 +29,7 @@ from pipelines.transformation.building import (
     is_current,
     keep_manifest,
     memory_limit,
+    needs_much_memory,
 )
 
 PARENT = """
@@ -156,6 +157,20 @@ def test_memory_grows_with_the_warehouse_and_a_setting_rules(data: Path, monkeyp
     assert memory_limit(warehouse) == f"{max(LEAST_MEMORY, min(1500 * 2**20, half)) // 2**20}MiB"
     monkeypatch.setenv("SCORECAST_MEMORY", "3GB")
     assert memory_limit(warehouse) == "3GB"
+
+
+@pytest.mark.parametrize(("mebibytes", "before", "after"), [(10, False, False), (60, True, False), (140, True, True)])
+def test_the_first_build_takes_more_memory_than_the_file_is_large(
+    data: Path, mebibytes: int, before: bool, after: bool
+):
+    warehouse = data / "warehouse.duckdb"
+    assert not needs_much_memory(warehouse)
+    with warehouse.open("wb") as file:
+        file.truncate(mebibytes * 2**20)
+    assert needs_much_memory(warehouse) is before
+    (data / "dbt").mkdir()
+    (data / "dbt" / BUILT).write_text("built")
+    assert needs_much_memory(warehouse) is after
 
 
 def test_dbt_need_not_parse_anew_because_the_warehouse_has_grown(data: Path):
