@@ -396,3 +396,23 @@ def test_a_class_that_is_right_less_often_than_the_commonest_is_said():
         result = fit_prediction(table.sample(fraction=1 - 0.02 * drawn, seed=drawn), spec)
         is_worse = result.metrics["accuracy"] < result.metrics["base_rate"]
         assert is_worse == any("less often than always naming the commonest" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_what_three_columns_say_only_together_is_found(seed: int):
+    """Who pays by use and uses much, and who pays by use, uses little and calls often; the rest is noise."""
+    rng, rows = np.random.default_rng(seed), 3000
+    columns = {
+        "id": np.arange(rows),
+        "minutes": rng.normal(180, 55, rows).clip(0).round(),
+        "calls": rng.poisson(1.6, rows),
+        "has_plan": rng.random(rows) < 0.3,
+        **{f"other_{number}": rng.normal(size=rows).round(3) for number in range(12)},
+    }
+    uses_much, calls_often = columns["minutes"] > 240, (columns["calls"] >= 4) & (columns["minutes"] < 160)
+    risk = np.where(~columns["has_plan"] & (uses_much | calls_often), 0.8, 0.05)
+    left = rng.random(rows) < risk
+    spec = PredictionSpec(name="churn", entity_key="id", target="left", as_of=None)
+    fitted = fit_prediction(pl.DataFrame({**columns, "left": left}), spec)
+    best = evaluation.log_loss(left.astype(float), risk)
+    assert fitted.metrics["log_loss"] < best + 0.018 < fitted.metrics["baseline_log_loss"] - 0.1
