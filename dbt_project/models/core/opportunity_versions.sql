@@ -1,6 +1,10 @@
-{#- a deal that is closed counts by the rate of that day, an open one by that of its first -#}
+{#- a deal that is closed counts by the rate of that day (which people gave, or on which it was marked), an open one by that of its first -#}
 {%- set valued_at -%}
     case
+        when
+            coalesce(records.is_closed, records.is_won, false)
+            and records.close_date < cast(coalesce(records.closed_at, records.known_at) as date)
+            then cast(records.close_date as {{ dbt.type_timestamp() }})
         when coalesce(records.is_closed, records.is_won, false) then coalesce(records.closed_at, records.known_at)
         else coalesce(records.created_at, records.known_at)
     end

@@ -366,6 +366,11 @@ def converted(tmp_path_factory: pytest.TempPathFactory):
             invoice("in_2", "two", "open", 10000, "usd", "2025-04-01"),
             invoice("in_3", "two", "open", 10000, "", "2025-04-01"),
         ],
+        "salesforce.opportunity": [
+            deal("D-1", "Closed Won", 1000, "USD", CloseDate="2025-02-10", SystemModstamp="2025-05-20"),
+            deal("D-2", "Closed Won", 1000, "USD", CloseDate="2025-09-30", SystemModstamp="2025-02-20"),
+            deal("D-3", "Negotiation", 1000, "USD", CloseDate="2025-09-30", SystemModstamp="2025-05-20"),
+        ],
     }
     money = MoneySettings("EUR", rates, free_plans=True, by_source={"stripe": "JPY"})
     write_raw(path, raw, TODAY, money=money)
@@ -387,6 +392,12 @@ def test_amounts_are_turned_into_the_reporting_currency_by_the_rate_of_their_day
         converted, "select currency, recorded_currency, exchange_rate from core.invoices where invoice_id = 'in_2'"
     )
     assert tuple(row.values()) == ("EUR", "USD", 0.8)
+    rows = table(converted, "select opportunity_id, exchange_rate from core.opportunities order by 1")
+    assert [tuple(row.values()) for row in rows] == [
+        ("D-1", 0.9),  # closed in February, exported in May
+        ("D-2", 0.9),  # marked in February, before the day that was planned
+        ("D-3", 0.9),  # open since February
+    ]
 
 
 def test_a_free_plan_counts_where_the_user_says_so(converted):
