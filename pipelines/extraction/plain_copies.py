@@ -51,8 +51,9 @@ def plain_copy(file: LandedFile, scratch: Path, encoding: str | None = None) -> 
     """
     A plain copy of a file in the folder `scratch`; None for a file that is plain itself.
 
-    Unpacks `.gz`, decodes UTF-16 and text that is not UTF-8 (as `encoding`, else as Windows-1252, which is noted), and
-    writes JSON documents as JSON lines and the first sheet of a workbook as CSV. Raises `UnreadableFileError` for what
+    Unpacks `.gz`, decodes UTF-16 and text that is not UTF-8 (as `encoding`, else as Windows-1252, which is noted; UTF-8
+    stays so whatever `encoding` says), and writes JSON documents as JSON lines and the first sheet of a workbook as
+    CSV. Raises `UnreadableFileError` for what
     cannot be opened, and when the copy would be larger than the limits allow.
     """
     if file.format == "xlsx":
@@ -60,7 +61,9 @@ def plain_copy(file: LandedFile, scratch: Path, encoding: str | None = None) -> 
     current, note = file.path, ""
     if file.path.name.lower().endswith(PACKED):
         current = _unpacked(file, scratch / "unpacked")
-    found = encoding or foreign_encoding(current)
+    found = foreign_encoding(current)
+    if encoding and found not in BROUGHT_BY_BOM.values() and not is_utf8(current):
+        found = encoding
     if found:
         if not encoding and found == WESTERN:
             note = (
@@ -92,6 +95,25 @@ def foreign_encoding(path: Path) -> str | None:
                 good, bad = good + len(text) - len(chunk.translate(None, NOT_ASCII)) - odd, bad + odd
             chunk = stream.read(CHUNK_BYTES)
     return WESTERN if bad > good else None
+
+
+def is_utf8(path: Path) -> bool:
+    """Whether a file says that it is UTF-8, or has letters beyond English that are all right in it."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_english = True
+    with open_file(path) as stream:
+        chunk = stream.read(CHUNK_BYTES)
+        if chunk.startswith(codecs.BOM_UTF8):
+            return True
+        try:
+            while chunk:
+                is_english = is_english and chunk.isascii()
+                decoder.decode(chunk)
+                chunk = stream.read(CHUNK_BYTES)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return not is_english
 
 
 def _unpacked(file: LandedFile, copy: Path) -> Path:

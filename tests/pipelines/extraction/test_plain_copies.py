@@ -1,5 +1,6 @@
 """Exports in every usual wrapping load as if they were plain."""
 
+import codecs
 import gzip
 import io
 import json
@@ -156,6 +157,18 @@ def test_an_encoding_that_the_user_corrects_is_read_again(load, connection, tmp_
     )
     load_source(connection, replace(SOURCE, encoding="cp1250"), tmp_path / "shop", NOW)
     assert connection.execute("select name from raw_shop.thing").fetchall() == [("Łódź",)]
+
+
+@pytest.mark.parametrize("start", [b"", codecs.BOM_UTF8, b"sep=,\n"], ids=["plain", "mark", "sep"])
+def test_an_encoding_is_that_of_files_which_are_not_utf_8(load, connection, tmp_path, start):
+    text = "id,name,updated_at\n{},Łódź,2025-01-01\n"
+    load({"thing_1.csv": start + text.format(1).encode()})
+    load({"thing_2.csv": text.format(2).encode("cp1250")})
+    load({"thing_3.csv": codecs.BOM_UTF16_LE + text.format(3).encode("utf-16-le")})
+    connection.execute("drop schema raw_shop cascade")
+    (report, _) = load_source(connection, replace(SOURCE, encoding="cp1250"), tmp_path / "shop", NOW)
+    assert (report.rejected, report.new_rows) == ((), 3)
+    assert connection.execute("select distinct name from raw_shop.thing").fetchall() == [("Łódź",)]
 
 
 @pytest.mark.parametrize("start", ["", "sep=,\n"])
