@@ -571,6 +571,11 @@ def _notes(table: DraftTable) -> list[str]:
             if date
             else f"{table.name}: no column says when it was won or lost: that is known from the day of the export on."
         )
+    if table.entity == "accounts" and not table.makes_accounts and "account_name" not in table.columns:
+        notes.append(
+            f"{table.name}: no column is taken for the companies' names, so they would have none. If one is:"
+            f" --map {table.name}.account_name=COLUMN."
+        )
     is_told = "converted" in table.words or {"is_converted", "converted_date"} & set(table.columns)
     if table.entity == "leads" and not is_told:
         notes.append(f"{table.name}: nothing says which were converted, so no model can learn it.")

@@ -31,7 +31,8 @@ ENTITY_WORDS = {
 COLUMN_WORDS = {
     "account_key": ("organization", "organisation", "account", "account name id", "company", "customer", "firma",
                     "unternehmen", "kunde"),
-    "account_name": ("name", "company", "firma", "firmenname", "unternehmen"),
+    "account_name": ("name", "company", "organization", "organisation", "account", "customer", "firma", "firmenname",
+                     "unternehmen", "kunde"),
     "amount": ("amount", "value", "deal value", "betrag", "wert", "auftragswert", "volumen", "umsatz"),
     "annual_revenue": ("annual revenue", "revenue", "jahresumsatz"),
     "cancelled_at": ("cancelled", "canceled", "cancellation date", "gekündigt am", "kündigungsdatum"),

@@ -75,3 +75,20 @@ def test_a_company_without_a_record_has_the_name_that_its_deals_or_people_call_i
     named = {(each["account_name"], each["day"][:10]) for each in versions if each["account_name"]}
     assert named == {("What its record says", "2025-03-01"), ("Northwind", "2025-03-02"), ("Fabrikam", "2025-04-01")}
     assert len(table(warehouse, "from core.accounts where account_name is not null")) == 3
+
+
+@pytest.mark.parametrize("has_companies", [False, True])
+def test_companies_that_only_people_name_are_there_where_no_companies_are_exported(
+    small_warehouse: Callable[..., Path], has_companies: bool
+):
+    person = {"email": "ann@fabrikam.io", "company": "Fabrikam", "associatedcompanyid": "73"}
+    companies = [{"id": "74", "name": "Another", "hs_lastmodifieddate": "2025-03-01"}]
+    warehouse = small_warehouse(
+        {
+            "hubspot.contact": [{"id": "c1", "lastmodifieddate": "2025-04-01", **person}],
+            "hubspot.company": companies if has_companies else [],
+        },
+        command="run",
+    )
+    rows = table(warehouse, "select account_name from core.people left join core.accounts using (account_id)")
+    assert [row["account_name"] for row in rows] == ([None] if has_companies else ["Fabrikam"])

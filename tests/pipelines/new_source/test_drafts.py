@@ -406,3 +406,26 @@ def test_a_day_of_closing_that_has_passed_is_no_plan(tmp_path: Path):
     closes = {"Closed On": lambda number: "" if number % 3 == 2 else f"{hours(number + 9):%Y-%m-%d}"}
     (deal,) = drawn([deals(tmp_path, **closes)]).tables
     assert deal.columns["closed_at"] == "Closed On"
+
+
+def companies(folder: Path, name: str | None) -> Path:
+    (folder / "bond").mkdir(exist_ok=True)
+    header = ["Organisation ID", *([name] if name else []), "City", "Employees", "Created"]
+    rows = [
+        [f"o{number}", *([f"Firm {number}"] if name else []), "Ulm", 10 + number, f"{hours(number):%Y-%m-%d %H:%M}"]
+        for number in range(30)
+    ]
+    path = folder / "bond" / "organisations.csv"
+    path.write_text("\n".join(",".join(map(str, row)) for row in [header, *rows]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("Organisation", False), ("Name", False), ("Label", True), (None, True)])
+def test_companies_have_the_name_that_is_called_like_them_or_it_is_told(
+    tmp_path: Path, name: str | None, is_told: bool
+):
+    draft = drawn([companies(tmp_path, name)], kinds=["organisations.csv=accounts"])
+    (table,) = draft.tables
+    assert table.columns["account_key"] == "Organisation ID"
+    assert table.columns.get("account_name") == (None if is_told else name)
+    assert any("no column is taken for the companies' names" in note for note in draft.notes) is is_told

@@ -1,14 +1,30 @@
 with records as (
     select * from {{ ref('account_records') }}
 ),
-contacts as (
+people as (
     select * from {{ ref('person_records') }}
-    where account_key is not null and email is not null
+    where account_key is not null
+),
+contacts as (
+    select * from people
+    where email is not null
 ),
 deals as (
     {{ union_staging('opportunities', {'account_key': 'string', 'known_at': 'timestamp'}, is_part=true) }}
 ),
 {#- a company exists from its first deal on, even if its own record is known only later (an export without history) -#}
+systems_with_records as (
+    select distinct source_system
+    from records
+),
+{#- and from its first contact on, where the system's companies were not exported at all -#}
+people_without_companies as (
+    select people.*
+    from people
+    left join systems_with_records
+        on people.source_system = systems_with_records.source_system
+    where systems_with_records.source_system is null
+),
 mentions as (
     select
         source_system,
@@ -24,6 +40,13 @@ mentions as (
         true as is_register
     from deals
     where account_key is not null
+    union all
+    select
+        source_system,
+        account_key,
+        known_at,
+        false as is_register
+    from people_without_companies
 ),
 own_keys as (
     select
