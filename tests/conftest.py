@@ -3,7 +3,6 @@
 import gc
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,6 @@ def pytest_configure() -> None:
     if IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK):
         free = min(shutil.disk_usage(IN_MEMORY).free, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
         if free >= PLENTY:
-            tempfile.gettempdir()  # settled before a test sets TMPDIR to a folder that is gone after it
             os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 

@@ -24,6 +24,7 @@ def test_what_is_left_in_the_temporary_folder_goes_when_a_command_ends_or_with_t
 ):
     monkeypatch.setenv("SCORECAST_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("TMPDIR", str(tmp_path)) if folder else monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.tempdir)  # what is asked for here holds for no other test
     before = os.environ.get("TMPDIR")
     killed = subprocess.run([sys.executable, "-c", LEAVE], check=False)
     assert killed.returncode == -signal.SIGKILL
