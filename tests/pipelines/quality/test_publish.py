@@ -276,6 +276,24 @@ def test_a_second_system_is_welcome_and_what_was_there_may_neither_vanish_nor_do
     assert company.failed() == []
 
 
+def test_the_same_amounts_in_another_currency_are_not_lost_but_a_currency_that_was_there_is(company: Company):
+    company.write(
+        """
+        alter table published.forecasts add column currency varchar;
+        update published.forecasts set currency = 'USD', period_start_date = period_start_date + 100
+        where metric = 'tickets';
+        update published.forecasts set metric = 'arr'
+        """
+    )
+    company.publish()
+    company.write("update published.forecasts set currency = 'EUR' where currency is null")
+    company.publish()
+    assert company.failed() == []
+    company.write("delete from published.forecasts where currency = 'EUR'")
+    with pytest.raises(AuditFailedError, match="but not for metric arr, currency EUR, segment total"):
+        company.publish()
+
+
 def test_after_a_release_that_did_not_count_parts_the_whole_table_is_compared(company: Company):
     """The last release is one of an earlier version."""
     with duckdb.connect(str(company.folder / "old.duckdb")) as connection:
