@@ -19,11 +19,12 @@ def check(
     from pipelines.components.declared.documents import YamlMistakes
     from pipelines.extraction.configuration import ConfigurationError
     from pipelines.extraction.loading.state import CannotLoad
+    from pipelines.extraction.money import RatesProblem
     from pipelines.learning.imports import without
 
     with (
         told_in_words(CannotLoad),
-        told_in_words(ConfigurationError, YamlMistakes, code=2),
+        told_in_words(ConfigurationError, RatesProblem, YamlMistakes, code=2),
         own_temporary_files(),
         # DuckDB and Arrow look for it as soon as they see a Python value, which takes as long as reading the exports.
         without("pandas"),

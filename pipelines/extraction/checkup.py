@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import datetime
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from pipelines.extraction.loading.load import ENTITIES_AT_ONCE, load_entity
 from pipelines.extraction.loading.manifest import DUPLICATE_OF, REASON_KIND, last_load, quarantined_share
 from pipelines.extraction.loading.schema_changes import prepare_schema
 from pipelines.extraction.loading.state import LoadedFile, LoadReport
+from pipelines.extraction.money import read_rates
 from pipelines.extraction.recognition import Claims, find_files
 from pipelines.spelling import did_you_mean
 
@@ -149,9 +151,11 @@ def look(
 
     `needed`: entities, as `system.entity`, that are read in full, and so are those that others refer to. Where the
     files of all others are many or large, only the newest are read. None: everything is read in full. `progress` is
-    called with what was read, and how much of how much. Raises `ConfigurationError`, and `CannotLoad` when memory or
-    disk stop a load.
+    called with what was read, and how much of how much. Raises `ConfigurationError`, `RatesProblem` for the file of
+    exchange rates, and `CannotLoad` when memory or disk stop a load.
     """
+    if configuration.money.exchange_rates:
+        read_rates(configuration.money.exchange_rates, configuration.money.reporting_currency)
     present = [configuration.mapped(source) for source in sources if source.name in configuration.sources]
     folders = [_folder(source, configuration) for source in present]
     if needed is not None:
@@ -185,7 +189,20 @@ def _folder(source: Source, configuration: Configuration) -> _Folder:
     problem = folder_problem(settings.folder)
     limits, only = configuration.limits, settings.only
     claims = Claims({}) if problem else find_files(settings.folder, source.entities, limits, only)
+    if not problem and only is None:
+        claims.strays += _patterns_without_a_file(settings)
     return _Folder(source, settings, problem, claims)
+
+
+def _patterns_without_a_file(settings: SourceSettings) -> list[str]:
+    """What `files:` of sources.yaml names that is not there, one message a pattern."""
+    names = [entry.name for entry in sorted(settings.folder.iterdir()) if not is_left_alone(entry)]
+    return [
+        f"'{pattern}', which sources.yaml calls the files of {entity}, fits no file.{did_you_mean(pattern, names)}"
+        for entity, patterns in settings.files.items()
+        for pattern in patterns
+        if not any(fnmatch(name.lower(), pattern.lower()) for name in names)
+    ]
 
 
 def _leave_out_older(folders: Sequence[_Folder], whole: Collection[str]) -> None:

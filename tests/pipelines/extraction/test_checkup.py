@@ -11,6 +11,7 @@ from pipelines.extraction import checkup
 from pipelines.extraction.checkup import SourceSeen, look
 from pipelines.extraction.configuration import Configuration, ConfigurationError, SourceSettings
 from pipelines.extraction.contracts import Entity, Source
+from pipelines.extraction.money import MoneySettings, RatesProblem
 from pipelines.extraction.systems import folder_configuration
 
 NOW = datetime(2026, 12, 1)
@@ -338,3 +339,15 @@ def test_a_label_of_sources_yaml_that_no_column_has_is_told_with_the_nearest(exp
     assert seen.files[0].readings == (
         "amount is missing: sources.yaml calls it 'Betraeg', and no column is called so. Did you mean 'Betraege'?",
     )
+
+
+def test_files_and_rates_of_sources_yaml_that_are_not_there_are_told(exports):
+    exports.write("crm/deals.csv", "id,amount,updated\nd1,5,2026-01-01\n")
+    files = {"deal": ("*Verkaufschancen*.csv", "Deals*")}
+    configuration = Configuration({"crm": SourceSettings(exports.folder / "crm", files=files)})
+    with connect_in_memory() as connection:
+        (seen,) = look(connection, [CRM], configuration, NOW)
+    assert seen.unclaimed == ("'*Verkaufschancen*.csv', which sources.yaml calls the files of deal, fits no file.",)
+    money = MoneySettings("EUR", exports.folder / "rates.csv")
+    with connect_in_memory() as connection, pytest.raises(RatesProblem, match=r"rates\.csv cannot be read"):
+        look(connection, [CRM], replace(configuration, money=money), NOW)
