@@ -73,7 +73,6 @@ class Question:
     plan: "TypePlan"
     spec: "PredictionSpec"
     positive: str | None
-    notes: list[str]
     late: "list[Finding]"
     """Columns that are written with the answer or after it; the spec leaves them out, unless leaky ones are kept."""
 
@@ -108,7 +107,7 @@ def question_of(table: "pl.DataFrame", request: Request, notes: list[str]) -> Qu
     _check_roles(frame, plan, target, request, notes)
     frame = _with_key(frame.with_columns(target.values.alias(request.target)), request, notes)
     late = _late_columns(frame, plan, request, notes)
-    return Question(frame, plan, _spec(frame, plan, target, late, request), target.positive, notes, late)
+    return Question(frame, plan, _spec(frame, plan, target, late, request), target.positive, late)
 
 
 def _target(table: "pl.DataFrame", frame: "pl.DataFrame", request: Request, notes: list[str]) -> _Target:

@@ -33,6 +33,7 @@ MOST_LEVELS = 60
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 CODE = r"^[\w./#:-]*\d[\w./#:-]*$"
 PLAUSIBLE_EPOCH = r"^1\d{9}(\.\d+)?$|^1\d{12}$"
+"""A count of seconds or milliseconds since 1970."""
 
 
 class UnusableExport(ValueError):
@@ -182,7 +183,9 @@ def _looked_at(connection: "duckdb.DuckDBPyConnection", table: str, staged: str,
         return FileColumn(name)
     telling = sample.filter(~says_nothing(sample, (), NO_VALUE_WORDS))
     bare = (telling if len(telling) else sample).str.strip_chars()
-    dates = max((dates_in(bare, order) for order in ("dmy", "mdy")), key=lambda found: found.count())
+    dates = {order: dates_in(bare, order) for order in ("dmy", "mdy")}
+    is_date = {order: found.is_not_null() | bare.str.contains(PLAUSIBLE_EPOCH) for order, found in dates.items()}
+    likely_dates = max(dates.values(), key=lambda found: found.count())
     return FileColumn(
         name,
         filled=int(filled),
@@ -191,20 +194,15 @@ def _looked_at(connection: "duckdb.DuckDBPyConnection", table: str, staged: str,
         shares={
             "number": max(numbers_in(bare, mark).is_not_null().mean() for mark in ".,"),
             "whole": max((_wholes(numbers_in(bare, mark))).mean() for mark in ".,"),
-            "date": max((_dates(bare, order)).mean() for order in ("dmy", "mdy")),
+            "date": max(found.mean() for found in is_date.values()),
             "boolean": booleans(bare).is_not_null().mean(),
             "email": bare.str.contains(EMAIL).mean(),
-            "code": (bare.str.contains(CODE) & numbers_in(bare, ".").is_null() & ~_dates(bare, "dmy")).mean(),
+            "code": (bare.str.contains(CODE) & numbers_in(bare, ".").is_null() & ~is_date["dmy"]).mean(),
             "spaced": bare.str.contains(r"\s").mean(),
         },
         has_times=bool(bare.str.contains(r":\d{2}").any() or bare.str.contains(PLAUSIBLE_EPOCH).any()),
-        has_plans=bool((dates > naive(datetime.now(UTC)) + timedelta(days=1)).any()),
+        has_plans=bool((likely_dates > naive(datetime.now(UTC)) + timedelta(days=1)).any()),
     )
-
-
-def _dates(values: "pl.Series", order: str) -> "pl.Series":
-    """Where a value is a date, or a plausible count of seconds or milliseconds since 1970."""
-    return dates_in(values, order).is_not_null() | values.str.contains(PLAUSIBLE_EPOCH)
 
 
 def _wholes(numbers: "pl.Series") -> "pl.Series":

@@ -205,8 +205,10 @@ def _rows_now(part: str, before: Mapping[str, int], now: Mapping[str, int]) -> i
 
     `currency` and `reporting_currency` in sources.yaml give the same amounts another one.
     """
-    renamed = [other for other in now if other not in before and _but_currency(other) == _but_currency(part)]
-    return now[part] if part in now else max((now[other] for other in renamed), default=0)
+    if part in now:
+        return now[part]
+    renamed = (other for other in now if other not in before and _but_currency(other) == _but_currency(part))
+    return max((now[other] for other in renamed), default=0)
 
 
 def _but_currency(part: str) -> str:
@@ -220,13 +222,14 @@ def _parts_suite(
     import polars as pl
 
     compared = {part: rows for part, rows in before.items() if rows >= MIN_ROWS_TO_COMPARE}
+    rows_now = {part: _rows_now(part, before, now) for part in compared}
     low, high = row_count_range[0], math.inf if grows else row_count_range[1]
     frame = pl.DataFrame(
         {
             "part": list(compared),
-            "rows": [_rows_now(part, before, now) for part in compared],
+            "rows": list(rows_now.values()),
             "before": list(compared.values()),
-            "is_near": [low * rows <= _rows_now(part, before, now) <= high * rows for part, rows in compared.items()],
+            "is_near": [low * rows <= rows_now[part] <= high * rows for part, rows in compared.items()],
         },
         schema={"part": pl.String, "rows": pl.Int64, "before": pl.Int64, "is_near": pl.Boolean},
     )

@@ -122,7 +122,7 @@ def recorded_checksum(connection: "duckdb.DuckDBPyConnection", model: str, versi
 
 
 def is_only_order(connection: "duckdb.DuckDBPyConnection", model: str, version: str) -> bool:
-    """Whether the fit of this version found its order better than chance, but its probabilities no better than one."""
+    """Whether this version, by its fit, ranks better than chance but says no better probabilities than the average."""
     if not table_exists(connection, "published", "model_runs"):
         return False
     found = connection.execute(
