@@ -115,7 +115,7 @@ def learnt(train: pl.DataFrame, rest: pl.DataFrame) -> tuple[np.ndarray | None, 
             outcome = predict_table(request)
         except CannotPredict as problem:
             return None, str(problem).replace(f"{folder}/", "")
-        if outcome.evaluation["verdict"] != "ok":
+        if outcome.evaluation["verdict"] == "no_signal":
             return None, outcome.evaluation["verdict"]
         scores = pl.read_parquet(folder / "out" / "scores.parquet", columns=[LEADS.key, "probability"])
         scored = rest.select(LEADS.key).join(scores.with_columns(pl.col(LEADS.key).cast(pl.String)), on=LEADS.key)
