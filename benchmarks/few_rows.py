@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the public data")
     parser.add_argument("--draws", type=int, default=50)
     options = parser.parse_args()
-    path = options.data / LEADS.file
+    path = options.data / LEADS.source
     if not path.exists():
         sys.exit(f"{path} is not there; --data names the folder of the public data.")
     use_two_cores()

@@ -68,7 +68,7 @@ def read_components(root: Path, extra: Mapping[str, str] | None = None) -> "list
         mistakes += found
         if component is not None:
             components.append((document, component))
-    mistakes += _names_twice(components)
+    mistakes += [*_names_twice(components), *_no_estimates(components)]
     if mistakes:
         raise YamlMistakes(mistakes)
     return components
@@ -150,6 +150,8 @@ def _contradictions(prediction: DeclaredPrediction) -> Iterator[tuple[Where, str
         yield ("levels",), problem
     if prediction.target == prediction.entity:
         yield ("target",), f"target and entity are both '{prediction.target}'"
+    if prediction.value_from and not prediction.value:
+        yield ("value_from",), "value_from needs `value`, the money at stake where that prediction says nothing"
     for role in ("exclude", "text"):
         for number, column in enumerate(getattr(prediction, role)):
             if column in (prediction.entity, prediction.as_of):
@@ -186,6 +188,19 @@ def _names_twice(components: "list[tuple[Document, BaseModel]]") -> Iterator[Mis
                 yield document.mistake(
                     ("attributes", *path), f"{what} '{name}' is taken by {where}; every {kind} has its own"
                 )
+
+
+def _no_estimates(components: "list[tuple[Document, BaseModel]]") -> Iterator[Mistake]:
+    """A `value_from` that is no prediction of amounts for the same entity."""
+    predictions = [(document, component) for document, component in components if document.type == PREDICTION]
+    for document, prediction in predictions:
+        name = prediction.value_from
+        usable = [one.name for _, one in predictions if (one.task, one.entity) == ("amount", prediction.entity)]
+        if name and name not in usable:
+            what = f"no prediction with `task: amount` for {prediction.entity}"
+            yield document.mistake(
+                ("attributes", "value_from"), f"value_from '{name}' is {what}{suggestion_or_list(name, usable)}"
+            )
 
 
 def _taken_names(components: "list[tuple[Document, BaseModel]]", tables: Mapping[str, Table]) -> Iterator[Mistake]:

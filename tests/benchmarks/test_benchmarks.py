@@ -14,6 +14,7 @@ from sklearn.model_selection import StratifiedShuffleSplit
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "benchmarks"
+WITHOUT = ("--packaged-splits", "0", "--skip-autogluon")
 STAND_IN = """#!{python}
 import json, sys
 from pathlib import Path
@@ -70,7 +71,7 @@ class Bench:
         )
 
     def predictions(self, splits: int = 2) -> subprocess.CompletedProcess[str]:
-        return self.run("predictions.py", "--data", str(self.data), "--splits", str(splits), "--skip-autogluon")
+        return self.run("predictions.py", "--data", str(self.data), "--splits", str(splits), *WITHOUT)
 
     def calls(self) -> list[dict]:
         return [json.loads(line) for line in self.calls_file.read_text().splitlines()]

@@ -14,29 +14,11 @@ snapshots as (
         cast(null as {{ dbt.type_string() }}) as currency
     from scored
 ),
-wins as (
-    select
-        opportunity_id,
-        amount,
-        currency,
-        cast(valid_from as date) as won_date,
-        coalesce(cast(valid_to as date), date '9999-12-31') as won_until_date
-    from {{ ref('opportunity_versions') }}
-    where is_won and not coalesce(is_deleted, false)
+deals as (
+    select distinct opportunity_id from snapshots
 ),
-{#- a win that was taken back by the end of the horizon is none, and the amount is the one that stood then -#}
 standing_wins as (
-    select
-        snapshots.opportunity_id,
-        snapshots.as_of_date,
-        max(case when coalesce(wins.currency, '') = coalesce(snapshots.currency, wins.currency, '') then wins.amount end) as won_amount
-    from snapshots
-    inner join wins
-        on snapshots.opportunity_id = wins.opportunity_id
-        and snapshots.as_of_date < wins.won_date
-        and wins.won_date <= {{ dbt.dateadd('day', 90, 'snapshots.as_of_date') }}
-        and wins.won_until_date > {{ dbt.dateadd('day', 90, 'snapshots.as_of_date') }}
-    group by snapshots.opportunity_id, snapshots.as_of_date
+    {{ won_within(90, 'opportunity_id') }}
 ),
 final as (
     select

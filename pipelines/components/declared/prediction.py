@@ -84,6 +84,9 @@ class DeclaredPrediction(BaseModel):
     """SQL condition over the snapshot: who is learnt from and scored."""
     value: str | None = None
     """Snapshot column with the money at stake."""
+    value_from: str | None = Field(None, pattern=NAME)
+    """Prediction of amounts for the same entity: while it has a model in use, its `expected` is the money at stake, and
+    `value` only where it has none. The published table has it as a column of that name."""
     text: list[str] = Field(default_factory=list)
     """Snapshot columns with free text."""
     exclude: list[str] = Field(default_factory=list)

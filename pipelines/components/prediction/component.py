@@ -18,6 +18,7 @@ from pipelines.components.prediction.queries import (
     run_date,
     scoring_frame,
     training_frame,
+    with_value,
 )
 from pipelines.components.resolved import Needs, PublishedScores
 from pipelines.database import (
@@ -83,6 +84,11 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
         return dg.Definitions(assets=assets)
 
     @property
+    def _money(self) -> list[str]:
+        """Columns with the money at stake and its currency."""
+        return [name for name in (self.value, self.value_from) if name] + (["currency"] if self.value else [])
+
+    @property
     def _inputs(self) -> list[list[str]]:
         return [list(self.features_table), ["features", "catalogue"], ["raw_scorecast", "as_of"]]
 
@@ -104,7 +110,7 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
     def _scores_asset(self) -> dg.AssetsDefinition:
         @dg.asset(
             key=["scores", self.name],
-            deps=[["models", self.name], *self._inputs],
+            deps=[["models", self.name], *self._inputs, *([["scores", self.value_from]] if self.value_from else [])],
             group_name=self.name,
             kinds={"duckdb"},
             owners=[self.owner],
@@ -225,11 +231,12 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
                 return dg.MaterializeResult(metadata={"status": f"nobody to score, the last scores stay: {who}"})
             if model.spec.relative_to:
                 frame = frame.filter(frame[model.spec.relative_to] > 0)
-            # Templates and groups do not change a score, so the YAML's apply without a refit.
-            model = replace(model, spec=replace(model.spec, templates=self.templates, groups=self.groups))
+            frame, value = with_value(connection, self, frame), self.value_from or self.value
+            # Templates, groups and the value do not change a score, so the YAML's apply without a refit.
+            model = replace(model, spec=replace(model.spec, templates=self.templates, groups=self.groups, value=value))
             scores = score_prediction(model, frame, descriptions=self._descriptions(connection))
-            money = [name for name in (self.value, "currency") if self.value and name in frame.columns]
-            if money := [name for name in money if name not in scores.columns]:
+            money = [name for name in self._money if name in frame.columns and name not in scores.columns]
+            if money:
                 scores = scores.join(frame.select(self.entity, *money), on=self.entity, how="left")
             if self.is_snapshot:
                 scores = scores.rename({self.as_of: "as_of_date"})
@@ -283,7 +290,11 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
         known = self._descriptions(connection)
         for source in (self.features_table, self.described_by_table):
             known |= comments(connection, *source) if source else {}
-        table, value = self.publish.table, (self.value or "").replace("_", " ")
+        table, value = self.publish.table, (self.value_from or self.value or "").replace("_", " ")
+        if self.value_from:
+            known[self.value_from] = (
+                f"The money at stake: what the model {self.value_from} expects, and {self.value} without it."
+            )
         if self.publish.link:
             known[self.publish.link] = (
                 "Where the record is in its system, by the links in sources.yaml; null without one."

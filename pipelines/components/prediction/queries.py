@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import dagster as dg
 
 from pipelines.components.declared.prediction import DeclaredPrediction
-from pipelines.database import literal, quoted, read_frame
+from pipelines.database import literal, quoted, read_frame, table_exists
 from pipelines.quality.publish import SYSTEM_COLUMNS
 
 if TYPE_CHECKING:
@@ -145,6 +145,26 @@ def scoring_frame(connection: "duckdb.DuckDBPyConnection", declared: DeclaredPre
     return ToScore(frame, who, was_learnt_from)
 
 
+def with_value(
+    connection: "duckdb.DuckDBPyConnection", declared: DeclaredPrediction, frame: "pl.DataFrame"
+) -> "pl.DataFrame":
+    """
+    The rows to score with the column `value_from` (Float64), the money at stake: what the prediction of that name
+    expects of an entity on the run's date, and `value` where it says nothing.
+    """
+    import polars as pl
+
+    name = declared.value_from
+    if name is None:
+        return frame
+    given = pl.col(declared.value).cast(pl.Float64)
+    if not table_exists(connection, "scores", name):
+        return frame.with_columns(given.alias(name))
+    query = f"select {quoted(declared.entity)}, expected from scores.{quoted(name)} where as_of_date = {RUN_DATE}"
+    expected = read_frame(connection, query).rename({"expected": name})
+    return frame.join(expected, on=declared.entity, how="left").with_columns(pl.coalesce(name, given))
+
+
 def published_query(
     declared: DeclaredPrediction,
     columns: "Collection[str]",
@@ -161,7 +181,7 @@ def published_query(
     key = quoted(declared.entity)
     named = ("probability", "predicted", *AMOUNT)
     answers = [name for name in columns if name in named or name.startswith("probability_")]
-    value = [declared.value] if declared.value else []
+    value = [name for name in (declared.value, declared.value_from) if name and name in columns]
     if declared.value and "currency" in columns and "currency" not in declared.publish.described:
         value.append("currency")
     standing = [name for name in ("score", "grade") if name in columns]

@@ -24,8 +24,8 @@ RAW = {
     "person_merges": "person_id varchar, surviving_person_id varchar, known_at timestamp",
     "lead_versions": "lead_id varchar, valid_from timestamp, changed_at timestamp, "
     "recorded_person_id varchar, recorded_account_id varchar, "
-    "source varchar, employee_count bigint, is_open boolean, is_converted boolean, merged_into_lead_id varchar, "
-    "created_at timestamp",
+    "source varchar, employee_count bigint, is_open boolean, is_converted boolean, converted_opportunity_id varchar, "
+    "merged_into_lead_id varchar, created_at timestamp",
     "opportunity_versions": "opportunity_id varchar, valid_from timestamp, changed_at timestamp, "
     "recorded_account_id varchar, amount double, "
     "currency varchar, stated_probability_percent double, close_date date, created_at timestamp, is_open boolean, "

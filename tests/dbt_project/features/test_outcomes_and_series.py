@@ -116,6 +116,15 @@ ROWS = {
         lead("merges", START, source="fair"),
         lead("merges", STOP, is_open=False, merged_into_lead_id="converts"),
         lead("waits", START),
+        *(
+            version
+            for name, deal in [("brings", "brought"), ("falls through", "undone")]
+            for version in (
+                lead(name, YEAR_BEFORE, created_at=YEAR_BEFORE),
+                lead(name, datetime(2024, 10, 1), created_at=YEAR_BEFORE, is_open=False, is_converted=True)
+                | {"converted_opportunity_id": deal},
+            )
+        ),
     ],
     "opportunity_versions": [
         {"opportunity_id": "o1", "valid_from": START, "is_open": True, "is_won": False, "amount": 50.0},
@@ -126,6 +135,15 @@ ROWS = {
         {"opportunity_id": "o6", "valid_from": START, "is_open": True, "is_won": False, "amount": 5.0},
         {"opportunity_id": "o6", "valid_from": MERGE, "is_open": False, "is_won": True, "amount": 5.0},
         {"opportunity_id": "o6", "valid_from": STOP, "is_won": True, "amount": 5.0, "is_deleted": True},
+        *(
+            {"opportunity_id": name, "valid_from": at, "is_open": False, "is_won": is_won, "amount": amount}
+            for name, at, is_won, amount in [
+                ("brought", datetime(2024, 11, 20, 9), True, 40.0),
+                ("brought", datetime(2024, 12, 10, 9), True, 45.0),
+                ("undone", datetime(2024, 11, 20, 9), True, 40.0),
+                ("undone", datetime(2024, 12, 10, 9), False, 40.0),
+            ]
+        ),
         *(
             {"opportunity_id": name, "valid_from": at, "is_open": not is_won, "is_won": is_won}
             | {"amount": amount, "currency": currency}
@@ -233,6 +251,16 @@ def test_a_deal_is_worth_what_it_was_won_at(warehouse: Path):
     assert found["in_euro", first] is None, "the deal was in dollars on that day"
     wins = outcomes(warehouse, "opportunity", "is_won_90d")
     assert wins["in_euro", first] is True and wins["corrected", first] is True
+
+
+def test_a_lead_is_worth_what_its_deal_was_won_at(warehouse: Path):
+    found = outcomes(warehouse, "lead", "deal_amount_180d")
+    first, later = date(2024, 6, 23), date(2024, 9, 29)
+    assert found["brings", first] == 45.0, "as it stands at the end of the horizon"
+    assert found["brings", later] == 45.0
+    assert ("brings", date(2024, 10, 6)) not in found, "converted by then"
+    assert found["falls through", first] is None and found["falls through", later] is None
+    assert found["waits", date(2025, 1, 5)] is None, "180 days have not passed"
 
 
 def test_a_score_of_any_day_has_the_outcome_that_followed_it(warehouse: Path):

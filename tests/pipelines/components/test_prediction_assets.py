@@ -176,6 +176,37 @@ def test_an_expected_value_has_its_currency(fitted: Company):
     assert set(fitted.scores()["currency"]) == {"USD"}
 
 
+def test_the_money_at_stake_may_come_from_a_prediction_of_amounts(fitted: Company):
+    """Of the run's date; where it says nothing, or has no model in use any more, the column of the features counts."""
+    component = prediction(value_from="deal_amount")
+    before = fitted.scores()
+    assert fitted.run(component, DAILY).success
+    without = fitted.scores().sort("account_id")
+    assert (without["deal_amount"] == without["arr"]).all()
+    assert_frame_equal(without.drop("deal_amount"), before.sort("account_id"))
+
+    ids = without["account_id"]
+    estimated = pl.DataFrame(
+        {
+            "account_id": [ids[0], ids[1], ids[2]],
+            "expected": [7.5, None, 9.0],
+            "as_of_date": [NEWEST, NEWEST, NEWEST - timedelta(days=1)],
+        }
+    )
+    fitted.write("scores.deal_amount", estimated)
+    assert fitted.run(component, DAILY).success
+    scores = fitted.scores().sort("account_id")
+    assert scores["probability"].equals(without["probability"])
+    assert scores["deal_amount"].to_list() == [7.5, *without["arr"].to_list()[1:]]
+    at_stake = scores["expected_value"] / scores["probability"]
+    assert at_stake.to_list() == pytest.approx(scores["deal_amount"].to_list())
+    comments = dict(
+        fitted.ask("select column_name, comment from duckdb_columns() where table_name = 'churn_scores'").rows()
+    )
+    assert comments["expected_value"] == "Probability times the money at stake."
+    assert comments["deal_amount"].startswith("The money at stake: what the model deal_amount expects, and arr")
+
+
 def test_which_systems_know_an_entity_comes_along(fitted: Company):
     """So that the gate before a release can tell a second system's rows from rows that are there twice."""
     names = fitted.ask("from core.accounts").with_columns(known_from=pl.lit("salesforce, stripe"))
@@ -754,6 +785,9 @@ def test_what_the_assets_wait_for():
     models = dg.AssetKey(["models", "churn"])
     assert graph.get(models).parent_keys == inputs | {dg.AssetKey(["features", "account_outcomes"])}
     assert graph.get(dg.AssetKey(["scores", "churn"])).parent_keys == inputs | {models}
+    valued = prediction(value_from="deal_amount").build_defs(None).assets
+    graph = dg.Definitions(assets=valued, resources={"warehouse": Warehouse()}).resolve_asset_graph()
+    assert dg.AssetKey(["scores", "deal_amount"]) in graph.get(dg.AssetKey(["scores", "churn"])).parent_keys
     flat = prediction(features="core.flat", outcomes=None, as_of=None, horizon_days=None)
     graph = dg.Definitions(
         assets=flat.build_defs(None).assets, resources={"warehouse": Warehouse()}

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -267,6 +268,26 @@ def test_two_predictions_of_one_name_or_table_name_each_other(tmp_path: Path):
         f"{FILE}:3: name 'churn' is taken by assets/predictions/again/defs.yaml:3; every model has its own",
         f"{FILE}:14: table 'churn_scores' is taken by assets/predictions/again/defs.yaml:14; every table has its own",
     ]
+
+
+def test_the_money_at_stake_is_that_of_a_prediction_of_amounts_for_the_same_entity(tmp_path: Path):
+    valued = changed("value: arr", "value: arr\n  value_from: deal_amount")
+    spend = valued.replace("name: churn", "name: deal_amount").replace("table: churn_scores", "table: deal_amounts")
+    spend = spend.replace("\n  value_from: deal_amount", "").replace("target: is_churned_90d", "target: days_left")
+    amount = spend.replace("value: arr", "task: amount")
+    tables = dict(TABLES)
+    outcomes = TABLES["features.account_outcomes"]
+    tables["features.account_outcomes"] = replace(outcomes, columns={**outcomes.columns, "days_left": "DOUBLE"})
+    require_valid_yaml(project(tmp_path / "right", churn=valued, amount=amount), lambda: tables)
+    for place, other in (("is none", spend), ("other", amount.replace("name: deal_amount", "name: deal_amounts"))):
+        with pytest.raises(YamlMistakes) as problem:
+            require_valid_yaml(project(tmp_path / place, churn=valued, amount=other), lambda: tables)
+        (told,) = [line for line in str(problem.value).splitlines() if "value_from" in line]
+        assert "value_from 'deal_amount' is no prediction with `task: amount` for account_id" in told
+    assert told.endswith("; did you mean 'deal_amounts'?")
+    alone = changed("value: arr", "value_from: deal_amount")
+    with pytest.raises(YamlMistakes, match="value_from needs `value`"):
+        require_valid_yaml(project(tmp_path / "alone", churn=alone, amount=amount), lambda: tables)
 
 
 def test_a_forecast_shares_the_names(tmp_path: Path):
@@ -584,9 +605,7 @@ def test_a_look_at_the_project_takes_no_time(tmp_path: Path, monkeypatch: pytest
     require_valid_yaml(project_root(), known_tables)
     assert time.process_time() - started < 0.6
     assert json.loads((tmp_path / "dbt" / "parsed_manifest.json").read_text())["nodes"]
-    docs = (project_root() / "docs" / "add_a_model.md").read_text()
-    (example,) = re.findall(r"```yaml\n(type: [^`]*name: deal_amount.*?)```", docs, re.DOTALL)
-    require_valid_yaml(project(tmp_path / "docs", deal_amount=example), known_tables)
+    example = (project_root() / "assets" / "predictions" / "deal_amount" / "defs.yaml").read_text()
     with pytest.raises(YamlMistakes, match="did you mean 'won_amount_90d'"):
         wrong = example.replace("won_amount_90d", "won_amount_60d")
         require_valid_yaml(project(tmp_path / "wrong", deal_amount=wrong), known_tables)
