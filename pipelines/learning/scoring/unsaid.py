@@ -90,9 +90,13 @@ def unsaid(names: Sequence[str], frame: pl.DataFrame, texts: Collection[str] = (
     many = [position for position in numbers if distinct[position] >= FEWEST_STEPS]
     words = [position for position, values in columns.items() if values.dtype == pl.String and values.name not in texts]
     follows: dict[int, _Follows] = {}
-    for alike in (many, words):
+    codes = _codes([columns[position][:FEWEST_ROWS] for position in words])
+    for alike, heads in ((many, [numbers[position][:FEWEST_ROWS] for position in many]), (words, codes)):
+        first_rows = np.column_stack(heads) if alike else np.empty((0, 0))
         for place, position in enumerate(alike):
-            before = (other for other in alike[:place] if other not in follows)
+            # The first rows nearly always settle it: of a thousand columns there are half a million pairs.
+            shares = (first_rows[:, :place] == first_rows[:, [place]]).mean(axis=0)
+            before = [alike[other] for other in np.flatnonzero(shares >= 0.5) if alike[other] not in follows]
             first = next((other for other in before if _is_same(columns[position], columns[other])), None)
             if first is not None:
                 follows[position] = _Follows(first, is_same=True)
@@ -123,9 +127,15 @@ def _numbers(values: pl.Series) -> np.ndarray:
     return as_numbers(values).fill_null(NO_VALUE).to_numpy()
 
 
+def _codes(columns: Sequence[pl.Series]) -> list[np.ndarray]:
+    """A number for every word, the same in all columns; missing is one, too."""
+    if not columns:
+        return []
+    ranks = pl.concat([values.alias("word") for values in columns]).rank("dense").fill_null(0)
+    return np.split(ranks.to_numpy(), len(columns))
+
+
 def _is_same(values: pl.Series, others: pl.Series) -> bool:
-    if values[:FEWEST_ROWS].eq_missing(others[:FEWEST_ROWS]).mean() < 0.5:  # which nearly always settles it
-        return False
     there = values.is_not_null() | others.is_not_null()  # that both are missing need not be for one reason
     return int(there.sum()) >= FEWEST_OF_EACH and values.eq_missing(others).filter(there).mean() >= NEARLY_ALL
 
