@@ -15,9 +15,9 @@ from pipelines.learning.fitting.splitting import Split
 from pipelines.learning.fitting.training import Training, enough_rows
 from pipelines.learning.learners.amounts import Scale, fit_amount
 from pipelines.learning.learners.candidates import (
-    ALL_COLUMNS,
     BOOSTING,
     FEWEST_TREES,
+    FOR_MANY_CLASSES,
     STRENGTHS,
     Rows,
     boosting_data,
@@ -41,7 +41,7 @@ SELECTION_ROWS = 30_000
 THREADED_ROWS = 10_000
 """In smaller tables threads within a booster cost more than they save."""
 MOST_CLASSES = 5
-"""Up to so many classes trees of all columns are tried: there are as many boosters as classes."""
+"""Up to so many classes all boosters are tried, beyond it one: there are as many of each as classes."""
 MIX_STEPS = 4
 
 
@@ -96,7 +96,8 @@ def try_candidates(
         for fit, held_out in split.inner
     ]
     context.say(f"{spec.name}: comparing candidates on {sum(len(held_out) for _, held_out in inner):,} rows")
-    tried = [name for name in BOOSTING if name != ALL_COLUMNS or training.learners <= MOST_CLASSES]
+    has_many = training.learners > MOST_CLASSES
+    tried = [name for name in BOOSTING if (name == FOR_MANY_CLASSES) == has_many]
     with ThreadPoolExecutor(max_workers=context.threads) as pool:
         parts = list(pool.map(lambda part: Part.of(training, part, columns, spec, context), inner))
         boosters = [
