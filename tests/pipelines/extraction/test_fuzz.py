@@ -473,7 +473,7 @@ LETTERS = "KLM"
 
 
 @settings(
-    max_examples=100,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     database=None,
