@@ -51,6 +51,7 @@ MAY_IMPORT = {
         "learning.fitting",
         "rendering",
     },
+    "learning.texts": {"learning.context", "learning.judging", "learning.learners"},
     "learning.forecasting": {"learning.judging", "learning.version", "rendering"},
     "sample": set(),
     "instance": BASE,

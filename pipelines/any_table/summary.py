@@ -1,4 +1,4 @@
-"""The terminal output of `scorecast predict`: progress, and the result."""
+"""The terminal output of `scorecast predict` and `classify`: progress, and the result."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +9,8 @@ from pipelines.any_table.question import CannotPredict, Request
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from pipelines.any_table.classify import Classified, TextRequest
 
 MOST_NOTES = 12
 
@@ -71,11 +73,7 @@ def print_outcome(outcome: Outcome, request: Request) -> None:
         if "mean_absolute_error_without" in finding:
             worth = f" (off by {finding['mean_absolute_error_without']:,.4g} without it)"
         console.print(f"[yellow]to be asked[/yellow] {finding['column']}: {finding['reason']}{worth}")
-    notes = figures["notes"]
-    for note in notes[:MOST_NOTES]:
-        console.print(f"[dim]note[/dim] {note}")
-    if len(notes) > MOST_NOTES:
-        console.print(f"[dim]note[/dim] {len(notes) - MOST_NOTES} more in evaluation.json")
+    _print_notes(console, figures["notes"])
     hints = {
         "--positive chooses another answer as yes": request.positive is None and figures["positive"] is not None,
         "--score takes new rows": request.score is None and outcome.scored,
@@ -85,6 +83,39 @@ def print_outcome(outcome: Outcome, request: Request) -> None:
     console.print(
         f"{outcome.scored:,} rows scored in {figures['seconds']:.1f} s. Look at: {', '.join(map(str, outcome.files))}"
     )
+
+
+def print_classified(done: "Classified", request: "TextRequest") -> None:
+    """Print the verdict on a classifier of texts, its figures, notes, and the files' paths."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    figures = done.evaluation
+    console.print(
+        f"[bold]{request.label}[/bold] by {request.text}: {len(figures['classes'])} labels, {figures['n_fit']:,} texts "
+        f"to learn from, {figures['n_test']:,} held out"
+    )
+    if figures["verdict"] == "no_signal":
+        written = "" if done.scored else " No scores were written; --force writes them."
+        console.print(f"[red]No signal[/red]: {figures['reason']}{written}")
+    else:
+        weak = f"[yellow]Weak[/yellow]: {figures['reason']} " if figures["verdict"] == "weak" else ""
+        console.print(
+            f"{weak}Accuracy {figures['accuracy']:.3f} (the commonest label alone {figures['base_rate']:.3f}), macro "
+            f"F1 {figures['macro_f1']:.3f}, log loss {figures['log_loss']:.4f} ± {figures['log_loss_error']:.4f}, "
+            f"calibration error {figures['calibration_error']:.3f}"
+        )
+    _print_notes(console, figures["notes"])
+    console.print(
+        f"{done.scored:,} texts labelled in {figures['seconds']:.1f} s. Look at: {', '.join(map(str, done.files))}"
+    )
+
+
+def _print_notes(console: "Console", notes: Sequence[str]) -> None:
+    for note in notes[:MOST_NOTES]:
+        console.print(f"[dim]note[/dim] {note}")
+    if len(notes) > MOST_NOTES:
+        console.print(f"[dim]note[/dim] {len(notes) - MOST_NOTES} more in evaluation.json")
 
 
 def _print_in_words(console: "Console", outcome: Outcome) -> None:

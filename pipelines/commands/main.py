@@ -1,4 +1,4 @@
-"""The command line: `scorecast check | run | predict | backfill | sql | export | ui | status | new | models | ...`."""
+"""The command line: `scorecast check | run | predict | classify | backfill | sql | ui | status | new | ...`."""
 
 import gc
 import os
@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from pipelines.commands.backfill import backfill
 from pipelines.commands.check import check
+from pipelines.commands.classify import classify
 from pipelines.commands.dbt import dbt
 from pipelines.commands.export import export
 from pipelines.commands.forget import forget
@@ -91,6 +92,7 @@ def keep_private(context: typer.Context) -> None:
 app.command()(check)
 app.command()(run)
 app.command()(predict)
+app.command()(classify)
 app.command()(backfill)
 app.command()(ui)
 app.command()(sql)

@@ -4,14 +4,12 @@ with scored as (
 snapshots as (
     select
         lead_id,
-        as_of_date,
-        currency
+        as_of_date
     from {{ ref('lead_snapshots') }}
     union all
     select
         lead_id,
-        as_of_date,
-        cast(null as {{ dbt.type_string() }}) as currency
+        as_of_date
     from scored
 ),
 ends as (
@@ -21,16 +19,6 @@ ends as (
         min(case when merged_into_lead_id is not null then cast(valid_from as date) end) as merged_date
     from {{ ref('lead_versions') }}
     group by lead_id
-),
-deals as (
-    select distinct
-        lead_id,
-        converted_opportunity_id as opportunity_id
-    from {{ ref('lead_versions') }}
-    where converted_opportunity_id is not null
-),
-won_deals as (
-    {{ won_within(180, 'lead_id') }}
 ),
 horizons as (
     select
@@ -49,12 +37,8 @@ final as (
             when ends.converted_date > horizons.as_of_date and ends.converted_date <= horizons.horizon_date then true
             when ends.merged_date > horizons.as_of_date and ends.merged_date <= horizons.horizon_date then null
             else false
-        end as is_converted_60d,
-        case
-            when {{ dbt.dateadd('day', 180, 'horizons.as_of_date') }} <= {{ as_of_date() }} then won_deals.won_amount
-        end as deal_amount_180d
+        end as is_converted_60d
     from horizons
     left join ends on horizons.lead_id = ends.lead_id
-    left join won_deals on horizons.lead_id = won_deals.lead_id and horizons.as_of_date = won_deals.as_of_date
 )
 select * from final

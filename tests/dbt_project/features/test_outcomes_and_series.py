@@ -189,8 +189,10 @@ def warehouse(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def outcomes(warehouse: Path, entity: str, target: str) -> dict[tuple[str, date], bool | None]:
-    frame = features(warehouse, f"{entity}_outcomes", f"{entity}_id, as_of_date")
+def outcomes(
+    warehouse: Path, entity: str, target: str, model: str | None = None
+) -> dict[tuple[str, date], bool | float | None]:
+    frame = features(warehouse, model or f"{entity}_outcomes", f"{entity}_id, as_of_date")
     return {(name, day): value for name, day, value in frame.select(f"{entity}_id", "as_of_date", target).iter_rows()}
 
 
@@ -254,7 +256,7 @@ def test_a_deal_is_worth_what_it_was_won_at(warehouse: Path):
 
 
 def test_a_lead_is_worth_what_its_deal_was_won_at(warehouse: Path):
-    found = outcomes(warehouse, "lead", "deal_amount_180d")
+    found = outcomes(warehouse, "lead", "deal_amount_180d", "lead_deal_outcomes")
     first, later = date(2024, 6, 23), date(2024, 9, 29)
     assert found["brings", first] == 45.0, "as it stands at the end of the horizon"
     assert found["brings", later] == 45.0
