@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -86,8 +87,7 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
     say("cleaning texts")
     known = _known(table, request)
     notes += known.notes
-    rows = [place for place, label in enumerate(known.labels) if label is not None and known.cleaned[place]]
-    texts, labels = [known.cleaned[row] for row in rows], [known.labels[row] for row in rows]
+    texts, labels = _to_learn_from(known, notes)
     try:
         fit = fit_texts(texts, labels, Context(seed=request.seed, say=say))
     except TooFewTexts as problem:
@@ -189,6 +189,22 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return text in ("[number]", "[phone]", "[card]")
     return True
+
+
+def _to_learn_from(known: _Texts, notes: list[str]) -> tuple[list[str], list[str]]:
+    """Texts with a label that enough of them have, and their labels; the rarer labels go into a note."""
+    from pipelines.learning.texts.classifier import FEWEST_OF_CLASS
+
+    pairs = [
+        (text, label) for text, label in zip(known.cleaned, known.labels, strict=True) if text and label is not None
+    ]
+    counts = Counter(label for _, label in pairs)
+    rare = sorted(label for label, count in counts.items() if count < FEWEST_OF_CLASS)
+    if rare and len(counts) - len(rare) >= 2:
+        named = ", ".join(f"{label!r} ({counts[label]})" for label in rare[:MOST_NAMED])
+        notes.append(f"Not learnt, nor ever said: {named}. A label takes {FEWEST_OF_CLASS} texts.")
+        pairs = [(text, label) for text, label in pairs if label not in rare]
+    return [text for text, _ in pairs], [label for _, label in pairs]
 
 
 def _about_texts(

@@ -112,6 +112,15 @@ def test_labels_in_several_spellings_are_one_and_open_ones_are_labelled(tmp_path
     assert set(scores["predicted"]) <= {"account", "billing", "delivery"}
 
 
+def test_a_label_of_three_texts_is_left_out_and_told(tmp_path: Path):
+    rare = pl.when(pl.int_range(200) < 3).then(pl.lit("praise")).otherwise("type").alias("type")
+    path, out = written(table(200).with_columns(rare), tmp_path / "t.csv"), tmp_path / "o"
+    code, output = run(path, "--text", "said", "--label", "type", "--out", out)
+    assert code == 0 and "Not learnt, nor ever said: 'praise' (3). A label takes 5 texts." in " ".join(output.split())
+    assert "probability_praise" not in pl.read_parquet(out / "scores.parquet").columns
+    assert pl.read_parquet(out / "scores.parquet").height == 200
+
+
 def test_a_column_of_the_users_keeps_its_name(tmp_path: Path):
     frame = table(150).rename({"id": "predicted"})
     out = tmp_path / "o"
