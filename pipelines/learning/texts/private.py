@@ -4,7 +4,7 @@ import re
 
 EMAIL = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
 IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}\b", re.I)
-NUMBER = re.compile(r"(?<![\w])[+(]{0,2}\d(?:[ ()./-]{0,3}\d){6,}(?![\w])")
+NUMBER = re.compile(r"(?<!\d)[+(]{0,2}\d(?:[ ()./-]{0,3}\d){6,}")
 """Seven digits and more, with the signs that people put between them."""
 DATE = re.compile(
     r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?:[ T]\d{1,2}(?:[:.]\d{2}){0,2})?"

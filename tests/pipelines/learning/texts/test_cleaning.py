@@ -50,6 +50,7 @@ def test_a_text_of_a_million_characters_is_cut():
         ("DE89 3704 0044 0532 0130 00 is mine", "[iban] is mine"),
         ("GB82WEST12345698765432", "[iban]"),
         ("account 123456789012", "account [number]"),
+        ("customer_no:KD00123456789x", "customer_no:KD[number]x"),
         ("on 2026-01-05 12:30 and 05/01/2026", "on 2026-01-05 12:30 and 05/01/2026"),
         ("it cost 1,234,567.89 for 12 seats", "it cost 1,234,567.89 for 12 seats"),
         ("error 404 in v2.10", "error 404 in v2.10"),
