@@ -45,7 +45,7 @@ FAULTS = ("unreadable", "mixed", "lost", "unequal", "left behind")
 SECONDS_ALLOWED = 1200
 SECONDS_TO_END = 20
 """After a kill: for processes that notice that their parent is gone."""
-LOOK_EVERY = 0.15
+LOOK_EVERY = 0.3
 WATCH_EVERY = 0.002
 SHARE_AT_A_FILE = 1 / 3
 SHARE_OF_GROUP = 3 / 4

@@ -40,7 +40,7 @@ def encoded(record: tuple[str, ...]) -> bytes:
     return out.getvalue().rstrip("\n").encode()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(RECORD.map(encoded) | BROKEN, max_size=8), min_size=1, max_size=3))
 def test_rows_in_file_are_loaded_or_in_quarantine(files):
     with tempfile.TemporaryDirectory() as name, duckdb.connect() as connection:
@@ -72,7 +72,7 @@ def test_rows_in_file_are_loaded_or_in_quarantine(files):
         assert keys[0] == keys[1]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=14, deadline=None)
 @given(st.lists(st.lists(RECORD.map(encoded), max_size=6), min_size=2, max_size=4))
 def test_loading_file_by_file_is_loading_all_at_once(files):
     with tempfile.TemporaryDirectory() as name, duckdb.connect() as once, duckdb.connect() as stepwise:
@@ -98,7 +98,7 @@ GONE = [("remove", "0", []), ("write", "1", [])]
 STEP = st.tuples(st.sampled_from(["write", "write", "remove", "forget"]), st.sampled_from("0123"), st.lists(SMALL))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=14, deadline=None)
 @given(st.lists(STEP, min_size=2, max_size=9), st.sampled_from([SOURCE, VERSIONED]))
 @example([("write", "0", [A]), ("write", "1", [A]), ("write", "2", [B]), ("write", "0", [A, A]), *GONE], SOURCE)
 def test_every_row_stays_accounted_for_whatever_comes_changes_and_goes(steps, source):
@@ -122,7 +122,7 @@ def test_every_row_stays_accounted_for_whatever_comes_changes_and_goes(steps, so
             assert accounted == total == keys
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.lists(SMALL, max_size=5), min_size=2, max_size=4), st.data())
 def test_without_a_file_all_is_as_if_it_had_never_been_there(files, data):
     bad = data.draw(st.integers(0, len(files) - 1))

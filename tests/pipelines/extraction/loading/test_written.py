@@ -362,7 +362,7 @@ FORMATS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%m-%d-%Y", "%Y-%m-%d", "%Y/%m/%d
 DAYS = st.lists(st.dates(date(1971, 1, 1), date(2099, 12, 31)), min_size=1, max_size=12)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=14, deadline=None)
 @given(DAYS, st.sampled_from(FORMATS), st.integers(13, 28))
 def test_dates_of_any_format_are_those_that_were_written(days, format_, clear):
     days = [*days, date(2026, 5, clear)]
@@ -373,7 +373,7 @@ def test_dates_of_any_format_are_those_that_were_written(days, format_, clear):
 TIMES = st.lists(st.datetimes(datetime(1990, 1, 1), datetime(2025, 12, 31)), min_size=1, max_size=12)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(TIMES, st.sampled_from(["%d/%m/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%d.%m.%Y, %H:%M:%S", "s", "ms", "days"]))
 def test_times_of_any_format_are_those_that_were_written(times, format_):
     times = [*(time.replace(microsecond=0) for time in times), datetime(2026, 5, 31, 23, 59, 59)]
@@ -386,7 +386,7 @@ def test_times_of_any_format_are_those_that_were_written(times, format_):
     assert (loaded.values, loaded.aside) == (meant, [])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=14, deadline=None)
 @given(
     st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=12),
     st.booleans(),
@@ -408,7 +408,7 @@ ANYTHING = st.sampled_from(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=14, deadline=None)
 @given(st.lists(st.tuples(ANYTHING, ANYTHING, ANYTHING, ANYTHING, ANYTHING), min_size=1, max_size=8))
 def test_no_row_is_lost_whatever_is_written(rows):
     names = ("number", "amount", "day", "created", "received")

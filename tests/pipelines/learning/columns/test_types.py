@@ -444,7 +444,7 @@ columns = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(columns, st.randoms(use_true_random=False))
 def test_any_column_is_read_alike_in_any_order_and_again(values, random):
     frame = pl.DataFrame({"x": values}, schema={"x": pl.String})
