@@ -218,12 +218,15 @@ def _figures(
     gain, error = evaluation.clustered_mean(base - losses, clusters[test])
     _, loss_error = evaluation.clustered_mean(losses, clusters[test])
     found = evaluation.evaluate(target[test], said)
+    # Of what it answers: over all classes, most of which are never likely, any model looks right.
+    is_right, likeliest = said.argmax(axis=1) == target[test], said.max(axis=1)
     return {
-        **{name: found[name] for name in ("auc", "log_loss", "brier", "calibration_error", "base_rate")},
+        **{name: found[name] for name in ("auc", "log_loss", "brier", "base_rate")},
+        "calibration_error": evaluation.calibration_error(is_right.astype(np.float64), likeliest),
         **evaluation.by_class(target[test], said, classes),
         "log_loss_error": loss_error,
         "baseline_log_loss": float(base.mean()),
-        "calibration_noise": evaluation.calibration_noise(said, len(np.unique(clusters[test]))),
+        "calibration_noise": evaluation.calibration_noise(likeliest, len(np.unique(clusters[test]))),
         "gain_over_base_rate": gain,
         "gain_error": error,
         "n_rows": len(target),

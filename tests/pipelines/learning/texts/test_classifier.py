@@ -48,6 +48,13 @@ def test_it_finds_what_there_is_and_its_percentages_hold_on_new_texts(fit: TextF
     assert abs(said.max(axis=1).mean() - accuracy) < 0.04
 
 
+def test_the_calibration_error_is_that_of_what_it_answers(fit: TextFit):
+    labels = tickets(900)[1]
+    right = np.array([fit.model.classes[each] for each in fit.said.argmax(axis=1)]) == np.array(labels)[fit.test]
+    expected = calibration_error(right.astype(float), fit.said.max(axis=1))
+    assert fit.figures["calibration_error"] == pytest.approx(expected) and expected > 0.01
+
+
 def test_the_same_texts_give_the_same_model(fit: TextFit):
     again = fit_texts(*tickets(900), Context(threads=1))
     assert np.array_equal(again.model.weights, fit.model.weights)
