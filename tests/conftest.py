@@ -17,22 +17,27 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POL
 from the other workers. Where our code names a number of threads, that number holds."""
 IN_MEMORY = Path("/dev/shm")
 PLENTY = 12 * 2**30
-"""Bytes of memory, free, from which on the tests' files are kept in it: DuckDB waits for the disk at every commit."""
+"""Bytes of memory, free, from which on the tests' files are kept in it (DuckDB waits for the disk at every commit), and
+one worker more is at work."""
 gc.set_threshold(*GARBAGE_THRESHOLDS)
 os.environ.update(ONE_THREAD)
 
 
+def free_memory() -> int:
+    """Bytes that nobody uses."""
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: whole pipelines wait a quarter of their time, for processes and for the disk."""
-    return (os.cpu_count() or 1) + 1
+    """More than there are cores: whole pipelines wait a quarter of their time, for processes and for the disk."""
+    return (os.cpu_count() or 1) + (2 if free_memory() >= PLENTY else 1)
 
 
 def pytest_configure() -> None:
     """Where pytest makes its temporary folders."""
-    if IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK):
-        free = min(shutil.disk_usage(IN_MEMORY).free, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-        if free >= PLENTY:
-            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
+    is_there = IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK)
+    if is_there and min(shutil.disk_usage(IN_MEMORY).free, free_memory()) >= PLENTY:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
