@@ -4,18 +4,20 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pipelines.any_table.evaluation import as_json
+from pipelines.any_table.predict import ROW, check_output, read_tables
+from pipelines.any_table.question import CannotPredict, check_named
 
 if TYPE_CHECKING:
     import polars as pl
 
     from pipelines.learning.texts.classifier import TextFit, TextModel
 
-ROW = "row"
-"""The key of rows in a table without one: their number in the file, from 1."""
 ROW_NUMBER = "__row"
 MOST_PAIRS, EXAMPLES, EXAMPLE_CHARACTERS = 10, 2, 200
 """Of the classes that are most often taken for each other, in evaluation.json."""
@@ -25,10 +27,6 @@ NO_TEXT = "There is no text."
 NO_WORDS = "None of its words is known to the model."
 NUMBERS = 0.9
 """Share of texts that are numbers from which on a column holds no texts."""
-
-
-class CannotClassify(ValueError):
-    """The input cannot be learnt from; the message says what is wrong, where, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,9 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
     """
     Learn, judge, label, and write model.zip, evaluation.json, model_card.html and the scores to `request.out`.
 
-    There are no scores of a model without signal, unless `request.force`. Raises CannotClassify for bad input.
+    There are no scores of a model without signal, unless `request.force`. Raises CannotPredict for bad input.
     """
+    from pipelines.any_table.remote import without_query
     from pipelines.any_table.scores import drop_scores
     from pipelines.learning.context import Context
     from pipelines.learning.scoring.files import write_checked
@@ -80,10 +79,13 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
     from pipelines.learning.texts.classifier import TooFewTexts, fit_texts
 
     started = time.perf_counter()
-    _check_output(request)
+    check_output(request.out, request.form)
     notes: list[str] = []
-    say(f"reading {request.train}")
-    table, to_score = _read(request, notes)
+    say(f"reading {without_query(request.train)}")
+    table, to_score = read_tables(request.train, request.score, notes)
+    # From here on they are only named, in what others read.
+    request = replace(request, train=without_query(request.train), score=request.score and without_query(request.score))
+    _check_columns(table, to_score, request)
     say("cleaning texts")
     known = _known(table, request)
     notes += known.notes
@@ -91,7 +93,7 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
     try:
         fit = fit_texts(texts, labels, Context(seed=request.seed, say=say))
     except TooFewTexts as problem:
-        raise CannotClassify(f"{request.train}: {problem}") from problem
+        raise CannotPredict(f"{request.train}: {problem}") from problem
     notes += _about_texts(known, texts, labels, fit, request)
 
     request.out.mkdir(parents=True, exist_ok=True)
@@ -117,62 +119,35 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
         "seed": request.seed,
         "seconds": round(time.perf_counter() - started, 3),
     }
-    files[1].write_text(json.dumps(_finite(evaluation), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    files[1].write_text(json.dumps(as_json(evaluation), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     files[2].write_text(_card(evaluation, request))
     return Classified(evaluation, scored, files)
 
 
-def _check_output(request: TextRequest) -> None:
-    from pipelines.any_table.scores import FORMS
-
-    if request.out.exists() and not request.out.is_dir():
-        raise CannotClassify(f"{request.out} (--out) is a file; name a folder.")
-    if request.form not in FORMS:
-        raise CannotClassify(f"--format is {request.form!r}; it can be {', '.join(FORMS)}.")
-
-
-def _read(request: TextRequest, notes: list[str]) -> "tuple[pl.DataFrame, pl.DataFrame | None]":
-    from pipelines.any_table.tables import TableError, read_table
-
-    try:
-        table = read_table(request.train, notes)
-        to_score = read_table(request.score, notes) if request.score else None
-    except TableError as problem:
-        raise CannotClassify(str(problem)) from problem
-    _check_columns(table, request.train, {"--text": request.text, "--label": request.label, "--key": request.key})
+def _check_columns(table: "pl.DataFrame", to_score: "pl.DataFrame | None", request: TextRequest) -> None:
+    asked = {"--text": [request.text], "--label": [request.label], "--key": [request.key]}
+    check_named(table, request.train, asked)
     if to_score is not None:
-        _check_columns(to_score, request.score, {"--text": request.text})
+        check_named(to_score, request.score, {"--text": [request.text]})
     if request.label in (request.text, request.key):
-        raise CannotClassify(f"The label {request.label!r} cannot be the text or the key, too.")
-    return table, to_score
-
-
-def _check_columns(table: "pl.DataFrame", location: str, asked: Mapping[str, str | None]) -> None:
-    from pipelines.spelling import did_you_mean
-
-    for option, name in asked.items():
-        if name is not None and name not in table.columns:
-            listed = f"{', '.join(table.columns[:MOST_NAMED])}{', ...' if table.width > MOST_NAMED else ''}"
-            raise CannotClassify(
-                f"{location} has no column {name!r} ({option}).{did_you_mean(name, table.columns)} It has: {listed}."
-            )
+        raise CannotPredict(f"The label {request.label!r} cannot be the text or the key, too.")
 
 
 def _known(table: "pl.DataFrame", request: TextRequest) -> _Texts:
-    """The table to learn from; raises CannotClassify where its text or label is none."""
+    """The table to learn from; raises CannotPredict where its text or label is none."""
     from pipelines.any_table.answers import answers_in
 
     cleaned = _cleaned(table, request.text)
     filled = [text for text in cleaned if text]
     if not filled:
-        raise CannotClassify(f"{request.train}: the text {request.text!r} is empty in every row.")
+        raise CannotPredict(f"{request.train}: the text {request.text!r} is empty in every row.")
     if sum(_is_number(text) for text in filled) >= NUMBERS * len(filled):
-        raise CannotClassify(
+        raise CannotPredict(
             f"{request.train}: {request.text!r} holds numbers, not texts; `scorecast predict` learns from numbers."
         )
     answers = answers_in(table[request.label])
     if not answers.counts:
-        raise CannotClassify(f"{request.train}: the label {request.label!r} has no value in any row.")
+        raise CannotPredict(f"{request.train}: the label {request.label!r} has no value in any row.")
     return _Texts(table, cleaned, answers.values.to_list(), answers.notes)
 
 
@@ -256,7 +231,7 @@ def _write_scores(
     try:
         path, written = write_scores(pl.DataFrame([key, *scores.rename(renamed), *last]), request.out, request.form)
     except SheetFull as problem:
-        raise CannotClassify(f"{problem} Choose --format csv or parquet.") from None
+        raise CannotPredict(f"{problem} Choose --format csv or parquet.") from None
     notes += written
     return path, scores.height - scores["predicted"].null_count()
 
@@ -318,16 +293,6 @@ def _most_confused(fit: "TextFit", texts: Sequence[str], labels: Sequence[str]) 
         }
         for (label, answer), found in most
     ]
-
-
-def _finite(value: object) -> object:
-    from pipelines.learning.judging.evaluation import finite
-
-    if isinstance(value, Mapping):
-        return {name: _finite(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    return finite(value) if isinstance(value, float) else value
 
 
 def _card(evaluation: Mapping, request: TextRequest) -> str:

@@ -41,7 +41,7 @@ def evaluation_of(result: "FitResult", question: Question, notes: Sequence[str],
         "n_train": figures["n_fit"],
         "n_holdout": figures["n_test"],
         "split": "time" if figures["split"] == "time" else "stratified",
-        **{name: _as_json(figures[name]) for name in names if name in figures},
+        **{name: as_json(figures[name]) for name in names if name in figures},
         "gain_over_base_rate": figures["gain_over_base_rate"],
         "gain_error": figures["gain_error"],
         "method": result.model.method,
@@ -52,7 +52,7 @@ def evaluation_of(result: "FitResult", question: Question, notes: Sequence[str],
         "suspect": [{**each, **suspects.get(each["column"], {})} for each in found if each["grade"] == "suspect"],
         **left_out,
         "drivers": [{key: row[key] for key in ("column", "strength", "share")} for row in figures["drivers"]],
-        "segments": _as_json(figures["segments"]),
+        "segments": as_json(figures["segments"]),
         "notes": [*notes, *(note.replace("**", "") for note in result.notes)],
         "seconds": seconds,
         "fit_seconds": result.fit_seconds,
@@ -81,10 +81,10 @@ def _order_leaks(question: Question) -> list["Finding"]:
     return [each for each in found if each is not None]
 
 
-def _as_json(value: object) -> object:
+def as_json(value: object) -> object:
     """The same with null in place of nan, which JSON does not have."""
     from pipelines.learning.judging.evaluation import finite
 
     if isinstance(value, dict):
-        return {key: _as_json(each) for key, each in value.items()}
-    return [_as_json(each) for each in value] if isinstance(value, list | tuple) else finite(value)
+        return {key: as_json(each) for key, each in value.items()}
+    return [as_json(each) for each in value] if isinstance(value, list | tuple) else finite(value)

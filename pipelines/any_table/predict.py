@@ -52,14 +52,14 @@ def predict_table(
     from pipelines.learning.imports import import_lightgbm_alone
 
     started = time.perf_counter()
-    _check_output(request)
+    check_output(request.out, request.form)
     import_lightgbm_alone()
     from pipelines.learning.columns.types import apply_types
     from pipelines.learning.scoring.storage import save_model
 
     say(f"reading {without_query(request.train)}")
     notes: list[str] = []
-    table, to_score = _read(request, notes)
+    table, to_score = read_tables(request.train, request.score, notes)
     # From here on they are only named, in what others read.
     request = replace(request, train=without_query(request.train), score=request.score and without_query(request.score))
     question = question_of(table, request, notes)
@@ -85,21 +85,22 @@ def predict_table(
     return Outcome(evaluation, scored, files)
 
 
-def _check_output(request: Request) -> None:
+def check_output(out: Path, form: str) -> None:
+    """Raises CannotPredict where the folder is a file, or scores cannot have this form."""
     from pipelines.any_table.scores import FORMS
 
-    if request.out.exists() and not request.out.is_dir():
-        raise CannotPredict(f"{request.out} (--out) is a file; name a folder.")
-    if request.form not in FORMS:
-        raise CannotPredict(f"--format is {request.form!r}; it can be {', '.join(FORMS)}.")
+    if out.exists() and not out.is_dir():
+        raise CannotPredict(f"{out} (--out) is a file; name a folder.")
+    if form not in FORMS:
+        raise CannotPredict(f"--format is {form!r}; it can be {', '.join(FORMS)}.")
 
 
-def _read(request: Request, notes: list[str]) -> "tuple[pl.DataFrame, pl.DataFrame | None]":
-    """The table to learn from and, if one is given, the one to score."""
+def read_tables(train: str, score: str | None, notes: list[str]) -> "tuple[pl.DataFrame, pl.DataFrame | None]":
+    """The table to learn from and, if one is given, the one to score. Raises CannotPredict."""
     from pipelines.any_table.tables import TableError, read_table
 
     try:
-        return read_table(request.train, notes), read_table(request.score, notes) if request.score else None
+        return read_table(train, notes), read_table(score, notes) if score else None
     except TableError as problem:
         raise CannotPredict(str(problem)) from problem
 

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -238,9 +238,20 @@ def _with_key(frame: "pl.DataFrame", request: Request, notes: list[str]) -> "pl.
     return frame
 
 
-def _check_columns(table: "pl.DataFrame", request: Request) -> None:
+def check_named(table: "pl.DataFrame", location: str, options: Mapping[str, Iterable[str | None]]) -> None:
+    """Raises CannotPredict where an option names a column that the table lacks."""
     from pipelines.spelling import did_you_mean
 
+    for option, names in options.items():
+        for name in names:
+            if name is not None and name not in table.columns:
+                raise CannotPredict(
+                    f"{location} has no column {name!r} ({option}).{did_you_mean(name, table.columns)}"
+                    f" It has: {', '.join(table.columns[:30])}{', ...' if table.width > 30 else ''}."
+                )
+
+
+def _check_columns(table: "pl.DataFrame", request: Request) -> None:
     options = {
         "--target": [request.target],
         "--key": [request.key],
@@ -253,13 +264,7 @@ def _check_columns(table: "pl.DataFrame", request: Request) -> None:
         "--type": request.types,
         "--segment": request.segments,
     }
-    for option, names in options.items():
-        for name in names:
-            if name is not None and name not in table.columns:
-                raise CannotPredict(
-                    f"{request.train} has no column {name!r} ({option}).{did_you_mean(name, table.columns)}"
-                    f" It has: {', '.join(table.columns[:30])}{', ...' if table.width > 30 else ''}."
-                )
+    check_named(table, request.train, options)
     if request.target in (request.key, request.as_of):
         raise CannotPredict(f"The target {request.target!r} cannot be the key or the date, too.")
 

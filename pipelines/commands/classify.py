@@ -24,10 +24,11 @@ def classify(
     force: Annotated[bool, typer.Option(help="write scores even of a model without a signal")] = False,
 ) -> None:
     """Learn which label a text gets: a judged classifier, explained by words, and labelled texts, without Dagster."""
-    from pipelines.any_table.classify import CannotClassify, TextRequest, classify_texts
+    from pipelines.any_table.classify import TextRequest, classify_texts
+    from pipelines.any_table.question import CannotPredict
     from pipelines.any_table.summary import doing, print_classified
 
-    with told_in_words(CannotClassify, code=2):
+    with told_in_words(CannotPredict, code=2):
         request = TextRequest(train, text, label, key, score, out, form, keep_columns, seed, force)
         with doing() as say:
             done = classify_texts(request, say)
