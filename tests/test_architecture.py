@@ -51,7 +51,7 @@ MAY_IMPORT = {
         "learning.fitting",
         "rendering",
     },
-    "learning.texts": {"learning.context", "learning.judging", "learning.learners"},
+    "learning.texts": {"learning.context", "learning.judging", "learning.learners", "learning.scoring"},
     "learning.forecasting": {"learning.judging", "learning.version", "rendering"},
     "sample": set(),
     "instance": BASE,

@@ -22,9 +22,6 @@ ROW_NUMBER = "__row"
 MOST_PAIRS, EXAMPLES, EXAMPLE_CHARACTERS = 10, 2, 200
 """Of the classes that are most often taken for each other, in evaluation.json."""
 MOST_NAMED = 30
-REASONS = 3
-NO_TEXT = "There is no text."
-NO_WORDS = "None of its words is known to the model."
 NUMBERS = 0.9
 """Share of texts that are numbers from which on a column holds no texts."""
 
@@ -74,9 +71,8 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
     from pipelines.any_table.remote import without_query
     from pipelines.any_table.scores import drop_scores
     from pipelines.learning.context import Context
-    from pipelines.learning.scoring.files import write_checked
-    from pipelines.learning.scoring.plain_values import to_bytes
     from pipelines.learning.texts.classifier import TooFewTexts, fit_texts
+    from pipelines.learning.texts.storage import save_text_model
 
     started = time.perf_counter()
     check_output(request.out, request.form)
@@ -98,7 +94,7 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
 
     request.out.mkdir(parents=True, exist_ok=True)
     files = [request.out / name for name in ("model.zip", "evaluation.json", "model_card.html")]
-    write_checked(files[0], to_bytes(vars(fit.model)))
+    save_text_model(fit.model, files[0])
     drop_scores(request.out)
     scored = 0
     if fit.verdict != "no_signal" or request.force:
@@ -206,6 +202,7 @@ def _write_scores(
     import polars as pl
 
     from pipelines.any_table.scores import other_names, write_scores
+    from pipelines.learning.texts.labelling import labelled
     from pipelines.spreadsheets import SheetFull
 
     if to_score is not None:
@@ -234,45 +231,6 @@ def _write_scores(
         raise CannotPredict(f"{problem} Choose --format csv or parquet.") from None
     notes += written
     return path, scores.height - scores["predicted"].null_count()
-
-
-def labelled(model: "TextModel", texts: Sequence[str]) -> "pl.DataFrame":
-    """
-    The label of cleaned texts, in their order: predicted (String), probability, probability_<label> (Float64), reason_1
-    to reason_3 and reasons (JSON). A text without a word that the model knows has a reason_1 that says so, and null.
-    """
-    import polars as pl
-
-    from pipelines.learning.texts.reasons import word_contributions
-    from pipelines.learning.texts.terms import spaced
-
-    names = [f"probability_{label}" for label in model.classes]
-    probability = model.probabilities(texts)
-    chosen = probability.argmax(axis=1)
-    reasons, listed, is_known = [], [], []
-    for text, words in zip(texts, word_contributions(model, spaced(texts), chosen), strict=True):
-        order = sorted(words.contributions.items(), key=lambda each: (-each[1], each[0]))
-        reasons.append([f"“{word}”" for word, amount in order[:REASONS] if amount > 0])
-        is_known.append(bool(order))
-        if not order:
-            reasons[-1] = [NO_WORDS if text else NO_TEXT]
-        told = [{"words": word, "contribution": round(amount, 6)} for word, amount in order]
-        listed.append(json.dumps({"base": round(words.base, 6), "words": told}, ensure_ascii=False) if order else None)
-    known = pl.Series(is_known, dtype=pl.Boolean)
-    frame = pl.DataFrame(
-        {
-            "predicted": pl.Series(model.classes, dtype=pl.String).gather(chosen),
-            "probability": probability.max(axis=1) if len(texts) else pl.Series([], dtype=pl.Float64),
-            **{name: probability[:, number] for number, name in enumerate(names)},
-        }
-    ).with_columns(pl.when(known).then(pl.all()))
-    told = {
-        f"reason_{number + 1}": pl.Series(
-            [each[number] if len(each) > number else None for each in reasons], dtype=pl.String
-        )
-        for number in range(REASONS)
-    }
-    return frame.with_columns(**told, reasons=pl.Series(listed, dtype=pl.String))
 
 
 def _most_confused(fit: "TextFit", texts: Sequence[str], labels: Sequence[str]) -> list[dict]:

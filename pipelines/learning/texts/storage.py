@@ -1,0 +1,36 @@
+"""Classifiers of texts on disk: plain values and arrays in one zip, with the checksum beside it, as predictions are."""
+
+from pathlib import Path
+
+from pipelines.learning.scoring.files import ADVICE, ModelRefused, read_checked, write_checked
+from pipelines.learning.scoring.plain_values import NotPlain, from_bytes, to_bytes
+from pipelines.learning.texts.classifier import TextModel
+
+FORMAT = 1
+
+
+def save_text_model(model: TextModel, path: Path) -> str:
+    """Write a classifier and its checksum beside it; returns the SHA-256 of the file, as 64 hexadecimal digits."""
+    return write_checked(Path(path), to_bytes({**vars(model), "format": FORMAT}))
+
+
+def load_text_model(path: Path, checksum: str | None = None) -> TextModel:
+    """
+    Read a classifier that `save_text_model` wrote.
+
+    `checksum`: what `save_text_model` returned, where the caller has kept it. Raises FileNotFoundError, or ModelRefused
+    with one line if the file differs from its checksum or has none, is damaged, or is from another version.
+    """
+    path = Path(path)
+    data = read_checked(path, checksum)
+    try:
+        state = from_bytes(data)
+    except NotPlain as problem:
+        raise ModelRefused(f"{path} is no readable model file: {problem}. {ADVICE}") from problem
+    version = state.pop("format", None)
+    if version != FORMAT:
+        raise ModelRefused(f"{path} has model format {version}, this version reads {FORMAT}. Fit the model again.")
+    try:
+        return TextModel(**{**state, "classes": tuple(state["classes"]), "calibration": tuple(state["calibration"])})
+    except (KeyError, TypeError, ValueError) as problem:
+        raise ModelRefused(f"{path} does not fit this version ({problem}). Fit the model again.") from problem
