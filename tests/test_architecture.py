@@ -51,7 +51,7 @@ MAY_IMPORT = {
         "learning.fitting",
         "rendering",
     },
-    "learning.texts": {"learning.context", "learning.judging", "learning.learners", "learning.scoring"},
+    "learning.texts": {"learning.context", "learning.judging", "learning.learners", "learning.scoring", "values"},
     "learning.forecasting": {"learning.judging", "learning.version", "rendering"},
     "sample": set(),
     "instance": BASE,

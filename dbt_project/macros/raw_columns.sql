@@ -131,7 +131,7 @@
         {{ key_elsewhere('cast(' ~ name ~ ' as ' ~ sql_type(type) ~ ')', 'external_source' if execute and 'external_source' in present[model] else 'null') }} as {{ name }},
         {%- else %}
         {%- set value = 'cast(' ~ name ~ ' as ' ~ sql_type(type) ~ ')' %}
-        {{ meant(name, value) if type == 'string' else value }} as {{ name }},
+        {{ meant(name, value) if type == 'string' else masked_text(value) if type == 'free_text' else value }} as {{ name }},
         {%- endif %}
         {%- endfor %}
         {%- for name, type in custom_types.items() %}

@@ -1,12 +1,12 @@
 {#- The names that staging and core give to column types, as the engine spells them. -#}
 {% macro sql_type(name) -%}
-    {%- if name == 'string' -%} {{ dbt.type_string() }}
+    {%- if name in ('string', 'free_text') -%} {{ dbt.type_string() }}
     {%- elif name == 'bigint' -%} {{ dbt.type_bigint() }}
     {%- elif name == 'double' -%} {{ type_double() }}
     {%- elif name == 'boolean' -%} {{ dbt.type_boolean() }}
     {%- elif name in ('timestamp', 'epoch_s', 'epoch_ms') -%} {{ dbt.type_timestamp() }}
     {%- elif name == 'date' -%} date
-    {%- else -%} {{ exceptions.raise_compiler_error("unknown column type '" ~ name ~ "'; use string, bigint, double, boolean, timestamp, date, epoch_s or epoch_ms") }}
+    {%- else -%} {{ exceptions.raise_compiler_error("unknown column type '" ~ name ~ "'; use string, free_text (what a person wrote), bigint, double, boolean, timestamp, date, epoch_s or epoch_ms") }}
     {%- endif -%}
 {%- endmacro %}
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -11,7 +11,9 @@ from pipelines.learning.imports import LEARNERS, import_ahead, without
 from pipelines.quality.checker import start_checker, stop_checker
 from pipelines.settings import has_champions, is_refit, warehouse_path
 from pipelines.transformation.building import (
+    WHOLE,
     NodeResult,
+    Part,
     build,
     ensure_manifest,
     needs_much_memory,
@@ -79,10 +81,11 @@ def _built(
     """
     Build the chosen models and their tests in one dbt process; dbt holds the warehouse, so nothing else opens it.
 
-    dbt is called directly, not through dagster-dbt's resource, because it can then parse before it is needed. A result
-    is reported while dbt builds the next model: an event costs Dagster 20 to 40 ms.
+    Dagster makes a step of the models before texts are read and one of those after. dbt is called directly, not through
+    dagster-dbt's resource, because it can then parse before it is needed. A result is reported while dbt builds the
+    next model: an event costs Dagster 20 to 40 ms.
     """
-    everything = len(chosen) == len(keys)
+    part = _part_of(context, keys.values())
     last_message = time.monotonic()
 
     def say(node: str, done: int, total: int) -> None:
@@ -91,15 +94,16 @@ def _built(
             last_message = time.monotonic()
             context.log.info(f"{done} of {total}: {node}")
 
-    if needs_much_memory(warehouse_path()):
-        stop_checker()  # of the raw gate; to start it again for the release gate takes seconds of a core
-    if is_refit(context.run.tags) or not has_champions():
-        import_ahead(*LEARNERS)
-    refresh_what_was_made_otherwise()
+    if part is None or part.is_first:
+        if needs_much_memory(warehouse_path()):
+            stop_checker()  # of the raw gate; to start it again for the release gate takes seconds of a core
+        if is_refit(context.run.tags) or not has_champions():
+            import_ahead(*LEARNERS)
+        refresh_what_was_made_otherwise()
     checks = {key.name: key for key in context.selected_asset_check_keys}
     failed = []
     not_built = set(chosen)
-    for result in build(None if everything else sorted(names[each] for each in chosen), say):
+    for result in build(None if part == WHOLE else sorted(names[each] for each in chosen), say, part):
         check = checks.get(tests.get(result.unique_id, ""))
         if result.unique_id in keys and result.status == "success":
             not_built.discard(result.unique_id)
@@ -112,8 +116,22 @@ def _built(
         if result.status in ("error", "fail"):
             failed.append(result)
     _require_built(failed, sorted(".".join(keys[unique_id].path) for unique_id in not_built))
-    if everything:
+    if part and part.is_last:
         start_checker()  # the release gate comes soon, and dbt no longer holds its memory
+
+
+def _part_of(context: dg.AssetExecutionContext, every_key: Collection[dg.AssetKey]) -> Part | None:
+    """Which part of everything this step builds; None where the run builds some models only."""
+    layer, every = context.job_def.asset_layer, set(every_key)
+    if not every <= layer.selected_asset_keys:
+        return None
+    chosen = every & set(context.selected_asset_keys)
+    others = every - chosen
+
+    def above(keys: set[dg.AssetKey]) -> set[dg.AssetKey]:
+        return set().union(*(layer.asset_graph.get_ancestor_asset_keys(key) for key in keys))
+
+    return Part(is_first=others.isdisjoint(above(chosen)), is_last=chosen.isdisjoint(above(others)))
 
 
 def _require_built(failed: Sequence[NodeResult], not_built: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pipelines.database import connect
 from pipelines.settings import data_dir, dbt_project_dir, project_root, warehouse_path
@@ -20,8 +21,8 @@ from pipelines.values.currencies import decimals
 from pipelines.values.keys import NOBODY_WORDS
 from pipelines.values.words import NOTHING_SIGNS, NOTHING_WORDS
 
-PARSED = json.dumps({"parsed": True})
-"""What the worker process prints when it has parsed the project."""
+PARSED, ENDED = json.dumps({"parsed": True}), json.dumps({"ended": True})
+"""What the worker process prints when it has parsed the project, and after each command."""
 MANIFEST = "parsed_manifest.json"
 """Our copy of dbt's manifest: dbt rewrites its own in every command, also while other processes read it."""
 STAMP = "parsed_manifest.fingerprint"
@@ -162,15 +163,15 @@ class NodeResult:
 
 
 class DbtWorker:
-    """A dbt process (`transformation.worker`) that parses the project while others work, and then builds once."""
+    """A dbt process (`transformation.worker`) that parses the project while others work, and then runs commands."""
 
     def __init__(self, project_dir: Path | None = None) -> None:
-        project, self.target = project_dir or dbt_project_dir(), target_dir()
+        self._project, self.target = project_dir or dbt_project_dir(), target_dir()
         self.target.mkdir(parents=True, exist_ok=True)
-        self.fingerprint = fingerprint(project)
+        self.fingerprint = fingerprint(self._project)
         """Fingerprint of the project that is parsed."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pipelines.transformation.worker", *dbt_options(project, self.target)],
+            [sys.executable, "-m", "pipelines.transformation.worker", *dbt_options(self._project, self.target)],
             env=dbt_environment(),
             cwd=project_root(),
             text=True,
@@ -201,20 +202,23 @@ class DbtWorker:
         lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
         def take_in() -> None:
-            for line in self._process.stdout:
+            while (line := self._process.stdout.readline()) and line.strip() != ENDED:
                 lines.put(line)
             lines.put(None)
 
         threading.Thread(target=take_in, daemon=True).start()
         while (line := lines.get()) is not None:
             yield line
-        self._process.wait()
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is there, and the project is still what it has parsed."""
+        return self._process.poll() is None and self.fingerprint == fingerprint(self._project)
 
     def close(self) -> None:
-        """Let go of a worker that is not needed."""
-        self._process.stdin.close()
+        """Let go of a worker that is not needed any more."""
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
 
@@ -231,26 +235,51 @@ def start_worker() -> None:
 
 def _take_worker() -> DbtWorker:
     global _waiting
-    worker, _waiting = _waiting or DbtWorker(), None
-    return worker
+    worker, _waiting = _waiting, None
+    if worker is not None and not worker.is_ready:
+        worker.close()
+        worker = None
+    return worker or DbtWorker()
+
+
+def _keep_worker(worker: DbtWorker) -> None:
+    """Have the next `build` of this process use this worker, which has parsed already."""
+    global _waiting
+    _waiting = worker
+
+
+class Part(NamedTuple):
+    """Where a build stands among those that together build everything: other assets are made between them."""
+
+    is_first: bool
+    is_last: bool
+
+
+WHOLE = Part(is_first=True, is_last=True)
 
 
 def build(
-    select: Sequence[str] | None = None, on_progress: Callable[[str, int, int], None] = lambda node, done, total: None
+    select: Sequence[str] | None = None,
+    on_progress: Callable[[str, int, int], None] = lambda node, done, total: None,
+    part: Part | None = None,
 ) -> Iterator[NodeResult]:
     """
     Build models and run their tests in one dbt process; `select`: model names, None for everything.
 
-    Yields successes as soon as dbt reports them, and all other results, with dbt's messages, at the end. The caller
-    must hold no connection to the warehouse. `on_progress` is called for every finished node with its name, the number
-    of finished nodes and of all. Raises `RuntimeError` with dbt's output when dbt did not get as far as running.
+    `part`: those models are a part of everything, whose other parts this process builds, too, before or after; the
+    tests of the last part are those between parts, too. Yields successes as soon as dbt reports them, and all other
+    results, with dbt's messages, at the end. The caller must hold no connection to the warehouse. `on_progress` is
+    called for every finished node with its name, the number of finished nodes and of all. Raises `RuntimeError` with
+    dbt's output when dbt did not get as far as running.
     """
+    part = WHOLE if select is None else part
     worker = _take_worker()
     results, stamp = target_dir() / "run_results.json", target_dir() / BUILT
     results.unlink(missing_ok=True)
-    if select is None or not is_built():
+    if (part and part.is_first) or not is_built():
         stamp.unlink(missing_ok=True)
-    selection = ["--select", *select, "--indirect-selection", "cautious"] if select is not None else []
+    tests = "buildable" if part and not part.is_first else "cautious"
+    selection = ["--select", *select, "--indirect-selection", tests] if select is not None else []
     if is_full := (target_dir() / FULL_REFRESH).exists():
         selection.append("--full-refresh")
     output: list[str] = []
@@ -275,6 +304,10 @@ def build(
                 reported.add(node["unique_id"])
                 count = rows.get(node["unique_id"])
                 yield NodeResult(node["unique_id"], node["node_status"], data["execution_time"], rows=count)
+    if part and not part.is_last:
+        _keep_worker(worker)
+    else:
+        worker.close()
     print("\n".join(output), flush=True)
     try:
         ended = json.loads(results.read_bytes())["results"]
@@ -290,7 +323,7 @@ def build(
                 message=result["message"] or "",
             )
     models = [result for result in ended if result["unique_id"].startswith("model.")]
-    if select is None and models and all(result["status"] == "success" for result in models):
+    if part and part.is_last and models and all(result["status"] == "success" for result in models):
         stamp.write_text(worker.fingerprint)
         if is_full:
             (target_dir() / FULL_REFRESH).unlink()

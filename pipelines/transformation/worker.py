@@ -1,16 +1,17 @@
-"""A dbt process that starts before it is needed: it imports and parses, then waits for one command.
+"""A dbt process that starts before it is needed: it imports and parses, then waits for commands.
 
     python -m pipelines.transformation.worker <options of every dbt command>
 
-Its first line on stdout says that the project is parsed. It then reads one line of JSON from stdin (the `arguments` of
-a dbt command, and changes of the `environment`), runs that command and ends. It also ends when stdin is closed, because
-its parent process is gone then.
+Its first line on stdout says that the project is parsed. Each line of JSON on stdin (the `arguments` of a dbt command,
+and changes of the `environment`) is one command; a last line on stdout says how it ended, and the warehouse is closed
+until the next one. It ends when stdin is closed, because its parent process is gone then.
 """
 
 import atexit
 import gc
 import json
 import os
+import queue
 import sys
 import threading
 
@@ -18,7 +19,7 @@ from pipelines.settings import GARBAGE_THRESHOLDS
 
 
 def main(options: list[str]) -> int:
-    """Parse, wait, run; the exit code is dbt's: 0 success, 1 something failed, 2 dbt did not get as far as running."""
+    """Parse, wait, run; the exit code is 0, or 2 where dbt did not get as far as running."""
     from dbt.cli.main import dbtRunner
 
     gc.set_threshold(*GARBAGE_THRESHOLDS)
@@ -26,28 +27,46 @@ def main(options: list[str]) -> int:
     if not parsed.success:
         print(parsed.exception or "dbt could not parse the project", flush=True)
         return 2
-    print(json.dumps({"parsed": True}), flush=True)
-    line = sys.stdin.readline()
-    if not line:
-        return 0
-    threading.Thread(target=end_with_the_caller, daemon=True).start()
-    command = json.loads(line)
-    os.environ.update(command["environment"])
     manifest = parsed.result
     del parsed
-    gc.collect()
-    result = dbtRunner(manifest=manifest).invoke([*command["arguments"], *options])
-    if result.exception:
-        print(result.exception, flush=True)
-        return 2
-    return 0 if result.success else 1
+    print(json.dumps({"parsed": True}), flush=True)
+    commands: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    idle = threading.Event()
+    idle.set()
+    threading.Thread(target=listen, args=(commands, idle), daemon=True).start()
+    while (line := commands.get()) is not None:
+        idle.clear()
+        command = json.loads(line)
+        os.environ.update(command["environment"])
+        gc.collect()
+        result = dbtRunner(manifest=manifest).invoke([*command["arguments"], *options])
+        close_warehouse()
+        if result.exception:
+            print(result.exception, flush=True)
+            return 2
+        del result
+        idle.set()
+        print(json.dumps({"ended": True}), flush=True)
+    return 0
 
 
-def end_with_the_caller() -> None:
-    """Exit when stdin is closed: after a killed run no dbt process may go on writing the warehouse."""
-    while os.read(sys.stdin.fileno(), 1024):
-        pass
-    os._exit(2)
+def listen(commands: "queue.SimpleQueue[str | None]", idle: threading.Event) -> None:
+    """Hand over commands; when stdin is closed, end: after a killed run no dbt process may go on writing."""
+    for line in sys.stdin:
+        commands.put(line)
+    if not idle.is_set():
+        os._exit(2)
+    commands.put(None)
+
+
+def close_warehouse() -> None:
+    """Let go of the file between two commands; dbt-duckdb would keep it open until its process ends."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    environment = DuckDBConnectionManager._ENV
+    DuckDBConnectionManager.close_all_connections()
+    if environment is not None:
+        environment.close()
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@ with records as (
     {{ union_staging('articles', {
         'article_id': 'string',
         'slug': 'string',
-        'title': 'string',
-        'body': 'string',
+        'title': 'free_text',
+        'body': 'free_text',
         'author': 'string',
         'status': 'string',
         'category': 'string',

@@ -4,7 +4,7 @@ with records as (
         'ticket_id': 'string',
         'person_key': 'string',
         'is_good': 'boolean',
-        'comment': 'string',
+        'comment': 'free_text',
         'occurred_at': 'timestamp',
         'known_at': 'timestamp',
     }) }}

@@ -4,7 +4,7 @@ with records as (
         'person_key': 'string',
         'account_key': 'string',
         'about_key': 'string',
-        'subject': 'string',
+        'subject': 'free_text',
         'type': 'string',
         'status': 'string',
         'priority': 'string',

@@ -3,7 +3,7 @@ with records as (
         'ticket_comment_id': 'string',
         'ticket_id': 'string',
         'author_key': 'string',
-        'body': 'string',
+        'body': 'free_text',
         'is_public': 'boolean',
         'occurred_at': 'timestamp',
         'known_at': 'timestamp',

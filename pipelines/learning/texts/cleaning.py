@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 
-from pipelines.learning.texts.private import masked
+from pipelines.values.private_data import masked
 
 MOST_CHARACTERS = 20_000
 """Of a text; what stands further down says little more, and a text of a million characters must cost nothing."""

@@ -210,14 +210,14 @@ RAW: dict[str, list[dict]] = {
         {"id": "u-us", "email": "agent@exact.com", "role": "agent", "created_at": "2025-01-09", "updated_at": "2025-01-09"},
     ],
     "zendesk.ticket": [
-        {"id": "t-1", "requester_id": "u-1", "organization_id": "z-1", "status": "new", "priority": "Normal", "type": "question", "via_channel": "web", "created_at": "2025-02-01", "updated_at": "2025-02-01"},
+        {"id": "t-1", "requester_id": "u-1", "organization_id": "z-1", "subject": "Call +49 30 901820", "description": "My IBAN is DE89 3704 0044 0532 0130 00 since 2025-01-31", "status": "new", "priority": "Normal", "type": "question", "via_channel": "web", "created_at": "2025-02-01", "updated_at": "2025-02-01"},
         {"id": "t-1", "requester_id": "u-1", "organization_id": "z-1", "status": "solved", "priority": "urgent", "type": "question", "via_channel": "web", "created_at": "2025-02-01", "updated_at": "2025-02-03", "solved_at": "2025-02-03"},
     ],
     "zendesk.ticket_comment": [
-        {"id": "tc-1", "ticket_id": "t-1", "author_id": "u-1", "public": True, "created_at": "2025-02-01"},
+        {"id": "tc-1", "ticket_id": "t-1", "author_id": "u-1", "body": "Or write to ann.lee@web.de.", "public": True, "created_at": "2025-02-01"},
         {"id": "tc-2", "ticket_id": "t-1", "author_id": "u-us", "public": True, "created_at": "2025-02-02"},
     ],
     "zendesk.satisfaction_rating": [
-        {"id": "r-1", "ticket_id": "t-1", "requester_id": "u-1", "score": "good", "created_at": "2025-02-04"},
+        {"id": "r-1", "ticket_id": "t-1", "requester_id": "u-1", "score": "good", "comment": "Order 123456789 has come", "created_at": "2025-02-04"},
     ],
 }  # fmt: skip

@@ -160,6 +160,13 @@ def test_a_deal_in_time(company: Path):
     )
 
 
+def test_what_people_wrote_leaves_raw_without_private_data(company: Path):
+    (ticket,), (rating,) = rows(company, "tickets"), rows(company, "satisfaction_ratings")
+    assert (ticket["subject"], ticket["description"]) == ("Call [phone]", "My IBAN is [iban] since 2025-01-31")
+    assert [comment["body"] for comment in rows(company, "ticket_comments")] == ["Or write to [email].", None]
+    assert rating["comment"] == "Order [number] has come"
+
+
 def test_a_ticket_is_an_event_of_its_creation_and_its_solution_another(company: Path):
     (ticket,) = rows(company, "tickets")
     assert (ticket["priority"], ticket["latest_priority"]) == ("normal", "urgent")

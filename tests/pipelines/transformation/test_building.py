@@ -58,14 +58,22 @@ def children(pid: int) -> list[int]:
 
 
 @pytest.mark.slow
-def test_a_worker_parses_builds_and_ends(data: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_worker_parses_builds_lets_go_of_the_file_and_builds_again(data: Path, monkeypatch: pytest.MonkeyPatch):
     worker = DbtWorker()
     worker.wait_until_parsed()
     assert (data / "dbt" / MANIFEST).exists()
     said = "".join(worker.run("build", "--select", "stg_salesforce__accounts", "--log-format", "json"))
     assert "stg_salesforce__accounts" in said
-    with duckdb.connect(str(data / "warehouse.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(data / "warehouse.duckdb")) as connection:  # others may write between two commands
         assert connection.execute("select count(*) from staging.stg_salesforce__accounts").fetchone() == (0,)
+        connection.execute("create schema raw_zendesk")
+        connection.execute("create table raw_zendesk.ticket as select '1' as id")
+    "".join(worker.run("run", "--select", "stg_zendesk__tickets", "--log-format", "json"))
+    with duckdb.connect(str(data / "warehouse.duckdb"), read_only=True) as connection:
+        assert connection.execute("select ticket_id from staging.stg_zendesk__tickets").fetchall() == [("1",)]
+    assert worker.is_ready
+    worker.close()
+    assert not worker.is_ready
     for name in (MANIFEST, "partial_parse.msgpack"):
         with (data / "dbt" / name).open("r+b") as file:
             file.truncate(1000)
@@ -115,6 +123,9 @@ def test_results_that_cannot_be_read_are_told_in_dbts_words(
             if results is not None:
                 (data / "dbt" / "run_results.json").write_bytes(results)
             yield "No space left on device\n"
+
+        def close(self) -> None:
+            pass
 
     monkeypatch.setattr(transformation, "_take_worker", Worker)
     with pytest.raises(RuntimeError, match="No space left on device"):

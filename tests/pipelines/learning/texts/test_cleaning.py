@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.learning.texts.cleaning import MOST_CHARACTERS, cleaned, cleaned_all
-from pipelines.learning.texts.private import masked
+from pipelines.values.private_data import masked
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,27 @@
+"""SQL functions of ours on DuckDB: a plugin of dbt-duckdb that makes them for every connection of dbt."""
+
+from functools import lru_cache
+
+import duckdb
+import pyarrow as pa
+from dbt.adapters.duckdb.plugins import BasePlugin
+
+from pipelines.values.private_data import masked
+
+MOST_REMEMBERED = 50_000
+"""Texts: every version of a ticket has the same."""
+
+remembered = lru_cache(maxsize=MOST_REMEMBERED)(masked)
+
+
+class Plugin(BasePlugin):
+    """Makes `without_private_data(varchar) → varchar`; see the macro `masked_text`."""
+
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Called by dbt-duckdb once for the connection that all its cursors come from."""
+        conn.create_function("without_private_data", masked_texts, ["VARCHAR"], "VARCHAR", type="arrow")
+
+
+def masked_texts(texts: pa.ChunkedArray) -> pa.Array:
+    """Texts (string) without private data; null stays null."""
+    return pa.array([text and remembered(text) for text in texts.to_pylist()], type=pa.string())
