@@ -3,7 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
-from pipelines.components.declared import forecast, needs, prediction
+from pipelines.components.declared import forecast, needs, prediction, text
 
 
 class PublishedScores(prediction.PublishedScores, dg.Resolvable):
@@ -12,6 +12,14 @@ class PublishedScores(prediction.PublishedScores, dg.Resolvable):
 
 class PublishedForecast(forecast.PublishedForecast, dg.Resolvable):
     """The published table."""
+
+
+class PublishedTexts(text.PublishedTexts, dg.Resolvable):
+    """The published table, and the columns that describe its rows."""
+
+
+class Brands(text.Brands, dg.Resolvable):
+    """Names of companies that a text may be about, and the words for them."""
 
 
 class Records(needs.Records, dg.Resolvable):

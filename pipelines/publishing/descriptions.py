@@ -72,6 +72,20 @@ AMOUNTS = {
     "is squared) or factor (they multiply to it), words, text.",
 }
 """Columns of the scores of a model of amounts."""
+TEXTS = {
+    "occurred_at": "When the text was written, UTC.",
+    "predicted": "The label that is most likely; null where nothing can be said, and reason_1 says why.",
+    "probability": "How likely the label is, from 0 to 1; null where a list of words chose it.",
+    "is_about_competitor": "Whether the text, or its export, names a competitor.",
+    "competitor": "The competitor that it names.",
+    "reason_1": "The word or pair of words that speaks most for the label, or why there is none.",
+    "reason_2": "The word that speaks second most for it.",
+    "reason_3": "The word that speaks third most for it.",
+    "reasons": "All words as JSON: words and contribution; with base they add up to the label's log-odds.",
+    "language": "The text's language (ISO 639-1); null where it is too short to tell.",
+    "method": "What chose the label: a model that learnt from labelled texts, or word_list until one is better.",
+}
+"""Columns of what is said of texts."""
 FORECASTS = {
     "metric": "What is forecast; amounts are in the row's currency.",
     "currency": "Currency of an amount (ISO 4217); null for a count.",

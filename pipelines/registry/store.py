@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from pipelines.learning.scoring.fitted import FittedPrediction
+    from pipelines.learning.texts.classifier import TextModel
 
 LARGEST_POINTER = 4096
 PREDICTION, FORECAST = ".zip", ".json"
@@ -114,6 +115,20 @@ def load_version(
         if model.spec.name != name:
             raise ModelRefused(f"{model_path(name, version)} is a model of {model.spec.name}. Fit the model again.")
         return model, None
+    except ModelRefused as problem:
+        return None, problem
+    except FileNotFoundError:
+        return None, ModelRefused(f"{model_path(name, version)} is gone. Fit the model again.")
+
+
+def load_text_version(
+    connection: "duckdb.DuckDBPyConnection", name: str, version: str
+) -> "tuple[TextModel, None] | tuple[None, ModelRefused]":
+    """The classifier of texts of a stored version, or why its file is refused."""
+    from pipelines.learning.texts.storage import load_text_model
+
+    try:
+        return load_text_model(model_path(name, version), recorded_checksum(connection, name, version)), None
     except ModelRefused as problem:
         return None, problem
     except FileNotFoundError:

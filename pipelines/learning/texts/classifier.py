@@ -1,5 +1,6 @@
 """Which class a text is of: a linear model on sparse terms, calibrated and judged on texts held out."""
 
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ PARTS, TEST_PARTS, INNER_FOLDS = 15, 3, 3
 """Texts are dealt into parts, class by class; the first are the test, the others hold each other out in turn."""
 FEWEST_TEXTS = 30
 FEWEST_OF_CLASS = 5
+MOST_NAMED = 30
 _liblinear = Lock()
 """Held while it fits: it draws from one generator of the whole process, and two at once would not be repeatable."""
 SURE = 2.33
@@ -132,6 +134,18 @@ def fit_texts(texts: Sequence[str], labels: Sequence[str], context: Context) -> 
         said=said,
         copies=len(texts) - len(np.unique(clusters)),
     )
+
+
+def without_rare(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], list[str]]:
+    """Texts and labels without the labels that too few texts have (where two others are left), and a note of those."""
+    counts = Counter(label for _, label in pairs)
+    rare = sorted(label for label, count in counts.items() if count < FEWEST_OF_CLASS)
+    notes = []
+    if rare and len(counts) - len(rare) >= 2:
+        named = ", ".join(f"{label!r} ({counts[label]})" for label in rare[:MOST_NAMED])
+        notes.append(f"Not learnt, nor ever said: {named}. A label takes {FEWEST_OF_CLASS} texts.")
+        pairs = [(text, label) for text, label in pairs if label not in rare]
+    return [text for text, _ in pairs], [label for _, label in pairs], notes
 
 
 def _check_enough(classes: np.ndarray, target: np.ndarray) -> None:

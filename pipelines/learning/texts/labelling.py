@@ -50,3 +50,39 @@ def labelled(model: TextModel, texts: Sequence[str]) -> "pl.DataFrame":
         for number in range(REASONS)
     }
     return frame.with_columns(**told, reasons=pl.Series(listed, dtype=pl.String))
+
+
+def labelled_by_word_list(texts: Sequence[str]) -> "pl.DataFrame":
+    """
+    Moods of cleaned texts by a list of words: predicted (String), probability (Float64, null: a list has none), reason_1
+    to reason_3 and reasons (JSON, null). A text in another language than the list's has null, and the reason.
+    """
+    import polars as pl
+
+    from pipelines.learning.texts.word_list import moods
+
+    said = moods(texts)
+    reasons = [
+        [f"“{word}”" for word in mood.words[:REASONS]] or ["No word of the list speaks for either side."]
+        if text
+        else [NO_TEXT]
+        for mood, text in zip(said, texts, strict=True)
+    ]
+    told = {
+        f"reason_{number + 1}": [each[number] if len(each) > number else None for each in reasons]
+        for number in range(REASONS)
+    }
+    return pl.DataFrame(
+        {
+            "predicted": [mood.mood if text else None for mood, text in zip(said, texts, strict=True)],
+            "probability": [None] * len(texts),
+            **told,
+            "reasons": [None] * len(texts),
+        },
+        schema={
+            "predicted": pl.String,
+            "probability": pl.Float64,
+            **dict.fromkeys(told, pl.String),
+            "reasons": pl.String,
+        },
+    )

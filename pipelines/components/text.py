@@ -1,0 +1,314 @@
+"""Text: one YAML spec → `models/<name>` (a judged classifier), `scores/<name>` (new texts only), `published/<table>`."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from pipelines.components.declared.text import DeclaredText
+from pipelines.components.resolved import Brands, PublishedTexts
+from pipelines.components.text_queries import (
+    kept_query,
+    labelled_texts,
+    new_texts,
+    published_query,
+)
+from pipelines.database import append_frame, columns_of, comment_on, comments, quoted, read_frame, table_exists
+from pipelines.instance.metadata import report_link, table_metadata, table_shape, warn
+from pipelines.learning.version import code_version
+from pipelines.publishing.assets import WITHHELD_METADATA
+from pipelines.publishing.descriptions import TEXTS
+from pipelines.registry.fits import record_fit, standing_refusal
+from pipelines.registry.store import (
+    kept_metadata,
+    load_text_version,
+    model_path,
+    new_version,
+    promote,
+    read_champion,
+    refused,
+    settled_champion,
+    should_fit,
+)
+from pipelines.settings import data_dir, is_refit
+from pipelines.warehouse import KEY_METADATA, Warehouse
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+    from pipelines.learning.texts.classifier import TextFit, TextModel
+
+WORD_LIST = "word_list"
+CLEARLY = 2.0
+"""Standard errors by which a challenger's loss has to be above the champion's for it to be refused."""
+
+
+class Text(dg.Component, DeclaredText, dg.Resolvable):
+    """What texts are about, or how who wrote them feels: a label with its probability and the words behind it."""
+
+    publish: PublishedTexts
+    """The table that users get."""
+    brands: Brands | None = None
+    """Competitors to look for in the texts."""
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The three assets of this model; each can be materialised on its own."""
+        texts = [list(self.texts_table), ["core", "text_labels"]]
+        before = [["scores", name] for name in self.only_where]
+        shared = {"group_name": self.name, "owners": [self.owner], "pool": "warehouse"}
+        beside = [["scores", name] for name in self.publish.beside]
+        described = [list(self.described_by_table)] if self.described_by_table else []
+        withheld = [] if self.publish.show_private else self.publish.private
+
+        @dg.asset(
+            key=["models", self.name],
+            deps=texts,
+            kinds={"scikitlearn"},
+            description=f"The fitted classifier. {self.description}",
+            **shared,
+        )
+        def model(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+            return self.fit(context, warehouse)
+
+        @dg.asset(
+            key=["scores", self.name],
+            deps=[["models", self.name], *texts, *before],
+            kinds={"duckdb"},
+            description=f"Every text with its label; a run reads those that are new. {self.description}",
+            **shared,
+        )
+        def scores(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+            return self.score(context, warehouse)
+
+        @dg.asset(
+            key=["published", self.publish.table],
+            deps=[["scores", self.name], *beside, *described],
+            kinds={"duckdb"},
+            description=f"What users query: key, label, words, provenance. {self.description}",
+            metadata={KEY_METADATA: self.key, **({WITHHELD_METADATA: ",".join(withheld)} if withheld else {})},
+            **shared,
+        )
+        def published(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+            return self.publish_texts(warehouse)
+
+        return dg.Definitions(assets=[model, scores, published])
+
+    def fit(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+        """Fit a challenger, keep it if it is good enough, and record the fit in either case."""
+        from pipelines.learning.context import Context
+        from pipelines.learning.texts.classifier import TooFewTexts, fit_texts
+        from pipelines.learning.texts.storage import save_text_model
+
+        with warehouse.connect() as connection:
+            champion, message = settled_champion(connection, self.name)
+            if message:
+                warn(context, message)
+            if not should_fit(context, champion):
+                return dg.MaterializeResult(metadata=kept_metadata(context, champion))
+            frame = labelled_texts(connection, self)
+            started, asked = datetime.now(UTC), self._asked()
+            if champion is None and not is_refit(context.run.tags):
+                if reason := standing_refusal(connection, self.name, asked, frame.height, started):
+                    return dg.MaterializeResult(metadata={"status": "refused", "reason": reason})
+            before = None if champion is None else _held_out(connection, self.name, champion)
+        run = {"model": self.name, "run_id": context.run_id, "started_at": started, "rows": frame.height}
+        try:
+            texts, labels, notes = _to_learn_from(frame)
+            fit = fit_texts(texts, labels, Context())
+        except TooFewTexts as problem:
+            with warehouse.connect() as connection:
+                record_fit(connection, **run, status="skipped", reason=str(problem), model_version=champion)
+            context.log.warning(f"{self.name} was not fitted: {problem}")
+            return dg.MaterializeResult(metadata={"status": "skipped", "reason": str(problem)})
+
+        figures = {**fit.figures, "asked": asked, "notes": notes, "copies": fit.copies}
+        kept, reason = self._decided(fit, texts, labels, figures, before)
+        version = new_version(self.name, started)
+        checksum = save_text_model(fit.model, model_path(self.name, version)) if kept else None
+        self._write_card(fit, figures, kept, reason, version)
+        with warehouse.connect() as connection:
+            record_fit(
+                connection,
+                **run,
+                status="kept" if kept else "refused",
+                reason=reason,
+                model_version=version if kept else champion,
+                method=f"linear on words and runs of characters (C = {fit.model.strength:g})",
+                metrics=figures,
+                candidates=fit.candidates,
+                model_sha256=checksum,
+            )
+        if kept:
+            promote(self.name, version)
+        shown = {name: value for name, value in figures.items() if isinstance(value, int | float)}
+        status = {"status": "kept" if kept else "refused", "reason": reason, "model_version": version}
+        return dg.MaterializeResult(
+            metadata={**status, **shown, "model_card": report_link("models", f"{version}.html")}
+        )
+
+    def _decided(
+        self, fit: "TextFit", texts: list[str], labels: list[str], figures: dict, before: tuple[float, float] | None
+    ) -> tuple[bool, str]:
+        """Whether the challenger is kept, and why; `before`: the champion's held-out loss and its standard error."""
+        if fit.verdict != "ok":
+            return False, fit.reason
+        if self.starts_with == WORD_LIST:
+            figures["word_list_macro_f1"] = _macro_f1_of_word_list(fit, texts, labels)
+            if figures["macro_f1"] <= figures["word_list_macro_f1"]:
+                return False, (
+                    f"The list of words is as good on the texts held out (macro F1 {figures['word_list_macro_f1']:.2f} "
+                    f"against {figures['macro_f1']:.2f}); it goes on."
+                )
+        if before is not None:
+            worse = figures["log_loss"] - before[0]
+            if worse > CLEARLY * (figures["log_loss_error"] ** 2 + before[1] ** 2) ** 0.5:
+                return False, (
+                    f"Worse than the champion was on the texts that it had not seen (log loss {figures['log_loss']:.4f} "
+                    f"against {before[0]:.4f}); the champion stays."
+                )
+        return True, fit.reason
+
+    def score(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+        """Label the texts that are new or changed since, or all with another model; those that are gone go."""
+        version, problem = read_champion(self.name)
+        if version is None and self.starts_with is None:
+            return dg.MaterializeResult(
+                metadata={"status": problem or "no model yet; see published.model_runs for the reason"}
+            )
+        with warehouse.connect() as connection:
+            model = None
+            if version is not None:
+                model, refusal = load_text_version(connection, self.name, version)
+                if model is None:
+                    return refused(context, connection, self.name, version, refusal)
+            made_by = version or f"{self.starts_with}-{code_version()}"
+            frame = new_texts(connection, self, made_by)
+            scores = self._labelled(model, frame, made_by)
+            connection.execute("create schema if not exists scores")
+            old = kept_query(connection, self, made_by, scores.columns)
+            name = quoted("scores", self.name)
+            connection.execute("begin")
+            if old is None:
+                connection.execute(f"drop table if exists {name}")
+            else:
+                connection.execute(f"create or replace table {name} as {old}")
+            append_frame(connection, scores, "scores", self.name)
+            connection.execute("commit")
+            shape = table_shape(connection, "scores", self.name)
+        return dg.MaterializeResult(
+            metadata={
+                **shape,
+                "model_version": made_by,
+                "new_texts": frame.height,
+                "sample": table_metadata(scores.drop("reasons").head(5)),
+            }
+        )
+
+    def _labelled(self, model: "TextModel | None", frame: "pl.DataFrame", made_by: str) -> "pl.DataFrame":
+        """The rows of the scores for these texts (see `text_queries.new_texts`)."""
+        import polars as pl
+
+        from pipelines.learning.texts.brands import brand_finder, brand_in
+        from pipelines.learning.texts.cleaning import cleaned_all
+
+        texts = list(cleaned_all(frame["text"].to_list()))
+        if model is not None:
+            from pipelines.learning.texts.labelling import labelled
+
+            said = labelled(model, texts)
+        else:
+            from pipelines.learning.texts.labelling import labelled_by_word_list
+
+            said = labelled_by_word_list(texts)
+        said = said.with_columns(method=pl.lit("model" if model is not None else self.starts_with))
+        if self.brands is not None:
+            names = list(self.brands.competitors)
+            finder = brand_finder(self.brands.competitors)
+            given = frame["brand"].to_list()
+            found = [
+                brand_in(brand, finder, names) or brand_in(text, finder, names)
+                for brand, text in zip(given, texts, strict=True)
+            ]
+            competitor = pl.Series("competitor", found, dtype=pl.String)
+            said = said.with_columns(competitor.is_not_null().alias("is_about_competitor"), competitor)
+        return pl.concat([frame.drop("text", "brand", strict=False), said], how="horizontal").with_columns(
+            model_version=pl.lit(made_by)
+        )
+
+    def publish_texts(self, warehouse: Warehouse) -> dg.MaterializeResult:
+        """Join the labels with the columns that describe the texts to users."""
+        with warehouse.connect() as connection:
+            if not table_exists(connection, "scores", self.name):
+                return dg.MaterializeResult(metadata={"status": "no scores yet"})
+            connection.execute("create schema if not exists published")
+            there = {name for name in self.publish.beside if table_exists(connection, "scores", name)}
+            query = published_query(self, columns_of(connection, "scores", self.name), there)
+            connection.execute(f"create or replace table published.{quoted(self.publish.table)} as {query}")
+            self._describe(connection)
+            shape = table_shape(connection, "published", self.publish.table)
+            sample = read_frame(connection, f"from published.{quoted(self.publish.table)} limit 5")
+        sample = sample.drop([*self.publish.private, "reasons"], strict=False)
+        return dg.MaterializeResult(metadata={**shape, "sample": table_metadata(sample)})
+
+    def _describe(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        """Write comments on the published table and its columns, from the tables that they come from."""
+        described = comments(connection, *self.described_by_table) if self.described_by_table else {}
+        known = {column: words for column, words in described.items() if column in [self.key, *self.publish.described]}
+        for column in columns_of(connection, "published", self.publish.table):
+            if column.startswith("probability_"):
+                known[column] = f"How likely the label {column.removeprefix('probability_')} is, from 0 to 1."
+            elif words := TEXTS.get("predicted" if column == self.publish.predicted_as else column):
+                known[column] = words
+        for name, shown in self.publish.beside.items():
+            known[shown] = f"The label of the model {name}; null where it says none."
+            known[f"{shown}_probability"] = f"How likely {shown} is, from 0 to 1."
+        comment_on(connection, f"published.{quoted(self.publish.table)}", self.description, known)
+
+    def _asked(self) -> str:
+        """A digest of the question, and of the program that answers it."""
+        question = (self.table, self.text, self.label, self.separator, self.population, self.starts_with)
+        return hashlib.sha256(repr((question, code_version())).encode()).hexdigest()[:16]
+
+    def _write_card(self, fit: "TextFit", figures: dict, kept: bool, reason: str, version: str) -> None:
+        """Write the model card, an HTML page, to `data/reports/models`."""
+        from pipelines.learning.cards.texts import text_card
+
+        path = data_dir() / "reports" / "models" / f"{version}.html"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text_card(self.name, self.description, fit, figures, kept, reason))
+
+
+def _to_learn_from(frame: "pl.DataFrame") -> tuple[list[str], list[str], list[str]]:
+    """Cleaned texts with a label that enough of them have, their labels, and notes."""
+    from pipelines.learning.texts.classifier import without_rare
+    from pipelines.learning.texts.cleaning import cleaned_all
+
+    cleaned = cleaned_all(frame["text"].to_list())
+    pairs = [(text, label) for text, label in zip(cleaned, frame["label"].to_list(), strict=True) if text]
+    return without_rare(pairs)
+
+
+def _macro_f1_of_word_list(fit: "TextFit", texts: list[str], labels: list[str]) -> float:
+    """How good the list of words is on the texts that the model was judged on."""
+    from sklearn.metrics import f1_score
+
+    from pipelines.learning.texts.word_list import moods
+
+    said = [mood.mood for mood in moods([texts[row] for row in fit.test])]
+    return float(f1_score([labels[row] for row in fit.test], said, average="macro", zero_division=0.0))
+
+
+def _held_out(connection: "duckdb.DuckDBPyConnection", name: str, version: str) -> tuple[float, float] | None:
+    """The loss of a version on the texts that it had not seen when it was fitted, and its standard error."""
+    if not table_exists(connection, "published", "model_runs"):
+        return None
+    row = connection.execute(
+        "select metrics from published.model_runs where model = ? and model_version = ? and status = 'kept'"
+        " order by started_at limit 1",
+        [name, version],
+    ).fetchone()
+    found = json.loads(row[0]) if row else {}
+    return (found["log_loss"], found["log_loss_error"]) if {"log_loss", "log_loss_error"} <= found.keys() else None

@@ -1,0 +1,134 @@
+"""A text model's SQL: the texts to learn from, those that are new, and the published table."""
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from pipelines.components.declared.text import DeclaredText
+from pipelines.database import columns_of, literal, quoted, read_frame
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+RUN_DATE = "(select as_of_date from raw_scorecast.as_of)"
+PROVENANCE = ("method", "model_version")
+
+
+def labelled_texts(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText) -> "pl.DataFrame":
+    """Texts with a label, by hand or by the YAML's expression: text, label (String), the newest last."""
+    own = f"cast(({declared.label}) as varchar)" if declared.label else "cast(null as varchar)"
+    query = f"""
+        with hand as (
+            select record_key, max(label) as label from core.text_labels
+            where model = {literal(declared.name)} group by record_key
+        ),
+        texts as (
+            select
+                {_text(declared)} as text,
+                coalesce(hand.label, nullif(trim({own}), '')) as label,
+                texts.{quoted(declared.at)} as written_at,
+                texts.{quoted(declared.key)} as text_key
+            from {quoted(*declared.texts_table)} as texts
+            left join hand on hand.record_key = cast(texts.{quoted(declared.key)} as varchar)
+            where ({declared.population}) and texts.{quoted(declared.at)} > {RUN_DATE} - {declared.history_days}
+        )
+        select text, label from texts
+        where label is not null and text <> ''
+        order by written_at, text_key
+    """
+    return read_frame(connection, query)
+
+
+def new_texts(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText, made_by: str) -> "pl.DataFrame":
+    """Texts that `made_by` has not labelled as they are now: the key, `occurred_at`, text_hash, text and, maybe, brand."""
+    known = ""
+    if has_scores(connection, declared):
+        known = f"""
+            anti join (select {quoted(declared.key)}, text_hash from scores.{quoted(declared.name)}
+                       where model_version = {literal(made_by)}) as known
+            using ({quoted(declared.key)}, text_hash)
+        """
+    query = f"select * from ({current(declared)}) {known} order by occurred_at, {quoted(declared.key)}"
+    return read_frame(connection, query)
+
+
+def kept_query(
+    connection: "duckdb.DuckDBPyConnection", declared: DeclaredText, made_by: str, columns: Sequence[str]
+) -> str | None:
+    """Scores that still hold: by the same model, of a text that is there as it was; None where there are none."""
+    if not has_scores(connection, declared):
+        return None
+    if set(columns_of(connection, "scores", declared.name)) != set(columns):
+        return None
+    key = quoted(declared.key)
+    return f"""
+        select scores.* from scores.{quoted(declared.name)} as scores
+        inner join (select {key}, text_hash from ({current(declared)})) as now using ({key}, text_hash)
+        where scores.model_version = {literal(made_by)}
+    """
+
+
+def has_scores(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText) -> bool:
+    """Whether there is a table of scores in the form of this version."""
+    return {declared.key, "text_hash", "model_version"} <= columns_of(connection, "scores", declared.name).keys()
+
+
+def current(declared: DeclaredText) -> str:
+    """The query of the texts to label, as they are now."""
+    brand = declared.brands.column if declared.brands else None
+    brands = f", texts.{quoted(brand)} as brand" if brand else ", cast(null as varchar) as brand"
+    said = "".join(
+        f" semi join (select {quoted(declared.key)} from scores.{quoted(name)} where predicted = {literal(label)})"
+        f" as {name} using ({quoted(declared.key)})"
+        for name, label in declared.only_where.items()
+    )
+    return f"""
+        select texts.{quoted(declared.key)}, texts.{quoted(declared.at)} as occurred_at, text, md5(text) as text_hash,
+            brand
+        from (
+            select texts.*, {_text(declared)} as text {brands}
+            from {quoted(*declared.texts_table)} as texts
+            where {declared.population}
+        ) as texts
+        {said}
+        where text <> ''
+    """
+
+
+def _text(declared: DeclaredText) -> str:
+    """The text of a row, its parts on lines of their own; empty where there is none."""
+    parts = ", ".join(f"texts.{quoted(column)}" for column in declared.text)
+    return f"trim(concat_ws(chr(10), {parts}))"
+
+
+def published_query(declared: DeclaredText, columns: Collection[str], beside: Collection[str]) -> str:
+    """
+    The query of the published table, the newest text first.
+
+    `columns`: those of the scores. `beside`: the other text models whose scores are there.
+    """
+    key = quoted(declared.key)
+    shown = [f"scores.{key}", *(f"descriptions.{quoted(column)}" for column in declared.publish.described)]
+    if "occurred_at" not in declared.publish.described:
+        shown.append("scores.occurred_at")
+    shown += [f"scores.predicted as {quoted(declared.publish.predicted_as)}", "scores.probability"]
+    shown += [f"scores.{quoted(name)}" for name in columns if name.startswith("probability_")]
+    joins = ""
+    for name, label in declared.publish.beside.items():
+        said, chance = quoted(label), quoted(f"{label}_probability")
+        if name not in beside:
+            shown += [f"cast(null as varchar) as {said}", f"cast(null as double) as {chance}"]
+            continue
+        shown += [f"{name}.predicted as {said}", f"{name}.probability as {chance}"]
+        joins += f" left join scores.{quoted(name)} as {name} using ({key})"
+    for name in ("is_about_competitor", "competitor", "reason_1", "reason_2", "reason_3", "reasons", "language"):
+        if name in columns:
+            shown.append(f"scores.{name}")
+    shown += [f"scores.{name}" for name in PROVENANCE]
+    if declared.described_by_table:
+        joins += f" left join {quoted(*declared.described_by_table)} as descriptions using ({key})"
+    return f"""
+        select {", ".join(shown)}
+        from scores.{quoted(declared.name)} as scores {joins}
+        order by scores.occurred_at desc, scores.{key}
+    """
