@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.sample import billing, crm, marketing, product, social, support, truth
+from pipelines.sample import billing, crm, labels, marketing, product, social, support, truth
 from pipelines.sample.files import known_rows, month_ends, write_period
 from pipelines.sample.plan import DAY, Plan, World, day_number, to_date
 from pipelines.sample.population import simulate
@@ -85,6 +85,7 @@ def company_frames(world: World) -> Iterator[tuple[str, pl.DataFrame]]:
     yield "social.post", posts
     yield "truth.posts", post_truth
     yield "social.review", social.reviews(world, population)
+    yield "labels.text_label", labels.text_labels(world, post_truth)
     if is_first:
         yield "salesforce.campaign", crm.campaigns(world)
         yield "google_ads.campaign_stats", marketing.campaign_stats(world)

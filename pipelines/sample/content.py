@@ -236,6 +236,9 @@ FEATURES = (
     "scheduled reports",
 )
 OUR_BRAND, COMPETITOR = "Tidewise", "Harborly"
+CAUSES = ("price", "outage", "support", "missing_feature", "usability", "bug")
+"""What an unhappy post complains of."""
+CAUSE_WEIGHTS = (0.2, 0.17, 0.2, 0.13, 0.14, 0.16)
 
 TOPICS = ("bug", "how_to", "billing", "performance", "integration", "feature_request", "cancellation")
 TICKET_TYPES = ("problem", "question", "question", "incident", "problem", "task", "question")

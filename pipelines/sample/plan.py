@@ -169,6 +169,11 @@ class World:
         """`activity` of each day of the grid."""
         return activity(np.arange(self.first_week, self.first_week + self.weeks * WEEK))
 
+    @property
+    def public_posts_per_week(self) -> float:
+        """Posts of people whom no system knows, in the whole company's market."""
+        return min(max(self.plan.accounts / 2000 * 14, 9.0), 200.0)
+
     @cached_property
     def week_activity(self) -> np.ndarray:
         """Mean `activity` of each week of the grid."""

@@ -308,4 +308,12 @@ SHAPES = (
         ("id",),
         _columns("id slug title body author status category tags published_at:time updated_at:time"),
     ),
+    Shape(
+        "labels",
+        "text_label",
+        "csv",
+        "labelled_at",
+        ("model", "key"),
+        _columns("model key label labelled_at:time labelled_by"),
+    ),
 )

@@ -59,7 +59,10 @@ def _posts(
         {
             "post_id": post_id,
             "account_id": account,
+            "key": "post:" + post_id,
+            "number": number,
             "sentiment": pick(content.SENTIMENTS, sentiment),
+            "cause": keep(sentiment == 0, pick(content.CAUSES, draws.choice("cause", content.CAUSE_WEIGHTS, *key))),
             "brand": brand,
             "created_at": moment,
         }
@@ -96,8 +99,7 @@ def posts(world: World, population: Population) -> tuple[pl.DataFrame, pl.DataFr
     if world.chunk:
         return found
     week = np.array(world.event_weeks)
-    rate = np.clip(world.plan.accounts / 2000 * 14, 3, 200) * world.week_activity[week]
-    counts = draws.poisson("public posts", rate, week)
+    counts = draws.poisson("public posts", world.public_posts_per_week * world.week_activity[week], week)
     row, number = repeated(counts)
     at, author = week[row], 3 * 10**9 + number
     name_number = draws.integer("public author", 5000, author, at)

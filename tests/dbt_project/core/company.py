@@ -173,6 +173,10 @@ RAW: dict[str, list[dict]] = {
         {"post_id": f"s-{day}", "platform": "x", "text": "Exact is fine", "created_at": day, "collected_at": day}
         for day in ("2025-01-20", "2025-02-20")
     ],
+    "labels.text_label": [
+        {"model": "post_sentiment", "key": f" post:s-2025-{month}-20", "label": "positive ", "labelled_at": f"2025-{month}-25", "labelled_by": "ann"}
+        for month in ("01", "02")
+    ],
     "stripe.customer": [
         customer("cus-exact", "billing@mail-co.com", "2025-01-06", '{"salesforce_account_id": "A-exact"}'),
         customer("cus-mail", "paula@partner.net", "2025-01-06"),

@@ -316,6 +316,9 @@ def next_day(company: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             }
         ],
         "web.session": [visit("v-9", "anon-dana", "2025-06-02 10:00")],
+        "labels.text_label": [
+            {"model": "post_sentiment", "key": "post:s-2025-01-20", "label": "neutral", "labelled_at": "2025-06-03"}
+        ],
     }
     with_load = {name: [{"_loaded_at": loaded, **row} for row in entries] for name, entries in more.items()}
     write_raw(warehouse, with_load, "2025-07-01")
@@ -348,6 +351,17 @@ def test_late_rows_and_late_links_reach_growing_tables(next_day: Path):
     assert trial["known_at"] == datetime(2025, 6, 1)
     (visited,) = rows(next_day, "visits", "visit_id = 'v-3'")
     assert visited["person_id"] is not None
+
+
+def test_the_newest_label_of_a_text_counts(company: Path, next_day: Path):
+    def labels(warehouse: Path) -> list[tuple]:
+        found = table(warehouse, "select * from core.text_labels order by record_key")
+        return [(row["record_key"], row["label"], row["known_at"]) for row in found]
+
+    january, february = "post:s-2025-01-20", "post:s-2025-02-20"
+    later = (february, "positive", datetime(2025, 2, 25))
+    assert labels(company) == [(january, "positive", datetime(2025, 1, 25)), later]
+    assert labels(next_day) == [(january, "neutral", datetime(2025, 6, 3)), later]
 
 
 def test_a_person_has_the_lead_to_work_on(next_day: Path):

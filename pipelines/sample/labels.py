@@ -1,0 +1,77 @@
+"""What persons say of some texts: labels by hand, mostly right, given weeks after a text was written."""
+
+import numpy as np
+import polars as pl
+
+from pipelines.sample import content
+from pipelines.sample.frames import pick
+from pipelines.sample.plan import DAY, World
+
+LABELLERS = ("aisha.keller", "tom.moreau", "priya.novak")
+WRONG, CORRECTED = 0.065, 0.03
+LAG_DAYS, LAG_SPREAD_DAYS = 28, 14
+"""A text is labelled so long after it was written, and up to so much later: of the newest ones none is."""
+SENTIMENTS_WANTED, CAUSES_WANTED = (600, 150, 3000), (250, 60, 1200)
+"""Labels for a company of 2,000 accounts and two years, for a small one, and at most."""
+
+
+def text_labels(world: World, texts: pl.DataFrame) -> pl.DataFrame:
+    """
+    Labels of posts and reviews for two models: `post_sentiment`, and `complaint_cause` of unhappy ones.
+
+    `texts`: the truth of posts and reviews: key (as in core), number (of the record), created_at, sentiment, cause.
+    """
+    months = world.planned_days / 30.4
+    written = max(_texts_expected(world), 1.0) * max(1 - (LAG_DAYS + LAG_SPREAD_DAYS / 2) / world.planned_days, 0.2)
+    number = texts["number"].to_numpy()
+    sentiments, causes = list(content.SENTIMENTS), list(content.CAUSES)
+    parts = []
+    for model, column, classes, (usual, least, most), share in (
+        ("post_sentiment", "sentiment", sentiments, SENTIMENTS_WANTED, 1.0),
+        ("complaint_cause", "cause", causes, CAUSES_WANTED, NEGATIVE_SHARE),
+    ):
+        wanted = np.clip(usual * world.plan.accounts / 2000 * months / 24, least, most)
+        chosen = texts[column].is_not_null().to_numpy() & world.draws.chance(
+            f"{model} labelled", wanted / (written * share), number
+        )
+        parts.append(_given(world, model, texts.filter(pl.Series(chosen)), column, classes))
+    return pl.concat(parts)
+
+
+NEGATIVE_SHARE = 0.34
+"""Of all posts and reviews, about."""
+
+
+def _texts_expected(world: World) -> float:
+    """Posts and reviews of the whole company in the back-fill, about."""
+    weeks = world.planned_days / 7
+    return world.plan.accounts * weeks * 0.0085 + weeks * world.public_posts_per_week
+
+
+def _given(world: World, model: str, texts: pl.DataFrame, column: str, classes: list[str]) -> pl.DataFrame:
+    """The labels of some texts: now and then a wrong one, of which half are seen and corrected later."""
+    draws, number = world.draws, texts["number"].to_numpy()
+    truth = texts.select(pl.col(column).replace_strict(classes, list(range(len(classes))), return_dtype=pl.Int64))
+    truth = truth.to_series().to_numpy()
+    other = (truth + 1 + draws.integer(f"{model} other", len(classes) - 1, number)) % len(classes)
+    is_wrong = draws.chance(f"{model} wrong", WRONG + CORRECTED, number)
+    is_corrected = is_wrong & draws.chance(f"{model} corrected", CORRECTED / (WRONG + CORRECTED), number)
+    delay = LAG_DAYS + LAG_SPREAD_DAYS * draws.uniform(f"{model} labelled after", number)
+    day = texts["created_at"].to_numpy() // DAY + 1 + delay.astype(np.int64)
+    first = world.at_work(day, f"{model} labelled at", number)
+    second = world.at_work(day + 1 + draws.integer(f"{model} corrected after", 9, number), f"{model} again", number)
+    by = draws.integer(f"{model} labelled by", len(LABELLERS), number)
+
+    def frame(label: np.ndarray, moment: np.ndarray, person: np.ndarray) -> pl.DataFrame:
+        return pl.DataFrame(
+            {
+                "model": pl.repeat(model, len(texts), eager=True),
+                "key": texts["key"],
+                "label": pick(classes, label),
+                "labelled_at": moment,
+                "labelled_by": pick(LABELLERS, person),
+            }
+        )
+
+    at_first = frame(np.where(is_wrong, other, truth), first, by)
+    return pl.concat([at_first, frame(truth, second, (by + 1) % len(LABELLERS)).filter(pl.Series(is_corrected))])
