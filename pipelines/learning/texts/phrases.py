@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
 
 MASK = re.compile(r"\[(?:email|iban|card|phone|number)\]")
 """A masked value (see `private.masked`)."""
@@ -26,8 +30,8 @@ OTHER_NAMES = {"cs": "cz", "nb": "no", "nn": "no"}
 
 def key_phrases(texts: Sequence[str], most: int = 5) -> list[list[tuple[str, float]]]:
     """
-    The phrases that say what each cleaned text is about, in the order of the texts: (phrase in lower case, score above 0),
-    the best first, of which a lower score is better. At most `most`; none for a text without words.
+    The phrases that say what each cleaned text is about, in the order of the texts: (phrase in lower case, score above
+    0), the best first, of which a lower score is better. At most `most`; none for a text without words.
 
     No two phrases of a text are alike, and none has a masked value in it. YAKE: Campos et al., 2020, "YAKE! Keyword
     extraction from single documents using multiple local features", Information Sciences 509. The language is told by
@@ -55,7 +59,7 @@ def key_phrases(texts: Sequence[str], most: int = 5) -> list[list[tuple[str, flo
 
 
 def stop_words(languages: Sequence[str] = LANGUAGES) -> set[str]:
-    """The words of these languages (ISO 639-1) that say nothing by themselves, in lower case; none of an unknown language."""
+    """The words of these languages (ISO 639-1) that say nothing alone, in lower case; none of an unknown language."""
     return {word for language in languages for word in _listed(language)}
 
 
@@ -80,7 +84,7 @@ def _language(text: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _identifier():  # noqa: ANN202 (py3langid is slow to import)
+def _identifier() -> "LanguageIdentifier":
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
