@@ -429,3 +429,39 @@
     ) as systems
     group by {{ entity }}_id
 {%- endmacro %}
+
+{#-
+    What a value that several identifiers may have (a handle, a company's name) says of the rows that have it: one row per
+    row of which only one entity had the value. `claims`: the row's `key`, `row_known_at`, and `source`, `identifier` and
+    `known_at` of each identifier with the value. `claimed_at` is when both were known; who gets the value later changes
+    nothing for that row, so that what was said of it by some day is the same whether or not later rows exist.
+-#}
+{% macro sole_claims(entity, key, claims) %}
+    select
+        {{ key }},
+        source,
+        identifier,
+        claimed_at
+    from (
+        select
+            claimed.{{ key }},
+            claimed.source,
+            claimed.identifier,
+            claimed.claimed_at,
+            row_number() over (
+                partition by claimed.{{ key }} order by claimed.known_at, claimed.source, claimed.identifier
+            ) as place,
+            min(link.recorded_{{ entity }}_id) over (partition by claimed.{{ key }}) as first_id,
+            max(link.recorded_{{ entity }}_id) over (partition by claimed.{{ key }}) as last_id
+        from (
+            select
+                claims.*,
+                greatest(row_known_at, min(known_at) over (partition by {{ key }})) as claimed_at
+            from {{ claims }} as claims
+        ) as claimed
+        inner join {{ entity }}_link_periods as link
+            on {{ on_link('link', 'claimed.source', 'claimed.identifier', 'claimed.claimed_at') }}
+        where claimed.known_at <= claimed.claimed_at
+    ) as linked
+    where place = 1 and first_id = last_id
+{% endmacro %}

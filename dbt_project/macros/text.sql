@@ -72,6 +72,20 @@
     case when {{ domain }} like '%_.__%' and not {{ matches(domain, nobodys) }} then {{ domain }} end
 {%- endmacro %}
 
+{#- A handle on a social network as a key: lower case, without the @ or the address of the network before it. -#}
+{% macro handle_key(column) -%}
+    nullif(regexp_replace(lower(trim({{ column }})), '^(.*/)?@?', ''), '')
+{%- endmacro %}
+
+{#- A company's name as a key: lower case, without points, commas and the legal form at its end (`Acme, Inc.` is `acme`). -#}
+{% macro company_name_key(column) -%}
+    nullif(trim(regexp_replace(
+        trim(translate(lower({{ column }}), '.,', '')),
+        ' (ab|ag|as|asa|aps|bv|co|company|corp|corporation|gmbh( & co kg)?|inc|incorporated|kg|limited|llc|llp|ltd|nv|oy|oyj|plc|pty ltd|sa|sarl|sas|se|sl|spa|srl|ug)$',
+        ''
+    )), '')
+{%- endmacro %}
+
 {#- A phone number that can be called: it has a digit other than zero. -#}
 {% macro phone_number(column) -%}
     case when translate({{ column }}, '123456789', '') <> {{ column }} then {{ column }} end
