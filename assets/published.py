@@ -4,7 +4,7 @@ import dagster as dg
 
 from pipelines.publishing.assets import release_asset
 
-UPSTREAM = ["predictions", "forecasts", "track_record.py", "warehouse.py", "reconciliation.py"]
+UPSTREAM = ["predictions", "forecasts", "texts", "track_record.py", "warehouse.py", "reconciliation.py"]
 
 
 @dg.definitions

@@ -11,6 +11,7 @@ from pipelines.transformation.known_tables import Table
 
 if TYPE_CHECKING:
     from pipelines.components.declared.prediction import DeclaredPrediction
+    from pipelines.components.declared.text import DeclaredText
 
 CUSTOM = "custom_"
 """Prefix of a company's custom fields, which come and go with its exports."""
@@ -68,6 +69,45 @@ def column_problems(prediction: "DeclaredPrediction", tables: Mapping[str, Table
     except ValueError as problem:
         yield ("population",), str(problem)
     yield from _wrong_types(prediction, tables, features, outcomes)
+
+
+def text_problems(text: "DeclaredText", tables: Mapping[str, Table]) -> Iterator[tuple[Where, str]]:
+    """Tables and columns that a text model names and that do not exist; as `column_problems`."""
+    placed = {("table",): ".".join(text.texts_table)}
+    if text.described_by_table:
+        placed[("publish", "described_by")] = ".".join(text.described_by_table)
+    for path, name in placed.items():
+        if name not in tables and not name.startswith("raw_"):
+            yield path, no_table(path[-1], name, tables)
+
+    def look(path: Where, role: str, column: str, table: str) -> Iterator[tuple[Where, str]]:
+        known = tables.get(table)
+        if known is None or column in known.columns or column in known.words:
+            return
+        if known.is_complete and not column.startswith(CUSTOM):
+            yield path, f"{role} '{column}' is no column of {table}{suggestion_or_list(column, known.columns)}"
+
+    own = placed[("table",)]
+    for name in placed.values():
+        yield from look(("key",), "key", text.key, name)
+    yield from look(("at",), "at", text.at, own)
+    for number, column in enumerate(text.text):
+        yield from look(("text", number), "text", column, own)
+    if text.brands and text.brands.column:
+        yield from look(("brands", "column"), "column", text.brands.column, own)
+    for role in ("columns", "private") if text.described_by_table else ():
+        for number, column in enumerate(getattr(text.publish, role)):
+            yield from look(("publish", role, number), "column", column, placed["publish", "described_by"])
+    there = {column.lower() for column in tables[own].columns} if own in tables else set()
+    for role, condition in (("population", text.population), ("label", f"({text.label}) is not null")):
+        if role == "label" and text.label is None:
+            continue
+        try:
+            for column in columns_of(condition):
+                if column.lower() not in there:
+                    yield from look((role,), f"{role}:", column, own)
+        except ValueError as problem:
+            yield (role,), str(problem).replace("population", role, 1)
 
 
 def _wrong_types(

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pydantic import BaseModel
+
 from pipelines.components.declared.forecast import DeclaredForecast
 from pipelines.components.declared.needs import Needs, Records
 from pipelines.components.declared.prediction import DeclaredPrediction
@@ -88,15 +90,15 @@ class Loaded:
         return " union all ".join(parts)
 
 
-def needed_entities(components: Sequence[DeclaredPrediction | DeclaredForecast]) -> set[str]:
+def needed_entities(components: Sequence[BaseModel]) -> set[str]:
     """The entities whose records `prospects` counts, as `system.entity`."""
     return {records.of for component in components for needs in _needs(component) for records in needs.records}
 
 
-def _needs(component: DeclaredPrediction | DeclaredForecast) -> Sequence[Needs]:
+def _needs(component: BaseModel) -> Sequence[Needs]:
     if isinstance(component, DeclaredPrediction):
         return [component.needs] if component.needs else []
-    return component.needs
+    return component.needs if isinstance(component, DeclaredForecast) else []
 
 
 def prospects(
@@ -106,7 +108,7 @@ def prospects(
     configured: date | None,
     now: datetime,
     root: Path,
-    components: Sequence[DeclaredPrediction | DeclaredForecast],
+    components: Sequence[BaseModel],
 ) -> list[Prospect]:
     """
     Every prediction and forecast of the project, in their order, judged by what is loaded.
@@ -120,6 +122,7 @@ def prospects(
     return [
         prospect
         for component in components
+        if isinstance(component, DeclaredPrediction | DeclaredForecast)
         for prospect in (
             _forecast(loaded, component)
             if isinstance(component, DeclaredForecast)

@@ -1,4 +1,4 @@
-"""Text: one YAML spec → `models/<name>` (a judged classifier), `scores/<name>` (new texts only), `published/<table>`."""
+"""Text: one YAML spec → `models/<name>` (a classifier), `scores/<name>` (each text once), `published/<table>`."""
 
 import hashlib
 import json
@@ -110,9 +110,9 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
                 return dg.MaterializeResult(metadata=kept_metadata(context, champion))
             frame = labelled_texts(connection, self)
             started, asked = datetime.now(UTC), self._asked()
-            if champion is None and not is_refit(context.run.tags):
-                if reason := standing_refusal(connection, self.name, asked, frame.height, started):
-                    return dg.MaterializeResult(metadata={"status": "refused", "reason": reason})
+            is_daily = champion is None and not is_refit(context.run.tags)
+            if is_daily and (reason := standing_refusal(connection, self.name, asked, frame.height, started)):
+                return dg.MaterializeResult(metadata={"status": "refused", "reason": reason})
             before = None if champion is None else _held_out(connection, self.name, champion)
         run = {"model": self.name, "run_id": context.run_id, "started_at": started, "rows": frame.height}
         try:
@@ -166,8 +166,8 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
             worse = figures["log_loss"] - before[0]
             if worse > CLEARLY * (figures["log_loss_error"] ** 2 + before[1] ** 2) ** 0.5:
                 return False, (
-                    f"Worse than the champion was on the texts that it had not seen (log loss {figures['log_loss']:.4f} "
-                    f"against {before[0]:.4f}); the champion stays."
+                    "Worse than the champion was on the texts that it had not seen"
+                    f" (log loss {figures['log_loss']:.4f} against {before[0]:.4f}); the champion stays."
                 )
         return True, fit.reason
 

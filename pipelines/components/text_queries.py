@@ -40,7 +40,7 @@ def labelled_texts(connection: "duckdb.DuckDBPyConnection", declared: DeclaredTe
 
 
 def new_texts(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText, made_by: str) -> "pl.DataFrame":
-    """Texts that `made_by` has not labelled as they are now: the key, `occurred_at`, text_hash, text and, maybe, brand."""
+    """Texts that `made_by` has not labelled as they are now: the key, occurred_at, text, text_hash and brand."""
     known = ""
     if has_scores(connection, declared):
         known = f"""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pipelines.components.declared.documents import (
     FORECAST,
     PREDICTION,
+    TEXT,
     Document,
     Mistake,
     Where,
@@ -22,7 +23,8 @@ from pipelines.components.declared.documents import (
 )
 from pipelines.components.declared.forecast import DeclaredForecast
 from pipelines.components.declared.prediction import LINKED, DeclaredPrediction
-from pipelines.components.named_columns import NUMBER, column_problems, no_table
+from pipelines.components.declared.text import DeclaredText
+from pipelines.components.named_columns import NUMBER, column_problems, no_table, text_problems
 from pipelines.learning.specs import levels_problem
 from pipelines.spelling import closest, suggestion, suggestion_or_list
 from pipelines.transformation.known_tables import Table
@@ -53,7 +55,7 @@ def require_valid_yaml(
     known = tables()
     mistakes = list(_taken_names(components, known))
     for document, component in components:
-        problems = column_problems if document.type == PREDICTION else series_problems
+        problems = {PREDICTION: column_problems, FORECAST: series_problems, TEXT: text_problems}[document.type]
         mistakes += [document.mistake(("attributes", *path), text) for path, text in problems(component, known)]
     if mistakes:
         raise YamlMistakes(mistakes)
@@ -68,7 +70,7 @@ def read_components(root: Path, extra: Mapping[str, str] | None = None) -> "list
         mistakes += found
         if component is not None:
             components.append((document, component))
-    mistakes += [*_names_twice(components), *_no_estimates(components)]
+    mistakes += [*_names_twice(components), *_no_estimates(components), *_no_text_models(components)]
     if mistakes:
         raise YamlMistakes(mistakes)
     return components
@@ -76,7 +78,11 @@ def read_components(root: Path, extra: Mapping[str, str] | None = None) -> "list
 
 def shaped(document: Document) -> "tuple[BaseModel | None, list[Mistake]]":
     """The component of a document, or its mistakes in keys, types and values."""
-    kinds: dict[str, type[BaseModel]] = {PREDICTION: DeclaredPrediction, FORECAST: DeclaredForecast}
+    kinds: dict[str, type[BaseModel]] = {
+        PREDICTION: DeclaredPrediction,
+        FORECAST: DeclaredForecast,
+        TEXT: DeclaredText,
+    }
     if document.type not in kinds:
         meant = closest(document.type, kinds, likeness=0.8)
         wrong = [f"there is no component {document.type}; did you mean {meant}?"] if meant else []
@@ -96,8 +102,9 @@ def shaped(document: Document) -> "tuple[BaseModel | None, list[Mistake]]":
     if not OWNER.fullmatch(component.owner):
         text = f"owner '{component.owner}' must be an e-mail address or `team:<name>`, such as team:sales"
         mistakes.append(document.mistake(("attributes", "owner"), text))
-    contradictions = _contradictions if document.type == PREDICTION else _unknown_countries
-    mistakes += [document.mistake(("attributes", *path), text) for path, text in contradictions(component)]
+    contradictions = {PREDICTION: _contradictions, FORECAST: _unknown_countries, TEXT: _text_contradictions}
+    found = contradictions[document.type](component)
+    mistakes += [document.mistake(("attributes", *path), text) for path, text in found]
     return component, mistakes
 
 
@@ -175,11 +182,25 @@ def _contradictions(prediction: DeclaredPrediction) -> Iterator[tuple[Where, str
             yield path, f"{path[0]} '{table}' must be a model's name or `schema.table`"
 
 
+def _text_contradictions(text: DeclaredText) -> Iterator[tuple[Where, str]]:
+    """Attributes of a text model that are valid alone and contradict each other."""
+    if text.key in text.text:
+        yield ("text",), f"text and key are both '{text.key}'"
+    if text.starts_with == "word_list" and text.separator:
+        yield ("separator",), "a list of words says one mood of a text; leave out separator or starts_with"
+    for role in ("columns", "private"):
+        if getattr(text.publish, role) and text.publish.described_by is None:
+            yield ("publish", role), f"{role} are those of `described_by`, which is missing"
+    for number, column in enumerate(text.publish.private):
+        if column in text.publish.columns:
+            yield ("publish", "private", number), f"private '{column}' is in `columns`, too: leave one of them out"
+
+
 def _names_twice(components: "list[tuple[Document, BaseModel]]") -> Iterator[Mistake]:
     """Models and published tables that two YAMLs define."""
     seen: dict[tuple[str, str], Document] = {}
     for document, component in components:
-        model = component.name if document.type == PREDICTION else component.model_name
+        model = component.model_name if document.type == FORECAST else component.name
         for kind, name, path in (("model", model, ("name",)), ("table", component.publish.table, ("publish", "table"))):
             first = seen.setdefault((kind, name), document)
             if first is not document:
@@ -201,6 +222,18 @@ def _no_estimates(components: "list[tuple[Document, BaseModel]]") -> Iterator[Mi
             yield document.mistake(
                 ("attributes", "value_from"), f"value_from '{name}' is {what}{suggestion_or_list(name, usable)}"
             )
+
+
+def _no_text_models(components: "list[tuple[Document, BaseModel]]") -> Iterator[Mistake]:
+    """Text models beside or before another that do not exist, or are of other texts."""
+    texts = [(document, component) for document, component in components if document.type == TEXT]
+    for document, text in texts:
+        usable = [one.name for _, one in texts if one.key == text.key and one is not text]
+        for path, names in ((("publish", "beside"), text.publish.beside), (("only_where",), text.only_where)):
+            for name in names:
+                if name not in usable:
+                    what = f"'{name}' is no model of texts with the key {text.key}{suggestion_or_list(name, usable)}"
+                    yield document.mistake(("attributes", *path, name), what)
 
 
 def _taken_names(components: "list[tuple[Document, BaseModel]]", tables: Mapping[str, Table]) -> Iterator[Mistake]:

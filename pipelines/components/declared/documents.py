@@ -1,4 +1,4 @@
-"""The YAML of predictions and forecasts as documents: their values, and the line of each."""
+"""The YAML of components as documents: their values, and the line of each."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from pipelines.values.written_yaml import yaml_loader
 TOP_LEVEL = ("type", "attributes", "requirements", "post_processing", "template_vars_module")
 PREDICTION = "pipelines.components.prediction.Prediction"
 FORECAST = "pipelines.components.forecast.Forecast"
+TEXT = "pipelines.components.text.Text"
 Where = tuple[str | int, ...]
 """Keys and list positions that lead to a value in the YAML."""
 

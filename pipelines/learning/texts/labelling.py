@@ -54,8 +54,8 @@ def labelled(model: TextModel, texts: Sequence[str]) -> "pl.DataFrame":
 
 def labelled_by_word_list(texts: Sequence[str]) -> "pl.DataFrame":
     """
-    Moods of cleaned texts by a list of words: predicted (String), probability (Float64, null: a list has none), reason_1
-    to reason_3 and reasons (JSON, null). A text in another language than the list's has null, and the reason.
+    Moods of cleaned texts by a list of words, in the form of `labelled`: probability and reasons are null, a list has
+    none.
     """
     import polars as pl
 
