@@ -3,7 +3,8 @@
     published. `columns` maps a column's name to our type.
 
     A table that is not there (a company without such texts, or before the first run of the texts) gives no rows, a column
-    that it lacks is null. Text models run after core and before features: neither staging nor core may read this.
+    that it lacks is null. Text models run after core and before `core/readings`, features and published: nothing else may
+    read this.
 -#}
 {% macro scored_texts(name, columns) %}
     {%- set scores = source('scores', name) -%}

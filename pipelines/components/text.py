@@ -10,7 +10,7 @@ import dagster as dg
 from pipelines.components.declared.text import DeclaredText
 from pipelines.components.resolved import Brands, PublishedTexts
 from pipelines.components.text_queries import (
-    kept_query,
+    drop_outdated,
     labelled_texts,
     new_texts,
     published_query,
@@ -49,8 +49,8 @@ CLEARLY = 2.0
 class Text(dg.Component, DeclaredText, dg.Resolvable):
     """What texts are about, or how who wrote them feels: a label with its probability and the words behind it."""
 
-    publish: PublishedTexts
-    """The table that users get."""
+    publish: PublishedTexts | None = None
+    """The table that users get; none: other models and tables read what it says."""
     brands: Brands | None = None
     """Competitors to look for in the texts."""
 
@@ -59,9 +59,6 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
         texts = [list(self.texts_table), ["core", "text_labels"]]
         before = [["scores", name] for name in self.only_where]
         shared = {"group_name": self.name, "owners": [self.owner], "pool": "warehouse"}
-        beside = [["scores", name] for name in self.publish.beside]
-        described = [list(self.described_by_table)] if self.described_by_table else []
-        withheld = [] if self.publish.show_private else self.publish.private
 
         @dg.asset(
             key=["models", self.name],
@@ -83,6 +80,14 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
         def scores(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
             return self.score(context, warehouse)
 
+        assets = [model, scores, *([self._published_asset(shared)] if self.publish else [])]
+        return dg.Definitions(assets=assets)
+
+    def _published_asset(self, shared: dict) -> dg.AssetsDefinition:
+        beside = [["scores", name] for name in self.publish.beside]
+        described = [list(self.described_by_table)] if self.described_by_table else []
+        withheld = [] if self.publish.show_private else self.publish.private
+
         @dg.asset(
             key=["published", self.publish.table],
             deps=[["scores", self.name], *beside, *described],
@@ -94,7 +99,7 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
         def published(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
             return self.publish_texts(warehouse)
 
-        return dg.Definitions(assets=[model, scores, published])
+        return published
 
     def fit(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         """Fit a challenger, keep it if it is good enough, and record the fit in either case."""
@@ -188,13 +193,8 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
             frame = new_texts(connection, self, made_by)
             scores = self._labelled(model, frame, made_by)
             connection.execute("create schema if not exists scores")
-            old = kept_query(connection, self, made_by, scores.columns)
-            name = quoted("scores", self.name)
             connection.execute("begin")
-            if old is None:
-                connection.execute(f"drop table if exists {name}")
-            else:
-                connection.execute(f"create or replace table {name} as {old}")
+            drop_outdated(connection, self, made_by, scores.columns)
             append_frame(connection, scores, "scores", self.name)
             connection.execute("commit")
             shape = table_shape(connection, "scores", self.name)

@@ -52,20 +52,19 @@ def new_texts(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText, m
     return read_frame(connection, query)
 
 
-def kept_query(
+def drop_outdated(
     connection: "duckdb.DuckDBPyConnection", declared: DeclaredText, made_by: str, columns: Sequence[str]
-) -> str | None:
-    """Scores that still hold: by the same model, of a text that is there as it was; None where there are none."""
-    if not has_scores(connection, declared):
-        return None
+) -> None:
+    """Remove scores that hold no more: by another model, in another form, or of a text that is gone or changed."""
+    table = quoted("scores", declared.name)
     if set(columns_of(connection, "scores", declared.name)) != set(columns):
-        return None
+        connection.execute(f"drop table if exists {table}")
+        return
     key = quoted(declared.key)
-    return f"""
-        select scores.* from scores.{quoted(declared.name)} as scores
-        inner join (select {key}, text_hash from ({current(declared)})) as now using ({key}, text_hash)
-        where scores.model_version = {literal(made_by)}
-    """
+    connection.execute(
+        f"delete from {table} where model_version <> {literal(made_by)}"
+        f" or ({key}, text_hash) not in (select ({key}, text_hash) from ({current(declared)}))"
+    )
 
 
 def has_scores(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText) -> bool:

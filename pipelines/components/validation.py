@@ -188,6 +188,8 @@ def _text_contradictions(text: DeclaredText) -> Iterator[tuple[Where, str]]:
         yield ("text",), f"text and key are both '{text.key}'"
     if text.starts_with == "word_list" and text.separator:
         yield ("separator",), "a list of words says one mood of a text; leave out separator or starts_with"
+    if text.publish is None:
+        return
     for role in ("columns", "private"):
         if getattr(text.publish, role) and text.publish.described_by is None:
             yield ("publish", role), f"{role} are those of `described_by`, which is missing"
@@ -201,7 +203,10 @@ def _names_twice(components: "list[tuple[Document, BaseModel]]") -> Iterator[Mis
     seen: dict[tuple[str, str], Document] = {}
     for document, component in components:
         model = component.model_name if document.type == FORECAST else component.name
-        for kind, name, path in (("model", model, ("name",)), ("table", component.publish.table, ("publish", "table"))):
+        names = [("model", model, ("name",))]
+        if component.publish is not None:
+            names.append(("table", component.publish.table, ("publish", "table")))
+        for kind, name, path in names:
             first = seen.setdefault((kind, name), document)
             if first is not document:
                 where = f"{first.file}:{first.mistake(('attributes', *path), '').line}"
@@ -229,7 +234,10 @@ def _no_text_models(components: "list[tuple[Document, BaseModel]]") -> Iterator[
     texts = [(document, component) for document, component in components if document.type == TEXT]
     for document, text in texts:
         usable = [one.name for _, one in texts if one.key == text.key and one is not text]
-        for path, names in ((("publish", "beside"), text.publish.beside), (("only_where",), text.only_where)):
+        for path, names in (
+            (("publish", "beside"), text.publish.beside if text.publish else {}),
+            (("only_where",), text.only_where),
+        ):
             for name in names:
                 if name not in usable:
                     what = f"'{name}' is no model of texts with the key {text.key}{suggestion_or_list(name, usable)}"
@@ -245,7 +253,7 @@ def _taken_names(components: "list[tuple[Document, BaseModel]]", tables: Mapping
         name.split(".")[1] for name, known in tables.items() if name.startswith("published.") and known.is_model
     }
     for document, component in components:
-        table = component.publish.table
+        table = component.publish.table if component.publish else None
         if table in own | made_by_dbt:
             who = "a dbt model makes" if table in made_by_dbt else "the pipeline itself makes"
             yield document.mistake(

@@ -187,7 +187,9 @@ def how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
             try_cast(runs.metrics ->> 'auc_error' as double),
             coalesce(try_cast(runs.metrics ->> 'is_only_order' as boolean), false),
             try_cast(runs.metrics ->> 'error_in_levels' as double),
-            try_cast(runs.metrics ->> 'error_in_levels_of_median' as double), runs.metrics ->> 'median_level'
+            try_cast(runs.metrics ->> 'error_in_levels_of_median' as double), runs.metrics ->> 'median_level',
+            try_cast(runs.metrics ->> 'accuracy' as double), try_cast(runs.metrics ->> 'macro_f1' as double),
+            runs.metrics ->> 'copies'
         from model_runs as runs
         inner join (select max(model_version) as model_version from {table}) as used using (model_version)
         where runs.status = 'kept'
@@ -196,7 +198,9 @@ def how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
     ).fetchone()
     if row is None:
         return ""
-    auc, calibration_error, error, version, noise, is_only_order, levels_off, usual_off, usual = row
+    auc, calibration_error, error, version, noise, is_only_order, levels_off, usual_off, usual, right, f1, copies = row
+    if copies is not None:
+        return f"right in {right:.0%} of texts that it had not seen, macro F1 {f1:.2f}"
     if levels_off is not None:
         return f"off by {levels_off:.2f} levels on average, always saying {usual} by {usual_off:.2f}"
     ranks = "" if auc is None else f"AUC {auc:.3f}{f' ± {noise:.3f}' if noise is not None else ''} out of time"

@@ -60,8 +60,8 @@ class DeclaredText(BaseModel):
     """Its key column."""
     text: list[str] = Field(min_length=1)
     """Its columns with the text, in the order in which they are read."""
-    publish: PublishedTexts
-    """The table that users get."""
+    publish: PublishedTexts | None = None
+    """The table that users get; none: other models and tables read what it says."""
     label: str | None = None
     """SQL expression over the table: the label to learn, null where a text has none. Labels by hand
     (core.text_labels) come first."""
@@ -90,4 +90,4 @@ class DeclaredText(BaseModel):
     @property
     def described_by_table(self) -> tuple[str, str] | None:
         """Schema and table that describes a text to users."""
-        return placed(self.publish.described_by, "core") if self.publish.described_by else None
+        return placed(self.publish.described_by, "core") if self.publish and self.publish.described_by else None

@@ -57,6 +57,8 @@ class TextModel:
         """Of cleaned texts: texts × classes, float64."""
         from scipy import sparse
 
+        if not len(texts):
+            return np.empty((0, len(self.classes)))
         values = sparse.hstack(term_values(self.views, spaced(texts)), format="csr")
         return calibrated(self.calibration, self.margins(values))
 
