@@ -177,6 +177,11 @@
     nullif(regexp_replace(trim({{ column }}), '^[0-9]+$', ''), '')
 {%- endmacro %}
 
+{#- The last part of a path or an address, in lower case, without query and slash at the end; null where there is none. -#}
+{% macro last_segment(path) -%}
+    nullif(regexp_replace(regexp_replace(regexp_replace(lower(trim({{ path }})), '[?#].*$', ''), '/+$', ''), '^.*/', ''), '')
+{%- endmacro %}
+
 {#- What a page of our site is about, by the first word of its path. -#}
 {% macro page_kind(path) -%}
     case

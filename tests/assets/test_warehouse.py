@@ -9,5 +9,5 @@ def test_an_asset_is_called_as_its_table():
     keys = [key.path for asset in defs.assets for key in asset.keys]
     assert len(set(map(tuple, keys))) == len(keys) >= len(list(dbt_project_dir().glob("models/**/*.sql")))
     published = {key[1] for key in keys if key[0] == "published"}
-    assert published == {"account_amounts", "accounts", "people", "identity_report"}
+    assert published == {"account_amounts", "accounts", "people", "identity_report", "keyword_performance"}
     assert ["core", "accounts"] in keys

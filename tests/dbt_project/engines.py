@@ -11,10 +11,23 @@ from pipelines.settings import dbt_project_dir
 
 SPARK_FUNCTIONS = {
     *["AND", "OR", "CASE", "IF", "EXISTS", "CAST", "TRY_CAST", "COALESCE", "NULLIF", "GREATEST", "LEAST"],
-    *["AVG", "COUNT", "MAX", "MIN", "SUM", "FIRST_VALUE", "LAST_VALUE", "LAG", "LEAD", "ROW_NUMBER", "GROUP_CONCAT"],
+    *[
+        "AVG",
+        "COUNT",
+        "MAX",
+        "MIN",
+        "SUM",
+        "FIRST_VALUE",
+        "LAST_VALUE",
+        "LAG",
+        "LEAD",
+        "ROW_NUMBER",
+        "DENSE_RANK",
+        "GROUP_CONCAT",
+    ],
     *["CONCAT", "LOWER", "UPPER", "TRIM", "REPLACE", "REGEXP_REPLACE", "REGEXP_SPLIT", "MD5", "JSON_EXTRACT_SCALAR"],
     *["LENGTH", "SUBSTRING", "TRANSLATE", "ABS", "REGEXP_LIKE"],
-    *["FLOOR", "ROUND", "DATEDIFF", "DATE_DIFF", "TS_OR_DS_TO_DATE", "UNIX_TO_TIME", "TIMESTAMP_MICROS"],
+    *["FLOOR", "ROUND", "SQRT", "DATEDIFF", "DATE_DIFF", "TS_OR_DS_TO_DATE", "UNIX_TO_TIME", "TIMESTAMP_MICROS"],
 }
 """Functions that Spark has, by sqlglot's names; a new one comes here when Spark's reference lists it."""
 SYNTAX = {

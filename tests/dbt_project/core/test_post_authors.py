@@ -110,7 +110,7 @@ def posts(small_warehouse: Callable[..., Path]) -> dict[str, dict]:
             on posts.recorded_person_id = person_versions.person_id and person_versions.valid_to is null
         inner join core.post_contexts as contexts on posts.post_id = contexts.post_id
     """
-    return {row["key"]: row for row in table(small_warehouse(RAW), query)}
+    return {row["key"]: row for row in table(small_warehouse(RAW, select="+post_contexts", command="run"), query)}
 
 
 def test_a_handle_speaks_for_the_person_who_alone_has_it_then(posts: dict[str, dict]):
@@ -160,12 +160,3 @@ def test_who_is_known_and_no_customer_is_a_prospect(posts: dict[str, dict]):
     assert context("exact") == (None, "Acme, Inc.", None, True, False)
     assert context("of-public") == (None, None, None, False, False)
     assert context("deleted") == (None, None, None, False, False)
-
-
-def test_a_company_without_people_keeps_its_posts(small_warehouse: Callable[..., Path]):
-    warehouse = small_warehouse(
-        {"social.post": [post("alone", "lena", "2025-02-20")]}, select="+post_contexts", command="run"
-    )
-    assert table(warehouse, "select post_id, person_id, is_prospect from core.post_contexts") == [
-        {"post_id": "post:alone", "person_id": None, "is_prospect": False}
-    ]
