@@ -67,6 +67,8 @@ def warehouse_definitions() -> dg.Definitions:
         """Never called: it is declared for its specs."""
 
     def step(name: str, part: set[dg.AssetKey]) -> dg.AssetsDefinition:
+        of_others = {spec.name: spec.key for spec in declared.check_specs if spec.asset_key not in part}
+
         @dg.multi_asset(
             name=name,
             specs=[spec for spec in declared.specs if spec.key in part],
@@ -77,7 +79,7 @@ def warehouse_definitions() -> dg.Definitions:
         def models_of_dbt(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator:
             chosen = {name for name, key in keys.items() if key in context.selected_asset_keys}
             warehouse.close()
-            yield from _built(context, chosen, names, keys, tests)
+            yield from _built(context, chosen, names, keys, tests, of_others)
 
         return models_of_dbt
 
@@ -104,9 +106,12 @@ def _built(
     names: Mapping[str, str],
     keys: Mapping[str, dg.AssetKey],
     tests: Mapping[str, str],
+    of_others: Mapping[str, dg.AssetCheckKey],
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """
     Build the chosen models and their tests in one dbt process; dbt holds the warehouse, so nothing else opens it.
+
+    `of_others`: checks of models of another step, by test; those that look at models of this one, too, run here.
 
     Dagster makes a step of the models before texts are read and one of those after. dbt is called directly, not through
     dagster-dbt's resource, because it can then parse before it is needed. A result is reported while dbt builds the
@@ -140,6 +145,8 @@ def _built(
             )
         elif check is not None and result.status != "skipped":
             yield test_check(check, result)
+        elif (other := of_others.get(tests.get(result.unique_id, ""))) and result.status != "skipped":
+            context.log_event(_evaluated(test_check(other, result)))
         if result.status in ("error", "fail"):
             failed.append(result)
     _require_built(failed, sorted(".".join(keys[unique_id].path) for unique_id in not_built))
@@ -183,6 +190,18 @@ def _require_built(failed: Sequence[NodeResult], not_built: Sequence[str]) -> No
 def without_macros(message: str) -> str:
     """The message of a dbt failure, without the stack of macros."""
     return "\n".join(line for line in message.splitlines() if not line.lstrip().startswith("> ")).rstrip()
+
+
+def _evaluated(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+    """The event of a check of another step's asset, which a step cannot yield."""
+    return dg.AssetCheckEvaluation(
+        asset_key=result.asset_key,
+        check_name=result.check_name,
+        passed=result.passed,
+        severity=result.severity,
+        description=result.description,
+        metadata=result.metadata,
+    )
 
 
 def test_check(key: dg.AssetCheckKey, result: NodeResult) -> dg.AssetCheckResult:
