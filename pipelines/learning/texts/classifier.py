@@ -47,7 +47,11 @@ class TextModel:
 
     def probabilities(self, texts: Sequence[str], beside: Beside | None = None) -> np.ndarray:
         """Of cleaned texts: texts × classes, float64. `beside`: what the model has learnt from beside texts."""
-        return calibrated(self.calibration, self.margins(feature_values(self.views, spaced(texts), beside)))
+        return self.of_values(feature_values(self.views, spaced(texts), beside))
+
+    def of_values(self, values: "sparse.csr_matrix") -> np.ndarray:
+        """Probabilities (texts × classes, float64) of the values of all features."""
+        return calibrated(self.calibration, self.margins(values))
 
     def effects(self) -> tuple[np.ndarray, np.ndarray]:
         """What a feature adds to the log-odds of a class, less the mean of those of all others (features × classes),

@@ -33,7 +33,11 @@ def feature_blocks(views: Sequence[dict], ready: Sequence[str], beside: Beside |
 
 def feature_values(views: Sequence[dict], ready: Sequence[str], beside: Beside | None) -> "sparse.csr_matrix":
     """The values of texts over all views (texts × features, float32)."""
+    return joined(feature_blocks(views, ready, beside), len(ready))
+
+
+def joined(blocks: Sequence["sparse.csr_matrix"], count: int) -> "sparse.csr_matrix":
+    """The values of all views side by side, of `count` texts."""
     from scipy import sparse
 
-    blocks = feature_blocks(views, ready, beside)
-    return sparse.hstack(blocks, format="csr") if blocks else sparse.csr_matrix((len(ready), 0), dtype="float32")
+    return sparse.hstack(blocks, format="csr") if blocks else sparse.csr_matrix((count, 0), dtype="float32")

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.learning.texts.beside import Beside
 from pipelines.learning.texts.languages import foreign_words, known_shares, languages_of
-from pipelines.learning.texts.reasons import Words, word_contributions
+from pipelines.learning.texts.reasons import Words, explained
 from pipelines.learning.texts.tags import TagModel
 from pipelines.learning.texts.terms import spaced
 
@@ -39,24 +39,26 @@ def labelled(
 
     ready = spaced(texts)
     languages, is_foreign = languages_of(texts, model.languages, known_shares(_vocabulary(model), ready))
-    probability = model.probabilities(texts, beside)
-    chosen = probability.argmax(axis=1)
-    reasons, listed, is_known = [], [], []
-    for row, words in enumerate(word_contributions(model, ready, chosen, beside)):
-        refusal = None
-        if is_foreign[row]:
-            refusal = foreign_words(languages[row], model.languages)
-        elif not words.contributions:
-            refusal = NO_WORDS if texts[row] else NO_TEXT
-        is_known.append(refusal is None)
-        reasons.append(_reasons(words) if refusal is None else [refusal])
-        listed.append(_listed(words) if refusal is None else None)
+    probabilities, reasons, listed, is_known = [np.empty((0, len(model.classes)))], [], [], []
+    for probability, words_of in explained(model, ready, beside):
+        probabilities.append(probability)
+        for words in words_of:
+            row = len(reasons)
+            refusal = None
+            if is_foreign[row]:
+                refusal = foreign_words(languages[row], model.languages)
+            elif not words.contributions:
+                refusal = NO_WORDS if texts[row] else NO_TEXT
+            is_known.append(refusal is None)
+            reasons.append(_reasons(words) if refusal is None else [refusal])
+            listed.append(_listed(words) if refusal is None else None)
+    said = np.concatenate(probabilities)
     names = [f"probability_{label}" for label in model.classes]
     frame = pl.DataFrame(
         {
-            "predicted": _predicted(model, probability, chosen, separator),
-            "probability": probability.max(axis=1) if len(texts) else pl.Series([], dtype=pl.Float64),
-            **{name: probability[:, number] for number, name in enumerate(names)},
+            "predicted": _predicted(model, said, separator),
+            "probability": said.max(axis=1),
+            **{name: said[:, number] for number, name in enumerate(names)},
         }
     ).with_columns(pl.when(pl.Series(is_known, dtype=pl.Boolean)).then(pl.all()))
     told = {
@@ -70,15 +72,13 @@ def labelled(
     )
 
 
-def _predicted(
-    model: "TextModel | TagModel", probability: np.ndarray, chosen: np.ndarray, separator: str
-) -> "pl.Series":
+def _predicted(model: "TextModel | TagModel", said: np.ndarray, separator: str) -> "pl.Series":
     import polars as pl
 
     if not isinstance(model, TagModel):
-        return pl.Series(model.classes, dtype=pl.String).gather(chosen)
+        return pl.Series(model.classes, dtype=pl.String).gather(said.argmax(axis=1))
     joined = []
-    for row in probability:
+    for row in said:
         order = np.argsort(-row, kind="stable")
         joined.append(separator.join(model.classes[tag] for tag in order if row[tag] >= model.cutoffs[tag]))
     return pl.Series(joined, dtype=pl.String)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipelines.learning.texts.beside import Beside, in_words, owners_of
-from pipelines.learning.texts.features import feature_blocks
+from pipelines.learning.texts.features import feature_blocks, joined
 from pipelines.learning.texts.terms import term_counts
 
 if TYPE_CHECKING:
@@ -44,34 +44,64 @@ def word_contributions(
     run of characters belongs to the words that it stands in, by how often. Taking a word's terms out of the text lowers
     the log-odds by what it says, the length of the text's vector being held.
     """
-    weights, bases = model.effects()
+    effects = model.effects()
+    for part, aside, rows in _chunks(texts, beside):
+        yield from _words(model.views, effects, part, feature_blocks(model.views, part, aside), chosen[rows], aside)
+
+
+def explained(
+    model: "TextModel | TagModel", texts: Sequence[str], beside: Beside | None = None
+) -> Iterator[tuple[np.ndarray, list[Words]]]:
+    """Probabilities (texts × classes) and what the words say for the likeliest class, some texts (see `terms.spaced`)
+    at a time.
+    """
+    effects = model.effects()
+    for part, aside, _ in _chunks(texts, beside):
+        blocks = feature_blocks(model.views, part, aside)
+        probability = model.of_values(joined(blocks, len(part)))
+        yield probability, _words(model.views, effects, part, blocks, probability.argmax(axis=1), aside)
+
+
+def _chunks(texts: Sequence[str], beside: Beside | None) -> Iterator[tuple[Sequence[str], Beside | None, slice]]:
     for start in range(0, len(texts), CHUNK):
-        rows_here = np.arange(start, min(start + CHUNK, len(texts)))
-        part, whose = texts[start : start + CHUNK], chosen[start : start + CHUNK]
-        aside = beside and beside.take(rows_here)
-        found: list[dict[str, float]] = [{} for _ in part]
-        columns: list[dict[str, float]] = [{} for _ in part]
-        meanings: np.ndarray | None = None
-        first = 0
-        for view, values in zip(model.views, feature_blocks(model.views, part, aside), strict=True):
-            of_view = weights[first : first + values.shape[1]]
-            first += values.shape[1]
-            rows = np.repeat(np.arange(len(part)), np.diff(values.indptr))
-            said = values.data * of_view[values.indices, whose[rows]]
-            match view["analyzer"]:
-                case "word":
-                    names = view["vocabulary"]
-                    for row, term, amount in zip(rows.tolist(), values.indices.tolist(), said.tolist(), strict=True):
-                        found[row][names[term]] = amount
-                case "columns":
-                    _by_column(view, aside, rows, values.indices, said, columns)
-                case "vectors":
-                    meanings = np.bincount(rows, weights=said, minlength=len(part))
-                case _:
-                    _share_out(view, part, values, said, found)
-        for row, contributions in enumerate(found):
-            meaning = None if meanings is None else float(meanings[row])
-            yield Words(contributions, float(bases[whose[row]]), columns[row], meaning)
+        rows = slice(start, min(start + CHUNK, len(texts)))
+        yield texts[rows], beside and beside.take(np.arange(rows.start, rows.stop)), rows
+
+
+def _words(
+    views: Sequence[dict],
+    effects: tuple[np.ndarray, np.ndarray],
+    texts: Sequence[str],
+    blocks: Sequence["sparse.csr_matrix"],
+    chosen: np.ndarray,
+    beside: Beside | None,
+) -> list[Words]:
+    """Of a few texts, with the values of every view."""
+    weights, bases = effects
+    found: list[dict[str, float]] = [{} for _ in texts]
+    columns: list[dict[str, float]] = [{} for _ in texts]
+    meanings: np.ndarray | None = None
+    first = 0
+    for view, values in zip(views, blocks, strict=True):
+        of_view = weights[first : first + values.shape[1]]
+        first += values.shape[1]
+        rows = np.repeat(np.arange(len(texts)), np.diff(values.indptr))
+        said = values.data * of_view[values.indices, chosen[rows]]
+        match view["analyzer"]:
+            case "word":
+                names = view["vocabulary"]
+                for row, term, amount in zip(rows.tolist(), values.indices.tolist(), said.tolist(), strict=True):
+                    found[row][names[term]] = amount
+            case "columns":
+                _by_column(view, beside, rows, values.indices, said, columns)
+            case "vectors":
+                meanings = np.bincount(rows, weights=said, minlength=len(texts))
+            case _:
+                _share_out(view, texts, values, said, found)
+    return [
+        Words(words, float(bases[chosen[row]]), columns[row], None if meanings is None else float(meanings[row]))
+        for row, words in enumerate(found)
+    ]
 
 
 def _by_column(

@@ -53,7 +53,11 @@ class TagModel:
 
     def probabilities(self, texts: Sequence[str], beside: Beside | None = None) -> np.ndarray:
         """Of cleaned texts: texts × labels, float64, each by itself. `beside`: what it has learnt from beside texts."""
-        return sigmoid(self.slopes * self.margins(feature_values(self.views, spaced(texts), beside)) + self.offsets)
+        return self.of_values(feature_values(self.views, spaced(texts), beside))
+
+    def of_values(self, values: "sparse.csr_matrix") -> np.ndarray:
+        """Probabilities (texts × labels, float64) of the values of all features."""
+        return sigmoid(self.slopes * self.margins(values) + self.offsets)
 
     def effects(self) -> tuple[np.ndarray, np.ndarray]:
         """What a feature adds to the log-odds of a label (features × labels), and those without any feature."""
