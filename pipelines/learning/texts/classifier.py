@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FEWEST_TEXTS = 30
 FEWEST_OF_CLASS = 5
+MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,14 @@ def by_language(
     return rows
 
 
+def too_rare(labels: Sequence[str]) -> str:
+    """That these labels have too few texts."""
+    named = ", ".join(labels[:MOST_NAMED]) + (
+        f" and {len(labels) - MOST_NAMED:,} more" if len(labels) > MOST_NAMED else ""
+    )
+    return f"Too few texts of {named}: every label takes {FEWEST_OF_CLASS}."
+
+
 def _check_enough(classes: np.ndarray, target: np.ndarray) -> None:
     if len(target) < FEWEST_TEXTS:
         raise TooFewTexts(f"There are {len(target):,} texts with a label; it takes {FEWEST_TEXTS} or more.")
@@ -159,7 +168,7 @@ def _check_enough(classes: np.ndarray, target: np.ndarray) -> None:
     if len(classes) < 2:
         raise TooFewTexts(f"All texts have the label {str(classes[0])!r}: there is nothing to tell apart.")
     if rare := [str(name) for name, count in zip(classes, counts, strict=True) if count < FEWEST_OF_CLASS]:
-        raise TooFewTexts(f"Too few texts of {', '.join(rare)}: every label takes {FEWEST_OF_CLASS}.")
+        raise TooFewTexts(too_rare(rare))
 
 
 def _figures(

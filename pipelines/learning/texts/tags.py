@@ -11,7 +11,7 @@ from pipelines.learning.judging import evaluation
 from pipelines.learning.learners.calibration import fit_platt, sigmoid
 from pipelines.learning.texts.alike import alike_clusters
 from pipelines.learning.texts.beside import Beside
-from pipelines.learning.texts.classifier import FEWEST_OF_CLASS, FEWEST_TEXTS, TextFit, by_language
+from pipelines.learning.texts.classifier import FEWEST_OF_CLASS, FEWEST_TEXTS, TextFit, by_language, too_rare
 from pipelines.learning.texts.features import feature_values
 from pipelines.learning.texts.fitting import Choice, TooFewTexts, Way, candidates, fit_and_judge, verdict_on
 from pipelines.learning.texts.languages import languages_learnt
@@ -147,7 +147,7 @@ def _check_enough(classes: Sequence[str], has: np.ndarray) -> None:
         named = ", ".join(repr(tag) for tag in classes)
         raise TooFewTexts(f"All texts have the label {named}: there is nothing to tell apart.")
     if rare := [tag for tag, count in zip(classes, counts, strict=True) if count < FEWEST_OF_CLASS]:
-        raise TooFewTexts(f"Too few texts of {', '.join(rare)}: every label takes {FEWEST_OF_CLASS}.")
+        raise TooFewTexts(too_rare(rare))
 
 
 def _rarest(has: np.ndarray) -> np.ndarray:
