@@ -2,9 +2,8 @@
 
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,18 +11,27 @@ from typing import TYPE_CHECKING
 from pipelines.any_table.evaluation import as_json
 from pipelines.any_table.predict import ROW, check_output, read_tables
 from pipelines.any_table.question import CannotPredict, check_named
+from pipelines.any_table.text_rows import (
+    Lesson,
+    TextRows,
+    cleaned_texts,
+    columns_beside,
+    in_several_ways,
+    lesson_of,
+    most_confused,
+    text_rows,
+)
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from pipelines.learning.texts.classifier import TextFit, TextModel
+    from pipelines.learning.columns.types import TypePlan
+    from pipelines.learning.texts.beside import Beside
+    from pipelines.learning.texts.classifier import TextFit
 
 ROW_NUMBER = "__row"
 MOST_PAIRS, EXAMPLES, EXAMPLE_CHARACTERS = 10, 2, 200
 """Of the classes that are most often taken for each other, in evaluation.json."""
-MOST_NAMED = 30
-NUMBERS = 0.9
-"""Share of texts that are numbers from which on a column holds no texts."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,8 @@ class TextRequest:
     """What is asked, as on the command line."""
 
     train: str
-    text: str
+    text: tuple[str, ...]
+    """Columns, read one behind the other."""
     label: str
     key: str | None = None
     score: str | None = None
@@ -41,6 +50,15 @@ class TextRequest:
     keep_columns: bool = False
     seed: int = 0
     force: bool = False
+    multi: str | None = None
+    """Stands between the labels of a text that has several."""
+    columns: tuple[str, ...] = ()
+    """Learnt from beside the texts."""
+
+    @property
+    def texts_called(self) -> str:
+        """The columns of texts in words."""
+        return " and ".join(self.text)
 
 
 @dataclass(frozen=True)
@@ -53,13 +71,14 @@ class Classified:
 
 
 @dataclass(frozen=True)
-class _Texts:
-    """A table's cleaned texts, "" where there is none, and its labels, None where none is known."""
+class _Asked:
+    """The texts to label: rows of a table with their number in the file, from 1, and what stands beside them."""
 
     table: "pl.DataFrame"
-    cleaned: list[str]
-    labels: list[str | None]
-    notes: list[str] = field(default_factory=list)
+    numbers: "pl.Series"
+    texts: list[str]
+    beside: "Beside | None"
+    where: str
 
 
 def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda message: None) -> Classified:
@@ -70,8 +89,8 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
     """
     from pipelines.any_table.remote import without_query
     from pipelines.any_table.scores import drop_scores
-    from pipelines.learning.context import Context
-    from pipelines.learning.texts.classifier import TooFewTexts, fit_texts
+    from pipelines.learning.texts.classifier import FEWEST_OF_CLASS
+    from pipelines.learning.texts.fitting import TooFewTexts
     from pipelines.learning.texts.storage import save_text_model
 
     started = time.perf_counter()
@@ -83,14 +102,15 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
     request = replace(request, train=without_query(request.train), score=request.score and without_query(request.score))
     _check_columns(table, to_score, request)
     say("cleaning texts")
-    known = _known(table, request)
+    known = text_rows(table, request.train, request.text, request.label, request.multi, may_be_open=False)
     notes += known.notes
-    texts, labels = _to_learn_from(known, notes)
+    beside, plan = columns_beside(table, request.columns, notes)
+    lesson = lesson_of(known, FEWEST_OF_CLASS, notes)
     try:
-        fit = fit_texts(texts, labels, Context(seed=request.seed, say=say))
+        fit = _fitted(lesson, beside and beside.take(lesson.rows), request, say)
     except TooFewTexts as problem:
         raise CannotPredict(f"{request.train}: {problem}") from problem
-    notes += _about_texts(known, texts, labels, fit, request)
+    notes += _about_texts(known, lesson, fit, request)
 
     request.out.mkdir(parents=True, exist_ok=True)
     files = [request.out / name for name in ("model.zip", "evaluation.json", "model_card.html")]
@@ -99,17 +119,18 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
     scored = 0
     if fit.verdict != "no_signal" or request.force:
         say("scoring")
-        path, scored = _write_scores(fit.model, known, to_score, request, notes)
+        path, scored = _write_scores(fit, _asked(known, to_score, beside, plan, request, notes), request, notes)
         files.append(path)
     evaluation = {
-        "text": request.text,
+        "text": request.texts_called,
         "label": request.label,
+        **({"columns_beside": list(request.columns)} if request.columns else {}),
         "verdict": fit.verdict,
         "reason": fit.reason,
         "method": f"linear on words and runs of characters (C = {fit.model.strength:g})",
         **fit.figures,
         "candidates": fit.candidates,
-        "most_confused": _most_confused(fit, texts, labels),
+        "most_confused": most_confused(_mistakes(fit, lesson), MOST_PAIRS, EXAMPLES, EXAMPLE_CHARACTERS),
         "copies": fit.copies,
         "notes": notes,
         "seed": request.seed,
@@ -121,83 +142,79 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
 
 
 def _check_columns(table: "pl.DataFrame", to_score: "pl.DataFrame | None", request: TextRequest) -> None:
-    asked = {"--text": [request.text], "--label": [request.label], "--key": [request.key]}
+    asked = {"--text": request.text, "--label": [request.label], "--key": [request.key], "--column": request.columns}
     check_named(table, request.train, asked)
     if to_score is not None:
-        check_named(to_score, request.score, {"--text": [request.text]})
-    if request.label in (request.text, request.key):
+        check_named(to_score, request.score, {"--text": request.text})
+    if request.label in (*request.text, request.key):
         raise CannotPredict(f"The label {request.label!r} cannot be the text or the key, too.")
+    for column in request.columns:
+        if column in (*request.text, request.label, request.key):
+            raise CannotPredict(f"--column {column!r} is the text, the label or the key already; name another column.")
+    if request.multi is not None and not request.multi:
+        raise CannotPredict("--multi is empty; give what stands between the labels of a text, e.g. --multi ';'.")
 
 
-def _known(table: "pl.DataFrame", request: TextRequest) -> _Texts:
-    """The table to learn from; raises CannotPredict where its text or label is none."""
-    from pipelines.any_table.answers import answers_in
+def _fitted(lesson: Lesson, beside: "Beside | None", request: TextRequest, say: Callable[[str], None]) -> "TextFit":
+    """Raises TooFewTexts."""
+    from pipelines.learning.context import Context
+    from pipelines.learning.texts.classifier import fit_texts
+    from pipelines.learning.texts.tags import fit_tags
 
-    cleaned = _cleaned(table, request.text)
-    filled = [text for text in cleaned if text]
-    if not filled:
-        raise CannotPredict(f"{request.train}: the text {request.text!r} is empty in every row.")
-    if sum(_is_number(text) for text in filled) >= NUMBERS * len(filled):
-        raise CannotPredict(
-            f"{request.train}: {request.text!r} holds numbers, not texts; `scorecast predict` learns from numbers."
-        )
-    answers = answers_in(table[request.label])
-    if not answers.counts:
-        raise CannotPredict(f"{request.train}: the label {request.label!r} has no value in any row.")
-    return _Texts(table, cleaned, answers.values.to_list(), answers.notes)
+    context = Context(seed=request.seed, say=say)
+    if request.multi is not None:
+        return fit_tags(lesson.texts, lesson.labels, context, beside)
+    return fit_texts(lesson.texts, [label for (label,) in lesson.labels], context, beside)
 
 
-def _cleaned(table: "pl.DataFrame", column: str) -> list[str]:
-    from pipelines.learning.columns.types import as_words
-    from pipelines.learning.texts.cleaning import cleaned_all
-
-    return list(cleaned_all(as_words(table[column]).to_list()))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text.replace(",", ""))
-    except ValueError:
-        return text in ("[number]", "[phone]", "[card]")
-    return True
-
-
-def _to_learn_from(known: _Texts, notes: list[str]) -> tuple[list[str], list[str]]:
-    """Texts with a label that enough of them have, and their labels; the rarer labels go into a note."""
-    from pipelines.learning.texts.classifier import FEWEST_OF_CLASS
-
-    pairs = [
-        (text, label) for text, label in zip(known.cleaned, known.labels, strict=True) if text and label is not None
-    ]
-    counts = Counter(label for _, label in pairs)
-    rare = sorted(label for label, count in counts.items() if count < FEWEST_OF_CLASS)
-    if rare and len(counts) - len(rare) >= 2:
-        named = ", ".join(f"{label!r} ({counts[label]})" for label in rare[:MOST_NAMED])
-        notes.append(f"Not learnt, nor ever said: {named}. A label takes {FEWEST_OF_CLASS} texts.")
-        pairs = [(text, label) for text, label in pairs if label not in rare]
-    return [text for text, _ in pairs], [label for _, label in pairs]
-
-
-def _about_texts(
-    known: _Texts, texts: Sequence[str], labels: Sequence[str], fit: "TextFit", request: TextRequest
-) -> list[str]:
-    """What is to be known of the texts: those without words, copies, and one text with several labels."""
+def _about_texts(known: TextRows, lesson: Lesson, fit: "TextFit", request: TextRequest) -> list[str]:
+    """What is to be known of the texts: those without words, copies, and one text with several answers."""
     notes = []
     if empty := sum(not text for text in known.cleaned):
         notes.append(f"{request.train}: {empty:,} rows have no text; they are neither learnt from nor labelled.")
     if fit.copies:
         notes.append(f"{fit.copies:,} texts nearly say what another says; copies are never on both sides of a split.")
-    ways: dict[str, set[str]] = {}
-    for text, label in zip(texts, labels, strict=True):
-        ways.setdefault(text, set()).add(label)
-    if several := sum(len(given) > 1 for given in ways.values()):
-        notes.append(f"{several:,} texts have several labels; nobody can tell which of them a new one would get.")
+    if several := in_several_ways(lesson.texts, lesson.labels):
+        different = "several labels" if request.multi is None else "other labels in another row"
+        notes.append(f"{several:,} texts have {different}; nobody can tell which of them a new one would get.")
+    if fit.figures["rounds"] > 1:
+        notes.append(
+            f"With {len(lesson.texts):,} texts nearly every one is judged, each by a model that had not seen it; the "
+            "model in use has learnt from all of them."
+        )
     return notes
 
 
-def _write_scores(
-    model: "TextModel", known: _Texts, to_score: "pl.DataFrame | None", request: TextRequest, notes: list[str]
-) -> tuple[Path, int]:
+def _asked(
+    known: TextRows,
+    to_score: "pl.DataFrame | None",
+    beside: "Beside | None",
+    plan: "TypePlan | None",
+    request: TextRequest,
+    notes: list[str],
+) -> _Asked:
+    """The rows of --score, or those of TRAIN without a label, or all of TRAIN."""
+    import polars as pl
+
+    if to_score is not None:
+        numbers = pl.Series(ROW, range(1, to_score.height + 1), dtype=pl.Int64)
+        aside, _ = columns_beside(to_score, request.columns, notes, plan)
+        return _Asked(to_score, numbers, cleaned_texts(to_score, request.text), aside, request.score)
+    is_open = pl.Series(known.is_open, dtype=pl.Boolean)
+    rows = is_open if is_open.any() else ~is_open
+    if not is_open.any():
+        notes.append(f"The scores are of {request.train} itself, which the model learnt from.")
+    places = rows.arg_true()
+    return _Asked(
+        known.table[places],
+        (places.cast(pl.Int64) + 1).alias(ROW),
+        [known.cleaned[place] for place in places],
+        beside and beside.take(places.to_numpy()),
+        request.train,
+    )
+
+
+def _write_scores(fit: "TextFit", asked: _Asked, request: TextRequest, notes: list[str]) -> tuple[Path, int]:
     """The file of scores, and how many texts have a label in it."""
     import polars as pl
 
@@ -205,24 +222,13 @@ def _write_scores(
     from pipelines.learning.texts.labelling import labelled
     from pipelines.spreadsheets import SheetFull
 
-    if to_score is not None:
-        table, texts, where = to_score, _cleaned(to_score, request.text), request.score
-    else:
-        open_rows = pl.Series([label is None for label in known.labels])
-        rows = open_rows if open_rows.any() else ~open_rows
-        if not open_rows.any():
-            notes.append(f"The scores are of {request.train} itself, which the model learnt from.")
-        table, where = known.table.with_row_index(ROW_NUMBER, offset=1).filter(rows), request.train
-        texts = [text for text, is_scored in zip(known.cleaned, rows, strict=True) if is_scored]
-    numbers = table[ROW_NUMBER] if ROW_NUMBER in table.columns else pl.Series(range(1, table.height + 1))
-    table = table.drop(ROW_NUMBER, strict=False)
-    key = numbers.cast(pl.Int64).alias(ROW)
-    if request.key is not None and request.key in table.columns:
-        key = table[request.key]
+    key = asked.numbers
+    if request.key is not None and request.key in asked.table.columns:
+        key = asked.table[request.key]
     elif request.key is not None:
-        notes.append(f"{where}: the key {request.key!r} is missing; rows are told apart by their number.")
-    scores = labelled(model, texts)
-    last = table.drop(key.name, strict=False) if request.keep_columns else table.select()
+        notes.append(f"{asked.where}: the key {request.key!r} is missing; rows are told apart by their number.")
+    scores = labelled(fit.model, asked.texts, asked.beside, request.multi or "")
+    last = asked.table.drop(key.name, strict=False) if request.keep_columns else asked.table.select()
     renamed = other_names(scores.columns, [key.name, *last.columns])
     notes += [f"Your column {name!r} keeps its name; ours is called {new!r}." for name, new in renamed.items()]
     try:
@@ -230,27 +236,30 @@ def _write_scores(
     except SheetFull as problem:
         raise CannotPredict(f"{problem} Choose --format csv or parquet.") from None
     notes += written
+    if fit.model.languages:
+        unseen = pl.col("language").is_not_null() & ~pl.col("language").is_in(list(fit.model.languages))
+        foreign = scores.filter(unseen & pl.col("predicted").is_null())["language"].value_counts(sort=True)
+        if foreign.height:
+            notes.append(_about_languages(asked.where, dict(foreign.iter_rows())))
     return path, scores.height - scores["predicted"].null_count()
 
 
-def _most_confused(fit: "TextFit", texts: Sequence[str], labels: Sequence[str]) -> list[dict]:
-    """Pairs of label and answer that are most often taken for each other, with texts of the test, masked."""
-    predicted = fit.said.argmax(axis=1)
+def _mistakes(fit: "TextFit", lesson: Lesson) -> Mapping[tuple[str, str], list[str]]:
+    """Texts of the test by a label that was missed and the answer that was given instead."""
     pairs: dict[tuple[str, str], list[str]] = {}
-    for place, answer in zip(fit.test.tolist(), predicted.tolist(), strict=True):
-        pair = labels[place], fit.model.classes[answer]
-        if pair[0] != pair[1]:
-            pairs.setdefault(pair, []).append(texts[place])
-    most = sorted(pairs.items(), key=lambda each: (-len(each[1]), each[0]))[:MOST_PAIRS]
-    return [
-        {
-            "label": label,
-            "predicted": answer,
-            "texts": len(found),
-            "examples": [text[:EXAMPLE_CHARACTERS] for text in found[:EXAMPLES]],
-        }
-        for (label, answer), found in most
-    ]
+    for place, answer in zip(fit.test.tolist(), fit.said.argmax(axis=1).tolist(), strict=True):
+        truth, said = lesson.labels[place], fit.model.classes[answer]
+        if said not in truth:
+            for label in truth:
+                pairs.setdefault((label, said), []).append(lesson.texts[place])
+    return pairs
+
+
+def _about_languages(where: str, counts: Mapping[str, int]) -> str:
+    from pipelines.learning.texts.languages import NAMES
+
+    named = ", ".join(f"{NAMES[code]} ({count:,})" for code, count in counts.items())
+    return f"{where}: texts in a language that the model never saw have no label: {named}."
 
 
 def _card(evaluation: Mapping, request: TextRequest) -> str:
@@ -261,16 +270,18 @@ def _card(evaluation: Mapping, request: TextRequest) -> str:
         *("log_loss", "log_loss_error", "baseline_log_loss", "calibration_error", "base_rate", "brier", "auc"),
         *("accuracy", "macro_f1", "classes", "confusion", "verdict", "reason", "method", "notes", "n_rows", "seconds"),
     )
+    beside = f", with {', '.join(request.columns)} beside" if request.columns else ""
+    few = "each judged by a model that had not seen it" if evaluation["rounds"] > 1 else "a part set aside at random"
     return card_page(
         {
-            **{name: evaluation[name] for name in figures},
+            **{name: evaluation[name] for name in figures if name in evaluation},
             "name": request.label,
-            "question": f"{request.label} by {request.text}",
+            "question": f"{request.label} by {request.texts_called}{beside}",
             "task": "classes",
             "likelihood": "chance",
             "rows_word": "texts",
             "kept": None,  # nobody is told to use it, or not to
-            "split_words": "tested on a part set aside at random, copies on one side",
+            "split_words": f"tested on {few}, copies on one side",
             "n_train": evaluation["n_fit"],
             "n_holdout": evaluation["n_test"],
             "candidates": [
@@ -280,6 +291,11 @@ def _card(evaluation: Mapping, request: TextRequest) -> str:
             "limits": [
                 "The model in use has learnt from the texts of the test, too, after the test.",
                 "Words say what moved the answer; they are no cause.",
+                *(
+                    ["A text has several labels: right is a text whose likeliest label is one of its own."]
+                    if request.multi is not None
+                    else []
+                ),
             ],
             "created_at": f"{datetime.now(UTC):%Y-%m-%d}",
         }

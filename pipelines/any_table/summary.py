@@ -92,17 +92,24 @@ def print_classified(done: "Classified", request: "TextRequest") -> None:
     console = Console(highlight=False, soft_wrap=True)
     figures = done.evaluation
     console.print(
-        f"[bold]{request.label}[/bold] by {request.text}: {len(figures['classes'])} labels, {figures['n_fit']:,} texts "
-        f"to learn from, {figures['n_test']:,} held out"
+        f"[bold]{request.label}[/bold] by {request.texts_called}: {len(figures['classes'])} labels, "
+        f"{figures['n_fit']:,} texts to learn from, {figures['n_test']:,} held out"
     )
     if figures["verdict"] == "no_signal":
         written = "" if done.scored else " No scores were written; --force writes them."
         console.print(f"[red]No signal[/red]: {figures['reason']}{written}")
     else:
         weak = f"[yellow]Weak[/yellow]: {figures['reason']} " if figures["verdict"] == "weak" else ""
+        right, micro = "Accuracy", ""
+        if request.multi is not None:
+            right, micro = (
+                "Likeliest label right",
+                f", all labels right {figures['exact']:.3f}, micro F1 {figures['micro_f1']:.3f}",
+            )
         console.print(
-            f"{weak}Accuracy {figures['accuracy']:.3f} (the commonest label alone {figures['base_rate']:.3f}), macro "
-            f"F1 {figures['macro_f1']:.3f}, log loss {figures['log_loss']:.4f} ± {figures['log_loss_error']:.4f}, "
+            f"{weak}{right} {figures['accuracy']:.3f} (the commonest label alone {figures['base_rate']:.3f}){micro}, "
+            f"macro F1 {figures['macro_f1']:.3f}, "
+            f"log loss {figures['log_loss']:.4f} ± {figures['log_loss_error']:.4f}, "
             f"calibration error {figures['calibration_error']:.3f}"
         )
     _print_notes(console, figures["notes"])

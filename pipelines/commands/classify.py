@@ -13,8 +13,16 @@ def classify(
         str,
         typer.Argument(help="CSV, Excel, JSON, Parquet, its https:// or s3:// address, or file.duckdb:table"),
     ],
-    text: Annotated[str, typer.Option(help="column with the texts")],
+    text: Annotated[
+        list[str], typer.Option(help="column with the texts; given several times (title, body) they are read as one")
+    ],
     label: Annotated[str, typer.Option(help="column with the labels to learn")],
+    multi: Annotated[
+        str | None, typer.Option(help='what stands between the labels of a text that has several, e.g. ";"')
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="column to learn from beside the text, a number or a category; repeatable")
+    ] = None,
     key: Annotated[str | None, typer.Option(help="column that names the rows; without it, their number")] = None,
     score: Annotated[str | None, typer.Option(help="table to label; without it, TRAIN's rows without a label")] = None,
     out: Annotated[Path, typer.Option(help="folder for scores, evaluation, model and card")] = Path("classification"),
@@ -29,7 +37,20 @@ def classify(
     from pipelines.any_table.summary import doing, print_classified
 
     with told_in_words(CannotPredict, code=2):
-        request = TextRequest(train, text, label, key, score, out, form, keep_columns, seed, force)
+        request = TextRequest(
+            train,
+            tuple(text),
+            label,
+            key=key,
+            score=score,
+            out=out,
+            form=form,
+            keep_columns=keep_columns,
+            seed=seed,
+            force=force,
+            multi=multi,
+            columns=tuple(column or ()),
+        )
         with doing() as say:
             done = classify_texts(request, say)
     print_classified(done, request)

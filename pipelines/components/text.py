@@ -39,9 +39,17 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
+    from pipelines.any_table.text_rows import Lesson
     from pipelines.learning.texts.classifier import TextFit, TextModel
+    from pipelines.learning.texts.tags import TagModel
 
 WORD_LIST = "word_list"
+GIVEN = "An editor gave it."
+GOES_ON = {
+    None: "",
+    "word_list": " A list of English words says the moods until then.",
+    "key_phrases": " Key phrases stand for labels until then.",
+}
 CLEARLY = 2.0
 """Standard errors by which a challenger's loss has to be above the champion's for it to be refused."""
 
@@ -93,7 +101,10 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
             deps=[["scores", self.name], *beside, *described],
             kinds={"duckdb"},
             description=f"What users query: key, label, words, provenance. {self.description}",
-            metadata={KEY_METADATA: self.key, **({WITHHELD_METADATA: ",".join(withheld)} if withheld else {})},
+            metadata={
+                KEY_METADATA: ",".join(self.grain),
+                **({WITHHELD_METADATA: ",".join(withheld)} if withheld else {}),
+            },
             **shared,
         )
         def published(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
@@ -103,8 +114,8 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
 
     def fit(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         """Fit a challenger, keep it if it is good enough, and record the fit in either case."""
-        from pipelines.learning.context import Context
-        from pipelines.learning.texts.classifier import TooFewTexts, fit_texts
+        from pipelines.any_table.question import CannotPredict
+        from pipelines.learning.texts.fitting import TooFewTexts
         from pipelines.learning.texts.storage import save_text_model
 
         with warehouse.connect() as connection:
@@ -120,17 +131,18 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
                 return dg.MaterializeResult(metadata={"status": "refused", "reason": reason})
             before = None if champion is None else _held_out(connection, self.name, champion)
         run = {"model": self.name, "run_id": context.run_id, "started_at": started, "rows": frame.height}
+        notes: list[str] = []
         try:
-            texts, labels, notes = _to_learn_from(frame)
-            fit = fit_texts(texts, labels, Context())
-        except TooFewTexts as problem:
+            fit, lesson = self._fitted(frame, notes)
+        except (TooFewTexts, CannotPredict) as problem:
+            reason = f"{problem}{GOES_ON[self.starts_with]}"
             with warehouse.connect() as connection:
-                record_fit(connection, **run, status="skipped", reason=str(problem), model_version=champion)
-            context.log.warning(f"{self.name} was not fitted: {problem}")
-            return dg.MaterializeResult(metadata={"status": "skipped", "reason": str(problem)})
+                record_fit(connection, **run, status="skipped", reason=reason, model_version=champion)
+            context.log.warning(f"{self.name} was not fitted: {reason}")
+            return dg.MaterializeResult(metadata={"status": "skipped", "reason": reason})
 
         figures = {**fit.figures, "asked": asked, "notes": notes, "copies": fit.copies}
-        kept, reason = self._decided(fit, texts, labels, figures, before)
+        kept, reason = self._decided(fit, lesson, figures, before)
         version = new_version(self.name, started)
         checksum = save_text_model(fit.model, model_path(self.name, version)) if kept else None
         self._write_card(fit, figures, kept, reason, version)
@@ -154,14 +166,31 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
             metadata={**status, **shown, "model_card": report_link("models", f"{version}.html")}
         )
 
+    def _fitted(self, frame: "pl.DataFrame", notes: list[str]) -> "tuple[TextFit, Lesson]":
+        """Learn from texts with labels (see `text_queries.labelled_texts`); raises TooFewTexts or CannotPredict."""
+        from pipelines.any_table.text_rows import lesson_of, text_rows
+        from pipelines.learning.context import Context
+        from pipelines.learning.texts.classifier import FEWEST_OF_CLASS, FEWEST_TEXTS, fit_texts
+        from pipelines.learning.texts.fitting import TooFewTexts
+        from pipelines.learning.texts.tags import fit_tags
+
+        if frame.height < FEWEST_TEXTS:
+            raise TooFewTexts(f"There are {frame.height} texts with a label; it takes {FEWEST_TEXTS} or more.")
+        known = text_rows(frame, ".".join(self.texts_table), ["text"], "label", self.separator, may_be_open=False)
+        notes += known.notes
+        lesson = lesson_of(known, FEWEST_OF_CLASS, notes)
+        if self.separator:
+            return fit_tags(lesson.texts, lesson.labels, Context()), lesson
+        return fit_texts(lesson.texts, [label for (label,) in lesson.labels], Context()), lesson
+
     def _decided(
-        self, fit: "TextFit", texts: list[str], labels: list[str], figures: dict, before: tuple[float, float] | None
+        self, fit: "TextFit", lesson: "Lesson", figures: dict, before: tuple[float, float] | None
     ) -> tuple[bool, str]:
         """Whether the challenger is kept, and why; `before`: the champion's held-out loss and its standard error."""
         if fit.verdict != "ok":
             return False, fit.reason
         if self.starts_with == WORD_LIST:
-            figures["word_list_macro_f1"] = _macro_f1_of_word_list(fit, texts, labels)
+            figures["word_list_macro_f1"] = _macro_f1_of_word_list(fit, lesson)
             if figures["macro_f1"] <= figures["word_list_macro_f1"]:
                 return False, (
                     f"The list of words is as good on the texts held out (macro F1 {figures['word_list_macro_f1']:.2f} "
@@ -207,36 +236,67 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
             }
         )
 
-    def _labelled(self, model: "TextModel | None", frame: "pl.DataFrame", made_by: str) -> "pl.DataFrame":
+    def _labelled(self, model: "TextModel | TagModel | None", frame: "pl.DataFrame", made_by: str) -> "pl.DataFrame":
         """The rows of the scores for these texts (see `text_queries.new_texts`)."""
         import polars as pl
 
-        from pipelines.learning.texts.brands import brand_finder, brand_in
         from pipelines.learning.texts.cleaning import cleaned_all
 
         texts = list(cleaned_all(frame["text"].to_list()))
-        if model is not None:
-            from pipelines.learning.texts.labelling import labelled
-
-            said = labelled(model, texts)
+        if self.separator:
+            said = self._tagged(model, frame, texts)
         else:
-            from pipelines.learning.texts.labelling import labelled_by_word_list
-
-            said = labelled_by_word_list(texts)
-        said = said.with_columns(method=pl.lit("model" if model is not None else self.starts_with))
+            said = pl.concat(
+                [frame.drop("text", "brand", "given"), self._moods_or_labels(model, texts)], how="horizontal"
+            )
         if self.brands is not None:
-            names = list(self.brands.competitors)
-            finder = brand_finder(self.brands.competitors)
-            given = frame["brand"].to_list()
-            found = [
-                brand_in(brand, finder, names) or brand_in(text, finder, names)
-                for brand, text in zip(given, texts, strict=True)
-            ]
-            competitor = pl.Series("competitor", found, dtype=pl.String)
-            said = said.with_columns(competitor.is_not_null().alias("is_about_competitor"), competitor)
-        return pl.concat([frame.drop("text", "brand", strict=False), said], how="horizontal").with_columns(
-            model_version=pl.lit(made_by)
+            said = said.with_columns(self._competitors(frame["brand"].to_list(), texts))
+        return said.with_columns(
+            method=pl.lit("model" if model is not None else self.starts_with), model_version=pl.lit(made_by)
         )
+
+    def _moods_or_labels(self, model: "TextModel | None", texts: list[str]) -> "pl.DataFrame":
+        from pipelines.learning.texts.labelling import labelled, moods_by_word_list
+
+        return moods_by_word_list(texts) if model is None else labelled(model, texts)
+
+    def _tagged(self, model: "TagModel | None", frame: "pl.DataFrame", texts: list[str]) -> "pl.DataFrame":
+        """One row per text and tag: what an editor gave, and for texts without that, what is likely."""
+        import polars as pl
+
+        from pipelines.learning.texts.labelling import tagged, tagged_by_key_phrases
+
+        numbered = frame.drop("text", "brand").with_row_index("place").with_columns(pl.col("place").cast(pl.Int64))
+        given = (
+            numbered.with_columns(tag=pl.col("given").str.split(self.separator))
+            .explode("tag", empty_as_null=True)
+            .with_columns(pl.col("tag").str.strip_chars())
+            .filter(pl.col("tag").is_not_null() & (pl.col("tag") != ""))
+            .unique(["place", "tag"], maintain_order=True)
+            .with_columns(is_given=True, probability=pl.lit(1.0), reason_1=pl.lit(GIVEN))
+        )
+        places = sorted(set(range(len(texts))) - set(given["place"].to_list()))
+        rest = [texts[place] for place in places]
+        found = tagged_by_key_phrases(rest) if model is None else tagged(model, rest)
+        found = found.with_columns(
+            place=pl.col("place").replace_strict(dict(enumerate(places)), return_dtype=pl.Int64), is_given=False
+        )
+        said = pl.concat([given, numbered.join(found, on="place")], how="diagonal_relaxed")
+        return said.sort("place", maintain_order=True).drop("place", "given")
+
+    def _competitors(self, given: list[str | None], texts: list[str]) -> "list[pl.Series]":
+        """Whether each text is about a competitor, and which, by its export's word for the brand or its own."""
+        import polars as pl
+
+        from pipelines.learning.texts.brands import brand_finder, brand_in
+
+        names, finder = list(self.brands.competitors), brand_finder(self.brands.competitors)
+        found = [
+            brand_in(brand, finder, names) or brand_in(text, finder, names)
+            for brand, text in zip(given, texts, strict=True)
+        ]
+        competitor = pl.Series("competitor", found, dtype=pl.String)
+        return [competitor.is_not_null().alias("is_about_competitor"), competitor]
 
     def publish_texts(self, warehouse: Warehouse) -> dg.MaterializeResult:
         """Join the labels with the columns that describe the texts to users."""
@@ -281,24 +341,15 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
         path.write_text(text_card(self.name, self.description, fit, figures, kept, reason))
 
 
-def _to_learn_from(frame: "pl.DataFrame") -> tuple[list[str], list[str], list[str]]:
-    """Cleaned texts with a label that enough of them have, their labels, and notes."""
-    from pipelines.learning.texts.classifier import without_rare
-    from pipelines.learning.texts.cleaning import cleaned_all
-
-    cleaned = cleaned_all(frame["text"].to_list())
-    pairs = [(text, label) for text, label in zip(cleaned, frame["label"].to_list(), strict=True) if text]
-    return without_rare(pairs)
-
-
-def _macro_f1_of_word_list(fit: "TextFit", texts: list[str], labels: list[str]) -> float:
+def _macro_f1_of_word_list(fit: "TextFit", lesson: "Lesson") -> float:
     """How good the list of words is on the texts that the model was judged on."""
     from sklearn.metrics import f1_score
 
-    from pipelines.learning.texts.word_list import moods
+    from pipelines.learning.texts.labelling import moods_by_word_list
 
-    said = [mood.mood for mood in moods([texts[row] for row in fit.test])]
-    return float(f1_score([labels[row] for row in fit.test], said, average="macro", zero_division=0.0))
+    said = moods_by_word_list([lesson.texts[row] for row in fit.test])["predicted"].fill_null("").to_list()
+    truth = [lesson.labels[row][0] for row in fit.test]
+    return float(f1_score(truth, said, labels=sorted(set(truth)), average="macro", zero_division=0.0))
 
 
 def _held_out(connection: "duckdb.DuckDBPyConnection", name: str, version: str) -> tuple[float, float] | None:

@@ -40,7 +40,7 @@ def labelled_texts(connection: "duckdb.DuckDBPyConnection", declared: DeclaredTe
 
 
 def new_texts(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText, made_by: str) -> "pl.DataFrame":
-    """Texts that `made_by` has not labelled as they are now: the key, occurred_at, text, text_hash and brand."""
+    """Texts that `made_by` has not labelled as they are now: key, occurred_at, text, text_hash, brand, given labels."""
     known = ""
     if has_scores(connection, declared):
         known = f"""
@@ -76,16 +76,17 @@ def current(declared: DeclaredText) -> str:
     """The query of the texts to label, as they are now."""
     brand = declared.brands.column if declared.brands else None
     brands = f", texts.{quoted(brand)} as brand" if brand else ", cast(null as varchar) as brand"
+    given = f"cast(({declared.label}) as varchar)" if declared.label and declared.separator else "null"
     said = "".join(
         f" semi join (select {quoted(declared.key)} from scores.{quoted(name)} where predicted = {literal(label)})"
         f" as {name} using ({quoted(declared.key)})"
         for name, label in declared.only_where.items()
     )
     return f"""
-        select texts.{quoted(declared.key)}, texts.{quoted(declared.at)} as occurred_at, text, md5(text) as text_hash,
-            brand
+        select texts.{quoted(declared.key)}, texts.{quoted(declared.at)} as occurred_at, text,
+            md5(concat_ws(chr(10), text, brand, given)) as text_hash, brand, given
         from (
-            select texts.*, {_text(declared)} as text {brands}
+            select texts.*, {_text(declared)} as text {brands}, cast({given} as varchar) as given
             from {quoted(*declared.texts_table)} as texts
             where {declared.population}
         ) as texts
@@ -110,7 +111,8 @@ def published_query(declared: DeclaredText, columns: Collection[str], beside: Co
     shown = [f"scores.{key}", *(f"descriptions.{quoted(column)}" for column in declared.publish.described)]
     if "occurred_at" not in declared.publish.described:
         shown.append("scores.occurred_at")
-    shown += [f"scores.predicted as {quoted(declared.publish.predicted_as)}", "scores.probability"]
+    label = quoted("tag" if declared.separator else "predicted")
+    shown += [f"scores.{label} as {quoted(declared.publish.predicted_as)}", "scores.probability"]
     shown += [f"scores.{quoted(name)}" for name in columns if name.startswith("probability_")]
     joins = ""
     for name, label in declared.publish.beside.items():
@@ -120,7 +122,16 @@ def published_query(declared: DeclaredText, columns: Collection[str], beside: Co
             continue
         shown += [f"{name}.predicted as {said}", f"{name}.probability as {chance}"]
         joins += f" left join scores.{quoted(name)} as {name} using ({key})"
-    for name in ("is_about_competitor", "competitor", "reason_1", "reason_2", "reason_3", "reasons", "language"):
+    for name in (
+        "is_given",
+        "is_about_competitor",
+        "competitor",
+        "reason_1",
+        "reason_2",
+        "reason_3",
+        "reasons",
+        "language",
+    ):
         if name in columns:
             shown.append(f"scores.{name}")
     shown += [f"scores.{name}" for name in PROVENANCE]
@@ -129,5 +140,5 @@ def published_query(declared: DeclaredText, columns: Collection[str], beside: Co
     return f"""
         select {", ".join(shown)}
         from scores.{quoted(declared.name)} as scores {joins}
-        order by scores.occurred_at desc, scores.{key}
+        order by scores.occurred_at desc, scores.{key}, scores.probability desc, scores.{label}
     """

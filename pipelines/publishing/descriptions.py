@@ -76,6 +76,7 @@ TEXTS = {
     "occurred_at": "When the text was written, UTC.",
     "predicted": "The label that is most likely; null where nothing can be said, and reason_1 says why.",
     "probability": "How likely the label is, from 0 to 1; null where a list of words chose it.",
+    "is_given": "Whether an editor gave the tag; otherwise it is predicted, or a key phrase of the text.",
     "is_about_competitor": "Whether the text, or its export, names a competitor.",
     "competitor": "The competitor that it names.",
     "reason_1": "The word or pair of words that speaks most for the label, or why there is none.",

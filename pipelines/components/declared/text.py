@@ -83,6 +83,11 @@ class DeclaredText(BaseModel):
     """`team:<name>` or an e-mail address."""
 
     @property
+    def grain(self) -> list[str]:
+        """The key of the published table."""
+        return [self.key, *([self.publish.predicted_as] if self.separator and self.publish else [])]
+
+    @property
     def texts_table(self) -> tuple[str, str]:
         """Schema and table of the texts."""
         return placed(self.table, "core")

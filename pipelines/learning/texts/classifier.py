@@ -1,10 +1,7 @@
 """Which class a text is of: a linear model on sparse terms, calibrated and judged on texts held out."""
 
-from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from threading import Lock
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,26 +10,20 @@ from pipelines.learning.context import Context
 from pipelines.learning.judging import evaluation
 from pipelines.learning.learners.calibration import calibrated, fit_calibration
 from pipelines.learning.texts.alike import alike_clusters
-from pipelines.learning.texts.terms import learn_terms, spaced, term_values
+from pipelines.learning.texts.beside import Beside
+from pipelines.learning.texts.features import feature_values
+from pipelines.learning.texts.fitting import Choice, TooFewTexts, Way, candidates, fit_and_judge, verdict_on
+from pipelines.learning.texts.languages import NAMES, languages_learnt, languages_of, spread_rows
+from pipelines.learning.texts.linear import fit_classes
+from pipelines.learning.texts.splitting import parts_of
+from pipelines.learning.texts.terms import spaced
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-STRENGTHS = (0.15, 1.0)
-"""Inverse regularisation of the candidates; chosen on texts that they have not seen."""
-PARTS, TEST_PARTS, INNER_FOLDS = 15, 3, 3
-"""Texts are dealt into parts, class by class; the first are the test, the others hold each other out in turn."""
 FEWEST_TEXTS = 30
 FEWEST_OF_CLASS = 5
-MOST_NAMED = 30
-_liblinear = Lock()
-"""Held while it fits: it draws from one generator of the whole process, and two at once would not be repeatable."""
-SURE = 2.33
-"""Standard errors by which the loss must be below the base rate's: one-sided 99 %."""
-
-
-class TooFewTexts(ValueError):
-    """There is too little to learn from; the message says what there is and what it takes."""
+MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -41,26 +32,38 @@ class TextModel:
 
     classes: tuple[str, ...]
     views: list[dict]
-    """See `terms.learn_terms`."""
+    """See `features.learn_features`."""
     weights: np.ndarray
-    """Terms of all views × classes, float32."""
+    """Features of all views × classes, float32."""
     intercepts: np.ndarray
     calibration: tuple[float, list[float]]
     """Slope, and an offset for each class."""
     strength: float
+    languages: dict[str, int] = field(default_factory=dict)
+    """Code → texts, of those that it learnt from; empty where they cannot be told."""
 
     def margins(self, values: "sparse.csr_matrix") -> np.ndarray:
         """Texts × classes, float64, before calibration."""
         return np.asarray(values @ self.weights, dtype=np.float64) + self.intercepts
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        """Of cleaned texts: texts × classes, float64."""
-        from scipy import sparse
+    def probabilities(self, texts: Sequence[str], beside: Beside | None = None) -> np.ndarray:
+        """Of cleaned texts: texts × classes, float64. `beside`: what the model has learnt from beside texts."""
+        return self.of_values(feature_values(self.views, spaced(texts), beside))
 
-        if not len(texts):
-            return np.empty((0, len(self.classes)))
-        values = sparse.hstack(term_values(self.views, spaced(texts)), format="csr")
+    def of_values(self, values: "sparse.csr_matrix") -> np.ndarray:
+        """Probabilities (texts × classes, float64) of the values of all features."""
         return calibrated(self.calibration, self.margins(values))
+
+    def effects(self) -> tuple[np.ndarray, np.ndarray]:
+        """What a feature adds to the log-odds of a class, less the mean of those of all others (features × classes),
+        and those log-odds without any feature.
+        """
+        slope, offsets = self.calibration
+        classes = len(self.classes)
+        others = classes / (classes - 1)
+        weights = slope * others * (self.weights - self.weights.mean(axis=1, keepdims=True))
+        bases = slope * self.intercepts + np.asarray(offsets)
+        return weights, others * (bases - bases.mean())
 
 
 @dataclass(frozen=True)
@@ -73,81 +76,89 @@ class TextFit:
     better than the shares of the classes; "no_signal" where they are not, by more than noise."""
     reason: str
     figures: dict
-    """On the test: accuracy, macro_f1, log_loss, calibration_error, classes, confusion and others."""
+    """On the test: accuracy, macro_f1, log_loss, calibration_error, classes, confusion, languages and others."""
     candidates: list[dict]
     """name, log_loss_validation, chosen."""
     test: np.ndarray
-    """Places of the test's texts."""
+    """Places of the test's texts: of few texts nearly all, each judged by a model that had not seen it."""
     said: np.ndarray
     """Probabilities of the test's texts (texts × classes)."""
     copies: int
     """Texts that nearly say what another says; they are never on both sides of a split."""
 
 
-def fit_texts(texts: Sequence[str], labels: Sequence[str], context: Context) -> TextFit:
+def fit_texts(texts: Sequence[str], labels: Sequence[str], context: Context, beside: Beside | None = None) -> TextFit:
     """
     Fit on cleaned texts with a label each, none empty; deterministic for the same texts in the same order.
 
-    Raises TooFewTexts where there are fewer than `FEWEST_TEXTS`, or fewer than two classes of `FEWEST_OF_CLASS`.
+    `beside`: columns and vectors of the same texts. Raises TooFewTexts where there are fewer than `FEWEST_TEXTS`, fewer
+    than two classes of `FEWEST_OF_CLASS`, or nothing but copies.
     """
-    classes, target = np.unique(np.asarray(labels, dtype=object).astype(str), return_inverse=True)
-    _check_enough(classes, target)
+    names, target = np.unique(np.asarray(labels, dtype=object).astype(str), return_inverse=True)
+    classes = tuple(names.tolist())
+    _check_enough(names, target)
     context.say("looking for copies")
     clusters = alike_clusters(texts)
-    ready = spaced(texts)
-    part = _parts(clusters, target, context.seed)
-    is_test = part < TEST_PARTS
-    train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
-    if not len(test) or len(np.unique(target[train])) < len(classes):
-        raise TooFewTexts("Nearly all texts are copies of a few: there is nothing to judge a model on.")
-    fold = part[train] % INNER_FOLDS
+    languages = languages_learnt(texts)
 
-    context.say(f"comparing candidates on {len(train):,} texts")
-    with ThreadPoolExecutor(max_workers=context.threads) as pool:
-        held_out = list(pool.map(lambda number: _unseen(ready, target, train, fold == number), range(INNER_FOLDS)))
-        unseen = {strength: np.empty((len(train), len(classes))) for strength in STRENGTHS}
-        for number, margins in enumerate(held_out):
-            for strength in STRENGTHS:
-                unseen[strength][fold == number] = margins[strength]
+    def choose(unseen: Mapping[float, np.ndarray], rows: np.ndarray) -> Choice:
+        truth = target[rows]
+        calibrations = {strength: fit_calibration(margin, truth) for strength, margin in unseen.items()}
         losses = {
-            strength: evaluation.log_loss(target[train], calibrated(fit_calibration(margin, target[train]), margin))
+            strength: evaluation.log_loss(truth, calibrated(calibrations[strength], margin))
             for strength, margin in unseen.items()
         }
         best = min(losses, key=lambda strength: (losses[strength], strength))
-        calibration = fit_calibration(unseen[best], target[train])
-        context.say("fitting")
-        everything = np.arange(len(target))
-        judged, model = pool.map(
-            lambda rows: _model(ready, target, rows, best, calibration, tuple(classes.tolist())), (train, everything)
-        )
-    said = judged.probabilities([texts[row] for row in test])
-    figures = _figures(target, train, test, said, classes.tolist(), clusters)
-    verdict, reason = _verdict(figures)
+        return Choice(best, calibrations[best], losses)
+
+    way = Way(
+        fit=lambda values, rows, strength: fit_classes(values, target[rows], strength, len(classes)),
+        choose=choose,
+        make=lambda views, linear, choice: TextModel(
+            classes, views, *linear, choice.calibration, choice.strength, languages
+        ),
+    )
+    found = fit_and_judge(texts, spaced(texts), beside, parts_of(clusters, target, context.seed), way, context)
+    figures = _figures(target, found.train, found.test, found.said, list(classes), clusters)
+    is_right = found.said.argmax(axis=1) == target[found.test]
+    figures |= {"rounds": found.rounds, "languages": by_language(texts, found.test, is_right, languages)}
+    verdict, reason = verdict_on(figures)
     return TextFit(
-        model=model,
+        model=found.model,
         verdict=verdict,
         reason=reason,
         figures=figures,
-        candidates=[
-            {"name": f"linear (C = {strength:g})", "log_loss_validation": losses[strength], "chosen": strength == best}
-            for strength in STRENGTHS
-        ],
-        test=test,
-        said=said,
+        candidates=candidates(found.choice),
+        test=found.test,
+        said=found.said,
         copies=len(texts) - len(np.unique(clusters)),
     )
 
 
-def without_rare(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], list[str]]:
-    """Texts and labels without the labels that too few texts have (where two others are left), and a note of those."""
-    counts = Counter(label for _, label in pairs)
-    rare = sorted(label for label, count in counts.items() if count < FEWEST_OF_CLASS)
-    notes = []
-    if rare and len(counts) - len(rare) >= 2:
-        named = ", ".join(f"{label!r} ({counts[label]})" for label in rare[:MOST_NAMED])
-        notes.append(f"Not learnt, nor ever said: {named}. A label takes {FEWEST_OF_CLASS} texts.")
-        pairs = [(text, label) for text, label in pairs if label not in rare]
-    return [text for text, _ in pairs], [label for _, label in pairs], notes
+def by_language(
+    texts: Sequence[str], test: np.ndarray, is_right: np.ndarray, languages: Mapping[str, int]
+) -> list[dict]:
+    """Of every language that was learnt from: language, name, texts, and those of the test with their accuracy."""
+    looked_at = spread_rows(len(test)) if len(languages) > 1 else np.arange(len(test))
+    spoken = np.full(len(test), next(iter(languages), None), dtype=object)
+    if len(languages) > 1:
+        spoken = np.array(languages_of([texts[row] for row in test[looked_at]], languages)[0], dtype=object)
+    rows = []
+    for code, count in languages.items():
+        right = is_right[looked_at][spoken == code]
+        accuracy = float(right.mean()) if len(right) else None
+        rows.append(
+            {"language": code, "name": NAMES[code], "texts": count, "texts_of_test": len(right), "accuracy": accuracy}
+        )
+    return rows
+
+
+def too_rare(labels: Sequence[str]) -> str:
+    """That these labels have too few texts."""
+    named = ", ".join(labels[:MOST_NAMED]) + (
+        f" and {len(labels) - MOST_NAMED:,} more" if len(labels) > MOST_NAMED else ""
+    )
+    return f"Too few texts of {named}: every label takes {FEWEST_OF_CLASS}."
 
 
 def _check_enough(classes: np.ndarray, target: np.ndarray) -> None:
@@ -157,67 +168,7 @@ def _check_enough(classes: np.ndarray, target: np.ndarray) -> None:
     if len(classes) < 2:
         raise TooFewTexts(f"All texts have the label {str(classes[0])!r}: there is nothing to tell apart.")
     if rare := [str(name) for name, count in zip(classes, counts, strict=True) if count < FEWEST_OF_CLASS]:
-        raise TooFewTexts(f"Too few texts of {', '.join(rare)}: every label takes {FEWEST_OF_CLASS}.")
-
-
-def _parts(clusters: np.ndarray, target: np.ndarray, seed: int) -> np.ndarray:
-    """The part of every text: whole clusters, dealt evenly class by class."""
-    _, first = np.unique(clusters, return_index=True)
-    draw = np.random.default_rng(seed).random(len(first))
-    order = np.lexsort((draw, target[first]))
-    part = np.empty(len(first), dtype=np.int64)
-    part[order] = np.arange(len(first)) % PARTS
-    return part[clusters]
-
-
-def _unseen(ready: Sequence[str], target: np.ndarray, train: np.ndarray, out: np.ndarray) -> dict[float, np.ndarray]:
-    """Margins of the texts held out, for every strength."""
-    from scipy import sparse
-
-    fit, held_out = train[~out], train[out]
-    views, values = learn_terms([ready[row] for row in fit])
-    others = sparse.hstack(term_values(views, [ready[row] for row in held_out]), format="csr")
-    classes = int(target.max()) + 1
-    found = {}
-    for strength in STRENGTHS:
-        weights, intercepts = _linear(values, target[fit], strength, classes)
-        found[strength] = np.asarray(others @ weights, dtype=np.float64) + intercepts
-    return found
-
-
-def _model(
-    ready: Sequence[str],
-    target: np.ndarray,
-    rows: np.ndarray,
-    strength: float,
-    calibration: tuple[float, list[float]],
-    classes: tuple[str, ...],
-) -> TextModel:
-    views, values = learn_terms([ready[row] for row in rows])
-    weights, intercepts = _linear(values, target[rows], strength, len(classes))
-    return TextModel(classes, views, weights, intercepts, calibration, strength)
-
-
-def _linear(
-    values: "sparse.csr_matrix", target: np.ndarray, strength: float, classes: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (terms × classes, float32) and intercepts of a linear support vector machine, class against the rest.
-
-    Hsieh et al. (2008), "A dual coordinate descent method for large-scale linear SVM". A class that these texts lack
-    has an intercept far below all others.
-    """
-    from sklearn.svm import LinearSVC
-
-    weights, intercepts = np.zeros((values.shape[1], classes), dtype=np.float32), np.full(classes, -3.0)
-    with _liblinear:
-        found = LinearSVC(C=strength, dual=True, random_state=0).fit(values, target)
-    if len(found.classes_) == 2:
-        sides = np.vstack([-found.coef_[0], found.coef_[0]]) / 2, np.array([-1.0, 1.0]) * found.intercept_[0] / 2
-    else:
-        sides = found.coef_, found.intercept_
-    weights[:, found.classes_] = sides[0].T
-    intercepts[found.classes_] = sides[1]
-    return weights, intercepts
+        raise TooFewTexts(too_rare(rare))
 
 
 def _figures(
@@ -249,13 +200,3 @@ def _figures(
         "n_fit": len(train),
         "n_test": len(test),
     }
-
-
-def _verdict(figures: dict) -> tuple[str, str]:
-    loss, base = figures["log_loss"], figures["baseline_log_loss"]
-    against = f"log loss {loss:.4f} on the texts held out, {base:.4f} by the shares of the classes alone"
-    if figures["gain_over_base_rate"] <= SURE * figures["gain_error"]:
-        return "no_signal", f"No better than the shares of the classes by more than noise ({against})."
-    if figures["accuracy"] <= figures["base_rate"]:
-        return "weak", f"Right no more often than always saying the commonest class ({against})."
-    return "ok", f"Better than the shares of the classes ({against})."

@@ -1,16 +1,20 @@
 """Which words speak for a text's class: contributions of words and pairs of words that add up to its log-odds."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.learning.texts.classifier import TextModel
-from pipelines.learning.texts.terms import term_counts, term_values
+from pipelines.learning.texts.beside import Beside, in_words, owners_of
+from pipelines.learning.texts.features import feature_blocks, joined
+from pipelines.learning.texts.terms import term_counts
 
 if TYPE_CHECKING:
     from scipy import sparse
+
+    from pipelines.learning.texts.classifier import TextModel
+    from pipelines.learning.texts.tags import TagModel
 
 CHUNK = 2_000
 """Texts at once."""
@@ -23,40 +27,93 @@ class Words:
     contributions: dict[str, float]
     """Word, sign or pair of words → log-odds of the class against the others; nothing that the model does not know."""
     base: float
-    """Log-odds without any word; with all contributions the log-odds of the class."""
+    """Log-odds without any word; with all contributions, columns and meaning the log-odds of the class."""
+    columns: dict[str, float] = field(default_factory=dict)
+    """What a column beside the text says (`plan is Free`) → log-odds."""
+    meaning: float | None = None
+    """What the vector of the whole text says, in log-odds."""
 
 
-def word_contributions(model: TextModel, texts: Sequence[str], chosen: np.ndarray) -> Iterator[Words]:
+def word_contributions(
+    model: "TextModel | TagModel", texts: Sequence[str], chosen: np.ndarray, beside: Beside | None = None
+) -> Iterator[Words]:
     """
     For every text (see `terms.spaced`) what each word says for the class with the number in `chosen`.
 
-    Log-odds are the class's margin, calibrated, less the mean of those of all other classes. A run of characters
-    belongs to the words that it stands in, by how often. Taking a word's terms out of the text lowers the log-odds by
-    what it says, the length of the text's vector being held.
+    Log-odds are the class's margin, calibrated, of a model of one class a text less the mean of those of all others. A
+    run of characters belongs to the words that it stands in, by how often. Taking a word's terms out of the text lowers
+    the log-odds by what it says, the length of the text's vector being held.
     """
-    slope, offsets = model.calibration
-    classes = len(model.classes)
-    others = classes / (classes - 1)
-    weights = slope * others * (model.weights - model.weights.mean(axis=1, keepdims=True))
-    bases = slope * model.intercepts + np.asarray(offsets)
-    bases = others * (bases - bases.mean())
+    effects = model.effects()
+    for part, aside, rows in _chunks(texts, beside):
+        yield from _words(model.views, effects, part, feature_blocks(model.views, part, aside), chosen[rows], aside)
+
+
+def explained(
+    model: "TextModel | TagModel", texts: Sequence[str], beside: Beside | None = None
+) -> Iterator[tuple[np.ndarray, list[Words]]]:
+    """Probabilities (texts × classes) and what the words say for the likeliest class, some texts (see `terms.spaced`)
+    at a time.
+    """
+    effects = model.effects()
+    for part, aside, _ in _chunks(texts, beside):
+        blocks = feature_blocks(model.views, part, aside)
+        probability = model.of_values(joined(blocks, len(part)))
+        yield probability, _words(model.views, effects, part, blocks, probability.argmax(axis=1), aside)
+
+
+def _chunks(texts: Sequence[str], beside: Beside | None) -> Iterator[tuple[Sequence[str], Beside | None, slice]]:
     for start in range(0, len(texts), CHUNK):
-        part, whose = texts[start : start + CHUNK], chosen[start : start + CHUNK]
-        found: list[dict[str, float]] = [{} for _ in part]
-        first = 0
-        for view, values in zip(model.views, term_values(model.views, part), strict=True):
-            of_view = weights[first : first + values.shape[1]]
-            first += values.shape[1]
-            rows = np.repeat(np.arange(len(part)), np.diff(values.indptr))
-            said = values.data * of_view[values.indices, whose[rows]]
-            if view["analyzer"] == "word":
+        rows = slice(start, min(start + CHUNK, len(texts)))
+        yield texts[rows], beside and beside.take(np.arange(rows.start, rows.stop)), rows
+
+
+def _words(
+    views: Sequence[dict],
+    effects: tuple[np.ndarray, np.ndarray],
+    texts: Sequence[str],
+    blocks: Sequence["sparse.csr_matrix"],
+    chosen: np.ndarray,
+    beside: Beside | None,
+) -> list[Words]:
+    """Of a few texts, with the values of every view."""
+    weights, bases = effects
+    found: list[dict[str, float]] = [{} for _ in texts]
+    columns: list[dict[str, float]] = [{} for _ in texts]
+    meanings: np.ndarray | None = None
+    first = 0
+    for view, values in zip(views, blocks, strict=True):
+        of_view = weights[first : first + values.shape[1]]
+        first += values.shape[1]
+        rows = np.repeat(np.arange(len(texts)), np.diff(values.indptr))
+        said = values.data * of_view[values.indices, chosen[rows]]
+        match view["analyzer"]:
+            case "word":
                 names = view["vocabulary"]
                 for row, term, amount in zip(rows.tolist(), values.indices.tolist(), said.tolist(), strict=True):
                     found[row][names[term]] = amount
-            else:
-                _share_out(view, part, values, said, found)
-        for row, contributions in enumerate(found):
-            yield Words(contributions, float(bases[whose[row]]))
+            case "columns":
+                _by_column(view, beside, rows, values.indices, said, columns)
+            case "vectors":
+                meanings = np.bincount(rows, weights=said, minlength=len(texts))
+            case _:
+                _share_out(view, texts, values, said, found)
+    return [
+        Words(words, float(bases[chosen[row]]), columns[row], None if meanings is None else float(meanings[row]))
+        for row, words in enumerate(found)
+    ]
+
+
+def _by_column(
+    view: dict, beside: Beside | None, rows: np.ndarray, features: np.ndarray, said: np.ndarray, found: list[dict]
+) -> None:
+    """Add up what the features of each column say, by the column's value in words."""
+    states, size = view["columns"], len(view["columns"])
+    sums = np.bincount(rows * size + owners_of(view)[features], weights=said, minlength=len(found) * size)
+    for row, amounts in enumerate(sums.reshape(len(found), size).tolist()):
+        for state, amount in zip(states, amounts, strict=True):
+            values = None if beside is None else beside.columns.get(state["name"])
+            found[row][in_words(state, values, row)] = amount
 
 
 def _share_out(

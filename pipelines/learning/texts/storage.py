@@ -5,16 +5,19 @@ from pathlib import Path
 from pipelines.learning.scoring.files import ADVICE, ModelRefused, read_checked, write_checked
 from pipelines.learning.scoring.plain_values import NotPlain, from_bytes, to_bytes
 from pipelines.learning.texts.classifier import TextModel
+from pipelines.learning.texts.tags import TagModel
 
-FORMAT = 1
+FORMAT = 2
+KINDS = {"classes": TextModel, "tags": TagModel}
 
 
-def save_text_model(model: TextModel, path: Path) -> str:
+def save_text_model(model: TextModel | TagModel, path: Path) -> str:
     """Write a classifier and its checksum beside it; returns the SHA-256 of the file, as 64 hexadecimal digits."""
-    return write_checked(Path(path), to_bytes({**vars(model), "format": FORMAT}))
+    kind = "tags" if isinstance(model, TagModel) else "classes"
+    return write_checked(Path(path), to_bytes({**vars(model), "format": FORMAT, "kind": kind}))
 
 
-def load_text_model(path: Path, checksum: str | None = None) -> TextModel:
+def load_text_model(path: Path, checksum: str | None = None) -> TextModel | TagModel:
     """
     Read a classifier that `save_text_model` wrote.
 
@@ -31,6 +34,6 @@ def load_text_model(path: Path, checksum: str | None = None) -> TextModel:
     if version != FORMAT:
         raise ModelRefused(f"{path} has model format {version}, this version reads {FORMAT}. Fit the model again.")
     try:
-        return TextModel(**{**state, "classes": tuple(state["classes"]), "calibration": tuple(state["calibration"])})
+        return KINDS[state.pop("kind")](**state)
     except (KeyError, TypeError, ValueError) as problem:
         raise ModelRefused(f"{path} does not fit this version ({problem}). Fit the model again.") from problem

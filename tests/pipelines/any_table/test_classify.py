@@ -38,7 +38,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pl.DataFrame(
                 {
                     "id": ["empty", "other", "private"],
-                    "said": [None, "ŵŵŵ ŷŷŷ", "parcel late, write to ann@shop.example or +49 30 901820"],
+                    "said": [None, "⠿⠿ ⠷⠷", "parcel late, write to ann@shop.example or +49 30 901820"],
                 }
             ),
         ]
@@ -58,7 +58,7 @@ def test_every_text_has_its_label_with_probabilities_and_words(labelled: Path):
     scores = pl.read_parquet(labelled / "scores.parquet")
     assert scores.columns == [
         *["id", "predicted", "probability", "probability_account", "probability_billing", "probability_delivery"],
-        *["reason_1", "reason_2", "reason_3", "reasons", "said"],
+        *["language", "reason_1", "reason_2", "reason_3", "reasons", "said"],
     ]
     known = scores.filter(pl.col("predicted").is_not_null())
     assert (known.select(pl.sum_horizontal(pl.col("^probability_.*$"))).to_series() - 1).abs().max() < 1e-9
