@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.learning.texts.private import masked
+from pipelines.values.private_data import masked
 
 if TYPE_CHECKING:
     from scipy import sparse

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipelines.learning.texts.phrases import stop_words
-from pipelines.learning.texts.private import masked
+from pipelines.values.private_data import masked
 
 if TYPE_CHECKING:
     import polars as pl
