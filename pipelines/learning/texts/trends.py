@@ -24,15 +24,19 @@ LEAST_RATIO = 1.25
 LEAST_TEXTS, LEAST_GROUPS = 3, 2
 """Texts of a week, and authors or companies, that a rise takes."""
 NEW_TEXTS, NEW_GROUPS = 4, 3
-"""The same for a word that no earlier text has."""
+"""The same for a word that no text of the year before has."""
 STEADY = 20.0
 """Texts added to a week's others, so that a few more or less of them are no growth of the whole."""
 WORD_WEEKS = 13
 """The last full weeks in which words are looked for."""
 MOST_WORDS = 10
 """Words and pairs of words told of a week."""
+HISTORY_WEEKS = 52
+"""Before these; what no text of this time has is new."""
 READ_LETTERS = 2_000
 """Of a text, for its words."""
+CHUNK = 10_000
+"""Texts that are taken apart at once."""
 SAME_TEXTS = 0.8
 """Share of a word's texts from which on a pair of words says all that the word says."""
 EXAMPLES, EXAMPLE_LETTERS = 3, 160
@@ -253,21 +257,29 @@ def _word_rows(weekly: "pl.DataFrame", as_of: date) -> "pl.DataFrame":
     import polars as pl
 
     full = _full_weeks(weekly, as_of)
-    once = weekly.unique(["week", "text"], keep="first", maintain_order=True)
-    words = _words(once)
     looked_at = full[max(LEAST_WEEKS + GAP_WEEKS, len(full) - WORD_WEEKS) :]
+    once = (
+        weekly.filter(pl.col("week") >= (looked_at[0] if looked_at else as_of) - timedelta(weeks=HISTORY_WEEKS))
+        .unique(["week", "text"], keep="first", maintain_order=True)
+        .with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
+    )
+    said = pl.concat([_said(once[start : start + CHUNK]) for start in range(0, max(once.height, 1), CHUNK)])
+    said = said.with_columns(week=once["week"].gather(said["row"]))
+    often = (
+        said.filter(pl.col("week").is_in(looked_at)).group_by("key", "week").len().filter(pl.col("len") >= LEAST_TEXTS)
+    )
+    tests = said["key"].n_unique()
+    said = said.join(often.select("key").unique(), on="key", how="semi")
+    words = _named(said, once).join(once.drop("week"), on="row").sort("row", "name")
     firsts = words.group_by("name").agg(first_week=pl.col("week").min())
+    totals = once.group_by("week").agg(total=pl.len())
+    judged = _judged(words, totals, full[-(WORD_WEEKS + GAP_WEEKS + BASELINE_WEEKS) :], tests)
     rows = (
         words.filter(pl.col("week").is_in(looked_at))
         .group_by("name", "week")
         .agg(texts=pl.len(), groups=pl.col("group").n_unique(), which=pl.col("row").hash().sum())
         .filter((pl.col("texts") >= LEAST_TEXTS) & (pl.col("groups") >= LEAST_GROUPS))
-    )
-    totals = once.group_by("week").agg(total=pl.len())
-    known = words.join(rows.select("name").unique(), on="name", how="semi")
-    judged = _judged(known, totals, full[-(WORD_WEEKS + GAP_WEEKS + BASELINE_WEEKS) :], tests=firsts.height)
-    rows = (
-        rows.join(totals, on="week")
+        .join(totals, on="week")
         .join(firsts, on="name")
         .join(judged, on=["name", "week"])
         .with_columns(
@@ -287,22 +299,37 @@ def _word_rows(weekly: "pl.DataFrame", as_of: date) -> "pl.DataFrame":
     return _with_examples(rows, words).rename({"week": "week_start_date"})
 
 
-def _words(texts: "pl.DataFrame") -> "pl.DataFrame":
-    """name, row, week, occurred_at, group and text of every word and pair of words, once a text."""
+def _said(texts: "pl.DataFrame", is_named: bool = False) -> "pl.DataFrame":
+    """Row and key (a number that stands for the words) of every word and pair of words, once a text; and their name."""
     import polars as pl
 
-    stop = sorted(stop_words())
     tokens = (
         texts.select("row", token=pl.col("text").str.head(READ_LETTERS).str.to_lowercase().str.extract_all(TOKEN))
         .explode("token")
         .drop_nulls()
-        .with_columns(word=pl.when(pl.col("token").str.contains(WORD) & ~pl.col("token").is_in(stop)).then("token"))
-        .with_columns(next=pl.when(pl.col("row").shift(-1) == pl.col("row")).then(pl.col("word").shift(-1)))
     )
-    single = tokens.select("row", name="word")
-    pairs = tokens.select("row", name=pl.col("word") + " " + pl.col("next"))
-    said = pl.concat([single, pairs]).drop_nulls().unique()
-    return said.join(texts.select("row", "week", "occurred_at", "text_id", "group", "text"), on="row")
+    written = tokens["token"].unique()
+    telling = written.filter(written.str.contains(WORD) & ~written.is_in(sorted(stop_words())))
+    tokens = tokens.with_columns(word=pl.col("token").hash()).with_columns(
+        is_telling=pl.col("word").is_in(telling.hash().to_list()), follows=pl.col("row").shift(-1) == pl.col("row")
+    )
+    is_pair = pl.col("is_telling") & pl.col("is_telling").shift(-1) & pl.col("follows")
+    name = {"name": pl.col("token")} if is_named else {}
+    names = {"name": pl.col("token") + " " + pl.col("token").shift(-1)} if is_named else {}
+    singles = tokens.select("row", "is_telling", key="word", **name)
+    pairs = tokens.select(
+        "row", is_telling=is_pair, key=pl.struct("word", next=pl.col("word").shift(-1)).hash(), **names
+    )
+    return pl.concat([singles, pairs]).filter("is_telling").drop("is_telling").unique()
+
+
+def _named(said: "pl.DataFrame", texts: "pl.DataFrame") -> "pl.DataFrame":
+    """name, row and week: keys become words again by a text that has each."""
+    import polars as pl
+
+    examples = said.group_by("key").agg(pl.col("row").min())
+    names = _said(texts.join(examples.select("row").unique(), on="row", how="semi"), is_named=True)
+    return said.join(names.join(examples, on=["key", "row"]).select("key", "name"), on="key").drop("key")
 
 
 def _without_parts(rows: "pl.DataFrame") -> "pl.DataFrame":
