@@ -16,10 +16,10 @@ PER_WEEK = 3
 CATEGORIES = ("Product", "Guides", "Engineering", "Customers", "Company")
 TAGGED, FORGOTTEN, ASTRAY = 0.6, 0.06, 0.05
 """Articles that have tags; their tags that are missing all the same; articles with one that does not fit."""
-MORE_TAGS = (0.25, 0.4, 0.25, 0.1)
+MORE_TAGS = (0.35, 0.4, 0.18, 0.07)
 """Shares of articles that are about one to four things."""
 SHORTEST, LONGEST = 8, 20
-ABOUT_MAIN, ABOUT_OTHERS, ABOUT_ANYTHING = 0.24, 0.36, 0.46
+ABOUT_MAIN, ABOUT_OTHERS, ABOUT_ANYTHING = 0.18, 0.52, 0.61
 """Sentences about the main tag, up to those about the others, up to those about any tag; the rest are common ones."""
 OF_ANY_TITLE = 0.4
 WANTED = ("integrations", "pricing")

@@ -26,7 +26,7 @@ SECOND_TAGS = ("vip", "follow_up", "waiting", "escalated", "enterprise")
 WRONG_TAG, NO_TAG, SECOND_TAG = 0.06, 0.05, 0.12
 """Of answered tickets: agents choose another topic, none, or say more than the topic."""
 GERMAN_ELSEWHERE = 0.08
-RAISED_LEVEL, RAISED_BY_URGENCY, RAISED_BY_MOOD = -3.35, 1.15, 0.55
+RAISED_LEVEL, RAISED_BY_URGENCY, RAISED_BY_MOOD = -3.7, 1.4, 0.75
 """Log-odds that an agent raises a ticket's priority at urgency and mood 0, and how they tell."""
 
 
@@ -125,7 +125,8 @@ def tickets(world: World, population: Population, billing: Subscriptions) -> dic
     people = np.minimum(count[population.customers], USERS_PER_ORGANISATION)
     person = uid[raised.item] * 10 + draws.integer("requester", people[raised.item], *keys)
     answered = raised.created + (3600 * (0.5 + 9 * draws.exponential("answer", *keys))).astype(np.int64)
-    hours = 10 + 30 * draws.exponential("solve", *keys) * np.exp(-0.3 * mood - 0.25 * (raised.priority - 1))
+    trouble = np.exp(0.35 * raised.urgency - 0.3 * mood - 0.35 * (raised.priority - 1))
+    hours = 10 + 27 * draws.exponential("solve", *keys) ** 0.6 * trouble
     solved = answered + (3600 * np.minimum(hours, 500)).astype(np.int64)
     country = population.accounts["country"].to_numpy()[population.customers][raised.item]
     language = german(draws, person, country, GERMAN_ELSEWHERE)
@@ -256,7 +257,7 @@ def _ratings(
 ) -> pl.DataFrame:
     """Of some, how content the customer is with the answer."""
     draws, keys = world.draws, raised.keys
-    odds = 1.3 + 0.9 * raised.mood - 0.45 * raised.urgency
+    odds = 2.2 + 1.4 * raised.mood - 0.9 * raised.urgency
     is_good = draws.chance("good rating", 1 / (1 + np.exp(-odds)), *keys)
     words = rating_comments(draws, keys, is_good, language)
     return pl.DataFrame(

@@ -22,7 +22,7 @@ from pipelines.sample.texts import (
 VAGUE, ASIDE, ASIDE_FIRST = 0.09, 0.3, 0.3
 """Tickets that do not say what they are about; those that mention another topic, and those that begin with it."""
 URGENCY_LEVELS = (-0.9, 0.6, 1.9)
-AMBIGUOUS, BETWEEN = 0.09, 0.05
+AMBIGUOUS, BETWEEN = 0.12, 0.08
 """Posts that may be meant in any mood; those that sound like a neighbouring one."""
 
 Keys = tuple[np.ndarray, ...]
@@ -61,8 +61,8 @@ def ticket_texts(
     is_first = has_aside & draws.chance("aside first", ASIDE_FIRST, *keys)
     main, aside = either(is_first, second, problem), either(is_first, problem, second)
     aside = fill(spoken(tickets.ASIDES, language, None, draws, "aside form", *keys), aside=aside)
-    level = np.digitize(urgency + 0.5 * draws.normal("urgency said", *keys), URGENCY_LEVELS)
-    shown = np.where(draws.chance("mood hidden", 0.18, *keys), 1, sentiment)
+    level = np.digitize(urgency + 0.4 * draws.normal("urgency said", *keys), URGENCY_LEVELS)
+    shown = np.where(draws.chance("mood hidden", 0.12, *keys), 1, sentiment)
     of_mood = {
         name: spoken(texts, language, shown, draws, name, *keys)
         for name, texts in (("opening", tickets.OPENINGS), ("closing", tickets.CLOSINGS))
@@ -73,7 +73,7 @@ def ticket_texts(
         + pick((".", "!", "?", "...", "!!"), draws.choice("stop", (0.72, 0.1, 0.1, 0.05, 0.03), *keys))
         + maybe(has_aside, aside)
         + maybe(draws.chance("detail", 0.5, *keys), spoken(tickets.DETAILS, language, None, draws, "detail", *keys))
-        + maybe(draws.chance("urgent", 0.6, *keys), spoken(tickets.URGENCY, language, level, draws, "urgent", *keys))
+        + maybe(draws.chance("urgent", 0.75, *keys), spoken(tickets.URGENCY, language, level, draws, "urgent", *keys))
         + maybe(draws.chance("has closing", 0.7, *keys), of_mood["closing"])
         + maybe(draws.chance("emoji", 0.08, *keys), drawn(tickets.EMOJI, shown, draws, "emoji", *keys))
     )
