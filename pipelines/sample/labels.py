@@ -14,7 +14,7 @@ LAG_DAYS, LAG_SPREAD_DAYS = 28, 14
 """A text is labelled so long after it was written, and up to so much later: of the newest ones none is."""
 READ = ("key", "number", "created_at", "sentiment", "cause")
 """What is read of the truth of posts and reviews."""
-SENTIMENTS_WANTED, CAUSES_WANTED = (600, 150, 3000), (250, 60, 1200)
+SENTIMENTS_WANTED, CAUSES_WANTED = (600, 175, 3000), (250, 80, 1200)
 """Labels for a company of 2,000 accounts and two years, for a small one, and at most."""
 
 
