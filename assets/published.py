@@ -4,7 +4,15 @@ import dagster as dg
 
 from pipelines.publishing.assets import release_asset
 
-UPSTREAM = ["predictions", "forecasts", "texts", "track_record.py", "warehouse.py", "reconciliation.py"]
+UPSTREAM = [
+    "predictions",
+    "forecasts",
+    "texts",
+    "topic_trends.py",
+    "track_record.py",
+    "warehouse.py",
+    "reconciliation.py",
+]
 
 
 @dg.definitions

@@ -18,6 +18,10 @@ class PublishedTexts(text.PublishedTexts, dg.Resolvable):
     """The published table, and the columns that describe its rows."""
 
 
+class Trends(text.Trends, dg.Resolvable):
+    """How texts are followed from week to week in topic_trends."""
+
+
 class Brands(text.Brands, dg.Resolvable):
     """Names of companies that a text may be about, and the words for them."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from pipelines.components.declared.text import DeclaredText
-from pipelines.components.resolved import Brands, PublishedTexts
+from pipelines.components.resolved import Brands, PublishedTexts, Trends
 from pipelines.components.text_queries import (
     drop_outdated,
     labelled_texts,
@@ -59,6 +59,8 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
 
     publish: PublishedTexts | None = None
     """The table that users get; none: other models and tables read what it says."""
+    trends: Trends | None = None
+    """How the labels and words are followed from week to week; none: not at all."""
     brands: Brands | None = None
     """Competitors to look for in the texts."""
 

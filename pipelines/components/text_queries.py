@@ -101,6 +101,24 @@ def _text(declared: DeclaredText) -> str:
     return f"trim(concat_ws(chr(10), {parts}))"
 
 
+def texts_since(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText, days: int) -> "pl.DataFrame":
+    """The texts of the last `days`, as `trends.text_trends` takes them, with what the model says of each as topic."""
+    by = declared.trends.by if declared.trends else None
+    group = f"cast(texts.{quoted(by)} as varchar)" if by else "cast(null as varchar)"
+    has = has_scores(connection, declared)
+    topic = f"scores.{quoted('tag' if declared.separator else 'predicted')}" if has else "cast(null as varchar)"
+    said = f"left join scores.{quoted(declared.name)} as scores using ({quoted(declared.key)})" if has else ""
+    if declared.only_where and has:
+        said = said.replace("left join", "inner join")
+    query = f"""
+        select cast(texts.{quoted(declared.key)} as varchar) as text_id, {_text(declared)} as text,
+            cast(texts.{quoted(declared.at)} as timestamp) as occurred_at, {topic} as topic, {group} as "group"
+        from {quoted(*declared.texts_table)} as texts {said}
+        where ({declared.population}) and texts.{quoted(declared.at)} > {RUN_DATE} - {days}
+    """
+    return read_frame(connection, query)
+
+
 def published_query(declared: DeclaredText, columns: Collection[str], beside: Collection[str]) -> str:
     """
     The query of the published table, the newest text first.
@@ -115,8 +133,8 @@ def published_query(declared: DeclaredText, columns: Collection[str], beside: Co
     shown += [f"scores.{label} as {quoted(declared.publish.predicted_as)}", "scores.probability"]
     shown += [f"scores.{quoted(name)}" for name in columns if name.startswith("probability_")]
     joins = ""
-    for name, label in declared.publish.beside.items():
-        said, chance = quoted(label), quoted(f"{label}_probability")
+    for name, called in declared.publish.beside.items():
+        said, chance = quoted(called), quoted(f"{called}_probability")
         if name not in beside:
             shown += [f"cast(null as varchar) as {said}", f"cast(null as double) as {chance}"]
             continue

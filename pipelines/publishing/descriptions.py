@@ -19,6 +19,7 @@ TABLES = {
     "uplift": f"What acting on the scores changed, one row per model and grade, and all together. {GRADES}",
     "score_history": f"Every score that was ever published, and those that a backfill made later. {GRADES}",
     "model_health": "How far each model's scores and columns have moved since its fit; whether it keeps its promise.",
+    "topic_trends": "What people write about, by week: every topic, and the words that rise beyond noise or are new.",
     "reconciliation": "Are the figures of the exports those of core and of what is published? One row per figure, "
     "source, currency, month and step: what it starts with, each reason for a difference, what it ends with, the rest.",
     "model_runs": "Every fit of a model with its figures: kept, refused or skipped, and why.",
@@ -102,6 +103,23 @@ FORECASTS = {
     "note": "Why the metric is forecast from an earlier day than the run's: which source is behind. Null if none is.",
 }
 COLUMNS: dict[str, dict[str, str]] = {
+    "topic_trends": {
+        "source": "Which texts: tickets, posts or complaints.",
+        "kind": "topic: a label of the model; word: a word or a pair of words.",
+        "name": "The topic, or the word.",
+        "week_start_date": "The Monday that the week begins with.",
+        "texts": "Texts of the week that are about it, or have the word.",
+        "share": "Of the week's texts (of those with a topic, for topics), from 0 to 1.",
+        "expected": "Texts to expect by the twelve weeks before; null where these are too few.",
+        "ratio": "texts by expected.",
+        "is_rising": "Whether there are more than chance explains, with many topics and words looked at; one in twenty "
+        "of those that are said to rise is noise.",
+        "is_new": "Whether no text of the year before has the word.",
+        "is_partial": "Whether the week has not ended on the run's date; it is not judged.",
+        "example_1": "A text about it, masked and shortened.",
+        "example_2": "Another one, of another author or company.",
+        "example_3": "A third one.",
+    },
     "score_outcomes": {
         "scores_release_id": "The release, or the backfill, that had the scores.",
         "is_backfill": "Whether the scores were made later, as they would have been made then.",

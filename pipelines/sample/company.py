@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.sample import billing, crm, labels, marketing, product, social, support, truth
+from pipelines.sample import articles, billing, crm, labels, marketing, product, social, support, truth
 from pipelines.sample.files import known_rows, month_ends, write_period
 from pipelines.sample.plan import DAY, Plan, World, day_number, to_date
 from pipelines.sample.population import simulate
@@ -82,15 +82,18 @@ def company_frames(world: World) -> Iterator[tuple[str, pl.DataFrame]]:
     yield "truth.tickets", tickets["truth"]
     del tickets
     posts, post_truth = social.posts(world, population)
+    reviews, review_truth = social.reviews(world, population)
     yield "social.post", posts
-    yield "truth.posts", post_truth
-    yield "social.review", social.reviews(world, population)
-    yield "labels.text_label", labels.text_labels(world, post_truth)
+    yield "social.review", reviews
+    labelled = [truth.select(labels.READ) for truth in (post_truth, review_truth)]
+    yield "labels.text_label", labels.text_labels(world, pl.concat(labelled))
+    yield "truth.posts", post_truth.drop("number")
+    yield "truth.reviews", review_truth.drop("number")
     if is_first:
         yield "salesforce.campaign", crm.campaigns(world)
         yield "google_ads.campaign_stats", marketing.campaign_stats(world)
-        articles, article_truth = social.articles(world)
-        yield "cms.article", articles
+        written, article_truth = articles.articles(world)
+        yield "cms.article", written
         yield "truth.articles", article_truth
     yield "truth.account_weeks", truth.account_weeks(world, population)
     yield "truth.lead_weeks", truth.lead_weeks(world, population)

@@ -24,6 +24,7 @@ PLAN_PRICES = (2500, 4500, 7500)
 PLANS = ("Starter", "Team", "Business")
 CAMPAIGN_TYPES = ("Webinar", "Event", "Content", "Email")
 CAMPAIGNS_PER_QUARTER = 4
+CAMPAIGN_TOPICS = ("reporting", "integrations", "security", "onboarding", "pricing", "api", "mobile", "automation")
 
 
 def account_ids(world: World, uid: np.ndarray) -> pl.Series:
@@ -404,7 +405,7 @@ def campaigns(world: World) -> pl.DataFrame:
     number, start = campaign_calendar(world)
     row, state = repeated(np.full(len(number), 3))
     stamp = start[row] + np.array([-20, 0, 30])[state] * DAY
-    topic = pick(content.ARTICLE_TAGS, number % len(content.ARTICLE_TAGS)).str.to_titlecase()
+    topic = pick(CAMPAIGN_TOPICS, number % len(CAMPAIGN_TOPICS)).str.to_titlecase()
     kind = pick(CAMPAIGN_TYPES, number % CAMPAIGNS_PER_QUARTER)
     budget = np.rint(4000 + 9000 * world.draws.uniform("budget", number))
     return pl.DataFrame(

@@ -3,15 +3,18 @@
 import numpy as np
 import polars as pl
 
-from pipelines.sample import content
 from pipelines.sample.frames import pick
+from pipelines.sample.phrases.posts import CAUSES
 from pipelines.sample.plan import DAY, World
+from pipelines.sample.texts import SENTIMENTS
 
 LABELLERS = ("aisha.keller", "tom.moreau", "priya.novak")
 WRONG, CORRECTED = 0.065, 0.03
 LAG_DAYS, LAG_SPREAD_DAYS = 28, 14
 """A text is labelled so long after it was written, and up to so much later: of the newest ones none is."""
-SENTIMENTS_WANTED, CAUSES_WANTED = (600, 150, 3000), (250, 60, 1200)
+READ = ("key", "number", "created_at", "sentiment", "cause")
+"""What is read of the truth of posts and reviews."""
+SENTIMENTS_WANTED, CAUSES_WANTED = (600, 175, 3000), (250, 80, 1200)
 """Labels for a company of 2,000 accounts and two years, for a small one, and at most."""
 
 
@@ -19,16 +22,15 @@ def text_labels(world: World, texts: pl.DataFrame) -> pl.DataFrame:
     """
     Labels of posts and reviews for two models: `post_sentiment`, and `complaint_cause` of unhappy ones.
 
-    `texts`: the truth of posts and reviews: key (as in core), number (of the record), created_at, sentiment, cause.
+    `texts`: the truth of posts and reviews, with the columns in `READ`: the key is that of core.
     """
     months = world.planned_days / 30.4
     written = max(_texts_expected(world), 1.0) * max(1 - (LAG_DAYS + LAG_SPREAD_DAYS / 2) / world.planned_days, 0.2)
     number = texts["number"].to_numpy()
-    sentiments, causes = list(content.SENTIMENTS), list(content.CAUSES)
     parts = []
     for model, column, classes, (usual, least, most), share in (
-        ("post_sentiment", "sentiment", sentiments, SENTIMENTS_WANTED, 1.0),
-        ("complaint_cause", "cause", causes, CAUSES_WANTED, NEGATIVE_SHARE),
+        ("post_sentiment", "sentiment", SENTIMENTS, SENTIMENTS_WANTED, 1.0),
+        ("complaint_cause", "cause", CAUSES, CAUSES_WANTED, NEGATIVE_SHARE),
     ):
         wanted = np.clip(usual * world.plan.accounts / 2000 * months / 24, least, most)
         chosen = texts[column].is_not_null().to_numpy() & world.draws.chance(
@@ -48,10 +50,10 @@ def _texts_expected(world: World) -> float:
     return world.plan.accounts * weeks * 0.0085 + weeks * world.public_posts_per_week
 
 
-def _given(world: World, model: str, texts: pl.DataFrame, column: str, classes: list[str]) -> pl.DataFrame:
+def _given(world: World, model: str, texts: pl.DataFrame, column: str, classes: tuple[str, ...]) -> pl.DataFrame:
     """The labels of some texts: now and then a wrong one, of which half are seen and corrected later."""
     draws, number = world.draws, texts["number"].to_numpy()
-    truth = texts.select(pl.col(column).replace_strict(classes, list(range(len(classes))), return_dtype=pl.Int64))
+    truth = texts.select(pl.col(column).replace_strict(list(classes), list(range(len(classes))), return_dtype=pl.Int64))
     truth = truth.to_series().to_numpy()
     other = (truth + 1 + draws.integer(f"{model} other", len(classes) - 1, number)) % len(classes)
     is_wrong = draws.chance(f"{model} wrong", WRONG + CORRECTED, number)

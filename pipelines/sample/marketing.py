@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.sample import content
+from pipelines.sample.articles import read_articles
 from pipelines.sample.crm import contact_ids, lead_end, lead_ids
 from pipelines.sample.frames import either, event_numbers, expand, ids, keep, pick, repeated, versions
 from pipelines.sample.health import LEAD_WEEKS
@@ -39,6 +40,7 @@ PAGE_TITLES = (
     "About us",
     "Careers",
 )
+BLOG = PATHS.index("/blog")
 CHANNELS = (
     ("https://www.google.com/", None, None),
     (None, None, None),
@@ -276,7 +278,10 @@ def visits(world: World, population: Population) -> tuple[pl.DataFrame, pl.DataF
     end = start + (60 * minutes).astype(np.int64) + 5
     received = end + 30 + late * DAY
     item, turn = repeated(pages)
-    path = _paths(world, (person[item], at_event[item], number[item]), turn, mood[item], lead_visit[item], known[item])
+    of_view = (person[item], at_event[item], number[item])
+    page = _paths(world, of_view, turn, mood[item], lead_visit[item], known[item])
+    viewed = start[item] + ((end - start)[item] * turn / pages[item]).astype(np.int64)
+    path, title = _pages(world, page, (*of_view, turn), viewed, np.where(lead_visit & known, mood, -np.inf)[item])
     cookie = either(known, visitor, stranger_ids)
     sessions = pl.DataFrame(
         {
@@ -287,7 +292,7 @@ def visits(world: World, population: Population) -> tuple[pl.DataFrame, pl.DataF
             "session_end": end,
             "received_at": received,
             "pageviews": pages,
-            "landing_page": pick(PATHS, path[turn == 0]),
+            "landing_page": path.filter(pl.Series(turn == 0)),
             "referrer": pick([c[0] for c in CHANNELS], channel),
             "utm_source": pick([c[1] for c in CHANNELS], channel),
             "utm_medium": pick([c[2] for c in CHANNELS], channel),
@@ -301,14 +306,30 @@ def visits(world: World, population: Population) -> tuple[pl.DataFrame, pl.DataF
             "page_view_id": session[item] + "-" + pl.Series(turn).cast(pl.String),
             "session_id": session[item],
             "anonymous_id": cookie[item],
-            "path": pick(PATHS, path),
-            "title": pick(PAGE_TITLES, path),
-            "viewed_at": start[item] + ((end - start)[item] * turn / pages[item]).astype(np.int64),
+            "path": path,
+            "title": title,
+            "viewed_at": viewed,
             "received_at": received[item],
         }
     )
     since = world.first_day * DAY
     return sessions.filter(pl.col("session_start") >= since), views.filter(pl.Series((start >= since)[item]))
+
+
+def _pages(
+    world: World, page: np.ndarray, keys: tuple[np.ndarray, ...], viewed: np.ndarray, intent: np.ndarray
+) -> tuple[pl.Series, pl.Series]:
+    """Path and title of what is looked at; most of who is at the blog reads one of its articles."""
+    row = np.flatnonzero(page == BLOG)
+    person, *_ = keys
+    read, headline = read_articles(world, person[row], tuple(key[row] for key in keys), viewed[row], intent[row])
+    found = []
+    for usual, of_article in ((PATHS, read), (PAGE_TITLES, headline)):
+        texts = pl.concat([pl.Series(list(usual)), of_article.fill_null(usual[BLOG])])
+        place = page.copy()
+        place[row] = len(usual) + np.arange(len(row))
+        found.append(texts.gather(pl.Series(place)))
+    return found[0], found[1]
 
 
 def _paths(

@@ -1,39 +1,67 @@
-"""Posts and reviews that mention us or a competitor, and the articles we publish."""
+"""Posts and reviews that mention us or a competitor: of customers' people, of those we might win, and of the public."""
+
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from pipelines.sample import content
-from pipelines.sample.crm import account_ids
-from pipelines.sample.frames import either, ids, keep, pick, repeated, versions
+from pipelines.sample.crm import account_ids, lead_end, lead_ids
+from pipelines.sample.frames import either, ids, keep, pick, repeated
+from pipelines.sample.health import LEAD_WEEKS
 from pipelines.sample.marketing import twitter_handles
-from pipelines.sample.plan import DAY, World
+from pipelines.sample.phrases.posts import CAUSES
+from pipelines.sample.phrases.slots import FEATURES
+from pipelines.sample.plan import DAY, WEEK, World
 from pipelines.sample.population import Population, weeks_of_life
+from pipelines.sample.texts import LANGUAGES, SENTIMENTS, german, sentiment_of
+from pipelines.sample.writing import copied_texts, post_texts, review_texts
 
 PLATFORMS = ("twitter", "linkedin", "reddit")
 SITES = ("G2", "Capterra", "TrustRadius")
-ARTICLES_PER_WEEK = 3
+CAUSE_WEIGHTS = (0.2, 0.17, 0.2, 0.13, 0.14, 0.16)
+GERMAN_ELSEWHERE = 0.03
+GERMAN_PUBLIC = 0.15
+PUBLIC, OTHERS = 3 * 10**9, 4 * 10**9
+"""Added to what counts people of the public in a week, and to a person's number in the keys of posts from before they
+were a customer: so no two posts have one name."""
+COPIED = 0.12
+"""Posts of the public that pass on another one of the same week, if there was one."""
 
 
-def _posts(
-    world: World,
-    key: tuple[np.ndarray, ...],
-    moment: np.ndarray,
-    handle: pl.Series,
-    name: pl.Series,
-    mood: np.ndarray,
-    account: pl.Series,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    draws = world.draws
-    is_us = draws.chance("about us", 0.75, *key)
-    brand = either(is_us, content.OUR_BRAND, content.COMPETITOR)
-    sentiment = content.sentiment_of(mood)
-    feature = pick(content.FEATURES, draws.integer("post feature", len(content.FEATURES), *key))
-    text = content.fill(
-        content.by_class({k: content.POSTS[k] for k in content.SENTIMENTS}, sentiment, draws, "post", *key),
-        brand=brand,
-        feature=feature,
-    )
+class _Written(NamedTuple):
+    """Posts, one element each: who wrote when about whom, in which mood."""
+
+    key: tuple[np.ndarray, np.ndarray]
+    moment: np.ndarray
+    handle: pl.Series
+    name: pl.Series
+    mood: np.ndarray
+    brand: pl.Series
+    language: np.ndarray
+    account: pl.Series
+    lead: pl.Series
+
+
+def _brands(world: World, is_us: np.ndarray, stream: str, *keys: np.ndarray) -> pl.Series:
+    """Our name, or that of a competitor."""
+    competitor = pick(content.COMPETITORS, world.draws.choice(stream, content.COMPETITOR_WEIGHTS, *keys))
+    return either(is_us, content.OUR_BRAND, competitor)
+
+
+def _posts(world: World, written: _Written, is_public: bool = False) -> tuple[pl.DataFrame, pl.DataFrame]:
+    draws, key, moment = world.draws, written.key, written.moment
+    brand, language = written.brand, written.language
+    sentiment = sentiment_of(written.mood)
+    cause = draws.choice("cause", CAUSE_WEIGHTS, *key)
+    feature = draws.integer("post feature", len(FEATURES), *key)
+    text = post_texts(draws, key, sentiment, cause, language, feature, brand)
+    if is_public:
+        source = _passed_on(world, key, moment)
+        is_copy = source != np.arange(len(source))
+        copy = copied_texts(draws, key, text[source], written.handle[source])
+        text = either(is_copy, copy, text)
+        brand, sentiment, cause, language = brand[source], sentiment[source], cause[source], language[source]
     number = pl.Series(key[0] * 1000 + key[1])
     post_id = ids("p", world.chunk, number, 18)
     heat = draws.exponential("heat", *key)
@@ -41,9 +69,9 @@ def _posts(
         {
             "post_id": post_id,
             "platform": pick(PLATFORMS, draws.choice("platform", (0.5, 0.3, 0.2), *key)),
-            "author_handle": handle,
-            "author_name": name,
-            "text": text.str.slice(0, 1).str.to_uppercase() + text.str.slice(1),
+            "author_handle": written.handle,
+            "author_name": written.name,
+            "text": text,
             "url": "https://social.example/" + post_id,
             "brand_mentioned": brand,
             "likes": (12 * heat**2).astype(np.int64),
@@ -58,67 +86,144 @@ def _posts(
     truth = pl.DataFrame(
         {
             "post_id": post_id,
-            "account_id": account,
+            "account_id": written.account,
+            "lead_id": written.lead,
             "key": "post:" + post_id,
             "number": number,
-            "sentiment": pick(content.SENTIMENTS, sentiment),
-            "cause": keep(sentiment == 0, pick(content.CAUSES, draws.choice("cause", content.CAUSE_WEIGHTS, *key))),
+            "sentiment": pick(SENTIMENTS, sentiment),
+            "cause": keep(sentiment == 0, pick(CAUSES, cause)),
             "brand": brand,
+            "language": pick(LANGUAGES, language),
             "created_at": moment,
         }
     )
     return posts, truth
 
 
+def _passed_on(world: World, key: tuple[np.ndarray, np.ndarray], moment: np.ndarray) -> np.ndarray:
+    """The row that each post of the public repeats: mostly its own, else one of the same week before it."""
+    number = key[0] - PUBLIC
+    row = np.arange(len(number))
+    other = row - number + world.draws.integer("passed on", np.maximum(number, 1), *key)
+    is_copy = world.draws.chance("passes on", COPIED, *key) & (number > 0) & (moment[other] < moment)
+    source = np.where(is_copy, other, row)
+    return source[source]
+
+
 def posts(world: World, population: Population) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Posts of customers' people who have a handle (their health shows), and, once, of the public; with the truth."""
-    draws, people = world.draws, population.people
-    people = people.filter(pl.col("lead") < 0)
+    """Posts of customers' people (their health shows), of those whom we might win, and, once, of the public."""
+    found = [_posts(world, _of_customers(world, population)), _posts(world, _of_prospects(world, population))]
+    if not world.chunk:
+        found.append(_posts(world, _of_the_public(world), is_public=True))
+    frames, truths = zip(*found, strict=True)
+    return pl.concat(frames), pl.concat(truths)
+
+
+def _with_handle(world: World, people: pl.DataFrame) -> pl.DataFrame:
     handle = twitter_handles(world, people["person"].to_numpy(), people)
-    people = people.with_columns(handle=handle).filter(pl.col("handle").is_not_null())
+    return people.with_columns(handle=handle).filter(pl.col("handle").is_not_null())
+
+
+def _of_customers(world: World, population: Population) -> _Written:
+    draws, frame = world.draws, population.accounts
+    people = _with_handle(world, population.people.filter(pl.col("lead") < 0))
     person, account = people["person"].to_numpy(), people["account"].to_numpy()
     place = population.customer_of(account)
-    frame = population.accounts
     start = np.where(place >= 0, frame["customer_from"].to_numpy()[account], world.horizon)
     end = frame["churned_at"].to_numpy()[account] + 60 * DAY
     item, at = np.nonzero(weeks_of_life(world, start, end))
     at = np.array(world.event_weeks)[at]
     hit = draws.chance("posts", 0.03 * world.week_activity[at], person[item], at)
     item, at = item[hit], at[hit]
-    moment = world.in_week(at, "post", person[item], at)
-    mood = population.health.total[place[item], at] + 0.7 * draws.normal("post mood", person[item], at)
-    found = _posts(
-        world,
-        (person[item], at),
-        moment,
-        people["handle"][item],
-        people["first"][item] + " " + people["last"][item],
-        mood,
-        account_ids(world, frame["uid"].to_numpy()[account[item]]),
+    key = (person[item], at)
+    country = frame["country"].to_numpy()[account[item]]
+    return _Written(
+        key=key,
+        moment=world.in_week(at, "post", *key),
+        handle=people["handle"][item],
+        name=people["first"][item] + " " + people["last"][item],
+        mood=population.health.total[place[item], at] + 0.7 * draws.normal("post mood", *key),
+        brand=_brands(world, draws.chance("about us", 0.75, *key), "competitor", *key),
+        language=german(draws, person[item], country, GERMAN_ELSEWHERE),
+        account=account_ids(world, frame["uid"].to_numpy()[account[item]]),
+        lead=pl.Series([None] * len(item), dtype=pl.String),
     )
-    if world.chunk:
-        return found
+
+
+def _of_prospects(world: World, population: Population) -> _Written:
+    """
+    Posts of leads and of people at companies with an open deal, mostly about the tool that their company has.
+
+    Who wants to buy is less happy with it.
+    """
+    draws, frame, leads = world.draws, population.accounts, population.leads
+    people = _with_handle(world, population.people)
+    person, account, lead = (people[name].to_numpy() for name in ("person", "account", "lead"))
+    is_lead = lead >= 0
+    deals = population.deals.filter(~pl.col("is_old")).unique("account", keep="first", maintain_order=True)
+    of_account = np.full(len(frame), -1)
+    of_account[deals["account"].to_numpy()] = np.arange(len(deals))
+    deal = np.where(is_lead, -1, of_account[account.clip(0)])
+    opened, closed = (deals[name].to_numpy()[deal.clip(0)] for name in ("created_at", "closed_at"))
+    known = people["known_from"].to_numpy()
+    listed = is_lead | ((deal >= 0) & draws.chance("in hubspot", 0.6, person))
+    start = np.where(listed, np.where(is_lead, known, np.maximum(opened, known)), world.horizon)
+    end = np.where(is_lead, lead_end(world, population)[lead.clip(0)], closed)
+    item, at = np.nonzero(weeks_of_life(world, start, end))
+    at = np.array(world.event_weeks)[at]
+    key = (OTHERS + person[item], at)
+    hit = draws.chance("posts", np.where(is_lead[item], 0.025, 0.05) * world.week_activity[at], *key)
+    item, at = item[hit], at[hit]
+    key = (OTHERS + person[item], at)
+    age = ((world.week_start(at) - start[item]) // (WEEK * DAY)).clip(0, LEAD_WEEKS - 1)
+    wish = np.where(
+        is_lead[item], population.intent.total[lead[item], age], deals["quality"].to_numpy()[deal[item].clip(0)]
+    )
+    is_us = draws.chance("prospect about us", 0.15, *key)
+    noise = 0.9 * draws.normal("post mood", *key)
+    uid = np.where(is_lead, leads["uid"].to_numpy()[lead.clip(0)], frame["uid"].to_numpy()[account.clip(0)])[item]
+    country = np.where(
+        is_lead, leads["country"].to_numpy()[lead.clip(0)], frame["country"].to_numpy()[account.clip(0)]
+    )[item]
+    return _Written(
+        key=key,
+        moment=np.clip(world.in_week(at, "post", *key), start[item] + 3600, None),
+        handle=people["handle"][item],
+        name=people["first"][item] + " " + people["last"][item],
+        mood=np.where(is_us, 0.2 + 0.3 * wish, -0.35 - 0.35 * wish) + noise,
+        brand=_brands(world, is_us, "their tool", uid),
+        language=german(draws, person[item], country, GERMAN_ELSEWHERE),
+        account=keep(~is_lead[item], account_ids(world, frame["uid"].to_numpy()[account[item].clip(0)])),
+        lead=keep(is_lead[item], lead_ids(world, lead[item])),
+    )
+
+
+def _of_the_public(world: World) -> _Written:
+    draws = world.draws
     week = np.array(world.event_weeks)
     counts = draws.poisson("public posts", world.public_posts_per_week * world.week_activity[week], week)
     row, number = repeated(counts)
-    at, author = week[row], 3 * 10**9 + number
-    name_number = draws.integer("public author", 5000, author, at)
+    at, author = week[row], PUBLIC + number
+    key = (author, at)
+    name_number = draws.integer("public author", 5000, *key)
     first = pick(content.FIRST_NAMES, name_number % len(content.FIRST_NAMES))
     last = pick(content.LAST_NAMES, name_number // 97 % len(content.LAST_NAMES))
-    public = _posts(
-        world,
-        (author, at),
-        world.in_week(at, "public post", author, at),
-        "user" + pl.Series(name_number).cast(pl.String),
-        first + " " + last,
-        0.2 + 1.2 * draws.normal("public mood", author, at),
-        pl.Series([None] * len(author), dtype=pl.String),
+    none = pl.Series([None] * len(author), dtype=pl.String)
+    return _Written(
+        key=key,
+        moment=world.in_week(at, "public post", *key),
+        handle="user" + pl.Series(name_number).cast(pl.String),
+        name=first + " " + last,
+        mood=0.2 + 1.2 * draws.normal("public mood", *key),
+        brand=_brands(world, draws.chance("about us", 0.75, *key), "competitor", *key),
+        language=draws.chance("public language", GERMAN_PUBLIC, *key).astype(np.int64),
+        account=none,
+        lead=none,
     )
-    return pl.concat([found[0], public[0]]), pl.concat([found[1], public[1]])
 
 
-def reviews(world: World, population: Population) -> pl.DataFrame:
-    """Reviews by customers: stars follow health. Known when collected, days later."""
+def reviews(world: World, population: Population) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Reviews by customers: stars follow health. Known when collected, days later. With the truth."""
     draws, frame = world.draws, population.accounts[population.customers]
     uid, start, end = (frame[name].to_numpy() for name in ("uid", "customer_from", "churned_at"))
     item, at = np.nonzero(weeks_of_life(world, start, end))
@@ -129,76 +234,40 @@ def reviews(world: World, population: Population) -> pl.DataFrame:
     mood = population.health.total[item, at] + 0.6 * draws.normal("review mood", uid[item], at)
     rating = np.clip(np.rint((3.6 + 1.1 * mood) * 2) / 2, 1, 5)
     sentiment = (rating > 2.75).astype(np.int64) + (rating > 3.75)
-    is_us = draws.chance("review of us", 0.85, uid[item], at)
-    brand = either(is_us, content.OUR_BRAND, content.COMPETITOR)
-    feature = pick(content.FEATURES, draws.integer("review feature", len(content.FEATURES), uid[item], at))
-    text = content.fill(
-        content.by_class(
-            {k: content.POSTS[k] for k in content.SENTIMENTS}, sentiment, draws, "review text", uid[item], at
-        ),
-        brand=brand,
-        feature=feature,
-    )
+    key = (uid[item], at)
+    brand = _brands(world, draws.chance("review of us", 0.85, *key), "reviewed competitor", *key)
+    cause = draws.choice("review cause", CAUSE_WEIGHTS, *key)
+    feature = draws.integer("review feature", len(FEATURES), *key)
+    language = german(draws, uid[item] * 10, frame["country"].to_numpy()[item], GERMAN_ELSEWHERE)
+    title, text = review_texts(draws, key, sentiment, cause, language, feature, brand)
+    number = pl.Series(uid[item] * 1000 + at)
+    review_id = ids("r", world.chunk, number, 16)
     author = draws.integer("review author", len(content.FIRST_NAMES), uid[item], at)
-    return pl.DataFrame(
+    found = pl.DataFrame(
         {
-            "review_id": ids("r", world.chunk, uid[item] * 1000 + at, 16),
+            "review_id": review_id,
             "site": pick(SITES, draws.integer("site", 3, uid[item], at)),
             "brand_mentioned": brand,
             "author_name": pick(content.FIRST_NAMES, author),
             "author_company": keep(draws.chance("review company", 0.5, uid[item], at), frame["name"][item]),
             "rating": rating,
-            "title": content.by_class(
-                {k: content.REVIEW_TITLES[k] for k in content.SENTIMENTS}, sentiment, draws, "title", uid[item], at
-            ),
-            "text": text.str.slice(0, 1).str.to_uppercase() + text.str.slice(1),
+            "title": title,
+            "text": text,
             "created_at": moment,
             "collected_at": moment + (DAY * (0.3 + 4 * draws.uniform("collected", uid[item], at))).astype(np.int64),
         }
     )
-
-
-def articles(world: World) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Article versions: draft, published, sometimes revised, with a truth of what each is about. Company-wide."""
-    draws = world.draws
-    number = np.arange(ARTICLES_PER_WEEK * ((world.last_day - world.first_day) // 7 + 1))
-    tag = draws.integer("tag", len(content.ARTICLE_TAGS), number)
-    other = (tag + 1 + draws.integer("other tag", len(content.ARTICLE_TAGS) - 1, number)) % len(content.ARTICLE_TAGS)
-    tags, others = pick(content.ARTICLE_TAGS, tag), pick(content.ARTICLE_TAGS, other)
-    title = content.fill(
-        pick(content.ARTICLE_TITLES, draws.integer("headline", len(content.ARTICLE_TITLES), number)), tag=tags
-    )
-    body = pl.Series([""] * len(number))
-    for sentence in range(6):
-        choice = draws.integer("sentence", len(content.ARTICLE_SENTENCES), number, sentence)
-        body = body + content.fill(pick(content.ARTICLE_SENTENCES, choice), tag=tags, other=others) + " "
-    drafted = world.at_work(world.first_day + number * 7 // ARTICLES_PER_WEEK, "article", number)
-    published = drafted + (DAY * (1 + 5 * draws.uniform("published", number))).astype(np.int64)
-    revised = published + (DAY * (20 + 60 * draws.uniform("revised", number))).astype(np.int64)
-    stamps = np.stack(
-        [drafted, published, np.where(draws.chance("is revised", 0.3, number), revised, world.horizon)], axis=1
-    )
-    row, state = np.nonzero(stamps < world.horizon)
-    title = title.str.slice(0, 1).str.to_uppercase() + title.str.slice(1)
-    tagged = keep(draws.chance("tagged", 0.6, number), tags + "," + others)
-    base = pl.DataFrame(
+    truth = pl.DataFrame(
         {
-            "id": ids("art-", 0, number, 6),
-            "slug": title.str.to_lowercase().str.replace_all(r"[^a-z0-9]+", "-")
-            + "-"
-            + pl.Series(number).cast(pl.String),
-            "title": title,
-            "body": body.str.strip_chars(),
-            "author": pick(content.FIRST_NAMES, draws.integer("article author", 6, number)),
-            "category": pick(content.ARTICLE_CATEGORIES, draws.integer("category", 5, number)),
-            "tags": tagged,
+            "review_id": review_id,
+            "account_id": account_ids(world, uid[item]),
+            "key": "review:" + review_id,
+            "number": number,
+            "sentiment": pick(SENTIMENTS, sentiment),
+            "cause": keep(sentiment == 0, pick(CAUSES, cause)),
+            "brand": brand,
+            "language": pick(LANGUAGES, language),
+            "created_at": moment,
         }
     )
-    versions_of_all = base[row].with_columns(
-        status=either(state == 0, "draft", "published"),
-        published_at=keep(state > 0, published[row]),
-        updated_at=pl.Series(stamps[row, state]),
-        body=either(state == 2, base["body"][row] + " Updated with a new example.", base["body"][row]),
-    )
-    truth = pl.DataFrame({"article_id": base["id"], "tag": tags, "other_tag": others, "created_at": drafted})
-    return versions(versions_of_all, "id", "updated_at"), truth
+    return found, truth

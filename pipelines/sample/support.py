@@ -9,13 +9,25 @@ from pipelines.sample import content
 from pipelines.sample.billing import Subscriptions, weeks_as_customer
 from pipelines.sample.crm import account_ids, contact_ids
 from pipelines.sample.frames import either, event_numbers, expand, ids, keep, pick, repeated, versions
+from pipelines.sample.phrases.slots import FEATURES
+from pipelines.sample.phrases.tickets import TOPICS
 from pipelines.sample.plan import DAY, World
 from pipelines.sample.population import Population
+from pipelines.sample.texts import LANGUAGES, SENTIMENTS, german, sentiment_of
+from pipelines.sample.writing import comment_texts, rating_comments, ticket_texts
 
 AGENTS = 8
 PRIORITIES = ("low", "normal", "high", "urgent")
 CHANNELS = ("email", "web", "chat", "phone")
 USERS_PER_ORGANISATION = 3
+TICKET_TYPES = ("problem", "question", "question", "incident", "problem", "task", "question")
+"""Of the topics, in their order."""
+SECOND_TAGS = ("vip", "follow_up", "waiting", "escalated", "enterprise")
+WRONG_TAG, NO_TAG, SECOND_TAG = 0.06, 0.05, 0.12
+"""Of answered tickets: agents choose another topic, none, or say more than the topic."""
+GERMAN_ELSEWHERE = 0.08
+RAISED_LEVEL, RAISED_BY_URGENCY, RAISED_BY_MOOD = -3.7, 1.4, 0.75
+"""Log-odds that an agent raises a ticket's priority at urgency and mood 0, and how they tell."""
 
 
 def organizations(world: World, population: Population, billing: Subscriptions) -> pl.DataFrame:
@@ -99,7 +111,7 @@ class _Raised(NamedTuple):
     sentiment: np.ndarray
     urgency: np.ndarray
     priority: np.ndarray
-    feature: pl.Series
+    feature: np.ndarray
     number: pl.Series
     """As ids end."""
 
@@ -113,22 +125,26 @@ def tickets(world: World, population: Population, billing: Subscriptions) -> dic
     people = np.minimum(count[population.customers], USERS_PER_ORGANISATION)
     person = uid[raised.item] * 10 + draws.integer("requester", people[raised.item], *keys)
     answered = raised.created + (3600 * (0.5 + 9 * draws.exponential("answer", *keys))).astype(np.int64)
-    hours = 10 + 30 * draws.exponential("solve", *keys) * np.exp(-0.2 * mood - 0.25 * (raised.priority - 1))
+    trouble = np.exp(0.35 * raised.urgency - 0.3 * mood - 0.35 * (raised.priority - 1))
+    hours = 10 + 27 * draws.exponential("solve", *keys) ** 0.6 * trouble
     solved = answered + (3600 * np.minimum(hours, 500)).astype(np.int64)
-    base = _as_written(world, raised, uid, person)
+    country = population.accounts["country"].to_numpy()[population.customers][raised.item]
+    language = german(draws, person, country, GERMAN_ELSEWHERE)
+    base = _as_written(world, raised, uid, person, language)
     return {
         "ticket": versions(pl.concat(_states(world, raised, base, answered, solved)), "id", "updated_at"),
         "ticket_comment": _comments(
-            world, population, keys, person, raised.number, raised.feature, mood, answered, solved
+            world, keys, person, raised.number, raised.feature, mood, language, answered, solved
         ),
-        "satisfaction_rating": _ratings(world, raised, base, solved),
+        "satisfaction_rating": _ratings(world, raised, base, language, solved),
         "truth": pl.DataFrame(
             {
                 "ticket_id": base["id"],
                 "account_id": account_ids(world, uid[raised.item]),
-                "topic": pick(content.TOPICS, raised.topic),
-                "sentiment": pick(content.SENTIMENTS, raised.sentiment),
+                "topic": pick(TOPICS, raised.topic),
+                "sentiment": pick(SENTIMENTS, raised.sentiment),
                 "urgency": raised.urgency,
+                "language": pick(LANGUAGES, language),
                 "created_at": raised.created,
             }
         ),
@@ -160,33 +176,39 @@ def _raised(world: World, population: Population, billing: Subscriptions) -> _Ra
         created=created,
         mood=mood,
         topic=topic,
-        sentiment=content.sentiment_of(mood + 0.25),
+        sentiment=sentiment_of(mood + 0.25),
         urgency=urgency,
         priority=0 + (urgency > -0.9).astype(np.int64) + (urgency > 0.9) + (urgency > 2.0),
-        feature=pick(content.FEATURES, draws.integer("feature", len(content.FEATURES), *keys)),
+        feature=draws.integer("feature", len(FEATURES), *keys),
         number=event_numbers(world, *keys),
     )
 
 
-def _as_written(world: World, raised: _Raised, uid: np.ndarray, person: np.ndarray) -> pl.DataFrame:
+def _as_written(
+    world: World, raised: _Raised, uid: np.ndarray, person: np.ndarray, language: np.ndarray
+) -> pl.DataFrame:
     """What never changes of a ticket: who wrote what, and where."""
-    draws, keys, topic, feature = world.draws, raised.keys, raised.topic, raised.feature
-    subject = content.fill(content.by_class(content.TICKET_SUBJECTS, topic, draws, "subject", *keys), feature=feature)
-    problem = content.fill(content.by_class(content.TICKET_PROBLEMS, topic, draws, "problem", *keys), feature=feature)
-    opening, closing = (
-        content.by_class({k: texts[k] for k in content.SENTIMENTS}, raised.sentiment, draws, name, *keys)
-        for name, texts in (("opening", content.OPENINGS), ("closing", content.CLOSINGS))
+    draws, keys = world.draws, raised.keys
+    subject, description = ticket_texts(
+        draws,
+        keys,
+        raised.topic,
+        raised.sentiment,
+        raised.urgency,
+        raised.feature,
+        language,
+        person,
+        raised.created,
     )
-    capital = problem.str.slice(0, 1).str.to_uppercase() + problem.str.slice(1)
     organisation = ids("36", world.chunk, uid[raised.item], 12)
     return pl.DataFrame(
         {
             "id": "1" + raised.number,
             "requester_id": user_ids(world, person),
             "organization_id": keep(draws.chance("ticket organisation", 0.95, *keys), organisation),
-            "subject": subject.str.slice(0, 1).str.to_uppercase() + subject.str.slice(1),
-            "description": opening + " " + capital + ". " + closing,
-            "type": pick(content.TICKET_TYPES, topic),
+            "subject": subject,
+            "description": description,
+            "type": pick(TICKET_TYPES, raised.topic),
             "via_channel": pick(CHANNELS, draws.choice("channel", (0.45, 0.3, 0.15, 0.1), *keys)),
             "created_at": raised.created,
         }
@@ -199,8 +221,9 @@ def _states(
     """The versions of each ticket: as it comes in, as it is answered, as it is solved."""
     draws, keys = world.draws, raised.keys
     assignee = ids("8", 0, draws.integer("agent", AGENTS, *keys), 13)
-    urgent = raised.priority + (draws.chance("raised", 0.12, *keys) & (raised.priority < 3))
-    tags = pick([name if name != "how_to" else "" for name in content.TOPICS], raised.topic)
+    odds = RAISED_LEVEL + RAISED_BY_URGENCY * raised.urgency - RAISED_BY_MOOD * raised.mood
+    urgent = raised.priority + (draws.chance("raised", 1 / (1 + np.exp(-odds)), *keys) & (raised.priority < 3))
+    tags = _tags(world, raised)
     none = pl.Series([None] * len(raised.item), dtype=pl.Int64)
     handled = {"priority": pick(PRIORITIES, urgent), "tags": tags, "assignee_id": assignee}
     return [
@@ -219,11 +242,24 @@ def _states(
     ]
 
 
-def _ratings(world: World, raised: _Raised, base: pl.DataFrame, solved: np.ndarray) -> pl.DataFrame:
+def _tags(world: World, raised: _Raised) -> pl.Series:
+    """What the agents say that tickets are about: mostly the topic, some another or nothing, some more besides."""
+    draws, keys = world.draws, raised.keys
+    other = (raised.topic + 1 + draws.integer("other topic", len(TOPICS) - 1, *keys)) % len(TOPICS)
+    said = pick(TOPICS, np.where(draws.chance("wrong tag", WRONG_TAG, *keys), other, raised.topic))
+    more = pick(SECOND_TAGS, draws.integer("second tag", len(SECOND_TAGS), *keys))
+    said = either(draws.chance("tagged twice", SECOND_TAG, *keys), said + "," + more, said)
+    return either(draws.chance("untagged", NO_TAG, *keys), "", said)
+
+
+def _ratings(
+    world: World, raised: _Raised, base: pl.DataFrame, language: np.ndarray, solved: np.ndarray
+) -> pl.DataFrame:
     """Of some, how content the customer is with the answer."""
     draws, keys = world.draws, raised.keys
-    is_good = draws.chance("good rating", 1 / (1 + np.exp(-1.3 - 0.9 * raised.mood)), *keys)
-    words = content.by_class(content.RATING_COMMENTS, is_good.astype(np.int64), draws, "rating text", *keys)
+    odds = 2.2 + 1.4 * raised.mood - 0.9 * raised.urgency
+    is_good = draws.chance("good rating", 1 / (1 + np.exp(-odds)), *keys)
+    words = rating_comments(draws, keys, is_good, language)
     return pl.DataFrame(
         {
             "id": "5" + raised.number,
@@ -238,12 +274,12 @@ def _ratings(world: World, raised: _Raised, base: pl.DataFrame, solved: np.ndarr
 
 def _comments(
     world: World,
-    population: Population,
     keys: tuple[np.ndarray, np.ndarray, np.ndarray],
     person: np.ndarray,
     number_text: pl.Series,
-    feature: pl.Series,
+    feature: np.ndarray,
     mood: np.ndarray,
+    language: np.ndarray,
     answered: np.ndarray,
     solved: np.ndarray,
 ) -> pl.DataFrame:
@@ -253,11 +289,8 @@ def _comments(
     by_agent = turn % 2 == 0
     spread = (turn + 0.5 * draws.uniform("turn at", *of_row, turn)) / 8
     moment = answered[row] + np.where(turn == 0, 0, (spread * (solved - answered)[row]).astype(np.int64))
-    sentiment = content.sentiment_of(mood[row] + 0.6 * draws.normal("turn mood", *of_row, turn))
-    reply = content.by_class(
-        {k: content.CUSTOMER_REPLIES[k] for k in content.SENTIMENTS}, sentiment, draws, "reply", *of_row, turn
-    )
-    agent = pick(content.AGENT_REPLIES, draws.integer("agent reply", len(content.AGENT_REPLIES), *of_row, turn))
+    sentiment = sentiment_of(mood[row] + 0.6 * draws.normal("turn mood", *of_row, turn))
+    body = comment_texts(draws, (*of_row, turn), by_agent, sentiment, feature[row], language[row], moment, person[row])
     return pl.DataFrame(
         {
             "id": "2" + number_text[row] + pl.Series(turn).cast(pl.String),
@@ -265,7 +298,7 @@ def _comments(
             "author_id": either(
                 by_agent, ids("8", 0, draws.integer("agent", AGENTS, *of_row), 13), user_ids(world, person[row])
             ),
-            "body": content.fill(either(by_agent, agent, reply), feature=feature[row]),
+            "body": body,
             "public": draws.chance("public", 0.93, *of_row, turn),
             "created_at": moment,
         }

@@ -45,6 +45,17 @@ class Brands(BaseModel):
     """Column of `table` that says which brand a text is about, where the export knows."""
 
 
+class Trends(BaseModel):
+    """How these texts are followed from week to week in topic_trends."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    called: str = Field(pattern=NAME)
+    """What the texts are called there."""
+    by: str | None = None
+    """Column of `table` with the author or company: what one of them says often is no trend. None: anybody's."""
+
+
 class DeclaredText(BaseModel):
     """The attributes of a text model's YAML."""
 
@@ -77,6 +88,8 @@ class DeclaredText(BaseModel):
     """How far back to learn from."""
     starts_with: Literal["word_list", "key_phrases"] | None = None
     """What says something until a model is better: a list of English words for moods, or each text's key phrases."""
+    trends: Trends | None = None
+    """How the labels and words are followed from week to week; none: not at all."""
     brands: Brands | None = None
     """Competitors to look for in the texts."""
     owner: str = "team:data"
