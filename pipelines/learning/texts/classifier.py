@@ -32,7 +32,7 @@ class TextModel:
 
     classes: tuple[str, ...]
     views: list[dict]
-    """See `features.learn_features`."""
+    """See `features.Learnt`."""
     weights: np.ndarray
     """Features of all views × classes, float32."""
     intercepts: np.ndarray
@@ -118,7 +118,7 @@ def fit_texts(texts: Sequence[str], labels: Sequence[str], context: Context, bes
             classes, views, *linear, choice.calibration, choice.strength, languages
         ),
     )
-    found = fit_and_judge(texts, spaced(texts), beside, parts_of(clusters, target, context.seed), way, context)
+    found = fit_and_judge(spaced(texts), beside, parts_of(clusters, target, context.seed), way, context)
     figures = _figures(target, found.train, found.test, found.said, list(classes), clusters)
     is_right = found.said.argmax(axis=1) == target[found.test]
     figures |= {"rounds": found.rounds, "languages": by_language(texts, found.test, is_right, languages)}

@@ -1,10 +1,13 @@
 """A text as a model takes it: its terms, and what stands beside it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pipelines.learning.texts.beside import Beside, beside_values, learn_beside
-from pipelines.learning.texts.terms import learn_terms, term_values
+from pipelines.learning.texts.terms import TermCounts, Terms, count_terms, term_values
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -13,16 +16,46 @@ BESIDE = ("columns", "vectors")
 """Views that are not of terms; they stand behind those that are."""
 
 
-def learn_features(ready: Sequence[str], beside: Beside | None) -> tuple[list[dict], "sparse.csr_matrix"]:
-    """The views of texts (see `terms.spaced`) and of what stands beside them, and all values (texts × features)."""
-    from scipy import sparse
+@dataclass(frozen=True)
+class Features:
+    """Texts (see `terms.spaced`), taken apart once, and what stands beside them."""
 
-    views, values = learn_terms(ready)
-    others = learn_beside(beside)
-    if not others:
-        return views, values
-    blocks = [values, *(beside_values(view, beside, len(ready)) for view in others)]
-    return [*views, *others], sparse.hstack(blocks, format="csr")
+    counted: TermCounts
+    beside: Beside | None
+
+    def learn(self, rows: np.ndarray) -> "Learnt":
+        """The views of some texts and of what stands beside them."""
+        return Learnt(self, self.counted.learn(rows), learn_beside(self.beside_of(rows)))
+
+    def beside_of(self, rows: np.ndarray) -> Beside | None:
+        """What stands beside some texts."""
+        return self.beside and self.beside.take(rows)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """The views that were learnt from some of the texts."""
+
+    features: Features
+    terms: Terms
+    others: list[dict]
+    """Views that are not of terms."""
+
+    @property
+    def views(self) -> list[dict]:
+        """All views, as a model keeps them."""
+        return [*self.terms.views, *self.others]
+
+    def values(self, rows: np.ndarray) -> "sparse.csr_matrix":
+        """The values of texts over all views (texts × features, float32)."""
+        beside = self.features.beside_of(rows)
+        others = [beside_values(view, beside, len(rows)) for view in self.others]
+        return joined([self.features.counted.values(self.terms, rows), *others], len(rows))
+
+
+def features_of(ready: Sequence[str], beside: Beside | None) -> Features:
+    """Take texts (see `terms.spaced`) apart."""
+    return Features(count_terms(ready), beside)
 
 
 def feature_blocks(views: Sequence[dict], ready: Sequence[str], beside: Beside | None) -> list["sparse.csr_matrix"]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.learning.context import Context
 from pipelines.learning.texts.beside import Beside
-from pipelines.learning.texts.features import feature_values, learn_features
+from pipelines.learning.texts.features import Features, Learnt, features_of
 from pipelines.learning.texts.linear import STRENGTHS
 from pipelines.learning.texts.splitting import INNER_FOLDS, folds_of, tests_of
 
@@ -31,8 +31,8 @@ class TooFewTexts(ValueError):
 class Probable(Protocol):
     """What a fitted model is asked."""
 
-    def probabilities(self, texts: Sequence[str], beside: Beside | None = None) -> np.ndarray:
-        """Texts × classes."""
+    def of_values(self, values: "sparse.csr_matrix") -> np.ndarray:
+        """Texts × classes, of the values of all features."""
 
 
 Model = TypeVar("Model", bound=Probable)
@@ -75,15 +75,10 @@ class Found(Generic[Model]):
 
 
 def fit_and_judge(
-    texts: Sequence[str],
-    ready: Sequence[str],
-    beside: Beside | None,
-    part: np.ndarray,
-    way: Way[Model],
-    context: Context,
+    ready: Sequence[str], beside: Beside | None, part: np.ndarray, way: Way[Model], context: Context
 ) -> Found[Model]:
     """
-    Fit on texts (`ready`: as `terms.spaced` gives them) dealt into parts (see `splitting`).
+    Fit on texts (see `terms.spaced`) dealt into parts (see `splitting`).
 
     Raises TooFewTexts where no text can be held out.
     """
@@ -92,21 +87,22 @@ def fit_and_judge(
         raise TooFewTexts("Nearly all texts are copies of a few: there is nothing to judge a model on.")
     everything = np.arange(len(part))
     first, places, said = None, [], []
+    features = features_of(ready, beside)
     with ThreadPoolExecutor(max_workers=context.threads) as pool:
 
         def chosen(rows: np.ndarray) -> Choice:
             """By inner folds."""
             jobs = [(rows[folds[rows] != number], rows[folds[rows] == number]) for number in range(INNER_FOLDS)]
             jobs = [(fit, out) for fit, out in jobs if len(fit) and len(out)]
-            margins = list(pool.map(lambda job: _unseen(ready, beside, *job, way), jobs))
+            margins = list(pool.map(lambda job: _unseen(features, *job, way), jobs))
             out = np.concatenate([out for _, out in jobs])
             order = np.argsort(out)
             unseen = {each: np.concatenate([found[each] for found in margins])[order] for each in STRENGTHS}
             return way.choose(unseen, out[order])
 
-        def model(rows: np.ndarray, choice: Choice) -> Model:
-            views, values = learn_features([ready[row] for row in rows], beside and beside.take(rows))
-            return way.make(views, way.fit(values, rows, choice.strength), choice)
+        def model(rows: np.ndarray, choice: Choice) -> tuple[Model, Learnt]:
+            learnt = features.learn(rows)
+            return way.make(learnt.views, way.fit(learnt.values(rows), rows, choice.strength), choice), learnt
 
         context.say(f"comparing candidates on {len(part):,} texts")
         for test in tests:
@@ -118,22 +114,20 @@ def fit_and_judge(
             else:
                 judged = model(train, choice)
             places.append(held_out)
-            said.append(judged.probabilities([texts[row] for row in held_out], beside and beside.take(held_out)))
+            said.append(judged[0].of_values(judged[1].values(held_out)))
             first = train if first is None else first
         if len(tests) > 1:
             choice = chosen(everything)
             final = model(everything, choice)
     test = np.concatenate(places)
     order = np.argsort(test)
-    return Found(final, choice, test[order], first, np.concatenate(said)[order], len(tests))
+    return Found(final[0], choice, test[order], first, np.concatenate(said)[order], len(tests))
 
 
-def _unseen(
-    ready: Sequence[str], beside: Beside | None, fit: np.ndarray, out: np.ndarray, way: Way
-) -> dict[float, np.ndarray]:
+def _unseen(features: Features, fit: np.ndarray, out: np.ndarray, way: Way) -> dict[float, np.ndarray]:
     """Margins of the texts held out, for every strength."""
-    views, values = learn_features([ready[row] for row in fit], beside and beside.take(fit))
-    others = feature_values(views, [ready[row] for row in out], beside and beside.take(out))
+    learnt = features.learn(fit)
+    values, others = learnt.values(fit), learnt.values(out)
     found = {}
     for strength in STRENGTHS:
         weights, intercepts = way.fit(values, fit, strength)

@@ -34,7 +34,7 @@ class TagModel:
 
     classes: tuple[str, ...]
     views: list[dict]
-    """See `features.learn_features`."""
+    """See `features.Learnt`."""
     weights: np.ndarray
     """Features of all views × labels, float32."""
     intercepts: np.ndarray
@@ -113,7 +113,7 @@ def fit_tags(
         ),
     )
     part = parts_of(clusters, _rarest(has), context.seed)
-    found = fit_and_judge(texts, spaced(texts), beside, part, way, context)
+    found = fit_and_judge(spaced(texts), beside, part, way, context)
     figures = _figures(has, found.train, found.test, found.said, clusters, found.model)
     is_right = has[found.test, found.said.argmax(axis=1)]
     figures |= {"rounds": found.rounds, "languages": by_language(texts, found.test, is_right, languages)}

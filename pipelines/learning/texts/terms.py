@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -31,27 +32,86 @@ def spaced(texts: Sequence[str]) -> list[str]:
     return [" ".join(tokens_of(text)) for text in texts]
 
 
-def learn_terms(texts: Sequence[str]) -> tuple[list[dict], "sparse.csr_matrix"]:
-    """
-    The terms of these texts (see `spaced`), and their values (texts × terms, float32).
+class Terms(NamedTuple):
+    """The terms that a part of counted texts has, as views of a model."""
 
-    A view is a dictionary with analyzer, ngrams, vocabulary (list of terms in order) and weights (inverse document
-    frequencies, float64). Values are 1 + log(count) times weight; each view of a text has length 1.
-    """
+    views: list[dict]
+    """Each a dictionary with analyzer, ngrams, vocabulary (list of terms in order) and weights (inverse document
+    frequencies, float64)."""
+    places: list[tuple[int, np.ndarray]]
+    """Of each view, which one of `VIEWS` it is, and the places of its terms among all that were counted."""
+
+
+@dataclass(frozen=True)
+class TermCounts:
+    """How often every term stands in every text: counted once, whatever part of the texts is learnt from."""
+
+    terms: list[np.ndarray]
+    """Of each of `VIEWS`, all terms in order (object)."""
+    counts: "list[sparse.csr_matrix]"
+    """Of each, texts × terms (int64)."""
+
+    def learn(self, rows: np.ndarray) -> Terms:
+        """The terms of some texts; a view without a term is left out."""
+        found = Terms([], [])
+        for number, (view, terms, counts) in enumerate(zip(VIEWS, self.terms, self.counts, strict=True)):
+            part = counts[rows]
+            texts_with = np.bincount(part.indices, minlength=len(terms))
+            kept = np.flatnonzero(texts_with >= view["least"])
+            if len(kept) > MOST_TERMS:
+                how_often = np.asarray(part.sum(axis=0)).ravel()[kept]
+                kept = np.sort(kept[np.argsort(-how_often, kind="stable")[:MOST_TERMS]])
+            if len(kept):
+                weights = np.log((1 + len(rows)) / (1 + texts_with[kept])) + 1
+                found.views.append({**view, "vocabulary": terms[kept].tolist(), "weights": weights})
+                found.places.append((number, kept))
+        return found
+
+    def values(self, terms: Terms, rows: np.ndarray) -> "sparse.csr_matrix":
+        """
+        The values of some texts (texts × terms of all views, float32): 1 + log(count) times weight; each view of a text
+        has length 1.
+        """
+        from scipy import sparse
+
+        blocks = [
+            _weighed(self.counts[number][rows][:, kept], view["weights"])
+            for view, (number, kept) in zip(terms.views, terms.places, strict=True)
+        ]
+        return sparse.hstack(blocks, format="csr") if blocks else sparse.csr_matrix((len(rows), 0), dtype=np.float32)
+
+
+def count_terms(texts: Sequence[str]) -> TermCounts:
+    """Count the terms of texts (see `spaced`) in every view."""
     from scipy import sparse
+    from sklearn.feature_extraction.text import CountVectorizer
 
-    views, blocks = [], []
+    terms, counts = [], []
     for view in VIEWS:
-        vectorizer = _vectorizer(view, min_df=view["least"], max_features=MOST_TERMS)
+        vectorizer = CountVectorizer(**_reading(view))
         try:
-            block = vectorizer.fit_transform(texts)
+            counts.append(vectorizer.fit_transform(texts).tocsr())
+            terms.append(vectorizer.get_feature_names_out())
         except ValueError:  # no text has a token
-            continue
-        vocabulary = [str(term) for term in vectorizer.get_feature_names_out()]
-        views.append({**view, "vocabulary": vocabulary, "weights": np.asarray(vectorizer.idf_, dtype=np.float64)})
-        blocks.append(block.astype(np.float32))
-    empty = sparse.csr_matrix((len(texts), 0), dtype=np.float32)
-    return views, sparse.hstack(blocks, format="csr") if blocks else empty
+            counts.append(sparse.csr_matrix((len(texts), 0), dtype=np.int64))
+            terms.append(np.empty(0, dtype=object))
+    return TermCounts(terms, counts)
+
+
+def learn_terms(texts: Sequence[str]) -> tuple[list[dict], "sparse.csr_matrix"]:
+    """The terms of these texts (see `spaced`) as views, and their values."""
+    counted, rows = count_terms(texts), np.arange(len(texts))
+    terms = counted.learn(rows)
+    return terms.views, counted.values(terms, rows)
+
+
+def _weighed(counts: "sparse.csr_matrix", weights: np.ndarray) -> "sparse.csr_matrix":
+    """1 + log(count) times weight, each text of length 1 (float32)."""
+    from sklearn.preprocessing import normalize
+
+    values = counts.astype(np.float64)
+    values.data = (np.log(values.data) + 1) * weights[values.indices]
+    return normalize(values, copy=False).astype(np.float32)
 
 
 def term_values(views: Sequence[dict], texts: Sequence[str]) -> list["sparse.csr_matrix"]:
