@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from html.parser import HTMLParser
 
 from pipelines.values.private_data import masked
 
 MOST_CHARACTERS = 20_000
 """Of a text; what stands further down says little more, and a text of a million characters must cost nothing."""
+SHORT, REMEMBERED = 2_000, 20_000
+"""Characters of a text that is remembered, and how many are: in one run several models read the same tickets."""
 TAG = re.compile(
     r"</?(?:html|body|div|p|br|span|table|tr|td|a|b|i|em|strong|ul|ol|li|h[1-6]|img|font|style|script)\b", re.I
 )
@@ -50,12 +53,12 @@ def cleaned(text: str | None) -> str:
 
 
 def cleaned_all(texts: Sequence[str | None]) -> Iterator[str]:
-    """Every text cleaned; one that stands several times is cleaned once."""
-    known: dict[str | None, str] = {}
+    """Every text cleaned; one that stands several times, or was cleaned before, is cleaned once."""
     for text in texts:
-        if text not in known:
-            known[text] = cleaned(text)
-        yield known[text]
+        yield _remembered(text) if text and len(text) <= SHORT else cleaned(text)
+
+
+_remembered = lru_cache(maxsize=REMEMBERED)(cleaned)
 
 
 class _Words(HTMLParser):

@@ -34,13 +34,17 @@ SURE = 0.5
 """Probability from which on a text counts as one of a language."""
 FOREIGN, UNLIKELY = 0.3, 0.1
 """A text is foreign where one language has the first at least, and all that the model knows the second at most."""
+NEVER = 1e-6
+"""Probability below which a language counts for nothing."""
 FEW_KNOWN = 0.5
 """Share of a text's words known to the model, up to which it can be in a language that the model never saw."""
 FEWEST_TEXTS, LEAST_SHARE = 5, 0.02
 """What a language takes to be one that a model learnt from."""
 MOST_LOOKED_AT = 4_000
 """Texts of which the languages of a whole are told, evenly spread."""
-CHARACTERS = 600
+REMEMBERED = 20_000
+"""Texts whose languages are remembered: in one run several models read the same tickets."""
+CHARACTERS = 300
 """Of a text; the rest says the same."""
 _reading = Lock()
 
@@ -113,10 +117,17 @@ def spread_rows(count: int) -> np.ndarray:
 
 def _likeliest(text: str) -> tuple[str | None, float, dict[str, float]]:
     """The language that a text is surely in, the probability of the likeliest, and all with theirs, likeliest first."""
-    with _reading:
-        ranked = dict(_identifier().rank(text[:CHARACTERS]))
+    ranked = dict(_ranked(text[:CHARACTERS]))
     best, sure = next(iter(ranked.items()))
     return best if sure >= SURE else None, sure, ranked
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _ranked(text: str) -> tuple[tuple[str, float], ...]:
+    """The languages that a text may be in, with their probabilities, the likeliest first; the unlikely are left out."""
+    with _reading:
+        ranked = _identifier().rank(text)
+    return tuple(pair for place, pair in enumerate(ranked) if place == 0 or pair[1] >= NEVER)
 
 
 @lru_cache(maxsize=1)
