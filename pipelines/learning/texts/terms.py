@@ -40,11 +40,15 @@ def learn_terms(texts: Sequence[str]) -> tuple[list[dict], "sparse.csr_matrix"]:
     """
     from scipy import sparse
 
+    distinct, place = distinct_texts(texts)
+    twice = [distinct[row] for row in np.flatnonzero(np.bincount(place, minlength=len(distinct)) > 1)]
     views, blocks = [], []
     for view in VIEWS:
         vectorizer = _vectorizer(view, min_df=view["least"], max_features=MOST_TERMS)
         try:
-            block = vectorizer.fit_transform(texts)
+            # More than two equal texts say no more of a term than two.
+            block = vectorizer.fit_transform(distinct + twice)
+            block = block if len(distinct) == len(texts) else block[place]
         except ValueError:  # no text has a token
             continue
         vocabulary = [str(term) for term in vectorizer.get_feature_names_out()]
@@ -56,12 +60,21 @@ def learn_terms(texts: Sequence[str]) -> tuple[list[dict], "sparse.csr_matrix"]:
 
 def term_values(views: Sequence[dict], texts: Sequence[str]) -> list["sparse.csr_matrix"]:
     """The values of texts (see `spaced`), a matrix (texts × terms of the view, float32) for each view."""
+    distinct, place = distinct_texts(texts)
     blocks = []
     for view in views:
         vectorizer = _vectorizer(view, vocabulary=view["vocabulary"])
         vectorizer.idf_ = view["weights"]
-        blocks.append(vectorizer.transform(texts).astype(np.float32))
+        block = vectorizer.transform(distinct).astype(np.float32)
+        blocks.append(block if len(distinct) == len(texts) else block[place])
     return blocks
+
+
+def distinct_texts(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Every text once, in order, and the number of each one's (int64)."""
+    numbers: dict[str, int] = {}
+    place = np.array([numbers.setdefault(text, len(numbers)) for text in texts], dtype=np.int64)
+    return list(numbers), place
 
 
 def term_counts(view: dict, texts: Sequence[str]) -> "sparse.csr_matrix":
