@@ -55,6 +55,8 @@ class TextRequest:
     """Stands between the labels of a text that has several."""
     columns: tuple[str, ...] = ()
     """Learnt from beside the texts."""
+    embeddings: str | None = None
+    """Folder or name of a sentence-transformers model, whose vectors stand beside the texts."""
     suggest: int | None = None
     """So many texts to label are wanted."""
 
@@ -113,6 +115,7 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
             f"{request.train}: every row has a label; there is nothing to suggest (--score names others)."
         )
     beside, plan = columns_beside(table, request.columns, notes)
+    beside = _with_vectors(beside, known.cleaned, request, say)
     lesson = lesson_of(known, FEWEST_OF_CLASS, notes)
     try:
         fit = _fitted(lesson, beside and beside.take(lesson.rows), request, say)
@@ -120,14 +123,14 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
         problem = " ".join([str(found), *(note for note in notes if note.startswith(NOT_LEARNT))])
         if request.suggest is None:
             raise CannotPredict(f"{request.train}: {problem}") from found
-        return _only_suggested(problem, _asked(known, to_score, beside, plan, request, notes), request, notes)
+        return _only_suggested(problem, _asked(known, to_score, beside, plan, request, notes, say), request, notes)
     notes += _about_texts(known, lesson, fit, request)
 
     request.out.mkdir(parents=True, exist_ok=True)
     files = [request.out / name for name in ("model.zip", "evaluation.json", "model_card.html")]
     save_text_model(fit.model, files[0])
     drop_scores(request.out)
-    asked = _asked(known, to_score, beside, plan, request, notes)
+    asked = _asked(known, to_score, beside, plan, request, notes, say)
     scored = 0
     if fit.verdict != "no_signal" or request.force:
         say("scoring")
@@ -142,7 +145,7 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
         **({"columns_beside": list(request.columns)} if request.columns else {}),
         "verdict": fit.verdict,
         "reason": fit.reason,
-        "method": f"linear on words and runs of characters (C = {fit.model.strength:g})",
+        "method": f"linear on {_learnt_from(request)} (C = {fit.model.strength:g})",
         **fit.figures,
         "candidates": fit.candidates,
         "most_confused": most_confused(_mistakes(fit, lesson), MOST_PAIRS, EXAMPLES, EXAMPLE_CHARACTERS),
@@ -208,6 +211,19 @@ def _check_columns(table: "pl.DataFrame", to_score: "pl.DataFrame | None", reque
         raise CannotPredict("--multi is empty; give what stands between the labels of a text, e.g. --multi ';'.")
 
 
+def _with_vectors(
+    beside: "Beside | None", texts: list[str], request: TextRequest, say: Callable[[str], None]
+) -> "Beside | None":
+    """What stands beside the texts, with their vectors where a model for them is named."""
+    if request.embeddings is None:
+        return beside
+    from pipelines.any_table.embeddings import CACHE, vectors_of
+    from pipelines.learning.texts.beside import Beside
+
+    vectors = vectors_of(texts, request.embeddings, request.out / CACHE, say)
+    return Beside({} if beside is None else beside.columns, vectors, request.embeddings)
+
+
 def _fitted(lesson: Lesson, beside: "Beside | None", request: TextRequest, say: Callable[[str], None]) -> "TextFit":
     """Raises TooFewTexts."""
     from pipelines.learning.context import Context
@@ -245,14 +261,16 @@ def _asked(
     plan: "TypePlan | None",
     request: TextRequest,
     notes: list[str],
+    say: Callable[[str], None],
 ) -> _Asked:
     """The rows of --score, or those of TRAIN without a label, or all of TRAIN."""
     import polars as pl
 
     if to_score is not None:
         numbers = pl.Series(ROW, range(1, to_score.height + 1), dtype=pl.Int64)
+        texts = cleaned_texts(to_score, request.text)
         aside, _ = columns_beside(to_score, request.columns, notes, plan)
-        return _Asked(to_score, numbers, cleaned_texts(to_score, request.text), aside, request.score)
+        return _Asked(to_score, numbers, texts, _with_vectors(aside, texts, request, say), request.score)
     is_open = pl.Series(known.is_open, dtype=pl.Boolean)
     rows = is_open if is_open.any() else ~is_open
     if not is_open.any():
@@ -304,6 +322,13 @@ def _mistakes(fit: "TextFit", lesson: Lesson) -> Mapping[tuple[str, str], list[s
             for label in truth:
                 pairs.setdefault((label, said), []).append(lesson.texts[place])
     return pairs
+
+
+def _learnt_from(request: TextRequest) -> str:
+    parts = ["words and runs of characters", *(["columns"] if request.columns else [])]
+    if request.embeddings is not None:
+        parts.append(f"the vectors of {Path(request.embeddings).name}")
+    return " beside ".join(parts)
 
 
 def _about_languages(where: str, counts: Mapping[str, int]) -> str:

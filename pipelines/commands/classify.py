@@ -28,6 +28,9 @@ def classify(
     out: Annotated[Path, typer.Option(help="folder for scores, evaluation, model and card")] = Path("classification"),
     form: Annotated[str, typer.Option("--format", help="of the scores: parquet, csv or xlsx")] = "parquet",
     keep_columns: Annotated[bool, typer.Option(help="the columns of the table beside the scores")] = False,
+    embeddings: Annotated[
+        str | None, typer.Option(help="folder or name of a sentence-transformers model to read meaning with (an extra)")
+    ] = None,
     suggest: Annotated[
         int | None, typer.Option(help="list so many texts whose label would teach most, in suggestions.csv to fill in")
     ] = None,
@@ -53,6 +56,7 @@ def classify(
             force=force,
             multi=multi,
             columns=tuple(column or ()),
+            embeddings=embeddings,
             suggest=suggest,
         )
         with doing() as say:
