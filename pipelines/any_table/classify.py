@@ -12,6 +12,7 @@ from pipelines.any_table.evaluation import as_json
 from pipelines.any_table.predict import ROW, check_output, read_tables
 from pipelines.any_table.question import CannotPredict, check_named
 from pipelines.any_table.text_rows import (
+    NOT_LEARNT,
     Lesson,
     TextRows,
     cleaned_texts,
@@ -54,6 +55,10 @@ class TextRequest:
     """Stands between the labels of a text that has several."""
     columns: tuple[str, ...] = ()
     """Learnt from beside the texts."""
+    embeddings: str | None = None
+    """Folder or name of a sentence-transformers model, whose vectors stand beside the texts."""
+    suggest: int | None = None
+    """So many texts to label are wanted."""
 
     @property
     def texts_called(self) -> str:
@@ -85,7 +90,8 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
     """
     Learn, judge, label, and write model.zip, evaluation.json, model_card.html and the scores to `request.out`.
 
-    There are no scores of a model without signal, unless `request.force`. Raises CannotPredict for bad input.
+    With `request.suggest` suggestions.csv, too, also where there is too little to learn from. There are no scores of a
+    model without signal, unless `request.force`. Raises CannotPredict for bad input.
     """
     from pipelines.any_table.remote import without_query
     from pipelines.any_table.scores import drop_scores
@@ -102,32 +108,44 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
     request = replace(request, train=without_query(request.train), score=request.score and without_query(request.score))
     _check_columns(table, to_score, request)
     say("cleaning texts")
-    known = text_rows(table, request.train, request.text, request.label, request.multi, may_be_open=False)
+    known = text_rows(table, request.train, request.text, request.label, request.multi, request.suggest is not None)
     notes += known.notes
+    if request.suggest is not None and to_score is None and not any(known.is_open):
+        raise CannotPredict(
+            f"{request.train}: every row has a label; there is nothing to suggest (--score names others)."
+        )
     beside, plan = columns_beside(table, request.columns, notes)
+    beside = _with_vectors(beside, known.cleaned, request, say)
     lesson = lesson_of(known, FEWEST_OF_CLASS, notes)
     try:
         fit = _fitted(lesson, beside and beside.take(lesson.rows), request, say)
-    except TooFewTexts as problem:
-        raise CannotPredict(f"{request.train}: {problem}") from problem
+    except TooFewTexts as found:
+        problem = " ".join([str(found), *(note for note in notes if note.startswith(NOT_LEARNT))])
+        if request.suggest is None:
+            raise CannotPredict(f"{request.train}: {problem}") from found
+        return _only_suggested(problem, _asked(known, to_score, beside, plan, request, notes, say), request, notes)
     notes += _about_texts(known, lesson, fit, request)
 
     request.out.mkdir(parents=True, exist_ok=True)
     files = [request.out / name for name in ("model.zip", "evaluation.json", "model_card.html")]
     save_text_model(fit.model, files[0])
     drop_scores(request.out)
+    asked = _asked(known, to_score, beside, plan, request, notes, say)
     scored = 0
     if fit.verdict != "no_signal" or request.force:
         say("scoring")
-        path, scored = _write_scores(fit, _asked(known, to_score, beside, plan, request, notes), request, notes)
+        path, scored = _write_scores(fit, asked, request, notes)
         files.append(path)
+    if request.suggest is not None:
+        say("choosing texts to label")
+        files.insert(0, _suggest(fit, asked, request, notes))
     evaluation = {
         "text": request.texts_called,
         "label": request.label,
         **({"columns_beside": list(request.columns)} if request.columns else {}),
         "verdict": fit.verdict,
         "reason": fit.reason,
-        "method": f"linear on words and runs of characters (C = {fit.model.strength:g})",
+        "method": f"linear on {_learnt_from(request)} (C = {fit.model.strength:g})",
         **fit.figures,
         "candidates": fit.candidates,
         "most_confused": most_confused(_mistakes(fit, lesson), MOST_PAIRS, EXAMPLES, EXAMPLE_CHARACTERS),
@@ -136,9 +154,45 @@ def classify_texts(request: TextRequest, say: Callable[[str], None] = lambda mes
         "seed": request.seed,
         "seconds": round(time.perf_counter() - started, 3),
     }
-    files[1].write_text(json.dumps(as_json(evaluation), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-    files[2].write_text(_card(evaluation, request))
+    (request.out / "evaluation.json").write_text(
+        json.dumps(as_json(evaluation), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    )
+    (request.out / "model_card.html").write_text(_card(evaluation, request))
     return Classified(evaluation, scored, files)
+
+
+def _suggest(fit: "TextFit | None", asked: _Asked, request: TextRequest, notes: list[str]) -> Path:
+    """The sheet of texts to label."""
+    from pipelines.any_table.suggestions import write_suggestions
+
+    return write_suggestions(
+        request.out,
+        request.suggest,
+        None if fit is None else fit.model,
+        asked.table,
+        _key(asked, request),
+        asked.texts,
+        asked.beside,
+        request.text,
+        request.label,
+        request.multi,
+        notes,
+    )
+
+
+def _only_suggested(problem: str, asked: _Asked, request: TextRequest, notes: list[str]) -> Classified:
+    """Texts to label where there is too little to learn from."""
+    notes.insert(0, f"No model yet: {problem} The texts to label are those that differ most.")
+    request.out.mkdir(parents=True, exist_ok=True)
+    path = _suggest(None, asked, request, notes)
+    return Classified({"verdict": "too_few", "reason": problem, "notes": notes}, 0, [path])
+
+
+def _key(asked: _Asked, request: TextRequest) -> "pl.Series":
+    """What names the rows: the key where there is one, or their number."""
+    if request.key is not None and request.key in asked.table.columns:
+        return asked.table[request.key]
+    return asked.numbers
 
 
 def _check_columns(table: "pl.DataFrame", to_score: "pl.DataFrame | None", request: TextRequest) -> None:
@@ -151,8 +205,23 @@ def _check_columns(table: "pl.DataFrame", to_score: "pl.DataFrame | None", reque
     for column in request.columns:
         if column in (*request.text, request.label, request.key):
             raise CannotPredict(f"--column {column!r} is the text, the label or the key already; name another column.")
+    if request.suggest is not None and request.suggest < 1:
+        raise CannotPredict(f"--suggest is {request.suggest}; name how many texts you would label, e.g. 50.")
     if request.multi is not None and not request.multi:
         raise CannotPredict("--multi is empty; give what stands between the labels of a text, e.g. --multi ';'.")
+
+
+def _with_vectors(
+    beside: "Beside | None", texts: list[str], request: TextRequest, say: Callable[[str], None]
+) -> "Beside | None":
+    """What stands beside the texts, with their vectors where a model for them is named."""
+    if request.embeddings is None:
+        return beside
+    from pipelines.any_table.embeddings import CACHE, vectors_of
+    from pipelines.learning.texts.beside import Beside
+
+    vectors = vectors_of(texts, request.embeddings, request.out / CACHE, say)
+    return Beside({} if beside is None else beside.columns, vectors, request.embeddings)
 
 
 def _fitted(lesson: Lesson, beside: "Beside | None", request: TextRequest, say: Callable[[str], None]) -> "TextFit":
@@ -192,14 +261,16 @@ def _asked(
     plan: "TypePlan | None",
     request: TextRequest,
     notes: list[str],
+    say: Callable[[str], None],
 ) -> _Asked:
     """The rows of --score, or those of TRAIN without a label, or all of TRAIN."""
     import polars as pl
 
     if to_score is not None:
         numbers = pl.Series(ROW, range(1, to_score.height + 1), dtype=pl.Int64)
+        texts = cleaned_texts(to_score, request.text)
         aside, _ = columns_beside(to_score, request.columns, notes, plan)
-        return _Asked(to_score, numbers, cleaned_texts(to_score, request.text), aside, request.score)
+        return _Asked(to_score, numbers, texts, _with_vectors(aside, texts, request, say), request.score)
     is_open = pl.Series(known.is_open, dtype=pl.Boolean)
     rows = is_open if is_open.any() else ~is_open
     if not is_open.any():
@@ -222,10 +293,8 @@ def _write_scores(fit: "TextFit", asked: _Asked, request: TextRequest, notes: li
     from pipelines.learning.texts.labelling import labelled
     from pipelines.spreadsheets import SheetFull
 
-    key = asked.numbers
-    if request.key is not None and request.key in asked.table.columns:
-        key = asked.table[request.key]
-    elif request.key is not None:
+    key = _key(asked, request)
+    if request.key not in (None, key.name):
         notes.append(f"{asked.where}: the key {request.key!r} is missing; rows are told apart by their number.")
     scores = labelled(fit.model, asked.texts, asked.beside, request.multi or "")
     last = asked.table.drop(key.name, strict=False) if request.keep_columns else asked.table.select()
@@ -253,6 +322,13 @@ def _mistakes(fit: "TextFit", lesson: Lesson) -> Mapping[tuple[str, str], list[s
             for label in truth:
                 pairs.setdefault((label, said), []).append(lesson.texts[place])
     return pairs
+
+
+def _learnt_from(request: TextRequest) -> str:
+    parts = ["words and runs of characters", *(["columns"] if request.columns else [])]
+    if request.embeddings is not None:
+        parts.append(f"the vectors of {Path(request.embeddings).name}")
+    return " beside ".join(parts)
 
 
 def _about_languages(where: str, counts: Mapping[str, int]) -> str:

@@ -91,6 +91,10 @@ def print_classified(done: "Classified", request: "TextRequest") -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     figures = done.evaluation
+    if figures["verdict"] == "too_few":
+        _print_notes(console, figures["notes"])
+        console.print(f"Fill in {request.label!r} in {done.files[0]}, and put it with what you have.")
+        return
     console.print(
         f"[bold]{request.label}[/bold] by {request.texts_called}: {len(figures['classes'])} labels, "
         f"{figures['n_fit']:,} texts to learn from, {figures['n_test']:,} held out"
@@ -113,6 +117,8 @@ def print_classified(done: "Classified", request: "TextRequest") -> None:
             f"calibration error {figures['calibration_error']:.3f}"
         )
     _print_notes(console, figures["notes"])
+    if request.suggest is not None:
+        console.print(f"Fill in {request.label!r} in {done.files[0]}, and put it with what you have.")
     console.print(
         f"{done.scored:,} texts labelled in {figures['seconds']:.1f} s. Look at: {', '.join(map(str, done.files))}"
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipelines.learning.texts.beside import Beside
 
 MOST_NAMED = 30
+NOT_LEARNT = "Not learnt, nor ever said"
 NUMBERS = 0.9
 """Share of texts that are numbers from which on a column holds no texts."""
 Labels = tuple[str, ...]
@@ -90,7 +91,7 @@ def lesson_of(known: TextRows, fewest: int, notes: list[str]) -> Lesson:
         listed = sorted(rare)
         named = ", ".join(f"{label!r} ({counts[label]})" for label in listed[:MOST_NAMED])
         more = f" and {len(listed) - MOST_NAMED:,} more" if len(listed) > MOST_NAMED else ""
-        notes.append(f"Not learnt, nor ever said: {named}{more}. A label takes {fewest} texts.")
+        notes.append(f"{NOT_LEARNT}: {named}{more}. A label takes {fewest} texts.")
         pairs = [
             (row, text, tuple(label for label in labels if label not in rare))
             for row, text, labels in pairs

@@ -28,6 +28,12 @@ def classify(
     out: Annotated[Path, typer.Option(help="folder for scores, evaluation, model and card")] = Path("classification"),
     form: Annotated[str, typer.Option("--format", help="of the scores: parquet, csv or xlsx")] = "parquet",
     keep_columns: Annotated[bool, typer.Option(help="the columns of the table beside the scores")] = False,
+    embeddings: Annotated[
+        str | None, typer.Option(help="folder or name of a sentence-transformers model to read meaning with (an extra)")
+    ] = None,
+    suggest: Annotated[
+        int | None, typer.Option(help="list so many texts whose label would teach most, in suggestions.csv to fill in")
+    ] = None,
     seed: Annotated[int, typer.Option(help="for the same draws every time")] = 0,
     force: Annotated[bool, typer.Option(help="write scores even of a model without a signal")] = False,
 ) -> None:
@@ -50,8 +56,10 @@ def classify(
             force=force,
             multi=multi,
             columns=tuple(column or ()),
+            embeddings=embeddings,
+            suggest=suggest,
         )
         with doing() as say:
             done = classify_texts(request, say)
     print_classified(done, request)
-    raise typer.Exit(3 if done.evaluation["verdict"] == "no_signal" else 0)
+    raise typer.Exit(3 if done.evaluation["verdict"] == "no_signal" and suggest is None else 0)

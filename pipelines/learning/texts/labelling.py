@@ -10,7 +10,7 @@ from pipelines.learning.texts.beside import Beside
 from pipelines.learning.texts.languages import NAMES, foreign_words, known_shares, languages_of
 from pipelines.learning.texts.reasons import Words, explained, word_contributions
 from pipelines.learning.texts.tags import TagModel
-from pipelines.learning.texts.terms import spaced
+from pipelines.learning.texts.terms import distinct_texts, spaced
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,6 +39,9 @@ def labelled(
     """
     import polars as pl
 
+    distinct, place = distinct_texts(texts)
+    if beside is None and len(distinct) < len(texts):
+        return labelled(model, distinct, None, separator)[place]
     ready = spaced(texts)
     languages, is_foreign = languages_of(texts, model.languages, known_shares(_vocabulary(model), ready))
     probabilities, reasons, listed, is_known = [np.empty((0, len(model.classes)))], [], [], []

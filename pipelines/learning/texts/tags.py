@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 ENOUGH = 50
 """Texts of a label from which on its cut-off follows what came, not what its probabilities promise."""
-LOWEST, HIGHEST = 0.05, 0.9
+LOWEST, HIGHEST = 0.01, 0.9
 """Of cut-offs."""
+USUAL_SLOPE = 4.0
+"""From a support vector machine's margin to log-odds; calibration is drawn towards it where a label has few texts."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +161,8 @@ def _rarest(has: np.ndarray) -> np.ndarray:
 
 def _calibration(margins: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Slope and offset of every label."""
-    pairs = [fit_platt(margins[:, tag], truth[:, tag]) for tag in range(truth.shape[1])]
-    return np.array([slope for slope, _ in pairs]), np.array([offset for _, offset in pairs])
+    pairs = [fit_platt(USUAL_SLOPE * margins[:, tag], truth[:, tag]) for tag in range(truth.shape[1])]
+    return USUAL_SLOPE * np.array([slope for slope, _ in pairs]), np.array([offset for _, offset in pairs])
 
 
 def _losses(truth: np.ndarray, said: np.ndarray) -> np.ndarray:

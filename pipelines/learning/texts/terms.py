@@ -86,11 +86,13 @@ def count_terms(texts: Sequence[str]) -> TermCounts:
     from scipy import sparse
     from sklearn.feature_extraction.text import CountVectorizer
 
+    distinct, place = distinct_texts(texts)
     terms, counts = [], []
     for view in VIEWS:
         vectorizer = CountVectorizer(**_reading(view))
         try:
-            counts.append(vectorizer.fit_transform(texts).tocsr())
+            block = vectorizer.fit_transform(distinct).tocsr()
+            counts.append(block if len(distinct) == len(texts) else block[place])
             terms.append(vectorizer.get_feature_names_out())
         except ValueError:  # no text has a token
             counts.append(sparse.csr_matrix((len(texts), 0), dtype=np.int64))
@@ -116,12 +118,21 @@ def _weighed(counts: "sparse.csr_matrix", weights: np.ndarray) -> "sparse.csr_ma
 
 def term_values(views: Sequence[dict], texts: Sequence[str]) -> list["sparse.csr_matrix"]:
     """The values of texts (see `spaced`), a matrix (texts × terms of the view, float32) for each view."""
+    distinct, place = distinct_texts(texts)
     blocks = []
     for view in views:
         vectorizer = _vectorizer(view, vocabulary=view["vocabulary"])
         vectorizer.idf_ = view["weights"]
-        blocks.append(vectorizer.transform(texts).astype(np.float32))
+        block = vectorizer.transform(distinct).astype(np.float32)
+        blocks.append(block if len(distinct) == len(texts) else block[place])
     return blocks
+
+
+def distinct_texts(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Every text once, in order, and the number of each one's (int64)."""
+    numbers: dict[str, int] = {}
+    place = np.array([numbers.setdefault(text, len(numbers)) for text in texts], dtype=np.int64)
+    return list(numbers), place
 
 
 def term_counts(view: dict, texts: Sequence[str]) -> "sparse.csr_matrix":

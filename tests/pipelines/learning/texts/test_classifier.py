@@ -6,9 +6,11 @@ import pytest
 from pipelines.learning.context import Context
 from pipelines.learning.judging.evaluation import calibration_error
 from pipelines.learning.learners.calibration import calibrated
+from pipelines.learning.texts import linear
 from pipelines.learning.texts.classifier import TextFit, TooFewTexts, fit_texts
+from pipelines.learning.texts.linear import fit_classes
 from pipelines.learning.texts.reasons import word_contributions
-from pipelines.learning.texts.terms import spaced, term_values
+from pipelines.learning.texts.terms import learn_terms, spaced, term_values
 
 SUBJECTS = {
     "delivery": ["parcel", "arrived", "courier", "late", "shipping", "address"],
@@ -122,3 +124,13 @@ def _joined(blocks: list):
     from scipy import sparse
 
     return sparse.hstack(blocks, format="csr")
+
+
+def test_equal_texts_are_fitted_once_with_the_same_solution(monkeypatch: pytest.MonkeyPatch):
+    texts, labels = tickets(200, seed=11)
+    values, target = learn_terms(spaced(texts * 4))[1], np.unique(labels * 4, return_inverse=True)[1]
+    weights, intercepts = fit_classes(values, target, 0.15, 3)
+    monkeypatch.setattr(linear, "MOSTLY_DISTINCT", 0.0)
+    each, each_intercepts = fit_classes(values, target, 0.15, 3)
+    assert np.abs(weights - each).max() < 0.01 and np.abs(intercepts - each_intercepts).max() < 0.01
+    assert np.abs(weights).max() > 0.3
