@@ -18,7 +18,7 @@
     on which the merge was known, at the time when they were known themselves. Until then nothing changes: the survivor's
     rows before the merge and after it are two segments.
 -#}
-{% macro point_in_time(entity, spine, carried=[], parents={}, has_parents=true) %}
+{% macro point_in_time(entity, spine, carried=[], parents={}, has_parents=true, left_out=[]) %}
     {%- if not execute -%} {{ return('select * from ' ~ spine) }} {%- endif -%}
     {%- if has_parents and not (model.name == entity ~ '_snapshots' and model.name in var('snapshot_models')) -%}
         {{ exceptions.raise_compiler_error(
@@ -30,6 +30,7 @@
     {%- set tables = event_tables(entity) -%}
     {%- set versions = attribute_tables(entity, taken=carried) -%}
     {%- set parent_keys = parents_of(versions) if has_parents else {} -%}
+    {%- for parent in left_out -%} {%- do parent_keys.pop(parent, none) -%} {%- endfor -%}
     {%- set dates = snapshot_dates() -%}
     with lineage as (
         {{ lineage(entity, spine) }}
