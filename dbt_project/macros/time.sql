@@ -19,5 +19,5 @@
     {%- endfor %}
 {% endmacro %}
 
-{#- Hours from one time to another, to the minute. -#}
-{% macro hours_between(earlier, later) -%} {{ dbt.datediff(earlier, later, 'minute') }} / 60.0 {%- endmacro %}
+{#- Hours from one time to another, to a tenth. -#}
+{% macro hours_between(earlier, later) -%} round({{ dbt.datediff(earlier, later, 'minute') }} / 60.0, 1) {%- endmacro %}

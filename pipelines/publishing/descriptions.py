@@ -52,6 +52,7 @@ SCORES = {
     "change_reason": "What moved most in the direction of the change, in words.",
 }
 BY_RULE = {
+    "probability": "Null by the rule: points are no probabilities.",
     "score": "By the rule: 99 has the most points, 1 the fewest.",
     "reasons": "By the rule: feature (the condition), points, words, text.",
 }

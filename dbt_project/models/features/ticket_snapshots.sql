@@ -49,6 +49,7 @@ spine as (
         open_tickets.as_of_date,
         nullif(trim(requests.request), '') as request,
         {{ hours_between('open_tickets.created_at', 'open_tickets.asked_at') }} as waiting_hours,
+        {{ hours_between('open_tickets.created_at', 'open_tickets.asked_at') }} > {{ var('late_ticket_hours') }} as is_late,
         {{ hours_between('messages.last_message_at', 'open_tickets.asked_at') }} as hours_since_last_message,
         {{ hours_between('messages.customers_last_message_at', 'open_tickets.asked_at') }} as hours_since_customers_message
     from open_tickets
@@ -60,7 +61,7 @@ known as (
     {{ point_in_time(
         'ticket',
         'spine',
-        carried=['request', 'waiting_hours', 'hours_since_last_message', 'hours_since_customers_message'],
+        carried=['request', 'waiting_hours', 'is_late', 'hours_since_last_message', 'hours_since_customers_message'],
         parents={'account': ref('account_snapshots')},
         left_out=['person']
     ) }}

@@ -359,9 +359,9 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
 
     def _describe(self, connection: "duckdb.DuckDBPyConnection") -> None:
         """Write comments on the published table and its columns, from the tables that they come from."""
-        known = self._descriptions(connection)
-        for source in (self.features_table, self.described_by_table):
-            known |= comments(connection, *source) if source else {}
+        features = self._descriptions(connection) | comments(connection, *self.features_table)
+        known = features | (comments(connection, *self.described_by_table) if self.described_by_table else {})
+        known |= {column: features[column] for column in self.publish.features if column in features}
         table, value = self.publish.table, (self.value_from or self.value or "").replace("_", " ")
         if self.value_from:
             known[self.value_from] = (
@@ -374,19 +374,22 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
         known[self.publish.expected_value_as] = f"Probability times the money at stake ({value})."
         for other, wanted in self.publish.from_scores.items():
             for theirs, ours in wanted.items():
-                whose = f"What the prediction {other} says that day ({theirs}); null where it says nothing."
-                known[ours] = f"{(description_of('', theirs) or humanise(theirs)).split('.')[0]}. {whose}"
+                known[ours] = f"What the prediction {other} says that day: its {theirs}; null where it says nothing."
         described = {
             column: description_of(table, column) or known.get(column) or f"{humanise(column)}."
             for column in columns_of(connection, "published", table)
         }
         # A column that is shown from the entity's own model has that model's description.
-        described |= {column: known[column] for column in [self.entity, *self.publish.described] if column in known}
+        described |= {
+            column: known[column]
+            for column in [self.entity, *self.publish.described, *self.publish.features]
+            if column in known
+        }
         levels = {name: name.removeprefix("probability_") for name in described if name.startswith("probability_")}
         of_levels = LEVELS | {name: f"How likely the level {level} is, from 0 to 1." for name, level in levels.items()}
         own = {"amount": AMOUNTS, "ordered": of_levels}.get(self.task, {})
         described |= {column: words for column, words in own.items() if column in described}
-        for column in ("score", "reasons") if "decided_by" in described else ():
+        for column in BY_RULE.keys() & described.keys() if self.rule else ():
             described[column] += f" {BY_RULE[column]}"
         for column in ("score", "reasons") if self.relative_to else ():
             described[column] += f" Of the amount as a multiple of {self.relative_to}."
