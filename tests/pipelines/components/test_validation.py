@@ -248,8 +248,9 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, li
 
 
 def test_a_link_of_records_that_have_none_is_named(tmp_path: Path):
-    text = changed("described_by: accounts", "link: ticket_url").replace("account_id", "ticket_id")
-    assert f"{FILE}:15: link: only records of account_id, lead_id, opportunity_id have one, not those of ticket_id" in (
+    text = changed("described_by: accounts", "link: post_url").replace("account_id", "post_id")
+    known = "account_id, lead_id, opportunity_id, ticket_id"
+    assert f"{FILE}:15: link: only records of {known} have one, not those of post_id" in (
         mistakes(tmp_path, text.replace("    columns: [account_name, currency]\n", ""))
     )
 
