@@ -68,7 +68,9 @@ def read_components(root: Path, extra: Mapping[str, str] | None = None) -> "list
         mistakes += found
         if component is not None:
             components.append((document, component))
-    mistakes += [*_names_twice(components), *_no_estimates(components), *_no_scores(components)]
+    if not mistakes:  # or what another file names would seem to be missing
+        mistakes += [*_no_estimates(components), *_no_scores(components)]
+    mistakes += _names_twice(components)
     if mistakes:
         raise YamlMistakes(mistakes)
     return components
@@ -304,6 +306,8 @@ def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
             return f"{name} must be a text, not {shown}"
         case "string_pattern_mismatch":
             return f"{name} is {shown}; use lower-case letters, digits and underscores, a letter first"
+        case "string_too_short":
+            return f"{name} is empty"
         case "too_short":
             return f"{name} is empty: give at least one"
         case "list_type":

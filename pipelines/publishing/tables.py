@@ -108,7 +108,7 @@ def model_of(connection: "duckdb.DuckDBPyConnection", relation: str) -> str | No
     versions = connection.execute(f"select distinct model_version from {relation} limit 2").fetchall()
     if len(versions) != 1 or versions[0][0] is None:
         return None
-    return TIME_IN_VERSION.sub("", versions[0][0])
+    return TIME_IN_VERSION.sub("", str(versions[0][0]))
 
 
 def describe_tables(connection: "duckdb.DuckDBPyConnection") -> None:

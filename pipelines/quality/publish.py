@@ -65,7 +65,11 @@ def audit_release(
         looked_at = list(dict.fromkeys([*key, *(c for c in CHECKED_COLUMNS if c in columns)]))
         selected = [f"cast({c} as varchar) as {c}" if c == "as_of_date" else quoted(c) for c in looked_at]
         if {DECIDED_BY, "probability"} <= types.keys():
-            selected.append(f"(probability is null) = ({DECIDED_BY} = 'rule') as {HAS_ITS_PROBABILITY}")
+            is_there = "coalesce(not isnan(try_cast(probability as double)), false)"
+            selected.append(
+                f"case {DECIDED_BY} when 'rule' then probability is null when 'model' then {is_there} end"
+                f" as {HAS_ITS_PROBABILITY}"
+            )
         frame = connection.execute(f"select {', '.join(selected)} from {quoted(table)}").pl()
         suites.append(Suite(table, frame, rules, key=tuple(key)))
         suites.append(_types_suite(table, types))
