@@ -5,7 +5,7 @@
     with the columns in `carried`, the entity's attributes as they were known, a column for every planned feature of every
     table of events that has the entity as a foreign key, and the same for its parents, prefixed `<parent>_`. A parent that
     has a snapshot model of its own is read from there (`parents={'account': ref('account_snapshots')}`), any other is
-    computed in place; one hop, no further. The model calls `read_core_models()` before, so that dbt knows its parents, and
+    computed in place, unless it is `left_out`; one hop, no further. The model calls `read_core_models()` before, so that dbt knows its parents, and
     is called `features/<entity>_snapshots`: by this name the catalogue finds it.
 
     How: each table's events are added up per entity and week, an entity gets a row for each week from its first such event
