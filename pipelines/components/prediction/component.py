@@ -259,12 +259,18 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
         metadata = {**shape, "model_version": version, "status": "scored", "who": who}
         if model is None:
             metadata |= {"status": "scored by the rule: no model is in use"} | ({WARNING: problem} if problem else {})
-            return dg.MaterializeResult(metadata={**metadata, "sample": table_metadata(scores.head(5))})
+            return dg.MaterializeResult(metadata={**metadata, "sample": self._sample(scores)})
         unseen = unseen_rows(model.baseline, frame, model.spec.as_of)
         if unseen is not None:
             metadata[WARNING] = f"{self.name}: {unseen.in_words()} {unseen.what_to_do()}"
             context.log.warning(metadata[WARNING])
-        return dg.MaterializeResult(metadata={**metadata, "sample": table_metadata(scores.head(5))})
+        return dg.MaterializeResult(metadata={**metadata, "sample": self._sample(scores)})
+
+    def _sample(self, scores: "pl.DataFrame") -> dg.MarkdownMetadataValue:
+        """A few rows for the UI, without personal data and what quotes texts: in Dagster's records they have no end."""
+        quoting = ("reasons", "reason_1", "reason_2", "reason_3") if self.text else ()
+        withheld = [*self.publish.private, *self.publish.masked, *quoting]
+        return table_metadata(scores.head(5).drop(withheld, strict=False))
 
     def _write_scores(
         self,
@@ -314,11 +320,8 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
                 connection.execute(f"create or replace table published.{self.publish.table} as {query}")
             self._describe(connection)
             shape = table_shape(connection, "published", self.publish.table)
-            # The sample stays in Dagster's records, where personal data has no end.
-            sample = read_frame(connection, f"from published.{self.publish.table} order by score desc limit 5").drop(
-                [*self.publish.private, *self.publish.masked], strict=False
-            )
-        return dg.MaterializeResult(metadata={**shape, "sample": table_metadata(sample)})
+            sample = read_frame(connection, f"from published.{self.publish.table} order by score desc limit 5")
+        return dg.MaterializeResult(metadata={**shape, "sample": self._sample(sample)})
 
     @contextmanager
     def _masked_texts(self, connection: "duckdb.DuckDBPyConnection") -> Iterator[dict[str, str]]:
