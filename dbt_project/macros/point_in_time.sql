@@ -5,7 +5,7 @@
     with the columns in `carried`, the entity's attributes as they were known, a column for every planned feature of every
     table of events that has the entity as a foreign key, and the same for its parents, prefixed `<parent>_`. A parent that
     has a snapshot model of its own is read from there (`parents={'account': ref('account_snapshots')}`), any other is
-    computed in place; one hop, no further. The model calls `read_core_models()` before, so that dbt knows its parents, and
+    computed in place, unless it is `left_out`; one hop, no further. The model calls `read_core_models()` before, so that dbt knows its parents, and
     is called `features/<entity>_snapshots`: by this name the catalogue finds it.
 
     How: each table's events are added up per entity and week, an entity gets a row for each week from its first such event
@@ -18,7 +18,7 @@
     on which the merge was known, at the time when they were known themselves. Until then nothing changes: the survivor's
     rows before the merge and after it are two segments.
 -#}
-{% macro point_in_time(entity, spine, carried=[], parents={}, has_parents=true) %}
+{% macro point_in_time(entity, spine, carried=[], parents={}, has_parents=true, left_out=[]) %}
     {%- if not execute -%} {{ return('select * from ' ~ spine) }} {%- endif -%}
     {%- if has_parents and not (model.name == entity ~ '_snapshots' and model.name in var('snapshot_models')) -%}
         {{ exceptions.raise_compiler_error(
@@ -30,6 +30,7 @@
     {%- set tables = event_tables(entity) -%}
     {%- set versions = attribute_tables(entity, taken=carried) -%}
     {%- set parent_keys = parents_of(versions) if has_parents else {} -%}
+    {%- for parent in left_out -%} {%- do parent_keys.pop(parent, none) -%} {%- endfor -%}
     {%- set dates = snapshot_dates() -%}
     with lineage as (
         {{ lineage(entity, spine) }}

@@ -31,3 +31,61 @@
         and (returned_at is null or not {{ is_no_stop('stopped_at', 'returned_at') }})
         and cast({{ gap_after('stopped_at') }} as date) <= {{ as_of_date() }}
 {% endmacro %}
+
+{#-
+    The first stop after a snapshot of a company, one row per account_id and as_of_date that has one: `stopped_date`.
+    `snapshots` is a relation in scope with account_id, the company as it was recorded then. A merged company's
+    subscriptions go on with the survivor: from the merge on, the survivor's end is its end.
+-#}
+{% macro next_stops(snapshots) %}
+    with known_periods as (
+        select
+            account_id,
+            valid_from,
+            valid_to
+        from {{ ref('account_revenue_versions') }}
+        where is_customer
+    ),
+    stops as (
+        select
+            account_id,
+            cast(stopped_at as date) as stopped_date
+        from ({{ customer_stops('known_periods', 'account_id', 'valid_from', 'valid_to') }}) as known_stops
+    ),
+    merge_steps as (
+        {{ merge_steps('account') }}
+    ),
+    first_merges as (
+        select
+            recorded_id,
+            counts_from
+        from merge_steps
+        where step = 1
+    ),
+    stops_of_companies as (
+        select
+            stops.account_id,
+            stops.stopped_date
+        from stops
+        left join first_merges on stops.account_id = first_merges.recorded_id
+        where first_merges.recorded_id is null or stops.stopped_date < first_merges.counts_from
+        union all
+        select
+            merge_steps.recorded_id as account_id,
+            stops.stopped_date
+        from stops
+        inner join merge_steps
+            on stops.account_id = merge_steps.account_id
+            and stops.stopped_date >= merge_steps.counts_from
+            and stops.stopped_date < merge_steps.counts_to
+    )
+    select
+        snapshots.account_id,
+        snapshots.as_of_date,
+        min(stops_of_companies.stopped_date) as stopped_date
+    from {{ snapshots }} as snapshots
+    inner join stops_of_companies
+        on snapshots.account_id = stops_of_companies.account_id
+        and snapshots.as_of_date < stops_of_companies.stopped_date
+    group by snapshots.account_id, snapshots.as_of_date
+{% endmacro %}

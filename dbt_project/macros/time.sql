@@ -18,3 +18,6 @@
     cross join bit as bit_{{ place }}
     {%- endfor %}
 {% endmacro %}
+
+{#- Hours from one time to another, to a tenth. -#}
+{% macro hours_between(earlier, later) -%} round({{ dbt.datediff(earlier, later, 'minute') }} / 60.0, 1) {%- endmacro %}

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -340,39 +339,10 @@ def _about_languages(where: str, counts: Mapping[str, int]) -> str:
 
 def _card(evaluation: Mapping, request: TextRequest) -> str:
     """The model card's page."""
-    from pipelines.learning.cards.page import card_page
+    from pipelines.learning.cards.texts import text_card
 
-    figures = (
-        *("log_loss", "log_loss_error", "baseline_log_loss", "calibration_error", "base_rate", "brier", "auc"),
-        *("accuracy", "macro_f1", "classes", "confusion", "verdict", "reason", "method", "notes", "n_rows", "seconds"),
-    )
     beside = f", with {', '.join(request.columns)} beside" if request.columns else ""
-    few = "each judged by a model that had not seen it" if evaluation["rounds"] > 1 else "a part set aside at random"
-    return card_page(
-        {
-            **{name: evaluation[name] for name in figures if name in evaluation},
-            "name": request.label,
-            "question": f"{request.label} by {request.texts_called}{beside}",
-            "task": "classes",
-            "likelihood": "chance",
-            "rows_word": "texts",
-            "kept": None,  # nobody is told to use it, or not to
-            "split_words": f"tested on {few}, copies on one side",
-            "n_train": evaluation["n_fit"],
-            "n_holdout": evaluation["n_test"],
-            "candidates": [
-                {"name": row["name"], "log_loss": row["log_loss_validation"], "chosen": row["chosen"]}
-                for row in evaluation["candidates"]
-            ],
-            "limits": [
-                "The model in use has learnt from the texts of the test, too, after the test.",
-                "Words say what moved the answer; they are no cause.",
-                *(
-                    ["A text has several labels: right is a text whose likeliest label is one of its own."]
-                    if request.multi is not None
-                    else []
-                ),
-            ],
-            "created_at": f"{datetime.now(UTC):%Y-%m-%d}",
-        }
-    )
+    question = f"{request.label} by {request.texts_called}{beside}"
+    # Nobody is told to use it, or not to.
+    about = {"name": request.label, "question": question, "kept": None}
+    return text_card(evaluation, about, has_several=request.multi is not None)

@@ -57,17 +57,22 @@ def column_problems(prediction: "DeclaredPrediction", tables: Mapping[str, Table
         for number, column in enumerate(getattr(prediction, role)):
             if not (role == "exclude" and is_pattern(column)):
                 yield from look((role, number), role, column, features)
+    for number, column in enumerate(prediction.publish.features):
+        yield from look(("publish", "features", number), "column", column, features)
     if prediction.described_by_table:
         for role in ("columns", "private"):
             for number, column in enumerate(getattr(prediction.publish, role)):
                 yield from look(("publish", role, number), "column", column, placed["publish", "described_by"])
-    try:
-        there = {column.lower() for column in tables[features].columns} if features in tables else set()
-        for column in columns_of(prediction.population):
-            if column.lower() not in there:
-                yield from look(("population",), "population:", column, features)
-    except ValueError as problem:
-        yield ("population",), str(problem)
+    there = {column.lower() for column in tables[features].columns} if features in tables else set()
+    conditions: dict[Where, str] = {("population",): prediction.population}
+    conditions |= {("rule", number, "when"): line.when for number, line in enumerate(prediction.rule)}
+    for path, condition in conditions.items():
+        try:
+            for column in columns_of(condition, path[-1]):
+                if column.lower() not in there:
+                    yield from look(path, f"{path[-1]}:", column, features)
+        except ValueError as problem:
+            yield path, str(problem)
     yield from _wrong_types(prediction, tables, features, outcomes)
 
 
@@ -153,9 +158,9 @@ def _wrong_types(
             yield ("text", number), f"text '{column}' of {features} is {type_}; it must be text (VARCHAR)"
 
 
-def columns_of(condition: str) -> list[str]:
+def columns_of(condition: str, role: str = "population") -> list[str]:
     """
-    The columns that an SQL condition names outside of subqueries, in order.
+    The columns that an SQL condition names outside of subqueries, in order; `role`: what the YAML calls it.
 
     Raises ValueError when DuckDB cannot parse it as one condition.
     """
@@ -171,12 +176,12 @@ def columns_of(condition: str) -> list[str]:
         parsed = json.loads(connection.execute(f"select json_serialize_sql('{query}')").fetchone()[0])
     if parsed["error"] or len(parsed["statements"]) != 1:
         reason = str(parsed.get("error_message", "more than one statement")).splitlines()[0]
-        raise ValueError(f"population is no SQL condition: {reason}")
+        raise ValueError(f"{role} is no SQL condition: {reason}")
     node = parsed["statements"][0]["node"]
     if node["type"] != "SELECT_NODE" or any(
         node[part] for part in ("group_expressions", "having", "qualify", "modifiers")
     ):
-        raise ValueError("population is no SQL condition: give what stands after `where` alone")
+        raise ValueError(f"{role} is no SQL condition: give what stands after `where` alone")
     found: list[str] = []
 
     def walk(part: object) -> None:

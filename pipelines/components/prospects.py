@@ -278,9 +278,10 @@ def _learnable(
         figures += f" ({found.undated:,} of them without a date)"
     least = prediction.min_positives
     if found.rows < prediction.min_rows or min(found.positives, found.negatives) < least:
-        return NO, (
-            f"{figures}; needed are at least {least} {needs.happened} within {prediction.horizon_days} days after a day"
-            f" on which they were seen, {least} not, and {prediction.min_rows:,} such days of anyone; there are"
+        verdict, by = (YES, "by its rule, as long as there is no model: ") if prediction.rule else (NO, "")
+        return verdict, (
+            f"{by}{figures}; needed are at least {least} {needs.happened} within {prediction.horizon_days} days after a"
+            f" day on which they were seen, {least} not, and {prediction.min_rows:,} such days of anyone; there are"
             f" {found.positives:,}, {found.negatives:,} and {found.rows:,}"
         )
     return YES, f"{figures}; {_history(loaded, records)}"

@@ -10,6 +10,10 @@ class PublishedScores(prediction.PublishedScores, dg.Resolvable):
     """The published table, and the columns that describe its rows."""
 
 
+class RuledPoints(prediction.RuledPoints, dg.Resolvable):
+    """One line of a rule: how many points whom it holds for gets, and how that is told."""
+
+
 class PublishedForecast(forecast.PublishedForecast, dg.Resolvable):
     """The published table."""
 

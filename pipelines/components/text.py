@@ -147,7 +147,15 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
         kept, reason = self._decided(fit, lesson, figures, before)
         version = new_version(self.name, started)
         checksum = save_text_model(fit.model, model_path(self.name, version)) if kept else None
-        self._write_card(fit, figures, kept, reason, version)
+        method = f"linear on words and runs of characters (C = {fit.model.strength:g})"
+        evaluation = {
+            **figures,
+            "candidates": fit.candidates,
+            "verdict": fit.verdict,
+            "reason": reason,
+            "method": method,
+        }
+        self._write_card({**figures, **judged}, kept, version)
         with warehouse.connect() as connection:
             record_fit(
                 connection,
@@ -155,7 +163,7 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
                 status="kept" if kept else "refused",
                 reason=reason,
                 model_version=version if kept else champion,
-                method=f"linear on words and runs of characters (C = {fit.model.strength:g})",
+                method=method,
                 metrics=figures,
                 candidates=fit.candidates,
                 model_sha256=checksum,
@@ -334,13 +342,14 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
         question = (self.table, self.text, self.label, self.separator, self.population, self.starts_with)
         return hashlib.sha256(repr((question, code_version())).encode()).hexdigest()[:16]
 
-    def _write_card(self, fit: "TextFit", figures: dict, kept: bool, reason: str, version: str) -> None:
+    def _write_card(self, evaluation: dict, kept: bool, version: str) -> None:
         """Write the model card, an HTML page, to `data/reports/models`."""
         from pipelines.learning.cards.texts import text_card
 
         path = data_dir() / "reports" / "models" / f"{version}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text_card(self.name, self.description, fit, figures, kept, reason))
+        about = {"name": self.name, "about": self.description, "kept": kept}
+        path.write_text(text_card(evaluation, about, has_several=self.separator is not None))
 
 
 def _macro_f1_of_word_list(fit: "TextFit", lesson: "Lesson") -> float:

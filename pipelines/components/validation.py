@@ -22,7 +22,7 @@ from pipelines.components.declared.documents import (
     read_documents,
 )
 from pipelines.components.declared.forecast import DeclaredForecast
-from pipelines.components.declared.prediction import LINKED, DeclaredPrediction
+from pipelines.components.declared.prediction import LINKED, NAME, SCORES_OF_OTHERS, DeclaredPrediction
 from pipelines.components.declared.text import DeclaredText
 from pipelines.components.named_columns import NUMBER, column_problems, no_table, text_problems
 from pipelines.learning.specs import levels_problem
@@ -53,7 +53,7 @@ def require_valid_yaml(
     if not components:
         return
     known = tables()
-    mistakes = list(_taken_names(components, known))
+    mistakes = [*_taken_names(components, known), *_unjoined_scores(components, known)]
     for document, component in components:
         problems = {PREDICTION: column_problems, FORECAST: series_problems, TEXT: text_problems}[document.type]
         mistakes += [document.mistake(("attributes", *path), text) for path, text in problems(component, known)]
@@ -70,7 +70,9 @@ def read_components(root: Path, extra: Mapping[str, str] | None = None) -> "list
         mistakes += found
         if component is not None:
             components.append((document, component))
-    mistakes += [*_names_twice(components), *_no_estimates(components), *_no_text_models(components)]
+    if not mistakes:  # or what another file names would seem to be missing
+        mistakes += [*_no_estimates(components), *_no_scores(components), *_no_text_models(components)]
+    mistakes += _names_twice(components)
     if mistakes:
         raise YamlMistakes(mistakes)
     return components
@@ -166,9 +168,28 @@ def _contradictions(prediction: DeclaredPrediction) -> Iterator[tuple[Where, str
     for number, column in enumerate(prediction.text):
         if column in prediction.exclude:
             yield ("text", number), f"text '{column}' is excluded, too: leave one of them out"
-    for role in ("columns", "private"):
+    if prediction.rule and prediction.task != "yes_no":
+        yield ("rule",), f"a rule says how likely a yes is, and `task: {prediction.task}` asks for something else"
+    for role in ("columns", "private", "from_scores"):
         if getattr(prediction.publish, role) and prediction.publish.described_by is None:
             yield ("publish", role), f"{role} are those of `described_by`, which is missing"
+    allowed = prediction.publish.row_count_range
+    if allowed and not (len(allowed) == 2 and 0 <= allowed[0] <= 1 <= allowed[1]):
+        text = f"row_count_range is {allowed}; give two multiples, the lowest from 0 to 1, the highest from 1 on"
+        yield ("publish", "row_count_range"), text
+    for number, column in enumerate(prediction.publish.masked):
+        shown = [*prediction.publish.columns, *prediction.publish.private]
+        if column not in shown:
+            text = f"masked '{column}' is shown in neither `columns` nor `private`{suggestion_or_list(column, shown)}"
+            yield ("publish", "masked", number), text
+    for name, columns in prediction.publish.from_scores.items():
+        for column, ours in columns.items():
+            if column not in SCORES_OF_OTHERS:
+                text = f"from_scores can show no '{column}'{suggestion_or_list(column, SCORES_OF_OTHERS)}"
+                yield ("publish", "from_scores", name, column), text
+            if not re.fullmatch(NAME, ours):
+                text = f"'{ours}' is no name of a column; use lower-case letters, digits and underscores"
+                yield ("publish", "from_scores", name, column), text
     for number, column in enumerate(prediction.publish.private):
         if column in prediction.publish.columns:
             yield ("publish", "private", number), f"private '{column}' is in `columns`, too: leave one of them out"
@@ -244,6 +265,36 @@ def _no_text_models(components: "list[tuple[Document, BaseModel]]") -> Iterator[
                     yield document.mistake(("attributes", *path, name), what)
 
 
+def _no_scores(components: "list[tuple[Document, BaseModel]]") -> Iterator[Mistake]:
+    """Scores to show (`from_scores`) of a prediction that does not exist, or is the very one."""
+    predictions = [(document, component) for document, component in components if document.type == PREDICTION]
+    for document, prediction in predictions:
+        others = [one.name for _, one in predictions if one.name != prediction.name]
+        for name in prediction.publish.from_scores:
+            if name not in others:
+                yield document.mistake(
+                    ("attributes", "publish", "from_scores", name),
+                    f"from_scores '{name}' is no other prediction{suggestion_or_list(name, others)}",
+                )
+
+
+def _unjoined_scores(components: "list[tuple[Document, BaseModel]]", tables: Mapping[str, Table]) -> Iterator[Mistake]:
+    """Scores to show of a prediction whose key the describing model does not have."""
+    entities = {component.name: component.entity for document, component in components if document.type == PREDICTION}
+    for document, prediction in components:
+        if document.type != PREDICTION or prediction.described_by_table is None:
+            continue
+        described = ".".join(prediction.described_by_table)
+        known = tables.get(described)
+        for name in prediction.publish.from_scores:
+            key = entities[name]
+            if known is not None and known.is_complete and key not in known.columns and key not in known.words:
+                yield document.mistake(
+                    ("attributes", "publish", "from_scores", name),
+                    f"from_scores '{name}' is about {key}, which is no column of {described}",
+                )
+
+
 def _taken_names(components: "list[tuple[Document, BaseModel]]", tables: Mapping[str, Table]) -> Iterator[Mistake]:
     """Published tables with the name of one that dbt or the pipeline itself makes."""
     from pipelines.publishing.states import HISTORY_KEYS, OWN_TABLES
@@ -296,6 +347,8 @@ def _in_words(error: Mapping[str, Any], kind: type[BaseModel]) -> str:
             return f"{name} must be a text, not {shown}"
         case "string_pattern_mismatch":
             return f"{name} is {shown}; use lower-case letters, digits and underscores, a letter first"
+        case "string_too_short":
+            return f"{name} is empty"
         case "too_short":
             return f"{name} is empty: give at least one"
         case "list_type":

@@ -60,7 +60,7 @@ def column_schema(types: "Mapping[str, str]", described: "Mapping[str, str]") ->
     return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
-def constant(value: "str | int | date") -> "pl.Expr":
+def constant(value: "str | int | date | None") -> "pl.Expr":
     """A constant column; polars is imported only when a run needs it."""
     import polars as pl
 

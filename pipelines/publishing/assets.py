@@ -22,6 +22,8 @@ WITHHELD_METADATA = "scorecast/withheld"
 """Metadata of a published asset: columns, comma-separated, that no release may have any more, though the last did."""
 GROWS_METADATA = "scorecast/grows"
 """Metadata of an append-only published asset: its row count may grow without limit, never shrink."""
+RANGE_METADATA = "scorecast/row_count_range"
+"""Metadata of a published asset: the row count's own range, lowest and highest multiple of the last release's."""
 
 
 def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
@@ -38,6 +40,11 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
         if WITHHELD_METADATA in spec.metadata
     }
     declared = {spec.key.path[-1] for spec in tables}
+    own_ranges = {
+        spec.key.path[-1]: tuple(map(float, str(spec.metadata[RANGE_METADATA]).split(",")))
+        for spec in tables
+        if RANGE_METADATA in spec.metadata
+    }
     growing = {spec.key.path[-1] for spec in tables if spec.metadata.get(GROWS_METADATA)}
 
     @dg.asset(
@@ -64,7 +71,7 @@ def release_asset(tables: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
 
         def audit(connection: "duckdb.DuckDBPyConnection") -> list[Finding]:
             docs = data_dir() / "reports" / "publish"
-            findings.extend(audit_release(connection, keys, docs, row_count_range, growing, withheld))
+            findings.extend(audit_release(connection, keys, docs, row_count_range, growing, withheld, own_ranges))
             return findings
 
         warehouse.close()  # the release reads the file by itself

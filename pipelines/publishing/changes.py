@@ -48,6 +48,7 @@ def with_changes(connection: "duckdb.DuckDBPyConnection", table: str, previous: 
             now.* exclude (model_version),
             now.probability - earlier.probability as probability_change_7d,
             case
+                when now.probability is null or earlier.probability is null then null  -- by a rule
                 when now.probability = earlier.probability then null
                 when earlier.is_other_model
                 then concat_ws('; ', 'The model is another one than on ' || earlier.as_of_date, strongest.words)

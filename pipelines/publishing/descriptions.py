@@ -43,6 +43,7 @@ SCORES = {
     "predicted": "The class that is most likely.",
     "score": "Where the row stands among all that were scored that day: 99 is the most likely, 1 the least.",
     "grade": f"A to E. {GRADES}",
+    "decided_by": "Who scored the row: 'model', or 'rule' while no model is in use; then there is no probability.",
     "is_holdback": "Whether it is held back: nobody acts on it, so that acting can be measured (see uplift).",
     "reason_1": "The strongest reason for the probability, in words.",
     "reason_2": "The second strongest reason, in words.",
@@ -51,6 +52,12 @@ SCORES = {
     "probability_change_7d": "Change of the probability against about a week before; null without a score from then.",
     "change_reason": "What moved most in the direction of the change, in words.",
 }
+BY_RULE = {
+    "probability": "Null by the rule: points are no probabilities.",
+    "score": "By the rule: 99 has the most points, 1 the fewest.",
+    "reasons": "By the rule: feature (the condition), points, words, text.",
+}
+"""What columns of a prediction's scores mean where its rule decided."""
 LEVELS = {
     "predicted": "The level to expect: half come at or below it, half at or above.",
     "probability": "How likely exactly the predicted level is, from 0 to 1.",

@@ -180,6 +180,10 @@ def identity_warnings(connection: "duckdb.DuckDBPyConnection", releases: Sequenc
 
 def how_good(connection: "duckdb.DuckDBPyConnection", table: str) -> str:
     """How good the model of a published table is, by the fit that made it, in a few words; empty if none is known."""
+    if "decided_by" in columns_of(connection, "main", table):
+        (is_ruled,) = connection.execute(f"select bool_and(decided_by = 'rule') from {quoted(table)}").fetchone()
+        if is_ruled:
+            return "by its rule: points, no probabilities, until a model is good enough"
     row = connection.execute(
         f"""
         select

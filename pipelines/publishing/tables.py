@@ -102,11 +102,13 @@ def _withdrawn_models(connection: "duckdb.DuckDBPyConnection") -> set[str]:
 
 
 def model_of(connection: "duckdb.DuckDBPyConnection", relation: str) -> str | None:
-    """The model whose scores or forecasts a table has; None where no model, or not one alone, made it."""
+    """The model whose scores or forecasts a table has; None where no model (but a rule), or not one alone, made it."""
     if "model_version" not in names_of(connection, relation):
         return None
     versions = connection.execute(f"select distinct model_version from {relation} limit 2").fetchall()
-    return TIME_IN_VERSION.sub("", str(versions[0][0])) if len(versions) == 1 else None
+    if len(versions) != 1 or versions[0][0] is None:
+        return None
+    return TIME_IN_VERSION.sub("", str(versions[0][0]))
 
 
 def describe_tables(connection: "duckdb.DuckDBPyConnection") -> None:

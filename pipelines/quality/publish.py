@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import duckdb
 
 MIN_ROWS_TO_COMPARE = 20
+IN_SOURCES = "sources.yaml"
 SYSTEM_COLUMNS = ("source_system", "known_from")
 """Columns with the systems that have a record of a row, comma-separated."""
 MAY_BE_NULL = ("currency",)
@@ -33,16 +34,18 @@ def audit_release(
     row_count_range: tuple[float, float] = DEFAULT_ROW_COUNT_RANGE,
     growing: Collection[str] = (),
     withheld: Mapping[str, Collection[str]] | None = None,
+    own_ranges: Mapping[str, tuple[float, float]] | None = None,
 ) -> list[Finding]:
     """
     Check every table of a drafted release; the rules follow from its columns, so a new model needs none of its own.
 
     `keys`: table to its key columns (default: the first column). Blocking: keys null or not unique, probabilities
-    outside 0 to 1, scores outside 1 to 99, a score without a reason, quantiles out of order, a column of the last
-    release missing, a type that the column's name excludes, a row count outside `row_count_range` times the last
-    release's. Tables in `growing` are append-only: their row counts have no upper limit. If a table's rows belong to
-    metrics or systems, the rows of each are compared: new ones may have any number, lost ones block. Columns that are
-    `withheld` from a table may be missing. Warning: a table that is older than the release.
+    outside 0 to 1, or there although a rule decided, scores outside 1 to 99, a score without a reason, quantiles out of
+    order, a column of the last release missing, a type that the column's name excludes, a row count outside
+    `row_count_range` times the last release's. Tables in `growing` are append-only: their row counts have no upper
+    limit. If a table's rows belong to metrics or systems, the rows of each are compared: new ones may have any number,
+    lost ones block. Columns that are `withheld` from a table may be missing. `own_ranges`: table to the range that its
+    prediction's YAML has instead, because what is open comes and goes. Warning: a table that is older than the release.
     """
     tables, as_of = _release(connection)
     earlier = _last_release(connection)
@@ -52,14 +55,21 @@ def audit_release(
         columns = list(types)
         key = [column for column in keys.get(table, columns[:1]) if column in columns]
         parts_before = comparable_parts(earlier.get(table, {}), columns)
-        rows = (row_count_range[0], math.inf) if table in growing or parts_before else row_count_range
+        own = (own_ranges or {}).get(table)
+        allowed, by = (row_count_range, IN_SOURCES) if own is None else (own, "its YAML")
+        rows = (allowed[0], math.inf) if table in growing or parts_before else allowed
         if parts_before:
-            suites.append(
-                _parts_suite(table, parts_before, tables[table].get("parts", {}), row_count_range, table in growing)
-            )
-        rules = contract(columns, key, as_of, earlier.get(table), rows)
+            now = tables[table].get("parts", {})
+            suites.append(_parts_suite(table, parts_before, now, allowed, table in growing, by))
+        rules = contract(columns, key, as_of, earlier.get(table), rows, by)
         looked_at = list(dict.fromkeys([*key, *(c for c in CHECKED_COLUMNS if c in columns)]))
         selected = [f"cast({c} as varchar) as {c}" if c == "as_of_date" else quoted(c) for c in looked_at]
+        if {DECIDED_BY, "probability"} <= types.keys():
+            is_there = "coalesce(not isnan(try_cast(probability as double)), false)"
+            selected.append(
+                f"case {DECIDED_BY} when 'rule' then probability is null when 'model' then {is_there} end"
+                f" as {HAS_ITS_PROBABILITY}"
+            )
         frame = connection.execute(f"select {', '.join(selected)} from {quoted(table)}").pl()
         suites.append(Suite(table, frame, rules, key=tuple(key)))
         suites.append(_types_suite(table, types))
@@ -72,6 +82,8 @@ def audit_release(
 
 WARNING_COLUMN = "warning"
 """A table that has it is of findings: each such text is told, and how many rows there are says nothing."""
+DECIDED_BY, HAS_ITS_PROBABILITY = "decided_by", "has_its_probability"
+"""Whether a model or a rule decided, as a prediction with a rule says of every row; and what follows of it."""
 CHECKED_COLUMNS = ("probability", "score", "reason_1", "p10", "p50", "p90", "as_of_date", WARNING_COLUMN)
 
 
@@ -94,11 +106,13 @@ def contract(
     as_of: date,
     last: Mapping | None,
     row_count_range: tuple[float, float] = DEFAULT_ROW_COUNT_RANGE,
+    range_by: str = IN_SOURCES,
 ) -> list[Rule]:
     """
     The rules for a published table, by its columns.
 
-    `last`: the table's entry in the last release (`rows`); None for a new table.
+    `last`: the table's entry in the last release (`rows`); None for a new table. `range_by`: where `row_count_range`
+    stands.
     """
     rules = [_not_null(column) for column in key if column not in MAY_BE_NULL]
     if len(key) > 1:
@@ -107,7 +121,12 @@ def contract(
         )
     else:
         rules += [Rule("ExpectColumnValuesToBeUnique", {"column": column}, f"{column} is unique") for column in key]
-    if "probability" in columns:
+    if {DECIDED_BY, "probability"}.issubset(columns):
+        says = "what a model decided has a probability, and what a rule decided has none"
+        held = {"column": HAS_ITS_PROBABILITY, "value_set": [True]}
+        rules += [Rule("ExpectColumnValuesToBeInSet", held, says), _not_null(HAS_ITS_PROBABILITY, says)]
+        rules.append(_between("probability", 0, 1))
+    elif "probability" in columns:
         rules += [_not_null("probability"), _between("probability", 0, 1)]
     if "score" in columns:
         rules += [_not_null("score"), _between("score", 1, 99)]
@@ -147,7 +166,7 @@ def contract(
                 "ExpectTableRowCountToBeBetween",
                 {"min_value": low, "max_value": high},
                 f"its row count is near the last release's {last['rows']}"
-                f" ({low} {'or more' if high is None else f'to {high}'}, by row_count_range in sources.yaml)",
+                f" ({low} {'or more' if high is None else f'to {high}'}, by row_count_range in {range_by})",
             )
         )
     return rules
@@ -216,7 +235,12 @@ def _but_currency(part: str) -> str:
 
 
 def _parts_suite(
-    table: str, before: Mapping[str, int], now: Mapping[str, int], row_count_range: tuple[float, float], grows: bool
+    table: str,
+    before: Mapping[str, int],
+    now: Mapping[str, int],
+    row_count_range: tuple[float, float],
+    grows: bool,
+    range_by: str,
 ) -> Suite:
     """Every part of the last release is still there with about as many rows; new parts may be added."""
     import polars as pl
@@ -237,7 +261,7 @@ def _parts_suite(
         "ExpectColumnValuesToBeInSet",
         {"column": "is_near", "value_set": [True]},
         "of every metric and system there are about as many rows as in the last release "
-        f"({low:g} {'or more' if grows else f'to {high:g}'} times, by row_count_range in sources.yaml)",
+        f"({low:g} {'or more' if grows else f'to {high:g}'} times, by row_count_range in {range_by})",
         shows=("rows", "before"),
     )
     return Suite(f"{table} parts", frame, [rule], shown_by=("part",))

@@ -185,9 +185,9 @@ def _score_outcomes_query(prediction: "ScoredPrediction") -> str:
             grades.rows, grades.matured_rows, grades.predicted_rate, grades.actual_rate,
             money.expected as money_expected, money.come as money_come, money.currency, money.money_by_currency,
             format(
-                'Of {{:,}} {entities} graded {{}} on {{}}, {{:.0f}} % {happened} (predicted {{:.0f}} %)',
-                grades.matured_rows, grades.grade, cast(grades.as_of_date as varchar),
-                100 * grades.actual_rate, 100 * grades.predicted_rate
+                'Of {{:,}} {entities} graded {{}} on {{}}, {{:.0f}} % {happened} ({{}})',
+                grades.matured_rows, grades.grade, cast(grades.as_of_date as varchar), 100 * grades.actual_rate,
+                coalesce(format('predicted {{:.0f}} %', 100 * grades.predicted_rate), 'by the rule')
             ) as told,
             grades.model_version
         from grades
@@ -299,7 +299,10 @@ def matured_scores(
 
 
 def score_outcomes_of(connection: "duckdb.DuckDBPyConnection", model: str) -> "list[ScoreOutcome]":
-    """The outcomes of a model's past scores by release and grade, the oldest first; empty if there are none yet."""
+    """The outcomes of a model's past scores by release and grade, the oldest first; empty if there are none yet.
+
+    Scores of a rule are not the model's.
+    """
     from pipelines.learning.cards.facts import ScoreOutcome
 
     if not table_exists(connection, "published", "score_outcomes"):
@@ -310,7 +313,7 @@ def score_outcomes_of(connection: "duckdb.DuckDBPyConnection", model: str) -> "l
             as_of_date, scores_release_id, coalesce(is_backfill, false), grade, matured_rows,
             predicted_rate, actual_rate, money_expected, money_come, currency
         from published.score_outcomes
-        where model = ? and matured_rows > 0
+        where model = ? and matured_rows > 0 and predicted_rate is not null  -- a rule predicts no rate
         order by as_of_date, scores_release_id, grade
         """,
         [model],

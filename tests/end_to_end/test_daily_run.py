@@ -44,6 +44,12 @@ CONTRACTS = {
         *["points_engagement", "points_fit", "points_other", "model_version", "release_id"],
         *["full_name", "email", "phone", "person_id", "account_id", "owner_id", "owner_name", "lead_url"],
     ],
+    "ticket_priorities": [
+        *["ticket_id", "account_id", "account_name", "subject", "ticket_url", "priority", "status", "type", "channel"],
+        *["waiting_hours", "is_late", "churn_probability", "as_of_date", "horizon_days", "probability", "score"],
+        *["grade", "arr", "currency", "expected_value", "reason_1", "reason_2", "reason_3", "reasons", "decided_by"],
+        *["probability_change_7d", "change_reason", "model_version", "release_id"],
+    ],
     "people": ["person_id", "account_id", "lead_id", "email", "full_name", "phone"],
     "forecasts": [
         *[
@@ -162,6 +168,24 @@ def test_scores_are_probabilities_with_reasons_that_add_up(company: Company, tab
     assert all(0 < probability < 1 and 1 <= score <= 99 and reason for probability, score, _, reason, _ in rows)
     assert len({grade for _, _, grade, _, _ in rows}) > 2
     assert all(json.loads(reasons) for *_, reasons in rows)
+
+
+def test_every_open_ticket_is_ranked_by_the_model_or_the_rule(company: Company):
+    still_open = """
+        select ticket_id from core.ticket_versions
+        where valid_to is null and status not in ('solved', 'closed', 'deleted') and not is_deleted
+    """
+    ranked = company.ask("select ticket_id from published.ticket_priorities")
+    assert sorted(ranked) == sorted(company.ask(still_open, "warehouse.duckdb")) != []
+    rows = company.ask(
+        "select score, probability is null, decided_by, reason_1, (waiting_hours > 72) = is_late, churn_probability"
+        " from published.ticket_priorities"
+    )
+    assert all(1 <= score <= 99 and reason and is_late for score, _, _, reason, is_late, _ in rows)
+    assert {(by, has_none) for _, has_none, by, *_ in rows} in ({("rule", True)}, {("model", False)})
+    assert [risk for *_, risk in rows if risk is not None and 0 < risk < 1], "the company's churn stands beside it"
+    learnt = company.ask("select count(*) from features.ticket_outcomes where is_important_90d", "warehouse.duckdb")
+    assert learnt[0][0] > 12
 
 
 def test_what_is_overwritten_at_conversion_is_found_from_its_history(company: Company):

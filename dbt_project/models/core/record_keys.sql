@@ -44,11 +44,22 @@ opportunities as (
         true as is_register
     from {{ ref('opportunities') }}
 ),
+tickets as (
+    select
+        'ticket_id' as entity,
+        ticket_id as entity_id,
+        source_system,
+        ticket_id as record_key,
+        true as is_register
+    from {{ ref('tickets') }}
+),
 final as (
     select * from accounts
     union all
     select * from leads
     union all
     select * from opportunities
+    union all
+    select * from tickets
 )
 select * from final

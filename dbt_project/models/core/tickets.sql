@@ -12,11 +12,19 @@ latest as (
 deletions as (
     {{ holds_since('versions', ['source_system', 'ticket_id'], 'is_deleted') }}
 ),
+accounts as (
+    select
+        account_id,
+        account_name
+    from {{ ref('account_versions') }}
+    where valid_to is null
+),
 final as (
     select
         firsts.ticket_id,
         firsts.source_system,
         latest.account_id,
+        accounts.account_name,
         firsts.recorded_account_id,
         latest.person_id,
         firsts.recorded_person_id,
@@ -38,6 +46,7 @@ final as (
     from firsts
     inner join latest
         on firsts.source_system = latest.source_system and firsts.ticket_id = latest.ticket_id
+    left join accounts on latest.account_id = accounts.account_id
     left join deletions
         on firsts.source_system = deletions.source_system and firsts.ticket_id = deletions.ticket_id
 )

@@ -14,8 +14,29 @@ NAME = r"^[a-z][a-z0-9_]*$"
 """Names of models and published tables; they are part of file names, asset keys and queries."""
 
 
-LINKED = {"account_id": "accounts", "lead_id": "leads", "opportunity_id": "opportunities"}
+LINKED = {
+    "account_id": "accounts",
+    "lead_id": "leads",
+    "opportunity_id": "opportunities",
+    "ticket_id": "tickets",
+}
 """Keys of entities whose records core.record_keys has → what staging calls such records."""
+
+SCORES_OF_OTHERS = {"probability": "double", "score": "integer", "grade": "varchar", "expected": "double"}
+"""What a published table may show of another prediction's scores, with its type."""
+
+
+class RuledPoints(BaseModel):
+    """One line of a rule: how many points whom it holds for gets, and how that is told."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    when: str = Field(min_length=1)
+    """SQL condition over the snapshot."""
+    points: float = Field(allow_inf_nan=False)
+    """What it adds where the condition holds; below 0 it takes away."""
+    because: str = Field(min_length=1)
+    """The reason in words: "waiting for more than two days"."""
 
 
 class PublishedScores(BaseModel):
@@ -29,14 +50,23 @@ class PublishedScores(BaseModel):
     """Core model (or `schema.table`) with one row per entity; none: the key alone says who it is."""
     columns: list[str] = Field(default_factory=list)
     """Columns of that model to show beside the key."""
+    features: list[str] = Field(default_factory=list)
+    """Snapshot columns to show behind them, as they were known on the day."""
     private: list[str] = Field(default_factory=list)
     """More columns of that model: those with personal data, such as names, e-mail addresses and phone numbers."""
+    masked: list[str] = Field(default_factory=list)
+    """Columns of these with free text: e-mail addresses, phone, card and account numbers in it are masked."""
     show_private: bool = True
     """Whether the published table has the `private` columns; false: no release from then on has them."""
     link: str | None = Field(None, pattern=NAME)
     """Name of a column with the record's address in its system, by the `links` of sources.yaml."""
     expected_value_as: str = Field("expected_value", pattern=NAME)
     """What probability times value is called."""
+    row_count_range: list[float] = Field(default_factory=list)
+    """Lowest and highest multiple of the last release's rows, for what comes and goes; none: that of sources.yaml."""
+    from_scores: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """Another prediction → what of its scores to show, and as which column: `churn: {probability: churn_probability}`.
+    Found by its key in the columns of `described_by`; null while it has no scores of the day."""
 
     @property
     def described(self) -> list[str]:
@@ -82,6 +112,9 @@ class DeclaredPrediction(BaseModel):
     """The verb of a yes, for people: "leave", "are won"; none: from the target's name."""
     population: str = "true"
     """SQL condition over the snapshot: who is learnt from and scored."""
+    rule: list[RuledPoints] = Field(default_factory=list)
+    """Who scores while no model is in use: everyone gets the points of the conditions that hold, and the score is the
+    place among all. The published table says in `decided_by` whether the model or the rule did."""
     value: str | None = None
     """Snapshot column with the money at stake."""
     value_from: str | None = Field(None, pattern=NAME)

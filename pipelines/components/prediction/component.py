@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from pydantic import Field
 
 from pipelines.components.declared.prediction import LINKED, DeclaredPrediction
 from pipelines.components.missing_exports import missing_exports
@@ -20,12 +23,14 @@ from pipelines.components.prediction.queries import (
     training_frame,
     with_value,
 )
-from pipelines.components.resolved import Needs, PublishedScores
+from pipelines.components.prediction.rules import MODEL, RULE, scored_by_rule
+from pipelines.components.resolved import Needs, PublishedScores, RuledPoints
 from pipelines.database import (
     column_types,
     columns_of,
     comment_on,
     comments,
+    quoted,
     read_frame,
     table_exists,
     write_frame,
@@ -34,8 +39,8 @@ from pipelines.extraction.configuration import read_configuration
 from pipelines.instance.metadata import WARNING, constant, report_link, table_metadata, table_shape, warn
 from pipelines.learning.scoring.wording import humanise
 from pipelines.learning.version import code_version
-from pipelines.publishing.assets import WITHHELD_METADATA
-from pipelines.publishing.descriptions import AMOUNTS, GRADES, LEVELS, ONLY_ORDER, description_of
+from pipelines.publishing.assets import RANGE_METADATA, WITHHELD_METADATA
+from pipelines.publishing.descriptions import AMOUNTS, BY_RULE, GRADES, LEVELS, ONLY_ORDER, description_of
 from pipelines.registry.fits import is_only_order, record_fit, standing_refusal
 from pipelines.registry.store import (
     kept_metadata,
@@ -75,6 +80,9 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
     """The table that users get."""
     needs: Needs | None = None
     """What it needs of the exports, for `scorecast check`; none: not judged there."""
+    rule: list[RuledPoints] = Field(default_factory=list)
+    """Who scores while no model is in use: everyone gets the points of the conditions that hold, and the score is the
+    place among all. The published table says in `decided_by` whether the model or the rule did."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets of this prediction; each can be materialised on its own."""
@@ -124,6 +132,7 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
 
     def _published_asset(self) -> dg.AssetsDefinition:
         deps = [["scores", self.name], *([list(self.described_by_table)] if self.described_by_table else [])]
+        deps += [["scores", other] for other in self.publish.from_scores]
         withheld = [] if self.publish.show_private else self.publish.private
 
         @dg.asset(
@@ -133,7 +142,11 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
             kinds={"duckdb"},
             owners=[self.owner],
             description=f"What users query: key, answer, reasons, provenance. {self.description}",
-            metadata={KEY_METADATA: self.entity, **({WITHHELD_METADATA: ",".join(withheld)} if withheld else {})},
+            metadata={
+                KEY_METADATA: self.entity,
+                **({WITHHELD_METADATA: ",".join(withheld)} if withheld else {}),
+                **({RANGE_METADATA: ",".join(map(str, allowed))} if (allowed := self.publish.row_count_range) else {}),
+            },
             pool="warehouse",
         )
         def published(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
@@ -212,49 +225,82 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
         return dg.MaterializeResult(metadata=fit_metadata(result, version))
 
     def score(self, context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
-        """Score the population as of the run's date; the last scores stay if no model can be read."""
+        """Score the population as of the run's date, by the rule where there is one and no model is in use; the last
+        scores stay if no model can be read.
+        """
         from pipelines.learning.fitting.fit import score_prediction
-        from pipelines.learning.judging.holdback import held_back
         from pipelines.learning.scoring.unseen import unseen_rows
 
         version, problem = read_champion(self.name)
-        if version is None:
+        if version is None and not self.rule:
             why = problem or "no model yet; see published.model_runs for the reason"
             return dg.MaterializeResult(metadata={"status": why})
         with warehouse.connect() as connection:
-            model, refusal = load_version(connection, self.name, version)
-            if model is None:
+            model, refusal = (None, None) if version is None else load_version(connection, self.name, version)
+            if version is not None and model is None:
                 return refused(context, connection, self.name, version, refusal)
             self._require_columns(connection)
             frame, who, _ = scoring_frame(connection, self)
             if frame.is_empty():
                 return dg.MaterializeResult(metadata={"status": f"nobody to score, the last scores stay: {who}"})
-            if model.spec.relative_to:
-                frame = frame.filter(frame[model.spec.relative_to] > 0)
+            relative_to = self.relative_to if model is None else model.spec.relative_to
+            if relative_to:
+                frame = frame.filter(frame[relative_to] > 0)
             frame, value = with_value(connection, self, frame), self.value_from or self.value
-            # Templates, groups and the value do not change a score, so the YAML's apply without a refit.
-            model = replace(model, spec=replace(model.spec, templates=self.templates, groups=self.groups, value=value))
-            scores = score_prediction(model, frame, descriptions=self._descriptions(connection))
-            money = [name for name in self._money if name in frame.columns and name not in scores.columns]
-            if money:
-                scores = scores.join(frame.select(self.entity, *money), on=self.entity, how="left")
-            if self.is_snapshot:
-                scores = scores.rename({self.as_of: "as_of_date"})
+            if model is None:
+                scores = scored_by_rule(connection, self, frame)
             else:
-                scores = scores.drop(self.as_of or "as_of_date").with_columns(as_of_date=constant(run_date(connection)))
-            scores = scores.with_columns(
-                held_back(self.name, scores[self.entity], self.holdback),
-                model_version=constant(version),
-                horizon_days=integer(self.horizon_days),
-            )
-            write_frame(connection, scores, "scores", self.name)
+                # Templates, groups and the value do not change a score, so the YAML's apply without a refit.
+                spec = replace(model.spec, templates=self.templates, groups=self.groups, value=value)
+                model = replace(model, spec=spec)
+                scores = score_prediction(model, frame, descriptions=self._descriptions(connection))
+            self._write_scores(connection, scores, frame, version)
             shape = table_shape(connection, "scores", self.name)
         metadata = {**shape, "model_version": version, "status": "scored", "who": who}
+        if model is None:
+            metadata |= {"status": "scored by the rule: no model is in use"} | ({WARNING: problem} if problem else {})
+            return dg.MaterializeResult(metadata={**metadata, "sample": self._sample(scores)})
         unseen = unseen_rows(model.baseline, frame, model.spec.as_of)
         if unseen is not None:
             metadata[WARNING] = f"{self.name}: {unseen.in_words()} {unseen.what_to_do()}"
             context.log.warning(metadata[WARNING])
-        return dg.MaterializeResult(metadata={**metadata, "sample": table_metadata(scores.head(5))})
+        return dg.MaterializeResult(metadata={**metadata, "sample": self._sample(scores)})
+
+    def _sample(self, scores: "pl.DataFrame") -> dg.MarkdownMetadataValue:
+        """A few rows for the UI, without personal data and what quotes texts: in Dagster's records they have no end."""
+        quoting = ("reasons", "reason_1", "reason_2", "reason_3") if self.text else ()
+        withheld = [*self.publish.private, *self.publish.masked, *quoting]
+        return table_metadata(scores.head(5).drop(withheld, strict=False))
+
+    def _write_scores(
+        self,
+        connection: "duckdb.DuckDBPyConnection",
+        scores: "pl.DataFrame",
+        frame: "pl.DataFrame",
+        version: str | None,
+    ) -> None:
+        """Write `scores.<name>`: the scores with the money at stake and where they come from; no version: the rule."""
+        import polars as pl
+
+        from pipelines.learning.judging.holdback import held_back
+
+        shown = dict.fromkeys([*self._money, *self.publish.features])
+        shown = [name for name in shown if name in frame.columns and name not in scores.columns]
+        if shown:
+            scores = scores.join(frame.select(self.entity, *shown), on=self.entity, how="left")
+        if self.is_snapshot:
+            scores = scores.rename({self.as_of: "as_of_date"})
+        else:
+            scores = scores.drop(self.as_of or "as_of_date", strict=False)
+            scores = scores.with_columns(as_of_date=constant(run_date(connection)))
+        decided = {"decided_by": constant(RULE if version is None else MODEL)} if self.rule else {}
+        scores = scores.with_columns(
+            held_back(self.name, scores[self.entity], self.holdback),
+            model_version=constant(version).cast(pl.String),
+            horizon_days=integer(self.horizon_days),
+            **decided,
+        )
+        write_frame(connection, scores, "scores", self.name)
 
     def publish_scores(self, warehouse: Warehouse) -> dg.MaterializeResult:
         """Join the scores with the columns that describe the entity to users."""
@@ -263,15 +309,44 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
                 return dg.MaterializeResult(metadata={"status": "no scores yet"})
             connection.execute("create schema if not exists published")
             described = columns_of(connection, *self.described_by_table) if self.described_by_table else {}
-            query = published_query(self, columns_of(connection, "scores", self.name), described, self._links())
-            connection.execute(f"create or replace table published.{self.publish.table} as {query}")
+            columns = columns_of(connection, "scores", self.name)
+            others = {
+                name: next(iter(theirs))
+                for name, wanted in self.publish.from_scores.items()
+                if wanted.keys() <= (theirs := columns_of(connection, "scores", name)).keys()
+            }
+            with self._masked_texts(connection) as masked:
+                query = published_query(self, columns, described, self._links(), others, masked)
+                connection.execute(f"create or replace table published.{self.publish.table} as {query}")
             self._describe(connection)
             shape = table_shape(connection, "published", self.publish.table)
-            # The sample stays in Dagster's records, where personal data has no end.
-            sample = read_frame(connection, f"from published.{self.publish.table} order by score desc limit 5").drop(
-                self.publish.private, strict=False
+            sample = read_frame(connection, f"from published.{self.publish.table} order by score desc limit 5")
+        return dg.MaterializeResult(metadata={**shape, "sample": self._sample(sample)})
+
+    @contextmanager
+    def _masked_texts(self, connection: "duckdb.DuckDBPyConnection") -> Iterator[dict[str, str]]:
+        """Within this context, of every column to mask that is shown: a relation with `given` and `masked` texts."""
+        import polars as pl
+
+        from pipelines.learning.texts.private import masked
+
+        relations = {}
+        for column in (name for name in self.publish.masked if name in self.publish.described):
+            texts = read_frame(
+                connection,
+                f"select distinct {quoted(column)} as given from {quoted(*self.described_by_table)}"
+                f" semi join scores.{quoted(self.name)} using ({quoted(self.entity)}) where given is not null",
+            )["given"].cast(pl.String)
+            relations[column] = f"masked_{column}"
+            rows = pl.DataFrame(
+                {"given": texts, "masked": pl.Series([masked(each) for each in texts], dtype=pl.String)}
             )
-        return dg.MaterializeResult(metadata={**shape, "sample": table_metadata(sample)})
+            connection.register(relations[column], rows.to_arrow())
+        try:
+            yield relations
+        finally:
+            for relation in relations.values():
+                connection.unregister(relation)
 
     def _links(self) -> dict[str, str]:
         """System → address of its records of this entity, as sources.yaml has it."""
@@ -287,9 +362,9 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
 
     def _describe(self, connection: "duckdb.DuckDBPyConnection") -> None:
         """Write comments on the published table and its columns, from the tables that they come from."""
-        known = self._descriptions(connection)
-        for source in (self.features_table, self.described_by_table):
-            known |= comments(connection, *source) if source else {}
+        features = self._descriptions(connection) | comments(connection, *self.features_table)
+        known = features | (comments(connection, *self.described_by_table) if self.described_by_table else {})
+        known |= {column: features[column] for column in self.publish.features if column in features}
         table, value = self.publish.table, (self.value_from or self.value or "").replace("_", " ")
         if self.value_from:
             known[self.value_from] = (
@@ -300,16 +375,25 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
                 "Where the record is in its system, by the links in sources.yaml; null without one."
             )
         known[self.publish.expected_value_as] = f"Probability times the money at stake ({value})."
+        for other, wanted in self.publish.from_scores.items():
+            for theirs, ours in wanted.items():
+                known[ours] = f"What the prediction {other} says that day: its {theirs}; null where it says nothing."
         described = {
             column: description_of(table, column) or known.get(column) or f"{humanise(column)}."
             for column in columns_of(connection, "published", table)
         }
         # A column that is shown from the entity's own model has that model's description.
-        described |= {column: known[column] for column in [self.entity, *self.publish.described] if column in known}
+        described |= {
+            column: known[column]
+            for column in [self.entity, *self.publish.described, *self.publish.features]
+            if column in known
+        }
         levels = {name: name.removeprefix("probability_") for name in described if name.startswith("probability_")}
         of_levels = LEVELS | {name: f"How likely the level {level} is, from 0 to 1." for name, level in levels.items()}
         own = {"amount": AMOUNTS, "ordered": of_levels}.get(self.task, {})
         described |= {column: words for column, words in own.items() if column in described}
+        for column in BY_RULE.keys() & described.keys() if self.rule else ():
+            described[column] += f" {BY_RULE[column]}"
         for column in ("score", "reasons") if self.relative_to else ():
             described[column] += f" Of the amount as a multiple of {self.relative_to}."
         about = self.description if own else f"{self.description} {GRADES}"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import dagster as dg
 
-from pipelines.components.declared.prediction import DeclaredPrediction
+from pipelines.components.declared.prediction import SCORES_OF_OTHERS, DeclaredPrediction
 from pipelines.database import literal, quoted, read_frame, table_exists
 from pipelines.quality.publish import SYSTEM_COLUMNS
 
@@ -85,8 +85,25 @@ def training_frame(
                 and date_diff('day', snapshots.{day}, newest.newest_day) % {declared.step_days} = 0
                 and snapshots.{day} > (select today_date from today) - {declared.history_days}
         """
-        return read_frame(connection, query, [known_by])
-    return read_frame(connection, query)
+        return _with_clean_texts(declared, read_frame(connection, query, [known_by]))
+    return _with_clean_texts(declared, read_frame(connection, query))
+
+
+def _with_clean_texts(declared: DeclaredPrediction, frame: "pl.DataFrame") -> "pl.DataFrame":
+    """
+    The columns of free text as a person reads them, and with private data masked.
+
+    What a model learns of a text, says of it and keeps of it is of this one.
+    """
+    import polars as pl
+
+    from pipelines.learning.texts.cleaning import cleaned_all
+
+    there = [name for name in declared.text if name in frame.columns]
+    return frame.with_columns(
+        pl.Series(name, list(cleaned_all(frame[name].cast(pl.String).to_list())), dtype=pl.String).replace("", None)
+        for name in there
+    )
 
 
 def rows_to_score(
@@ -95,7 +112,9 @@ def rows_to_score(
     """The population's snapshots of a day (default: the run's date)."""
     features, day = quoted(*declared.features_table), quoted(declared.as_of or "")
     wanted = f"{day} = coalesce($1::date, {RUN_DATE}) and {declared.who}"
-    return read_frame(connection, f"select * from {features} as snapshots where {wanted}", [as_of])
+    return _with_clean_texts(
+        declared, read_frame(connection, f"select * from {features} as snapshots where {wanted}", [as_of])
+    )
 
 
 def scoring_frame(connection: "duckdb.DuckDBPyConnection", declared: DeclaredPrediction) -> "ToScore":
@@ -142,7 +161,7 @@ def scoring_frame(connection: "duckdb.DuckDBPyConnection", declared: DeclaredPre
             "(`as_of`).",
             allow_retries=False,
         )
-    return ToScore(frame, who, was_learnt_from)
+    return ToScore(_with_clean_texts(declared, frame), who, was_learnt_from)
 
 
 def with_value(
@@ -170,13 +189,16 @@ def published_query(
     columns: "Collection[str]",
     described_by: "Collection[str]",
     links: "Mapping[str, str]",
+    others: "Mapping[str, str]",
+    masked: "Mapping[str, str]",
 ) -> str:
     """
     The query of the published table.
 
     `columns`: those of the scores, by which answers, classes and amounts are told apart. `described_by`: columns of the
     model that describes the entity; its columns of source systems are published, too, for the audit. `links`: system →
-    address of one of its records, with `{id}` for the key.
+    address of one of its records, with `{id}` for the key. `others`: prediction with scores that are shown → its key.
+    `masked`: column of free text → relation with `given` and `masked`.
     """
     key = quoted(declared.entity)
     named = ("probability", "predicted", *AMOUNT)
@@ -185,33 +207,52 @@ def published_query(
     if declared.value and "currency" in columns and "currency" not in declared.publish.described:
         value.append("currency")
     standing = [name for name in ("score", "grade") if name in columns]
+    value = [name for name in value if name not in declared.publish.features]
     shown = {name: f"scores.{quoted(name)}" for name in [*answers, *standing, *value]}
     if declared.value and "expected_value" in columns:
         shown["expected_value"] = f"scores.expected_value as {declared.publish.expected_value_as}"
     for name in [name for name in columns if name.startswith("points_")]:
         shown[name] = f"scores.{quoted(name)}"
     held_back = ["is_holdback"] if "is_holdback" in columns else []
-    for name in ("reason_1", "reason_2", "reason_3", "reasons", *held_back):
+    decided = ["decided_by"] if "decided_by" in columns else []
+    for name in ("reason_1", "reason_2", "reason_3", "reasons", *held_back, *decided):
         shown[name] = f"scores.{name}"
     for name in SYSTEM_COLUMNS:
         if name in described_by and name not in (*columns, *declared.publish.described):
             shown[name] = f"descriptions.{name}"
     shown["model_version"] = "scores.model_version"
-    described = [f"descriptions.{quoted(column)}" for column in declared.publish.described]
+    described = [
+        f"(select masked from {masked[column]} where given = descriptions.{quoted(column)}) as {quoted(column)}"
+        if column in masked
+        else f"descriptions.{quoted(column)}"
+        for column in declared.publish.described
+    ]
     if declared.publish.link:
         described.append(f"{'links.url' if links else 'cast(null as varchar)'} as {quoted(declared.publish.link)}")
+    features = [name for name in declared.publish.features if name in columns]
+    described += [f"scores.{quoted(name)}" for name in features]
+    for name, wanted in declared.publish.from_scores.items():
+        for theirs, ours in wanted.items():
+            score = f"{quoted(f'of_{name}')}.{theirs}" if name in others else "null"
+            described.append(f"cast({score} as {SCORES_OF_OTHERS[theirs]}) as {ours}")
     selected = [f"scores.{key}", *described, "scores.as_of_date", "scores.horizon_days", *shown.values()]
     join = ""
     if declared.described_by_table:
         join = f"left join {quoted(*declared.described_by_table)} as descriptions using ({key})"
     if declared.publish.link and links:
         join += f"\nleft join ({_links_query(declared.entity, links)}) as links on links.entity_id = scores.{key}"
+    for name, their_key in others.items():
+        of_other = quoted(f"of_{name}")
+        join += f"""
+            left join (select * from scores.{quoted(name)} where as_of_date = {RUN_DATE}) as {of_other}
+                on {of_other}.{quoted(their_key)} = descriptions.{quoted(their_key)}
+        """
     largest = next((name for name in ("expected", "probability") if name in answers), "score")
     return f"""
         select {", ".join(selected)}
         from scores.{declared.name} as scores
         {join}
-        order by scores.{largest} desc, scores.{key}
+        order by scores.{largest} desc nulls last, {"scores.score desc, " if decided else ""}scores.{key}
     """
 
 

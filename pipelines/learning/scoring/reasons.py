@@ -14,7 +14,7 @@ import polars as pl
 from pipelines.learning.columns.kinds import as_numbers
 from pipelines.learning.learners.candidates import Rows
 from pipelines.learning.learners.encoding import Encoding
-from pipelines.learning.scoring.wording import Reason, reason_writer, signed_amount, stem
+from pipelines.learning.scoring.wording import Reason, reason_writer, shortened, signed_amount, stem
 
 TOP_REASONS = 8
 IN_WORDS = 3
@@ -297,7 +297,8 @@ def _shown(name: str, frame: pl.DataFrame, rows: np.ndarray, telling: Telling) -
     values = frame[name].gather(rows)
     if kind in ("category", "text"):
         looks = values.cast(pl.String, strict=False).str.strip_chars().replace("", None).to_list()
-        return kind, _each_as_json(looks), looks
+        # A text may be a whole mail: of it no more than a reason quotes.
+        return kind, _each_as_json([each and shortened(each) for each in looks] if kind == "text" else looks), looks
     if kind == "boolean":
         looks = _as_booleans(values).to_list()
         return kind, _each_as_json(looks), looks

@@ -18,6 +18,8 @@ NO_NOUN = re.compile(
 )
 """Descriptions that "no ... on record" and "the company's ..." cannot go with."""
 LONG_AGO_DAYS = 730
+MOST_QUOTED = 58
+"""Characters of a text."""
 
 Clause = Callable[[object, Sequence[str]], tuple[str, str]]
 """Value and mentions → the words, and the comparison that follows them."""
@@ -76,9 +78,12 @@ def describe_value(value: object, kind: str) -> str:
     if kind == "number":
         return _number(float(value) + 0.0)  # -0 reads as 0
     text = " ".join(str(value).split())
-    if kind != "text":
-        return text
-    return f"“{text}”" if len(text) <= 58 else f"“{text[:57]}…”"
+    return f"“{shortened(text)}”" if kind == "text" else text
+
+
+def shortened(text: str) -> str:
+    """A text as far as it is quoted."""
+    return text if len(text) <= MOST_QUOTED else f"{text[: MOST_QUOTED - 1]}…"
 
 
 class Reason(NamedTuple):

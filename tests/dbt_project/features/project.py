@@ -39,8 +39,14 @@ RAW = {
     "leads": "lead_id varchar, source varchar, is_deleted boolean, merged_into_lead_id varchar, occurred_at timestamp, "
     "known_at timestamp",
     "tickets": "ticket_id varchar, recorded_account_id varchar, priority varchar, latest_priority varchar, "
-    "effort double, rating double, is_escalated boolean, occurred_at timestamp, deleted_at timestamp, "
+    "subject varchar, description varchar, effort double, rating double, is_escalated boolean, "
+    "occurred_at timestamp, deleted_at timestamp, known_at timestamp",
+    "ticket_versions": "ticket_id varchar, valid_from timestamp, recorded_account_id varchar, "
+    "recorded_person_id varchar, status varchar, priority varchar, is_deleted boolean, created_at timestamp, "
+    "solved_at timestamp",
+    "ticket_comments": "ticket_comment_id varchar, ticket_id varchar, author varchar, occurred_at timestamp, "
     "known_at timestamp",
+    "satisfaction_ratings": "satisfaction_rating_id varchar, ticket_id varchar, is_good boolean, known_at timestamp",
     "visits": "visit_id varchar, recorded_person_id varchar, minutes double, known_at timestamp",
 }
 """Columns of the raw tables behind the core models of the same names."""

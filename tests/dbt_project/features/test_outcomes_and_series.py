@@ -32,6 +32,22 @@ def lead(name: str, at: datetime, **values: object) -> dict:
     return {"lead_id": name, "valid_from": at, "source": "web", "is_open": True, "created_at": START} | values
 
 
+def ticket(name: str, *later: dict, at: datetime | None = None, **values: object) -> list[dict]:
+    """A ticket's versions: as it comes in, and what changes `hours` later."""
+    at = at or OPENED
+    first = {"ticket_id": name, "valid_from": at, "created_at": at, "status": "new", "priority": "normal"} | values
+    versions = [first]
+    for change in later:
+        versions.append({**versions[-1], "valid_from": at + timedelta(hours=change["hours"]), **change})
+        del versions[-1]["hours"]
+    return versions
+
+
+def solved(hours: float, **values: object) -> dict:
+    return {"hours": hours, "status": "solved", "solved_at": OPENED + timedelta(hours=hours), **values}
+
+
+OPENED = datetime(2025, 1, 4, 12)
 GAP = timedelta(days=14)
 STOP, MERGE = datetime(2025, 3, 10, 12), datetime(2025, 2, 5, 12)
 YEAR_BEFORE = datetime(2024, 6, 17, 9)
@@ -109,6 +125,36 @@ ROWS = {
     "tickets": [
         {"ticket_id": "t1", "latest_priority": "low", "priority": "low", "occurred_at": MERGE, "known_at": STOP},
         {"ticket_id": "t2", "latest_priority": "low", "occurred_at": MERGE, "deleted_at": STOP, "known_at": STOP},
+        {"ticket_id": "never", "subject": "No answer", "description": "Is anybody there?"}
+        | {"occurred_at": OPENED, "known_at": OPENED},
+    ],
+    "ticket_versions": [
+        *ticket("raised", {"hours": 40, "status": "open", "priority": "high"}, solved(50)),
+        *ticket("lowered", {"hours": 40, "status": "open", "priority": "low"}, solved(50)),
+        *ticket("raised_before", {"hours": 20, "priority": "urgent"}, solved(50)),
+        *ticket("late", solved(73)),
+        *ticket("in_time", solved(71), recorded_account_id="stays"),
+        *ticket("reopened", solved(9), {"hours": 20, "status": "open", "solved_at": None}, solved(60), solved(90)),
+        *ticket("rated_bad", solved(50)),
+        *ticket("rated_bad_after", solved(50)),
+        *ticket("leaves", solved(50), recorded_account_id="stops"),
+        *ticket("merged", solved(50), recorded_account_id="merged"),
+        *ticket("never", {"hours": 5, "status": "waits for a vendor's word"}),
+        *ticket("deleted", {"hours": 60, "is_deleted": True, "status": "deleted"}),
+        *ticket("gone", solved(20)),
+    ],
+    "ticket_comments": [
+        {"ticket_comment_id": f"{author} {hours}", "ticket_id": "never", "author": author}
+        | {"occurred_at": OPENED + timedelta(hours=hours), "known_at": OPENED + timedelta(hours=hours)}
+        for author, hours in [("us", 4), ("customer", 6), ("us", 30), ("us", 50)]
+    ],
+    "satisfaction_ratings": [
+        {"satisfaction_rating_id": name, "ticket_id": name, "is_good": is_good, "known_at": at}
+        for name, is_good, at in [
+            ("rated_bad", False, datetime(2025, 1, 8)),
+            ("in_time", True, datetime(2025, 1, 8)),
+            ("rated_bad_after", False, datetime(2025, 4, 6)),
+        ]
     ],
     "lead_versions": [
         lead("converts", START),
@@ -173,6 +219,8 @@ SCORED = [
     ("account_id", "stays", date(2025, 1, 5)),
     *[("lead_id", name, date(2025, 1, 10)) for name in ("converts", "merges", "waits")],
     ("opportunity_id", "o1", TUESDAY),
+    ("ticket_id", "late", TUESDAY),
+    ("ticket_id", "leaves", date(2025, 1, 6)),
     ("person_id", "somebody", TUESDAY),
 ]
 """Whom releases scored, on days that snapshots do not keep and on one that they do."""
@@ -263,6 +311,56 @@ def test_a_lead_is_worth_what_its_deal_was_won_at(warehouse: Path):
     assert ("brings", date(2024, 10, 6)) not in found, "converted by then"
     assert found["falls through", first] is None and found["falls through", later] is None
     assert found["waits", date(2025, 1, 5)] is None, "180 days have not passed"
+
+
+def test_what_became_of_open_tickets(warehouse: Path):
+    first = date(2025, 1, 5)
+    found = {
+        target: outcomes(warehouse, "ticket", target)
+        for target in (
+            "is_escalated_90d",
+            "is_rated_bad_90d",
+            "is_churned_90d",
+            "is_solved_late_90d",
+            "is_important_90d",
+        )
+    }
+    yes = {
+        target: {name for (name, day), value in of.items() if value and day == first} for target, of in found.items()
+    }
+    assert yes["is_escalated_90d"] == {"raised"}
+    assert yes["is_rated_bad_90d"] == {"rated_bad"}
+    assert yes["is_churned_90d"] == {"leaves", "merged"}, "a merged company shares its survivor's fate"
+    assert yes["is_solved_late_90d"] == {"late", "never"}, "reopened and solved again within the hours is not late"
+    assert yes["is_important_90d"] == set.union(*(of for target, of in yes.items() if target != "is_important_90d"))
+    assert {name for name, day in found["is_important_90d"] if day == first} >= {"in_time", "lowered", "deleted"}
+    assert ("gone", first) not in found["is_important_90d"], "it was solved by then"
+    late_march = date(2025, 3, 30)
+    assert found["is_solved_late_90d"]["never", late_march] is True
+    assert found["is_churned_90d"]["never", late_march] is None, "the gap that makes a stop has not passed"
+    assert found["is_important_90d"]["never", late_march] is None, "not before all of it is known"
+    assert found["is_solved_late_90d"]["never", date(2025, 4, 6)] is None
+    assert found["is_solved_late_90d"]["late", TUESDAY] is True
+    assert found["is_churned_90d"]["leaves", date(2025, 1, 6)] is True, "a score between two Sundays"
+
+
+def test_what_is_known_of_an_open_ticket(warehouse: Path):
+    frame = features(warehouse, "ticket_snapshots", "ticket_id, as_of_date")
+    (row,) = frame.filter(ticket_id="never", as_of_date=date(2025, 1, 5)).to_dicts()
+    assert row["request"] == "No answer Is anybody there?"
+    assert (row["waiting_hours"], row["is_late"], row["priority"]) == (36.0, False, "normal")
+    assert (row["hours_since_last_message"], row["hours_since_customers_message"]) == (6.0, 30.0)
+    assert (row["ticket_comments_count_ever"], row["arr"], row["currency"]) == (3, 0, None), "without a company"
+    (later,) = frame.filter(ticket_id="never", as_of_date=date(2025, 1, 12)).to_dicts()
+    assert (later["is_late"], later["hours_since_last_message"], later["ticket_comments_count_ever"]) == (
+        True,
+        154.0,
+        4,
+    )
+    (other,) = frame.filter(ticket_id="in_time", as_of_date=date(2025, 1, 5)).to_dicts()
+    assert (other["request"], other["arr"], other["currency"]) == (None, 1200.0, "USD")
+    assert other["hours_since_last_message"] is None
+    assert not [name for name in frame.columns if name.startswith("person_")]
 
 
 def test_a_score_of_any_day_has_the_outcome_that_followed_it(warehouse: Path):

@@ -141,6 +141,54 @@ def test_what_is_right_is_not_refused(tmp_path: Path):
             "population: 'is_costumer' is no column of features.account_snap",
         ),
         ("is_customer", "is_customer and", 11, "population is no SQL condition: syntax error"),
+        (
+            *("value: arr", "rule:\n    - {when: arrr > 0, points: 1, because: x}", 13),
+            "when: 'arrr' is no column of features.account_snapshots; did you mean 'arr'?",
+        ),
+        (
+            "value: arr",
+            "rule:\n    - when: arr >\n      points: 1\n      because: x",
+            13,
+            "when is no SQL condition: syntax",
+        ),
+        (
+            "value: arr",
+            "rule:\n    - {when: arr > 0, points: many, because: x}",
+            13,
+            "points must be a number, not 'many'",
+        ),
+        (
+            "value: arr",
+            "rule:\n    - {when: arr > 0, points: 1, becuase: x}",
+            13,
+            "there is no attribute 'becuase'; did",
+        ),
+        ("value: arr", "rule:\n    - {when: arr > 0, points: 1}", 13, "'because' is missing: the reason in words"),
+        ("value: arr", "rule:\n    - {when: '', points: 1, because: x}", 13, "when is empty"),
+        (
+            *("value: arr", "task: ordered\n  rule:\n    - {when: arr > 0, points: 1, because: x}", 13),
+            "a rule says how likely a yes is, and `task: ordered` asks for something else",
+        ),
+        (
+            *("    columns: [account_name, currency]", "    columns: [currency]\n    masked: [curency]", 17),
+            "masked 'curency' is shown in neither `columns` nor `private`; did you mean 'currency'?",
+        ),
+        (
+            *("    columns: [account_name, currency]", "    features: [segmnt]", 16),
+            "column 'segmnt' is no column of features.account_snapshots; did you mean 'segment'?",
+        ),
+        (
+            *("    columns: [account_name, currency]", "    row_count_range: [2, 3]", 16),
+            "row_count_range is [2.0, 3.0]; give two multiples",
+        ),
+        (
+            *("    columns: [account_name, currency]", "    from_scores: {renewal: {probability: p}}", 16),
+            "from_scores 'renewal' is no other prediction",
+        ),
+        (
+            *("    columns: [account_name, currency]", "    from_scores: {renewal: {probabilty: p}}", 16),
+            "from_scores can show no 'probabilty'; did you mean 'probability'?",
+        ),
         ("is_customer", "true; drop table x", 11, "population is no SQL condition: syntax error"),
         ("is_customer", "1=1) union (select 1", 11, "population is no SQL condition: give what stands after `where`"),
         (
@@ -248,8 +296,9 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, li
 
 
 def test_a_link_of_records_that_have_none_is_named(tmp_path: Path):
-    text = changed("described_by: accounts", "link: ticket_url").replace("account_id", "ticket_id")
-    assert f"{FILE}:15: link: only records of account_id, lead_id, opportunity_id have one, not those of ticket_id" in (
+    text = changed("described_by: accounts", "link: post_url").replace("account_id", "post_id")
+    known = "account_id, lead_id, opportunity_id, ticket_id"
+    assert f"{FILE}:15: link: only records of {known} have one, not those of post_id" in (
         mistakes(tmp_path, text.replace("    columns: [account_name, currency]\n", ""))
     )
 
@@ -287,6 +336,20 @@ def test_the_money_at_stake_is_that_of_a_prediction_of_amounts_for_the_same_enti
     alone = changed("value: arr", "value_from: deal_amount")
     with pytest.raises(YamlMistakes, match="value_from needs `value`"):
         require_valid_yaml(project(tmp_path / "alone", churn=alone, amount=amount), lambda: tables)
+
+
+def test_scores_of_another_prediction_are_found_by_its_key(tmp_path: Path):
+    shown = changed(
+        "    columns: [account_name", "    from_scores: {gone: {probability: p}}\n    columns: [account_name"
+    )
+    other = CHURN.replace("name: churn", "name: gone").replace("table: churn_scores", "table: gone_scores")
+    require_valid_yaml(project(tmp_path / "right", churn=shown, gone=other), lambda: TABLES)
+    flat = other.replace("account_snapshots", "core.flat").replace("entity: account_id", "entity: seen_at")
+    flat = flat.replace("  outcomes: account_outcomes\n", "").replace("is_churned_90d", "is_gone")
+    flat = flat.replace("  horizon_days: 90\n  population: is_customer\n  value: arr\n", "  as_of: null\n")
+    with pytest.raises(YamlMistakes) as problem:
+        require_valid_yaml(project(tmp_path / "no key", churn=shown, gone=flat), lambda: TABLES)
+    assert f"{FILE}:16: from_scores 'gone' is about seen_at, which is no column of core.accounts" in str(problem.value)
 
 
 def test_a_forecast_shares_the_names(tmp_path: Path):

@@ -29,6 +29,7 @@ class Company:
         self.findings: Sequence[Finding] = ()
         self.row_count_range = DEFAULT_ROW_COUNT_RANGE
         self.growing: Sequence[str] = ()
+        self.own_ranges: dict[str, tuple[float, float]] = {}
         self.write(
             f"""
             create schema raw_scorecast;
@@ -56,7 +57,8 @@ class Company:
         keys = {"forecasts": ["metric", "segment", "period_start_date"]}
 
         def audit(connection: duckdb.DuckDBPyConnection) -> Sequence[Finding]:
-            self.findings = audit_release(connection, keys, self.docs, self.row_count_range, self.growing)
+            ranges = self.row_count_range, self.growing, {}, self.own_ranges
+            self.findings = audit_release(connection, keys, self.docs, *ranges)
             return self.findings
 
         now = NOW + timedelta(minutes=self.releases_made)
@@ -193,6 +195,40 @@ def test_how_far_a_row_count_may_go_is_a_setting(company: Company):
     company.row_count_range = (0.5, 2.0)
     company.publish()
     assert company.failed() == []
+
+
+def test_a_table_may_have_a_range_of_its_own(company: Company):
+    company.own_ranges = {"churn_scores": (0.5, 2.0)}
+    company.write("delete from published.churn_scores where score > 10")
+    assert "near the last release's 40 (20 to 81, by row_count_range in its YAML)" in refusal(company)[0]
+    company.own_ranges = {"churn_scores": (0.1, 2.0)}
+    company.publish()
+    assert company.failed() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "rows"),
+    [
+        ("probability = 0.5 where account_id = 'a3'", 1),  # a rule's points are no probability
+        ("decided_by = 'model' where account_id = 'a3'", 1),
+        ("probability = 'nan', decided_by = 'model' where account_id = 'a3'", 1),
+        ("decided_by = null where account_id in ('a3', 'a4')", 2),
+        ("probability = 0.5, decided_by = 'model' where account_id = 'a3'", 0),
+        ("probability = 1.5, decided_by = 'model' where account_id = 'a3'", 1),
+    ],
+)
+def test_what_a_rule_decided_has_no_probability_and_what_a_model_decided_has_one(
+    company: Company, change: str, rows: int
+):
+    company.write("alter table published.churn_scores add column decided_by varchar default 'rule'")
+    company.write("update published.churn_scores set probability = null")
+    company.write(f"{SCORES_OF} {change}")
+    if rows:
+        (told,) = refusal(company)
+        assert f"not in {rows} of 40 rows" in told and "churn_scores: " in told
+    else:
+        company.publish()
+        assert company.failed() == []
 
 
 def test_a_table_that_keeps_what_was_may_grow_by_any_number_but_not_shrink(company: Company):
