@@ -148,8 +148,7 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
         version = new_version(self.name, started)
         checksum = save_text_model(fit.model, model_path(self.name, version)) if kept else None
         method = f"linear on words and runs of characters (C = {fit.model.strength:g})"
-        evaluation = {
-            **figures,
+        judged = {
             "candidates": fit.candidates,
             "verdict": fit.verdict,
             "reason": reason,
