@@ -107,6 +107,15 @@ def test_too_few_who_left_are_told_with_the_figures(warehouse):
     assert judged.reason.startswith(f"167 customers, 11 left; {REASON} of anyone; there are 11, 167 and ")
 
 
+def test_what_has_a_rule_is_made_of_few_rows_too(warehouse):
+    opened = "epoch(date '2025-06-01' + n::integer)"
+    columns = f"'t' || n as id, to_timestamp({opened})::timestamp as created_at, null::timestamp as solved_at"
+    warehouse.write("zendesk.ticket", 20, f"{columns}, to_timestamp({opened})::timestamp as updated_at")
+    found = warehouse.judged()["ticket_priority"]
+    assert found.verdict == YES
+    assert found.reason.startswith("by its rule, as long as there is no model: 20 tickets, 0 solved late; needed are")
+
+
 def test_who_left_on_the_day_of_the_beginning_was_never_seen(warehouse):
     warehouse.subscriptions(167, "case when n < 40 then date '2025-01-01' end")
     judged = warehouse.judged()["churn"]
