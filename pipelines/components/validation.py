@@ -177,11 +177,6 @@ def _contradictions(prediction: DeclaredPrediction) -> Iterator[tuple[Where, str
     if allowed and not (len(allowed) == 2 and 0 <= allowed[0] <= 1 <= allowed[1]):
         text = f"row_count_range is {allowed}; give two multiples, the lowest from 0 to 1, the highest from 1 on"
         yield ("publish", "row_count_range"), text
-    for number, column in enumerate(prediction.publish.masked):
-        shown = [*prediction.publish.columns, *prediction.publish.private]
-        if column not in shown:
-            text = f"masked '{column}' is shown in neither `columns` nor `private`{suggestion_or_list(column, shown)}"
-            yield ("publish", "masked", number), text
     for name, columns in prediction.publish.from_scores.items():
         for column, ours in columns.items():
             if column not in SCORES_OF_OTHERS:

@@ -54,8 +54,6 @@ class PublishedScores(BaseModel):
     """Snapshot columns to show behind them, as they were known on the day."""
     private: list[str] = Field(default_factory=list)
     """More columns of that model: those with personal data, such as names, e-mail addresses and phone numbers."""
-    masked: list[str] = Field(default_factory=list)
-    """Columns of these with free text: e-mail addresses, phone, card and account numbers in it are masked."""
     show_private: bool = True
     """Whether the published table has the `private` columns; false: no release from then on has them."""
     link: str | None = Field(None, pattern=NAME)

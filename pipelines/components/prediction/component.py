@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -30,7 +28,6 @@ from pipelines.database import (
     columns_of,
     comment_on,
     comments,
-    quoted,
     read_frame,
     table_exists,
     write_frame,
@@ -269,7 +266,7 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
     def _sample(self, scores: "pl.DataFrame") -> dg.MarkdownMetadataValue:
         """A few rows for the UI, without personal data and what quotes texts: in Dagster's records they have no end."""
         quoting = ("reasons", "reason_1", "reason_2", "reason_3") if self.text else ()
-        withheld = [*self.publish.private, *self.publish.masked, *quoting]
+        withheld = [*self.publish.private, *quoting]
         return table_metadata(scores.head(5).drop(withheld, strict=False))
 
     def _write_scores(
@@ -315,38 +312,12 @@ class Prediction(dg.Component, DeclaredPrediction, dg.Resolvable):
                 for name, wanted in self.publish.from_scores.items()
                 if wanted.keys() <= (theirs := columns_of(connection, "scores", name)).keys()
             }
-            with self._masked_texts(connection) as masked:
-                query = published_query(self, columns, described, self._links(), others, masked)
-                connection.execute(f"create or replace table published.{self.publish.table} as {query}")
+            query = published_query(self, columns, described, self._links(), others)
+            connection.execute(f"create or replace table published.{self.publish.table} as {query}")
             self._describe(connection)
             shape = table_shape(connection, "published", self.publish.table)
             sample = read_frame(connection, f"from published.{self.publish.table} order by score desc limit 5")
         return dg.MaterializeResult(metadata={**shape, "sample": self._sample(sample)})
-
-    @contextmanager
-    def _masked_texts(self, connection: "duckdb.DuckDBPyConnection") -> Iterator[dict[str, str]]:
-        """Within this context, of every column to mask that is shown: a relation with `given` and `masked` texts."""
-        import polars as pl
-
-        from pipelines.learning.texts.private import masked
-
-        relations = {}
-        for column in (name for name in self.publish.masked if name in self.publish.described):
-            texts = read_frame(
-                connection,
-                f"select distinct {quoted(column)} as given from {quoted(*self.described_by_table)}"
-                f" semi join scores.{quoted(self.name)} using ({quoted(self.entity)}) where given is not null",
-            )["given"].cast(pl.String)
-            relations[column] = f"masked_{column}"
-            rows = pl.DataFrame(
-                {"given": texts, "masked": pl.Series([masked(each) for each in texts], dtype=pl.String)}
-            )
-            connection.register(relations[column], rows.to_arrow())
-        try:
-            yield relations
-        finally:
-            for relation in relations.values():
-                connection.unregister(relation)
 
     def _links(self) -> dict[str, str]:
         """System → address of its records of this entity, as sources.yaml has it."""

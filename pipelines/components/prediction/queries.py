@@ -190,7 +190,6 @@ def published_query(
     described_by: "Collection[str]",
     links: "Mapping[str, str]",
     others: "Mapping[str, str]",
-    masked: "Mapping[str, str]",
 ) -> str:
     """
     The query of the published table.
@@ -198,7 +197,6 @@ def published_query(
     `columns`: those of the scores, by which answers, classes and amounts are told apart. `described_by`: columns of the
     model that describes the entity; its columns of source systems are published, too, for the audit. `links`: system →
     address of one of its records, with `{id}` for the key. `others`: prediction with scores that are shown → its key.
-    `masked`: column of free text → relation with `given` and `masked`.
     """
     key = quoted(declared.entity)
     named = ("probability", "predicted", *AMOUNT)
@@ -221,12 +219,7 @@ def published_query(
         if name in described_by and name not in (*columns, *declared.publish.described):
             shown[name] = f"descriptions.{name}"
     shown["model_version"] = "scores.model_version"
-    described = [
-        f"(select masked from {masked[column]} where given = descriptions.{quoted(column)}) as {quoted(column)}"
-        if column in masked
-        else f"descriptions.{quoted(column)}"
-        for column in declared.publish.described
-    ]
+    described = [f"descriptions.{quoted(column)}" for column in declared.publish.described]
     if declared.publish.link:
         described.append(f"{'links.url' if links else 'cast(null as varchar)'} as {quoted(declared.publish.link)}")
     features = [name for name in declared.publish.features if name in columns]

@@ -170,10 +170,6 @@ def test_what_is_right_is_not_refused(tmp_path: Path):
             "a rule says how likely a yes is, and `task: ordered` asks for something else",
         ),
         (
-            *("    columns: [account_name, currency]", "    columns: [currency]\n    masked: [curency]", 17),
-            "masked 'curency' is shown in neither `columns` nor `private`; did you mean 'currency'?",
-        ),
-        (
             *("    columns: [account_name, currency]", "    features: [segmnt]", 16),
             "column 'segmnt' is no column of features.account_snapshots; did you mean 'segment'?",
         ),
