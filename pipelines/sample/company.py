@@ -79,14 +79,15 @@ def company_frames(world: World) -> Iterator[tuple[str, pl.DataFrame]]:
     tickets = support.tickets(world, population, paid)
     for name in ("ticket", "ticket_comment", "satisfaction_rating"):
         yield f"zendesk.{name}", tickets[name]
-    yield "truth.tickets", tickets["truth"]
+    ticket_truth = tickets["truth"]
+    yield "truth.tickets", ticket_truth.drop("key", "number")
     del tickets
     posts, post_truth = social.posts(world, population)
     reviews, review_truth = social.reviews(world, population)
     yield "social.post", posts
     yield "social.review", reviews
     labelled = [truth.select(labels.READ) for truth in (post_truth, review_truth)]
-    yield "labels.text_label", labels.text_labels(world, pl.concat(labelled))
+    yield "labels.text_label", labels.text_labels(world, pl.concat(labelled), ticket_truth)
     yield "truth.posts", post_truth.drop("number")
     yield "truth.reviews", review_truth.drop("number")
     if is_first:

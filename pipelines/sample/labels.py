@@ -14,28 +14,28 @@ LAG_DAYS, LAG_SPREAD_DAYS = 28, 14
 """A text is labelled so long after it was written, and up to so much later: of the newest ones none is."""
 READ = ("key", "number", "created_at", "sentiment", "cause")
 """What is read of the truth of posts and reviews."""
-SENTIMENTS_WANTED, CAUSES_WANTED = (600, 175, 3000), (250, 80, 1200)
+SENTIMENTS_WANTED, CAUSES_WANTED, MOODS_WANTED = (600, 175, 3000), (250, 80, 1200), (500, 120, 2500)
 """Labels for a company of 2,000 accounts and two years, for a small one, and at most."""
 
 
-def text_labels(world: World, texts: pl.DataFrame) -> pl.DataFrame:
+def text_labels(world: World, posts: pl.DataFrame, tickets: pl.DataFrame) -> pl.DataFrame:
     """
-    Labels of posts and reviews for two models: `post_sentiment`, and `complaint_cause` of unhappy ones.
+    Labels for three models: `post_sentiment`, `complaint_cause` of unhappy posts and reviews, and `ticket_mood`.
 
-    `texts`: the truth of posts and reviews, with the columns in `READ`: the key is that of core.
+    `posts`: the truth of posts and reviews, with the columns in `READ`: the key is that of core; `tickets` likewise.
     """
     months = world.planned_days / 30.4
-    written = max(_texts_expected(world), 1.0) * max(1 - (LAG_DAYS + LAG_SPREAD_DAYS / 2) / world.planned_days, 0.2)
-    number = texts["number"].to_numpy()
+    old_enough = max(1 - (LAG_DAYS + LAG_SPREAD_DAYS / 2) / world.planned_days, 0.2)
+    written, asked = (max(expected(world), 1.0) * old_enough for expected in (_posts_expected, _tickets_expected))
     parts = []
-    for model, column, classes, (usual, least, most), share in (
-        ("post_sentiment", "sentiment", SENTIMENTS, SENTIMENTS_WANTED, 1.0),
-        ("complaint_cause", "cause", CAUSES, CAUSES_WANTED, NEGATIVE_SHARE),
+    for model, texts, column, classes, (usual, least, most), count in (
+        ("post_sentiment", posts, "sentiment", SENTIMENTS, SENTIMENTS_WANTED, written),
+        ("complaint_cause", posts, "cause", CAUSES, CAUSES_WANTED, written * NEGATIVE_SHARE),
+        ("ticket_mood", tickets, "sentiment", SENTIMENTS, MOODS_WANTED, asked),
     ):
         wanted = np.clip(usual * world.plan.accounts / 2000 * months / 24, least, most)
-        chosen = texts[column].is_not_null().to_numpy() & world.draws.chance(
-            f"{model} labelled", wanted / (written * share), number
-        )
+        is_drawn = world.draws.chance(f"{model} labelled", wanted / count, texts["number"].to_numpy())
+        chosen = texts[column].is_not_null().to_numpy() & is_drawn
         parts.append(_given(world, model, texts.filter(pl.Series(chosen)), column, classes))
     return pl.concat(parts)
 
@@ -44,10 +44,15 @@ NEGATIVE_SHARE = 0.34
 """Of all posts and reviews, about."""
 
 
-def _texts_expected(world: World) -> float:
+def _posts_expected(world: World) -> float:
     """Posts and reviews of the whole company in the back-fill, about."""
     weeks = world.planned_days / 7
     return world.plan.accounts * weeks * 0.0085 + weeks * world.public_posts_per_week
+
+
+def _tickets_expected(world: World) -> float:
+    """Tickets of the whole company in the back-fill, about."""
+    return world.plan.accounts * world.planned_days / 7 * 0.064
 
 
 def _given(world: World, model: str, texts: pl.DataFrame, column: str, classes: tuple[str, ...]) -> pl.DataFrame:

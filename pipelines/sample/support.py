@@ -145,6 +145,8 @@ def tickets(world: World, population: Population, billing: Subscriptions) -> dic
                 "sentiment": pick(SENTIMENTS, raised.sentiment),
                 "urgency": raised.urgency,
                 "language": pick(LANGUAGES, language),
+                "key": base["id"],
+                "number": raised.number.cast(pl.Int64),
                 "created_at": raised.created,
             }
         ),

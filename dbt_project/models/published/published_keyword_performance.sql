@@ -252,10 +252,9 @@ final as (
         ranked.{{ name }}_high,
         {%- endfor %}
         {%- for touch in touches %}
-        ranked.{{ touch }}leads,
-        ranked.{{ touch }}converted_leads,
-        ranked.{{ touch }}opportunities,
-        ranked.{{ touch }}won_opportunities,
+        {%- for count in ['leads', 'converted_leads', 'opportunities', 'won_opportunities'] %}
+        cast(ranked.{{ touch }}{{ count }} as {{ dbt.type_bigint() }}) as {{ touch }}{{ count }},
+        {%- endfor %}
         coalesce(amounts.{{ touch }}won_amount, 0) as {{ touch }}won_amount,
         {%- endfor %}
         {{ as_of_date() }} as as_of_date

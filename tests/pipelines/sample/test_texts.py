@@ -194,6 +194,7 @@ def test_labels_by_hand_are_of_older_texts_and_mostly_right(frames: dict[str, pl
     known = labels.filter(pl.col("labelled_at") < (day_number(LAST_DAY) + 1) * DAY)
     counts = Counter(known["model"])
     assert 150 <= counts["post_sentiment"] <= 350 and 60 <= counts["complaint_cause"] <= 160
+    assert 60 <= counts["ticket_mood"] <= 300
     for model, column, classes in (("post_sentiment", "sentiment", SENTIMENTS), ("complaint_cause", "cause", CAUSES)):
         wrong = []
         for labelled in (first, newest):
@@ -211,7 +212,7 @@ def test_a_small_company_has_labels_to_learn_from():
     world = World(plan, 0, day_number(LAST_DAY), day_number(plan.first_day))
     labels = dict(company_frames(world))["labels.text_label"]
     counts = Counter(labels.filter(pl.col("labelled_at") < (world.last_day + 1) * DAY)["model"])
-    assert counts["post_sentiment"] >= 130 and counts["complaint_cause"] >= 40
+    assert counts["post_sentiment"] >= 130 and counts["complaint_cause"] >= 40 and counts["ticket_mood"] >= 50
 
 
 def test_articles_are_read_after_they_are_published_a_few_much_and_some_by_buyers(frames: dict[str, pl.DataFrame]):
