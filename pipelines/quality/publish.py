@@ -38,11 +38,12 @@ def audit_release(
     Check every table of a drafted release; the rules follow from its columns, so a new model needs none of its own.
 
     `keys`: table to its key columns (default: the first column). Blocking: keys null or not unique, probabilities
-    outside 0 to 1 or null (but where a column of `DECIDED_BY` says that there is none to be had), scores outside 1 to 99, a score without a reason, quantiles out of order, a column of the last
-    release missing, a type that the column's name excludes, a row count outside `row_count_range` times the last
-    release's. Tables in `growing` are append-only: their row counts have no upper limit. If a table's rows belong to
-    metrics or systems, the rows of each are compared: new ones may have any number, lost ones block. Columns that are
-    `withheld` from a table may be missing. Warning: a table that is older than the release.
+    outside 0 to 1 or null (but where a column of `DECIDED_BY` says that there is none to be had), scores outside 1 to
+    99, a score without a reason, quantiles out of order, a column of the last release missing, a type that the column's
+    name excludes, a row count outside `row_count_range` times the last release's. Tables in `growing` are append-only:
+    their row counts have no upper limit. If a table's rows belong to metrics or systems, the rows of each are compared:
+    new ones may have any number, lost ones block. Columns that are `withheld` from a table may be missing. Warning: a
+    table that is older than the release.
     """
     tables, as_of = _release(connection)
     earlier = _last_release(connection)
@@ -61,7 +62,7 @@ def audit_release(
         looked_at = list(dict.fromkeys([*key, *(c for c in CHECKED_COLUMNS if c in columns)]))
         selected = [f"cast({c} as varchar) as {c}" if c == "as_of_date" else quoted(c) for c in looked_at]
         if "probability" in columns and (decider := _decider(columns)):
-            selected.append(f"{_is_answered(decider, columns)} as {IS_ANSWERED}")
+            selected.append(f"{_answer(decider, columns)} as {ANSWER}")
         frame = connection.execute(f"select {', '.join(selected)} from {quoted(table)}").pl()
         suites.append(Suite(table, frame, rules, key=tuple(key)))
         suites.append(_types_suite(table, types))
@@ -78,8 +79,8 @@ CHECKED_COLUMNS = ("probability", "score", "reason_1", "p10", "p50", "p90", "as_
 DECIDED_BY = ("method", "decided_by")
 """Columns that say what chose a row's answer: a model, or a list or rule, which has no probability."""
 MODEL = "model"
-IS_ANSWERED = "is_answered"
-"""Added to what is checked of a table with a column of `DECIDED_BY`: see `_is_answered`."""
+ANSWER = "answer"
+"""Added to what is checked of a table with a column of `DECIDED_BY`: see `_answer`."""
 
 CUSTOM = "custom_"
 """Prefix of a company's custom fields, which may come, go and change type."""
@@ -117,13 +118,8 @@ def contract(
         if _decider(columns) is None:
             rules.append(_not_null("probability"))
         else:
-            rules.append(
-                Rule(
-                    "ExpectColumnValuesToBeInSet",
-                    {"column": IS_ANSWERED, "value_set": [True]},
-                    "probability is null only where no model decided, or the model could say nothing",
-                )
-            )
+            says = "probability is null only where no model decided, or the model could say nothing"
+            rules.append(_not_null(ANSWER, says))
         rules.append(_between("probability", 0, 1))
     if "score" in columns:
         rules += [_not_null("score"), _between("score", 1, 99)]
@@ -174,14 +170,14 @@ def _decider(columns: Collection[str]) -> str | None:
     return next((name for name in DECIDED_BY if name in columns), None)
 
 
-def _is_answered(decider: str, columns: Collection[str]) -> str:
+def _answer(decider: str, columns: Collection[str]) -> str:
     """
-    SQL: whether a row has a probability, or may lack one.
+    SQL: a row's probability; 0 where it may lack one, null where it may not.
 
     A list or a rule has none, and neither has a model of a text that it cannot read: it has no words to add up then.
     """
     silent = "reasons is null" if "reasons" in columns else "false"
-    return f"(probability is not null or ({decider} is not null and ({decider} <> '{MODEL}' or {silent})))"
+    return f"case when {decider} <> '{MODEL}' or ({decider} = '{MODEL}' and {silent}) then 0.0 else probability end"
 
 
 def _not_null(column: str, says: str | None = None) -> Rule:
