@@ -49,6 +49,7 @@ MAY_IMPORT = {
         "learning.judging",
         "learning.scoring",
         "learning.fitting",
+        "learning.texts",
         "rendering",
     },
     "learning.texts": {"learning.context", "learning.judging", "learning.learners", "learning.scoring", "values"},

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from pipelines.components.declared.text import DeclaredText
-from pipelines.database import columns_of, literal, quoted, read_frame
+from pipelines.database import columns_of, literal, quoted, read_frame, table_exists
 
 if TYPE_CHECKING:
     import duckdb
@@ -15,7 +15,7 @@ PROVENANCE = ("method", "model_version")
 
 
 def labelled_texts(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText) -> "pl.DataFrame":
-    """Texts with a label, by hand or by the YAML's expression: text, label (String), the newest last."""
+    """Texts with a label, by hand or by the YAML's expression: text, label (String, masked), the newest last."""
     own = f"cast(({declared.label}) as varchar)" if declared.label else "cast(null as varchar)"
     query = f"""
         with hand as (
@@ -36,11 +36,14 @@ def labelled_texts(connection: "duckdb.DuckDBPyConnection", declared: DeclaredTe
         where label is not null and text <> ''
         order by written_at, text_key
     """
-    return read_frame(connection, query)
+    return _masked(read_frame(connection, query), "label")
 
 
 def new_texts(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText, made_by: str) -> "pl.DataFrame":
-    """Texts that `made_by` has not labelled as they are now: key, occurred_at, text, text_hash, brand, given labels."""
+    """
+    Texts that `made_by` has not labelled as they are now: key, occurred_at, text, text_hash, brand, given (labels,
+    masked).
+    """
     known = ""
     if has_scores(connection, declared):
         known = f"""
@@ -48,8 +51,17 @@ def new_texts(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText, m
                        where model_version = {literal(made_by)}) as known
             using ({quoted(declared.key)}, text_hash)
         """
-    query = f"select * from ({current(declared)}) {known} order by occurred_at, {quoted(declared.key)}"
-    return read_frame(connection, query)
+    query = f"select * from ({current(connection, declared)}) {known} order by occurred_at, {quoted(declared.key)}"
+    return _masked(read_frame(connection, query), "given")
+
+
+def _masked(frame: "pl.DataFrame", column: str) -> "pl.DataFrame":
+    """Labels without private data: they become names of columns, and nobody keeps people from writing addresses."""
+    import polars as pl
+
+    from pipelines.values.private_data import masked
+
+    return frame.with_columns(pl.col(column).map_elements(masked, return_dtype=pl.String, skip_nulls=True))
 
 
 def drop_outdated(
@@ -63,7 +75,7 @@ def drop_outdated(
     key = quoted(declared.key)
     connection.execute(
         f"delete from {table} where model_version <> {literal(made_by)}"
-        f" or ({key}, text_hash) not in (select ({key}, text_hash) from ({current(declared)}))"
+        f" or ({key}, text_hash) not in (select ({key}, text_hash) from ({current(connection, declared)}))"
     )
 
 
@@ -72,8 +84,9 @@ def has_scores(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText) 
     return {declared.key, "text_hash", "model_version"} <= columns_of(connection, "scores", declared.name).keys()
 
 
-def current(declared: DeclaredText) -> str:
-    """The query of the texts to label, as they are now."""
+def current(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText) -> str:
+    """The query of the texts to label, as they are now; none where a model of `only_where` has said nothing yet."""
+    is_said = all(table_exists(connection, "scores", name) for name in declared.only_where)
     brand = declared.brands.column if declared.brands else None
     brands = f", texts.{quoted(brand)} as brand" if brand else ", cast(null as varchar) as brand"
     given = f"cast(({declared.label}) as varchar)" if declared.label and declared.separator else "null"
@@ -81,6 +94,7 @@ def current(declared: DeclaredText) -> str:
         f" semi join (select {quoted(declared.key)} from scores.{quoted(name)} where predicted = {literal(label)})"
         f" as {name} using ({quoted(declared.key)})"
         for name, label in declared.only_where.items()
+        if is_said
     )
     return f"""
         select texts.{quoted(declared.key)}, texts.{quoted(declared.at)} as occurred_at, text,
@@ -91,14 +105,14 @@ def current(declared: DeclaredText) -> str:
             where {declared.population}
         ) as texts
         {said}
-        where text <> ''
+        where text <> '' {"" if is_said else "and false"}
     """
 
 
 def _text(declared: DeclaredText) -> str:
     """The text of a row, its parts on lines of their own; empty where there is none."""
     parts = ", ".join(f"texts.{quoted(column)}" for column in declared.text)
-    return f"trim(concat_ws(chr(10), {parts}))"
+    return f"trim(concat_ws(chr(10), {parts}), ' ' || chr(9) || chr(10) || chr(13))"
 
 
 def texts_since(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText, days: int) -> "pl.DataFrame":

@@ -40,12 +40,13 @@ def audit_release(
     Check every table of a drafted release; the rules follow from its columns, so a new model needs none of its own.
 
     `keys`: table to its key columns (default: the first column). Blocking: keys null or not unique, probabilities
-    outside 0 to 1, or there although a rule decided, scores outside 1 to 99, a score without a reason, quantiles out of
-    order, a column of the last release missing, a type that the column's name excludes, a row count outside
-    `row_count_range` times the last release's. Tables in `growing` are append-only: their row counts have no upper
-    limit. If a table's rows belong to metrics or systems, the rows of each are compared: new ones may have any number,
-    lost ones block. Columns that are `withheld` from a table may be missing. `own_ranges`: table to the range that its
-    prediction's YAML has instead, because what is open comes and goes. Warning: a table that is older than the release.
+    outside 0 to 1, missing although a model decided or there although a rule did, scores outside 1 to 99, a score
+    without a reason, quantiles out of order, a column of the last release missing, a type that the column's name
+    excludes, a row count outside `row_count_range` times the last release's. Tables in `growing` are append-only: their
+    row counts have no upper limit. If a table's rows belong to metrics or systems, the rows of each are compared: new
+    ones may have any number, lost ones block. Columns that are `withheld` from a table may be missing. `own_ranges`:
+    table to the range that its prediction's YAML has instead, because what is open comes and goes. Warning: a table
+    that is older than the release.
     """
     tables, as_of = _release(connection)
     earlier = _last_release(connection)
@@ -64,12 +65,8 @@ def audit_release(
         rules = contract(columns, key, as_of, earlier.get(table), rows, by)
         looked_at = list(dict.fromkeys([*key, *(c for c in CHECKED_COLUMNS if c in columns)]))
         selected = [f"cast({c} as varchar) as {c}" if c == "as_of_date" else quoted(c) for c in looked_at]
-        if {DECIDED_BY, "probability"} <= types.keys():
-            is_there = "coalesce(not isnan(try_cast(probability as double)), false)"
-            selected.append(
-                f"case {DECIDED_BY} when 'rule' then probability is null when 'model' then {is_there} end"
-                f" as {HAS_ITS_PROBABILITY}"
-            )
+        if "probability" in columns and (decider := _decider(columns)):
+            selected.append(f"{_has_its_probability(decider, columns)} as {HAS_ITS_PROBABILITY}")
         frame = connection.execute(f"select {', '.join(selected)} from {quoted(table)}").pl()
         suites.append(Suite(table, frame, rules, key=tuple(key)))
         suites.append(_types_suite(table, types))
@@ -82,10 +79,11 @@ def audit_release(
 
 WARNING_COLUMN = "warning"
 """A table that has it is of findings: each such text is told, and how many rows there are says nothing."""
-DECIDED_BY, HAS_ITS_PROBABILITY = "decided_by", "has_its_probability"
-"""Whether a model or a rule decided, as a prediction with a rule says of every row; and what follows of it."""
 CHECKED_COLUMNS = ("probability", "score", "reason_1", "p10", "p50", "p90", "as_of_date", WARNING_COLUMN)
-
+DECIDERS = ("method", "decided_by")
+"""Columns that say what chose a row's answer: a model, or a rule or list, which has no probability."""
+HAS_ITS_PROBABILITY = "has_its_probability"
+"""Added to what is checked of a table with one of `DECIDERS`: see `_has_its_probability`."""
 
 CUSTOM = "custom_"
 """Prefix of a company's custom fields, which may come, go and change type."""
@@ -121,13 +119,14 @@ def contract(
         )
     else:
         rules += [Rule("ExpectColumnValuesToBeUnique", {"column": column}, f"{column} is unique") for column in key]
-    if {DECIDED_BY, "probability"}.issubset(columns):
+    if "probability" in columns and _decider(columns):
         says = "what a model decided has a probability, and what a rule decided has none"
         held = {"column": HAS_ITS_PROBABILITY, "value_set": [True]}
         rules += [Rule("ExpectColumnValuesToBeInSet", held, says), _not_null(HAS_ITS_PROBABILITY, says)]
-        rules.append(_between("probability", 0, 1))
     elif "probability" in columns:
-        rules += [_not_null("probability"), _between("probability", 0, 1)]
+        rules.append(_not_null("probability"))
+    if "probability" in columns:
+        rules.append(_between("probability", 0, 1))
     if "score" in columns:
         rules += [_not_null("score"), _between("score", 1, 99)]
     if "reason_1" in columns:
@@ -170,6 +169,28 @@ def contract(
             )
         )
     return rules
+
+
+def _decider(columns: Collection[str]) -> str | None:
+    """The column that says what chose a row's answer; None for a table of a model's answers alone."""
+    return next((name for name in DECIDERS if name in columns), None)
+
+
+def _has_its_probability(decider: str, columns: Collection[str]) -> str:
+    """
+    SQL: whether a row has a probability if it should, and none if it should not.
+
+    A model of texts has none of a text that it cannot read: it has no words to add up then.
+    """
+    silent = "reasons is null" if "reasons" in columns else "false"
+    is_there = "coalesce(not isnan(try_cast(probability as double)), false)"
+    return f"""
+        case
+            when {decider} = 'rule' then probability is null
+            when {decider} = 'model' then {is_there} or {silent}
+            when {decider} is not null then true
+        end
+    """
 
 
 def _not_null(column: str, says: str | None = None) -> Rule:

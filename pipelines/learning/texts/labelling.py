@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 REASONS = 3
 NO_TEXT = "There is no text."
 NO_WORDS = "None of its words is known to the model."
+NO_WORD_FOR_IT = "No word speaks for it: of texts with so little to go by, most are that."
 NO_SIDE = "No word of the list speaks for either side."
 KEY_PHRASE = "It stands out in the text."
 MEANING = "the text's meaning as a whole"
@@ -55,7 +56,7 @@ def labelled(
             elif not words.contributions:
                 refusal = NO_WORDS if texts[row] else NO_TEXT
             is_known.append(refusal is None)
-            reasons.append(_reasons(words) if refusal is None else [refusal])
+            reasons.append([refusal] if refusal else _reasons(words) or [NO_WORD_FOR_IT])
             listed.append(_listed(words) if refusal is None else None)
     said = np.concatenate(probabilities)
     names = [f"probability_{label}" for label in model.classes]
@@ -134,7 +135,7 @@ def tagged(model: "TagModel", texts: Sequence[str]) -> "pl.DataFrame":
             "tag": pl.Series([model.classes[tag] for tag in tags], dtype=pl.String),
             "probability": pl.Series(said[places, tags], dtype=pl.Float64),
             "language": pl.Series([languages[place] for place in places], dtype=pl.String),
-            **_columns([_reasons(each) or [NO_WORDS] for each in words]),
+            **_columns([_reasons(each) or [NO_WORD_FOR_IT] for each in words]),
             "reasons": pl.Series([_listed(each) for each in words], dtype=pl.String),
         }
     )

@@ -15,6 +15,8 @@ from pipelines.publishing.states import AuditFailedError, Release
 from pipelines.quality.checker import stop_checker
 from pipelines.quality.findings import Finding
 from pipelines.quality.publish import audit_release
+from tests.pipelines.components.texts import Company as Texts
+from tests.pipelines.components.texts import sentiment
 
 NOW = datetime(2026, 6, 29, 5, tzinfo=UTC)
 SUNDAY = date(2026, 6, 28)
@@ -401,3 +403,69 @@ def test_a_table_of_findings_may_have_any_number_and_its_warnings_are_only_shown
     company.write("delete from published.identity_report where finding_id <> 'f3'")
     company.publish()
     assert company.failed() == [told[0].replace("1 of 40", "1 of 1")]
+
+
+ANSWERED = "what a model decided has a probability, and what a rule decided has none"
+
+
+def write_texts(company: Company) -> None:
+    """What a list, a rule, a model of words, and a model that cannot read the language say of a text each."""
+    company.write(
+        """
+        create table published.moods as from (values
+            ('t1', 'negative', null, '“hate”', null, 'en', 'word_list'),
+            ('t2', null, null, 'It is in German; the list of words is English.', null, 'de', 'word_list'),
+            ('t3', 'positive', 0.75::double, '“nice”', '{}', 'en', 'model'),
+            ('t4', null, null, 'It is in Polish; the model learnt from English.', null, 'pl', 'model'),
+            ('t5', 'billing', 1.0, 'An editor gave it.', null, 'en', 'model')
+        ) as texts (text_id, predicted, probability, reason_1, reasons, language, method)
+        """
+    )
+
+
+def test_what_no_model_said_has_no_probability(company: Company):
+    write_texts(company)
+    company.write("create table published.ranks as select * rename (method as decided_by) from published.moods")
+    company.publish()
+    assert company.failed() == []
+    for table in ("moods", "ranks"):
+        assert company.ask(f"select count(*), count(probability) from {table}") == [(5, 2)]
+        assert (table, ANSWERED) in {(finding.suite, finding.expectation) for finding in company.findings}
+
+
+def test_a_model_that_gives_its_words_gives_a_probability(company: Company):
+    write_texts(company)
+    for number, change in enumerate(("probability = null", "method = null, probability = null", "probability = 1.5")):
+        row = f"select * replace ('x{number}' as text_id) from published.moods where text_id = 't3'"
+        company.write(f"insert into published.moods {row}")
+        company.write(f"update published.moods set {change} where text_id = 'x{number}'")
+    company.write("update published.moods set reason_1 = null where text_id = 't2'")
+    with pytest.raises(AuditFailedError) as refused:
+        company.publish()
+    said = str(refused.value)
+    assert f"moods: {ANSWERED}, but not in 1 of 8 rows, e.g. False (text_id x0)" in said
+    assert f"moods: {ANSWERED}, but not in 1 of 8 rows, e.g. null (text_id x1)" in said
+    assert "moods: probability is between 0 and 1, but not in 1 of 8 rows, e.g. 1.5 (text_id x2)" in said
+    assert "moods: every score has a reason, but not in 1 of 8 rows, e.g. null (text_id t2)" in said
+
+
+def test_a_table_of_a_model_alone_has_no_row_without_probability(company: Company):
+    company.write("update published.churn_scores set probability = null where account_id = 'a3'")
+    with pytest.raises(AuditFailedError, match="churn_scores: probability is never null, but not in 1 of 40 rows"):
+        company.publish()
+
+
+def test_a_company_with_a_list_of_words_alone_is_published_with_its_german_text(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SCORECAST_DATA", str(company.folder))
+    company.write("drop table raw_scorecast.as_of")
+    texts = Texts(company.folder)
+    german = "Die Rechnung war schon wieder falsch, und seit drei Wochen antwortet uns niemand mehr."
+    texts.change(f"update core.posts set title = '', body = '{german}' where post_id = 'p0001'")
+    texts.run(sentiment(label=None))
+    company.write(f"update raw_scorecast.as_of set as_of_date = date '{SUNDAY}'")
+    company.publish()
+    assert company.failed() == []
+    (row,) = company.ask("select sentiment, probability, language, method, reason_1 from moods where post_id = 'p0001'")
+    assert row == (None, None, "de", "word_list", "It is in German; the list of words is English.")
