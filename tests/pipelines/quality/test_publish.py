@@ -443,7 +443,7 @@ def test_a_model_that_gives_its_words_gives_a_probability(company: Company):
     with pytest.raises(AuditFailedError) as refused:
         company.publish()
     said = str(refused.value)
-    assert f"moods: {ANSWERED}, but not in 1 of 8 rows, e.g. False (text_id x0)" in said
+    assert f"moods: {ANSWERED}, but not in 1 of 8 rows, e.g. 0 (text_id x0)" in said
     assert f"moods: {ANSWERED}, but not in 1 of 8 rows, e.g. null (text_id x1)" in said
     assert "moods: probability is between 0 and 1, but not in 1 of 8 rows, e.g. 1.5 (text_id x2)" in said
     assert "moods: every score has a reason, but not in 1 of 8 rows, e.g. null (text_id t2)" in said
