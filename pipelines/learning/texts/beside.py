@@ -16,8 +16,8 @@ FEWEST_OF_LEVEL = 5
 """Texts that a level of a category takes; rarer ones are one level."""
 FURTHEST = 10.0
 """Standard deviations from the mean beyond which a number is taken as that far."""
-WEIGHT_OF_VECTORS = 1.0
-"""The typical length of a vector, where each view of words has 1."""
+WEIGHT_OF_VECTORS = 2.0
+"""The typical length of a vector, where each view of words has 1. See docs/decisions/011-texts.md."""
 LONGEST_VALUE = 60
 """Characters of a value in words."""
 

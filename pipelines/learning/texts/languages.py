@@ -46,6 +46,7 @@ REMEMBERED = 20_000
 """Texts whose languages are remembered: in one run several models read the same tickets."""
 CHARACTERS = 300
 """Of a text; the rest says the same."""
+LAST_LATIN = "\u024f"
 _reading = Lock()
 
 
@@ -94,12 +95,21 @@ def languages_of(
 
 
 def known_shares(vocabulary: Collection[str], ready: Sequence[str]) -> np.ndarray:
-    """The share of known words of every text (see `terms.spaced`; float64), nan where it has no word of letters."""
+    """
+    The share of known words of every text (see `terms.spaced`; float64), nan where it has no word of letters.
+
+    One unknown word in Latin letters counts as known: `Awwwesome` is no other language. `@name` is no word.
+    """
     shares = np.full(len(ready), np.nan)
     for row, text in enumerate(ready):
-        words = [word for word in text.split(" ") if word[:1].isalpha()]
+        tokens = text.split(" ")
+        words = [
+            word for before, word in zip(["", *tokens], tokens, strict=False) if word[:1].isalpha() and before != "@"
+        ]
         if words:
-            shares[row] = sum(word in vocabulary for word in words) / len(words)
+            unknown = [word for word in words if word not in vocabulary]
+            proves_nothing = len(unknown) == 1 and max(unknown[0]) <= LAST_LATIN
+            shares[row] = 1.0 if proves_nothing else 1 - len(unknown) / len(words)
     return shares
 
 

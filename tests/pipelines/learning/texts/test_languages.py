@@ -71,7 +71,9 @@ def _texts(phrases: dict[str, list[str]], endings: list[str], each: int) -> tupl
 def test_a_language_that_the_model_never_saw_has_no_label_and_says_which():
     model = fit_texts(*_texts(SAID, ENDINGS, 40), Context()).model
     assert list(model.languages) == ["en"]
-    scores = labelled(model, [*SUPPORT["es"], "ok", "thx", "invoice 4711", "my invoice is wrong"])
+    scores = labelled(
+        model, [*SUPPORT["es"], "ok", "thx", "@them Awwweesssooomee!", "invoice 4711", "my invoice is wrong"]
+    )
     foreign, known = scores[: len(SUPPORT["es"])], scores[len(SUPPORT["es"]) :]
     assert foreign["predicted"].null_count() == foreign["probability_login"].null_count() == foreign.height
     assert foreign["reason_1"].unique().to_list() == ["It is in Spanish; the model learnt from English."]
@@ -114,3 +116,10 @@ def test_of_real_texts_hardly_one_is_refused_and_those_of_other_languages_are(pa
     for code, said in SUPPORT.items():
         found, is_foreign = languages_of(said, learnt, known_shares(vocabulary, spaced(said)))
         assert is_foreign.mean() >= 0.75, (NAMES[code], found)
+
+
+def test_one_unknown_word_of_latin_letters_proves_no_other_language_and_one_of_others_does():
+    shares = known_shares(
+        {"my", "@"}, ["@ them awwwesome !", "awww somme", "my спасибо", "спасибо", "4711 !", "@ you", ""]
+    )
+    assert shares[:4].tolist() == [1.0, 0.0, 0.5, 0.0] and np.isnan(shares[4:]).all()
