@@ -100,6 +100,8 @@ def text_problems(text: "DeclaredText", tables: Mapping[str, Table]) -> Iterator
         yield from look(("text", number), "text", column, own)
     if text.brands and text.brands.column:
         yield from look(("brands", "column"), "column", text.brands.column, own)
+    if text.trends and text.trends.by:
+        yield from look(("trends", "by"), "by", text.trends.by, own)
     for role in ("columns", "private") if text.described_by_table else ():
         for number, column in enumerate(getattr(text.publish, role)):
             yield from look(("publish", role, number), "column", column, placed["publish", "described_by"])

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from pipelines.components.declared.text import DeclaredText
+from pipelines.components.prediction.queries import run_date
 from pipelines.components.resolved import Brands, PublishedTexts, Trends
 from pipelines.components.text_queries import (
     drop_outdated,
@@ -36,6 +37,8 @@ from pipelines.settings import data_dir, is_refit
 from pipelines.warehouse import KEY_METADATA, Warehouse
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import duckdb
     import polars as pl
 
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 
 WORD_LIST = "word_list"
 GIVEN = "An editor gave it."
+OLDER = "It is older than {days} days: its words are not listed."
 GOES_ON = {
     None: "",
     "word_list": " A list of English words says the moods until then.",
@@ -229,7 +233,7 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
                     return refused(context, connection, self.name, version, refusal)
             made_by = version or f"{self.starts_with}-{code_version()}"
             frame = new_texts(connection, self, made_by)
-            scores = self._labelled(model, frame, made_by)
+            scores = self._labelled(model, frame, made_by, run_date(connection))
             connection.execute("create schema if not exists scores")
             connection.execute("begin")
             drop_outdated(connection, self, made_by, scores.columns)
@@ -245,7 +249,9 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
             }
         )
 
-    def _labelled(self, model: "TextModel | TagModel | None", frame: "pl.DataFrame", made_by: str) -> "pl.DataFrame":
+    def _labelled(
+        self, model: "TextModel | TagModel | None", frame: "pl.DataFrame", made_by: str, day: "date"
+    ) -> "pl.DataFrame":
         """The rows of the scores for these texts (see `text_queries.new_texts`)."""
         import polars as pl
 
@@ -255,19 +261,32 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
         if self.separator:
             said = self._tagged(model, frame, texts)
         else:
-            said = pl.concat(
-                [frame.drop("text", "brand", "given"), self._moods_or_labels(model, texts)], how="horizontal"
-            )
+            said = self._moods_or_labels(model, frame, texts, day)
         if self.brands is not None:
             said = said.with_columns(self._competitors(frame["brand"].to_list(), texts))
         return said.with_columns(
             method=pl.lit("model" if model is not None else self.starts_with), model_version=pl.lit(made_by)
         )
 
-    def _moods_or_labels(self, model: "TextModel | None", texts: list[str]) -> "pl.DataFrame":
-        from pipelines.learning.texts.labelling import labelled, moods_by_word_list
+    def _moods_or_labels(
+        self, model: "TextModel | None", frame: "pl.DataFrame", texts: list[str], day: "date"
+    ) -> "pl.DataFrame":
+        """One row per text; with its words where the text is young enough."""
+        import polars as pl
 
-        return moods_by_word_list(texts) if model is None else labelled(model, texts)
+        from pipelines.learning.texts.labelling import labelled, labelled_without_words, moods_by_word_list
+
+        rows = frame.drop("text", "brand", "given")
+        if model is None:
+            return pl.concat([rows, moods_by_word_list(texts)], how="horizontal")
+        days = self.words_days if self.publish else 0
+        is_young = (frame["occurred_at"].cast(pl.Date) > day - timedelta(days=days)).fill_null(True)
+        young, old = (
+            [text for text, chosen in zip(texts, which, strict=True) if chosen] for which in (is_young, ~is_young)
+        )
+        parts = [labelled(model, young), labelled_without_words(model, old, OLDER.format(days=days))]
+        said = pl.concat([rows.filter(is_young), rows.filter(~is_young)])
+        return pl.concat([said, pl.concat(parts)], how="horizontal").sort("occurred_at", self.key)
 
     def _tagged(self, model: "TagModel | None", frame: "pl.DataFrame", texts: list[str]) -> "pl.DataFrame":
         """One row per text and tag: what an editor gave, and for texts without that, what is likely."""

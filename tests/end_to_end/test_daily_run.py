@@ -326,16 +326,18 @@ def test_a_backfill_shows_what_scores_of_the_past_came_to(company: Company):
     assert f"leads graded A on {sundays[-1][0]}, " in output
 
 
-def test_one_model_alone_from_the_ui(company: Company):
+def test_one_model_alone_from_the_ui_and_one_of_dbt(company: Company):
     program = """
 import dagster as dg
 from pipelines.definitions import defs
 job = defs.get_implicit_global_asset_job_def()
 with dg.DagsterInstance.get() as instance:
-    names = [("models", "churn"), ("scores", "churn"), ("published", "churn_scores")]
+    names = [("models", "churn"), ("scores", "churn"), ("published", "churn_scores"), ("features", "lead_outcomes")]
     keys = [dg.AssetKey(name) for name in names]
     result = job.execute_in_process(instance=instance, asset_selection=keys)
 assert result.success
+built = [event.asset_key.to_user_string() for event in result.get_asset_materialization_events()]
+assert sorted(built) == sorted("/".join(name) for name in names), built
 """
     before = company.ask("select count(*) from published.model_runs where model = 'churn'", "warehouse.duckdb")[0][0]
     subprocess.run(

@@ -86,6 +86,9 @@ class DeclaredText(BaseModel):
     """Other text model of the same texts → its label: only texts that it says this of are labelled."""
     history_days: int = Field(728, ge=1)
     """How far back to learn from."""
+    words_days: int = Field(182, ge=0)
+    """How far back the words behind a label are published; of older texts, and without a published table, the label
+    alone: that takes a third of the time."""
     starts_with: Literal["word_list", "key_phrases"] | None = None
     """What says something until a model is better: a list of English words for moods, or each text's key phrases."""
     trends: Trends | None = None

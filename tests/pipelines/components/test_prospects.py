@@ -11,6 +11,7 @@ from assets.sources import all_sources
 from pipelines.components.declared.documents import YamlMistakes
 from pipelines.components.declared.needs import Records
 from pipelines.components.declared.prediction import DeclaredPrediction
+from pipelines.components.declared.text import DeclaredText
 from pipelines.components.prospects import (
     NO,
     NOT_JUDGED,
@@ -346,13 +347,13 @@ def test_of_a_system_of_ones_own_the_records_are_counted(warehouse, project, row
 
 
 def components_of(root: Path) -> list:
-    """The predictions and forecasts of a project."""
+    """The predictions, forecasts and text models of a project."""
     return [component for _, component in read_components(root)]
 
 
 def declared() -> list[Records]:
     """All records that the project's YAML names."""
-    components = components_of(project_root())
+    components = [one for one in components_of(project_root()) if not isinstance(one, DeclaredText)]
     needs = [each for one in components for each in ([one.needs] if isinstance(one, DeclaredPrediction) else one.needs)]
     return [records for each in needs if each for records in each.records]
 

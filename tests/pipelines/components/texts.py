@@ -142,13 +142,12 @@ class Company:
         only: Sequence[str] = ("models", "scores", "published"),
     ) -> dg.ExecuteInProcessResult:
         assets = [asset for each in components for asset in each.build_defs(None).assets]
-        result = dg.materialize(
-            assets,
-            resources={"warehouse": Warehouse()},
-            instance=self.instance,
-            tags=dict(tags),
-            selection=[asset.key for asset in assets if asset.key.path[0] in only],
-        )
+        return self.run_assets([asset for asset in assets if asset.key.path[0] in only], tags)
+
+    def run_assets(
+        self, assets: Sequence[dg.AssetsDefinition], tags: Mapping[str, str] = DAILY
+    ) -> dg.ExecuteInProcessResult:
+        result = dg.materialize(assets, resources={"warehouse": Warehouse()}, instance=self.instance, tags=dict(tags))
         assert result.success
         return result
 
