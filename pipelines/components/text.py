@@ -258,10 +258,8 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
         from pipelines.learning.texts.cleaning import cleaned_all
 
         texts = list(cleaned_all(frame["text"].to_list()))
-        if self.separator:
-            said = self._tagged(model, frame, texts)
-        else:
-            said = self._moods_or_labels(model, frame, texts, day)
+        many = self.separator is not None
+        said = self._tagged(model, frame, texts) if many else self._moods_or_labels(model, frame, texts, day)
         if self.brands is not None:
             said = said.with_columns(self._competitors(frame["brand"].to_list(), texts))
         return said.with_columns(

@@ -118,6 +118,10 @@ def _weighed(counts: "sparse.csr_matrix", weights: np.ndarray) -> "sparse.csr_ma
 
 def term_values(views: Sequence[dict], texts: Sequence[str]) -> list["sparse.csr_matrix"]:
     """The values of texts (see `spaced`), a matrix (texts × terms of the view, float32) for each view."""
+    if not len(texts):
+        from scipy import sparse
+
+        return [sparse.csr_matrix((0, len(view["vocabulary"])), dtype=np.float32) for view in views]
     distinct, place = distinct_texts(texts)
     blocks = []
     for view in views:
