@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.learning.texts.beside import Beside, in_words, owners_of
 from pipelines.learning.texts.features import feature_blocks, joined
-from pipelines.learning.texts.terms import term_counts
+from pipelines.learning.texts.terms import term_counts, word_counts
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -120,17 +120,8 @@ def _share_out(
     view: dict, texts: Sequence[str], values: "sparse.csr_matrix", said: np.ndarray, found: list[dict[str, float]]
 ) -> None:
     """Add what runs of characters say to the words that they stand in."""
-    from scipy import sparse
-
-    words = sorted({word for text in texts for word in text.split(" ") if word})
-    place = {word: number for number, word in enumerate(words)}
+    words, counts = word_counts(texts)
     runs = term_counts(view, words)  # words × terms
-    rows, columns = [], []
-    for row, text in enumerate(texts):
-        known = [place[word] for word in text.split(" ") if word]
-        rows += [row] * len(known)
-        columns += known
-    counts = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(texts), len(words)))  # sums repeats
     # What one occurrence of a run says in a text, found by the text's and the run's number.
     keys = np.repeat(np.arange(len(texts)), np.diff(values.indptr)) * np.int64(values.shape[1]) + values.indices
     order = np.argsort(keys)

@@ -9,7 +9,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     from scipy import sparse
-    from sklearn.feature_extraction.text import TfidfVectorizer
 
 TOKEN = re.compile(r"\[(?:email|iban|card|phone|number)\]|\w+(?:['\u2019]\w+)*|[^\w\s]")
 """A masked value, a word, or a single sign: an exclamation mark and an emoji say something, too."""
@@ -83,21 +82,10 @@ class TermCounts:
 
 def count_terms(texts: Sequence[str]) -> TermCounts:
     """Count the terms of texts (see `spaced`) in every view."""
-    from scipy import sparse
-    from sklearn.feature_extraction.text import CountVectorizer
-
     distinct, place = distinct_texts(texts)
-    terms, counts = [], []
-    for view in VIEWS:
-        vectorizer = CountVectorizer(**_reading(view))
-        try:
-            block = vectorizer.fit_transform(distinct).tocsr()
-            counts.append(block if len(distinct) == len(texts) else block[place])
-            terms.append(vectorizer.get_feature_names_out())
-        except ValueError:  # no text has a token
-            counts.append(sparse.csr_matrix((len(texts), 0), dtype=np.int64))
-            terms.append(np.empty(0, dtype=object))
-    return TermCounts(terms, counts)
+    counted = [_counts(view, distinct, None) for view in VIEWS]
+    counts = [block if len(distinct) == len(texts) else block[place] for _, block in counted]
+    return TermCounts([terms for terms, _ in counted], counts)
 
 
 def learn_terms(texts: Sequence[str]) -> tuple[list[dict], "sparse.csr_matrix"]:
@@ -112,22 +100,18 @@ def _weighed(counts: "sparse.csr_matrix", weights: np.ndarray) -> "sparse.csr_ma
     from sklearn.preprocessing import normalize
 
     values = counts.astype(np.float64)
+    if not counts.shape[0]:
+        return values.astype(np.float32)
     values.data = (np.log(values.data) + 1) * weights[values.indices]
     return normalize(values, copy=False).astype(np.float32)
 
 
 def term_values(views: Sequence[dict], texts: Sequence[str]) -> list["sparse.csr_matrix"]:
     """The values of texts (see `spaced`), a matrix (texts × terms of the view, float32) for each view."""
-    if not len(texts):
-        from scipy import sparse
-
-        return [sparse.csr_matrix((0, len(view["vocabulary"])), dtype=np.float32) for view in views]
     distinct, place = distinct_texts(texts)
     blocks = []
     for view in views:
-        vectorizer = _vectorizer(view, vocabulary=view["vocabulary"])
-        vectorizer.idf_ = view["weights"]
-        block = vectorizer.transform(distinct).astype(np.float32)
+        block = _weighed(term_counts(view, distinct), view["weights"])
         blocks.append(block if len(distinct) == len(texts) else block[place])
     return blocks
 
@@ -141,15 +125,56 @@ def distinct_texts(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
 
 def term_counts(view: dict, texts: Sequence[str]) -> "sparse.csr_matrix":
     """How often every term of a view stands in each text (texts × terms, int64)."""
+    return _counts(view, texts, view["vocabulary"])[1]
+
+
+def _counts(
+    view: dict, texts: Sequence[str], vocabulary: Sequence[str] | None
+) -> "tuple[np.ndarray, sparse.csr_matrix]":
+    """Terms (object; those of the vocabulary, if one is given) and how often each stands in every text."""
+    from scipy import sparse
     from sklearn.feature_extraction.text import CountVectorizer
 
-    return CountVectorizer(**_reading(view), vocabulary=view["vocabulary"]).transform(texts)
+    # Runs of characters are within words: they are counted in every word once, and the words in the texts.
+    words = word_counts(texts) if view["analyzer"] == "char_wb" else None
+    counted = texts if words is None else words.words
+    vectorizer = CountVectorizer(**_reading(view), vocabulary=vocabulary)
+    terms = np.empty(0, dtype=object) if vocabulary is None else np.asarray(vocabulary, dtype=object)
+    if not len(counted):
+        return terms, sparse.csr_matrix((len(texts), len(terms)), dtype=np.int64)
+    try:
+        counts = vectorizer.transform(counted) if vocabulary is not None else vectorizer.fit_transform(counted)
+    except ValueError:  # no text has a token
+        return terms, sparse.csr_matrix((len(texts), 0), dtype=np.int64)
+    if words is not None:
+        counts = words.counts @ counts
+        counts.sort_indices()
+    return (terms if vocabulary is not None else vectorizer.get_feature_names_out()), counts.tocsr()
 
 
-def _vectorizer(view: dict, **settings: object) -> "TfidfVectorizer":
-    from sklearn.feature_extraction.text import TfidfVectorizer
+class WordCounts(NamedTuple):
+    """How often every word stands in every text."""
 
-    return TfidfVectorizer(**_reading(view), sublinear_tf=True, **settings)
+    words: list[str]
+    counts: "sparse.csr_matrix"
+    """Texts × words (int64)."""
+
+
+def word_counts(texts: Sequence[str]) -> WordCounts:
+    """Count the words of texts (see `spaced`)."""
+    from scipy import sparse
+
+    place: dict[str, int] = {}
+    columns, ends = [], [0]
+    for text in texts:
+        columns += [place.setdefault(word, len(place)) for word in text.split(" ") if word]
+        ends.append(len(columns))
+    counts = sparse.csr_matrix(
+        (np.ones(len(columns), dtype=np.int64), np.asarray(columns, dtype=np.int64), np.asarray(ends, dtype=np.int64)),
+        shape=(len(texts), len(place)),
+    )
+    counts.sum_duplicates()
+    return WordCounts(list(place), counts)
 
 
 def _reading(view: dict) -> dict:

@@ -360,7 +360,8 @@ def _with_examples(rows: "pl.DataFrame", texts: "pl.DataFrame") -> "pl.DataFrame
 
     chosen = (
         texts.join(rows.select("name", "week"), on=["name", "week"], how="semi")
-        .filter((pl.col("text") != "") & (pl.col("group").n_unique().over("name", "week") > 1))
+        .filter(pl.col("text") != "")
+        .filter(pl.col("group").n_unique().over("name", "week") > 1)
         .sort("occurred_at", "text_id", descending=True)
         .unique(["name", "week", "group", "text"], keep="first", maintain_order=True)
         .with_columns(turn=pl.int_range(pl.len()).over("name", "week", "group"))
