@@ -19,17 +19,17 @@ def labelled_texts(connection: "duckdb.DuckDBPyConnection", declared: DeclaredTe
     own = f"cast(({declared.label}) as varchar)" if declared.label else "cast(null as varchar)"
     query = f"""
         with hand as (
-            select record_key, max(label) as label from core.text_labels
+            select record_key as hand_key, max(label) as hand_label from core.text_labels
             where model = {literal(declared.name)} group by record_key
         ),
         texts as (
             select
                 {_text(declared)} as text,
-                coalesce(hand.label, nullif(trim({own}), '')) as label,
+                coalesce(hand_label, nullif(trim({own}), '')) as label,
                 texts.{quoted(declared.at)} as written_at,
                 texts.{quoted(declared.key)} as text_key
             from {quoted(*declared.texts_table)} as texts
-            left join hand on hand.record_key = cast(texts.{quoted(declared.key)} as varchar)
+            left join hand on hand_key = cast(texts.{quoted(declared.key)} as varchar)
             where ({declared.population}) and texts.{quoted(declared.at)} > {RUN_DATE} - {declared.history_days}
         )
         select text, label from texts
@@ -87,8 +87,8 @@ def has_scores(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText) 
 def current(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText) -> str:
     """The query of the texts to label, as they are now; none where a model of `only_where` has said nothing yet."""
     is_said = all(table_exists(connection, "scores", name) for name in declared.only_where)
-    brand = declared.brands.column if declared.brands else None
-    brands = f", texts.{quoted(brand)} as brand" if brand else ", cast(null as varchar) as brand"
+    column = declared.brands.column if declared.brands else None
+    brand = f"texts.{quoted(column)}" if column else "cast(null as varchar)"
     given = f"cast(({declared.label}) as varchar)" if declared.label and declared.separator else "null"
     said = "".join(
         f" semi join (select {quoted(declared.key)} from scores.{quoted(name)} where predicted = {literal(label)})"
@@ -97,15 +97,15 @@ def current(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText) -> 
         if is_said
     )
     return f"""
-        select texts.{quoted(declared.key)}, texts.{quoted(declared.at)} as occurred_at, text,
-            md5(concat_ws(chr(10), text, brand, given)) as text_hash, brand, given
+        select texts.*, md5(concat_ws(chr(10), text, brand, given)) as text_hash
         from (
-            select texts.*, {_text(declared)} as text {brands}, cast({given} as varchar) as given
+            select texts.{quoted(declared.key)}, texts.{quoted(declared.at)} as occurred_at, {_text(declared)} as text,
+                {brand} as brand, cast({given} as varchar) as given
             from {quoted(*declared.texts_table)} as texts
             where {declared.population}
         ) as texts
         {said}
-        where text <> '' {"" if is_said else "and false"}
+        where texts.text <> '' {"" if is_said else "and false"}
     """
 
 
@@ -127,8 +127,11 @@ def texts_since(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText,
     query = f"""
         select cast(texts.{quoted(declared.key)} as varchar) as text_id, {_text(declared)} as text,
             cast(texts.{quoted(declared.at)} as timestamp) as occurred_at, {topic} as topic, {group} as "group"
-        from {quoted(*declared.texts_table)} as texts {said}
-        where ({declared.population}) and texts.{quoted(declared.at)} > {RUN_DATE} - {days}
+        from (
+            select * from {quoted(*declared.texts_table)} as texts
+            where ({declared.population}) and {quoted(declared.at)} > {RUN_DATE} - {days}
+        ) as texts
+        {said}
     """
     return read_frame(connection, query)
 

@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from pipelines.components.resolved import PublishedTexts
+from pipelines.components.resolved import PublishedTexts, Trends
 from pipelines.components.text import GIVEN
+from pipelines.components.topic_trends import topic_trends_definitions
 from pipelines.learning.texts.labelling import KEY_PHRASE
 from pipelines.registry.store import champion_version, model_path
 from tests.pipelines.components.texts import (
@@ -371,6 +372,25 @@ def test_old_texts_are_not_learnt_from_and_others_are_not_read(company: Company)
     company.run(sentiment(history_days=30, population="post_id <> 'p0089'"))
     assert company.fits()[-1]["rows"] == 69
     assert set(moods(company)["post_id"]) == set(posts()["post_id"]) - {"p0089"}
+
+
+def test_columns_of_the_texts_may_be_called_as_ours_are(company: Company):
+    """Also those that the conditions of the YAML name, and for the trends, which join texts and scores."""
+    names = "label, language, probability, method, text, brand_mentioned"
+    table = f"select *, null::varchar as {names.replace(', ', ', null::varchar as ')} from core.posts"
+    company.change(f"create or replace table core.posts as {table}")
+    company.change("update core.posts set label = case when rating = 1 then 'bad' else 'good' end, language = 'en'")
+    component = sentiment(
+        label="label",
+        population="language = 'en' and method is null and occurred_at < timestamp '2026-07-01'",
+        starts_with=None,
+        trends=Trends(called="posts"),
+    )
+    company.run(component)
+    assert company.fits()[-1]["status"] == "kept" and set(moods(company)["sentiment"]) == {"bad", "good"}
+    company.run_assets(topic_trends_definitions([component]).assets)
+    trends = company.ask("from published.topic_trends")
+    assert {"bad", "good"} <= set(trends.filter(kind="topic")["name"]) and set(trends["source"]) == {"posts"}
 
 
 def test_a_table_without_texts_is_published_empty(company: Company):
