@@ -148,7 +148,7 @@ def extra_values(key: str, kind: str) -> list[str]:
 
 
 def without_readings(yaml: str) -> str:
-    """A prediction that does not see what text models read: a hostile text is another one, and may be of another mood."""
+    """A prediction that does not see what text models read: a hostile text is another, and may be of another mood."""
     if "exclude: [" in yaml:
         return yaml.replace("exclude: [", f"exclude: [{READINGS}, ")
     return yaml.replace("attributes:\n", f"attributes:\n  exclude: [{READINGS}]\n")
