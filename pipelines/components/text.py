@@ -11,6 +11,7 @@ from pipelines.components.declared.text import DeclaredText
 from pipelines.components.prediction.queries import run_date
 from pipelines.components.resolved import Brands, PublishedTexts, Trends
 from pipelines.components.text_queries import (
+    drop_other_form,
     drop_outdated,
     labelled_texts,
     new_texts,
@@ -18,8 +19,9 @@ from pipelines.components.text_queries import (
 )
 from pipelines.database import append_frame, columns_of, comment_on, comments, quoted, read_frame, table_exists
 from pipelines.instance.metadata import report_link, table_metadata, table_shape, warn
+from pipelines.learning.scoring.files import ModelRefused
 from pipelines.learning.version import code_version
-from pipelines.publishing.assets import WITHHELD_METADATA
+from pipelines.publishing.assets import ANY_ROWS, RANGE_METADATA, WITHHELD_METADATA
 from pipelines.publishing.descriptions import TEXTS
 from pipelines.registry.fits import record_fit, standing_refusal
 from pipelines.registry.store import (
@@ -109,6 +111,8 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
             description=f"What users query: key, label, words, provenance. {self.description}",
             metadata={
                 KEY_METADATA: ",".join(self.grain),
+                # How many tags there are hangs on what says them, more than on how many texts there are.
+                **({RANGE_METADATA: ANY_ROWS} if self.separator else {}),
                 **({WITHHELD_METADATA: ",".join(withheld)} if withheld else {}),
             },
             **shared,
@@ -189,6 +193,10 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
 
         if frame.height < FEWEST_TEXTS:
             raise TooFewTexts(f"There are {frame.height} texts with a label; it takes {FEWEST_TEXTS} or more.")
+        if self.starts_with == WORD_LIST:
+            frame = _moods_alone(frame, notes)
+            if frame.height < FEWEST_TEXTS:
+                raise TooFewTexts(f"{frame.height} texts have one of the moods as label. {' '.join(notes)}")
         known = text_rows(frame, ".".join(self.texts_table), ["text"], "label", self.separator, may_be_open=False)
         notes += known.notes
         lesson = lesson_of(known, FEWEST_OF_CLASS, notes)
@@ -196,10 +204,8 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
             return fit_tags(lesson.texts, lesson.labels, Context()), lesson
         return fit_texts(lesson.texts, [label for (label,) in lesson.labels], Context()), lesson
 
-    def _decided(
-        self, fit: "TextFit", lesson: "Lesson", figures: dict, before: tuple[float, float] | None
-    ) -> tuple[bool, str]:
-        """Whether the challenger is kept, and why; `before`: the champion's held-out loss and its standard error."""
+    def _decided(self, fit: "TextFit", lesson: "Lesson", figures: dict, before: dict | None) -> tuple[bool, str]:
+        """Whether the challenger is kept, and why; `before`: the champion's figures."""
         if fit.verdict != "ok":
             return False, fit.reason
         if self.starts_with == WORD_LIST:
@@ -209,12 +215,13 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
                     f"The list of words is as good on the texts held out (macro F1 {figures['word_list_macro_f1']:.2f} "
                     f"against {figures['macro_f1']:.2f}); it goes on."
                 )
-        if before is not None:
-            worse = figures["log_loss"] - before[0]
-            if worse > CLEARLY * (figures["log_loss_error"] ** 2 + before[1] ** 2) ** 0.5:
+        same = before is not None and before["asked"] == figures["asked"]
+        if same and [each["class"] for each in before["classes"]] == [each["class"] for each in figures["classes"]]:
+            worse = figures["log_loss"] - before["log_loss"]
+            if worse > CLEARLY * (figures["log_loss_error"] ** 2 + before["log_loss_error"] ** 2) ** 0.5:
                 return False, (
                     "Worse than the champion was on the texts that it had not seen"
-                    f" (log loss {figures['log_loss']:.4f} against {before[0]:.4f}); the champion stays."
+                    f" (log loss {figures['log_loss']:.4f} against {before['log_loss']:.4f}); the champion stays."
                 )
         return True, fit.reason
 
@@ -229,14 +236,20 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
             model = None
             if version is not None:
                 model, refusal = load_text_version(connection, self.name, version)
+                if model is not None and hasattr(model, "cutoffs") != (self.separator is not None):
+                    kind = "several labels" if self.separator is None else "one label"
+                    model, refusal = None, ModelRefused(f"{version} was fitted for {kind} a text. Fit the model again.")
                 if model is None:
                     return refused(context, connection, self.name, version, refusal)
             made_by = version or f"{self.starts_with}-{code_version()}"
             frame = new_texts(connection, self, made_by)
             scores = self._labelled(model, frame, made_by, run_date(connection))
+            if drop_other_form(connection, self, scores.columns):
+                frame = new_texts(connection, self, made_by)
+                scores = self._labelled(model, frame, made_by, run_date(connection))
             connection.execute("create schema if not exists scores")
             connection.execute("begin")
-            drop_outdated(connection, self, made_by, scores.columns)
+            drop_outdated(connection, self, made_by)
             append_frame(connection, scores, "scores", self.name)
             connection.execute("commit")
             shape = table_shape(connection, "scores", self.name)
@@ -245,7 +258,7 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
                 **shape,
                 "model_version": made_by,
                 "new_texts": frame.height,
-                "sample": table_metadata(scores.drop("reasons").head(5)),
+                "sample": self._sample(scores),
             }
         )
 
@@ -318,7 +331,7 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
 
         names, finder = list(self.brands.competitors), brand_finder(self.brands.competitors)
         found = [
-            brand_in(brand, finder, names) or brand_in(text, finder, names)
+            brand_in(brand if brand and brand.strip() else text, finder, names)
             for brand, text in zip(given, texts, strict=True)
         ]
         competitor = pl.Series("competitor", found, dtype=pl.String)
@@ -336,8 +349,15 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
             self._describe(connection)
             shape = table_shape(connection, "published", self.publish.table)
             sample = read_frame(connection, f"from published.{quoted(self.publish.table)} limit 5")
-        sample = sample.drop([*self.publish.private, "reasons"], strict=False)
-        return dg.MaterializeResult(metadata={**shape, "sample": table_metadata(sample)})
+        return dg.MaterializeResult(metadata={**shape, "sample": self._sample(sample)})
+
+    def _sample(self, rows: "pl.DataFrame") -> dg.MarkdownMetadataValue:
+        """A few rows for the UI without what is of a text: Dagster's records have no end."""
+        called = self.publish.predicted_as if self.publish else "predicted"
+        shown = dict.fromkeys(
+            (self.key, "occurred_at", "predicted", "tag", called, "probability", "language", "method")
+        )
+        return table_metadata(rows.select([name for name in shown if name in rows.columns]).head(5))
 
     def _describe(self, connection: "duckdb.DuckDBPyConnection") -> None:
         """Write comments on the published table and its columns, from the tables that they come from."""
@@ -368,6 +388,20 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
         path.write_text(text_card(evaluation, about, has_several=self.separator is not None))
 
 
+def _moods_alone(frame: "pl.DataFrame", notes: list[str]) -> "pl.DataFrame":
+    """Labels that are one of the three moods, whatever their case; the others go into a note."""
+    import polars as pl
+
+    from pipelines.learning.texts.word_list import MOODS
+
+    folded = frame.with_columns(pl.col("label").str.strip_chars().str.to_lowercase())
+    others = folded.filter(~pl.col("label").is_in(MOODS))
+    if others.height:
+        named = ", ".join(repr(label) for label in others["label"].unique().sort().head(10))
+        notes.append(f"{others.height:,} labels are none of {', '.join(MOODS)}, and are left out: {named}.")
+    return folded.filter(pl.col("label").is_in(MOODS))
+
+
 def _macro_f1_of_word_list(fit: "TextFit", lesson: "Lesson") -> float:
     """How good the list of words is on the texts that the model was judged on."""
     from sklearn.metrics import f1_score
@@ -379,8 +413,8 @@ def _macro_f1_of_word_list(fit: "TextFit", lesson: "Lesson") -> float:
     return float(f1_score(truth, said, labels=sorted(set(truth)), average="macro", zero_division=0.0))
 
 
-def _held_out(connection: "duckdb.DuckDBPyConnection", name: str, version: str) -> tuple[float, float] | None:
-    """The loss of a version on the texts that it had not seen when it was fitted, and its standard error."""
+def _held_out(connection: "duckdb.DuckDBPyConnection", name: str, version: str) -> dict | None:
+    """The figures of a version on the texts that it had not seen when it was fitted."""
     if not table_exists(connection, "published", "model_runs"):
         return None
     row = connection.execute(
@@ -389,4 +423,4 @@ def _held_out(connection: "duckdb.DuckDBPyConnection", name: str, version: str) 
         [name, version],
     ).fetchone()
     found = json.loads(row[0]) if row else {}
-    return (found["log_loss"], found["log_loss_error"]) if {"log_loss", "log_loss_error"} <= found.keys() else None
+    return found if {"log_loss", "log_loss_error", "classes", "asked"} <= found.keys() else None

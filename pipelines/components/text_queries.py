@@ -64,15 +64,20 @@ def _masked(frame: "pl.DataFrame", column: str) -> "pl.DataFrame":
     return frame.with_columns(pl.col(column).map_elements(masked, return_dtype=pl.String, skip_nulls=True))
 
 
-def drop_outdated(
-    connection: "duckdb.DuckDBPyConnection", declared: DeclaredText, made_by: str, columns: Sequence[str]
-) -> None:
-    """Remove scores that hold no more: by another model, in another form, or of a text that is gone or changed."""
-    table = quoted("scores", declared.name)
-    if set(columns_of(connection, "scores", declared.name)) != set(columns):
-        connection.execute(f"drop table if exists {table}")
+def drop_other_form(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText, columns: Sequence[str]) -> bool:
+    """Remove scores with other columns than those of today, so that all texts are read anew; whether there were any."""
+    there = columns_of(connection, "scores", declared.name)
+    is_other = bool(there) and set(there) != set(columns)
+    if is_other:
+        connection.execute(f"drop table {quoted('scores', declared.name)}")
+    return is_other
+
+
+def drop_outdated(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText, made_by: str) -> None:
+    """Remove scores that hold no more: by another model, or of a text that is gone or changed."""
+    if not has_scores(connection, declared):
         return
-    key = quoted(declared.key)
+    table, key = quoted("scores", declared.name), quoted(declared.key)
     connection.execute(
         f"delete from {table} where model_version <> {literal(made_by)}"
         f" or ({key}, text_hash) not in (select ({key}, text_hash) from ({current(connection, declared)}))"
@@ -86,18 +91,14 @@ def has_scores(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText) 
 
 def current(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText) -> str:
     """The query of the texts to label, as they are now; none where a model of `only_where` has said nothing yet."""
-    is_said = all(table_exists(connection, "scores", name) for name in declared.only_where)
     column = declared.brands.column if declared.brands else None
     brand = f"texts.{quoted(column)}" if column else "cast(null as varchar)"
+    # Other competitors are looked for in all texts.
+    brands = f", {literal(repr(declared.brands.competitors))}" if declared.brands else ""
     given = f"cast(({declared.label}) as varchar)" if declared.label and declared.separator else "null"
-    said = "".join(
-        f" semi join (select {quoted(declared.key)} from scores.{quoted(name)} where predicted = {literal(label)})"
-        f" as {name} using ({quoted(declared.key)})"
-        for name, label in declared.only_where.items()
-        if is_said
-    )
+    said = _only_where(connection, declared)
     return f"""
-        select texts.*, md5(concat_ws(chr(10), text, brand, given)) as text_hash
+        select texts.*, md5(concat_ws(chr(10), text, brand, given{brands})) as text_hash
         from (
             select texts.{quoted(declared.key)}, texts.{quoted(declared.at)} as occurred_at, {_text(declared)} as text,
                 {brand} as brand, cast({given} as varchar) as given
@@ -105,8 +106,20 @@ def current(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText) -> 
             where {declared.population}
         ) as texts
         {said}
-        where texts.text <> '' {"" if is_said else "and false"}
+        where texts.text <> ''
     """
+
+
+def _only_where(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText) -> str:
+    """The joins that leave the texts of which other models say what they have to; none before these say anything."""
+    key = quoted(declared.key)
+    joins = []
+    for name, label in declared.only_where.items():
+        is_there = table_exists(connection, "scores", name)
+        rows = f"select {key} from scores.{quoted(name)} where predicted = {literal(label)}"
+        rows = rows if is_there else f"select {key} from {quoted(*declared.texts_table)} where false"
+        joins.append(f" semi join ({rows}) as {name} using ({key})")
+    return "".join(joins)
 
 
 def _text(declared: DeclaredText) -> str:
@@ -122,8 +135,7 @@ def texts_since(connection: "duckdb.DuckDBPyConnection", declared: DeclaredText,
     has = has_scores(connection, declared)
     topic = f"scores.{quoted('tag' if declared.separator else 'predicted')}" if has else "cast(null as varchar)"
     said = f"left join scores.{quoted(declared.name)} as scores using ({quoted(declared.key)})" if has else ""
-    if declared.only_where and has:
-        said = said.replace("left join", "inner join")
+    said += _only_where(connection, declared)
     query = f"""
         select cast(texts.{quoted(declared.key)} as varchar) as text_id, {_text(declared)} as text,
             cast(texts.{quoted(declared.at)} as timestamp) as occurred_at, {topic} as topic, {group} as "group"

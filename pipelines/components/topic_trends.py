@@ -10,6 +10,7 @@ from pipelines.components.text import Text
 from pipelines.components.text_queries import texts_since
 from pipelines.database import comment_on, write_frame
 from pipelines.instance.metadata import table_metadata, table_shape
+from pipelines.publishing.assets import ANY_ROWS, RANGE_METADATA
 from pipelines.publishing.descriptions import COLUMNS, TABLES
 from pipelines.warehouse import KEY_METADATA, Warehouse
 
@@ -35,11 +36,12 @@ def topic_trends_definitions(models: Sequence[Text]) -> dg.Definitions:
         kinds={"duckdb"},
         owners=["team:data"],
         description=TABLES[TABLE],
-        metadata={KEY_METADATA: "source,kind,name,week_start_date"},
+        metadata={KEY_METADATA: "source,kind,name,week_start_date", RANGE_METADATA: ANY_ROWS},
         pool="warehouse",
     )
     def topic_trends(warehouse: Warehouse) -> dg.MaterializeResult:
         import polars as pl
+        from polars import selectors as cs
 
         with warehouse.connect() as connection:
             trends = pl.concat([_trends(connection, model) for model in followed])
@@ -48,7 +50,9 @@ def topic_trends_definitions(models: Sequence[Text]) -> dg.Definitions:
             shape = table_shape(connection, "published", TABLE)
         rising = trends.filter(pl.col("is_rising") & ~pl.col("is_partial"))
         newest = rising.filter(pl.col("week_start_date") == pl.col("week_start_date").max())
-        return dg.MaterializeResult(metadata={**shape, "rising": table_metadata(newest.drop("is_partial").head(10))})
+        return dg.MaterializeResult(
+            metadata={**shape, "rising": table_metadata(newest.drop("is_partial", cs.starts_with("example_")).head(10))}
+        )
 
     return dg.Definitions(assets=[topic_trends])
 

@@ -204,6 +204,8 @@ def _text_contradictions(text: DeclaredText) -> Iterator[tuple[Where, str]]:
         yield ("text",), f"text and key are both '{text.key}'"
     if text.starts_with == "word_list" and text.separator:
         yield ("separator",), "a list of words says one mood of a text; leave out separator or starts_with"
+    if text.starts_with == "key_phrases" and not text.separator:
+        yield ("starts_with",), "a text has several key phrases: give the `separator` of its labels, too"
     if text.publish is None:
         return
     for role in ("columns", "private"):
@@ -249,7 +251,7 @@ def _no_text_models(components: "list[tuple[Document, BaseModel]]") -> Iterator[
     """Text models beside or before another that do not exist, or are of other texts."""
     texts = [(document, component) for document, component in components if document.type == TEXT]
     for document, text in texts:
-        usable = [one.name for _, one in texts if one.key == text.key and one is not text]
+        usable = [one.name for _, one in texts if one.key == text.key and one is not text and one.separator is None]
         for path, names in (
             (("publish", "beside"), text.publish.beside if text.publish else {}),
             (("only_where",), text.only_where),

@@ -23,6 +23,8 @@ WITHHELD_METADATA = "scorecast/withheld"
 GROWS_METADATA = "scorecast/grows"
 """Metadata of an append-only published asset: its row count may grow without limit, never shrink."""
 RANGE_METADATA = "scorecast/row_count_range"
+ANY_ROWS = "0,1000000000"
+"""The range of a table whose number of rows says nothing."""
 """Metadata of a published asset: the row count's own range, lowest and highest multiple of the last release's."""
 
 

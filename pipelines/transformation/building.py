@@ -224,6 +224,8 @@ class DbtWorker:
 
 
 _waiting: DbtWorker | None = None
+_begun_with = ""
+"""Fingerprint of the project that the first part of everything was last built from."""
 
 
 def start_worker() -> None:
@@ -272,6 +274,7 @@ def build(
     called for every finished node with its name, the number of finished nodes and of all. Raises `RuntimeError` with
     dbt's output when dbt did not get as far as running.
     """
+    global _begun_with
     part = WHOLE if select is None else part
     worker = _take_worker()
     results, stamp = target_dir() / "run_results.json", target_dir() / BUILT
@@ -323,7 +326,10 @@ def build(
                 message=result["message"] or "",
             )
     models = [result for result in ended if result["unique_id"].startswith("model.")]
-    if part and part.is_last and models and all(result["status"] == "success" for result in models):
+    if part and part.is_first:
+        _begun_with = worker.fingerprint
+    is_of_one_project = _begun_with == worker.fingerprint
+    if part and part.is_last and is_of_one_project and models and all(each["status"] == "success" for each in models):
         stamp.write_text(worker.fingerprint)
         if is_full:
             (target_dir() / FULL_REFRESH).unlink()

@@ -35,7 +35,6 @@ def main(options: list[str]) -> int:
     idle.set()
     threading.Thread(target=listen, args=(commands, idle), daemon=True).start()
     while (line := commands.get()) is not None:
-        idle.clear()
         command = json.loads(line)
         os.environ.update(command["environment"])
         gc.collect()
@@ -53,6 +52,7 @@ def main(options: list[str]) -> int:
 def listen(commands: "queue.SimpleQueue[str | None]", idle: threading.Event) -> None:
     """Hand over commands; when stdin is closed, end: after a killed run no dbt process may go on writing."""
     for line in sys.stdin:
+        idle.clear()  # before the command is handed over: nobody may think in between that there is none
         commands.put(line)
     if not idle.is_set():
         os._exit(2)

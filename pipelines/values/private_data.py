@@ -2,14 +2,17 @@
 
 import re
 
-EMAIL = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
-IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}\b", re.I)
-NUMBER = re.compile(r"(?<!\d)[+(]{0,2}\d(?:[ ()./-]{0,3}\d){6,}")
+EMAIL = re.compile(r"(?<![\w.+'-])[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
+IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[^\S\n]?[A-Z0-9]{2,4}){3,8}\b", re.I)
+NUMBER = re.compile(r"(?<!\d)[+(]{0,2}\d(?:(?:[^\S\n]|[()./_\u00b7\u2010-\u2015-]){0,3}\d){6,}")
 """Seven digits and more, with the signs that people put between them."""
 DATE = re.compile(
     r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?:[ T]\d{1,2}(?:[:.]\d{2}){0,2})?"
 )
-AMOUNT = re.compile(r"\d{1,3}(?:[.,' ]\d{3})+(?:[.,]\d{1,2})?|\d+[.,]\d{1,2}")
+AMOUNT = re.compile(
+    r"\d{1,3}(?:[.,']\d{3})+(?:[.,]\d{1,2})?|(?:\d{1,3} \d{3}|\d{1,2} \d{3} \d{3})(?:[.,]\d{1,2})?|\d+[.,]\d{1,2}"
+)
+"""Three groups of three digits with blanks between are a phone number rather than hundreds of millions."""
 CARD_DIGITS = range(13, 20)
 LEAST_PHONE = 7
 REGIONS = ("US", "GB", "DE")
@@ -38,7 +41,7 @@ def _iban(found: re.Match) -> str:
     given = found.group()
     if iban.is_valid(given):
         return "[iban]"
-    words = given.split(" ")
+    words = given.split()
     for end in range(len(words) - 1, 0, -1):  # the pattern may have taken the next word along
         if iban.is_valid(" ".join(words[:end])):
             return " ".join(["[iban]", *words[end:]])

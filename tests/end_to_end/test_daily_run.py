@@ -178,7 +178,7 @@ def test_every_open_ticket_is_ranked_by_the_model_or_the_rule(company: Company):
     ranked = company.ask("select ticket_id from published.ticket_priorities")
     assert sorted(ranked) == sorted(company.ask(still_open, "warehouse.duckdb")) != []
     rows = company.ask(
-        "select score, probability is null, decided_by, reason_1, (waiting_hours > 72) = is_late, churn_probability"
+        "select score, probability is null, decided_by, reason_1, (waiting_hours > 168) = is_late, churn_probability"
         " from published.ticket_priorities"
     )
     assert all(1 <= score <= 99 and reason and is_late for score, _, _, reason, is_late, _ in rows)

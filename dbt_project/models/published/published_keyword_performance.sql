@@ -1,19 +1,18 @@
 {{ config(alias='keyword_performance') }}
-{#- from which probability on a predicted tag counts, how many visitors a keyword needs to be ranked by its rate, and as if how many more it had -#}
-{%- set least_probability = 0.5 -%}
+{#- how many visitors a keyword needs to be ranked by its rate, and as if how many more it had -#}
 {%- set enough_visitors = 30 -%}
 {%- set as_if = 100 -%}
 {%- set touches = ['', 'first_touch_', 'last_touch_'] -%}
 
 with article_tags as (
-    {{ scored_texts('article_tag', {'article_id': 'string', 'tag': 'string', 'probability': 'double', 'is_given': 'boolean'}) }}
+    {{ scored_texts('article_tag', {'article_id': 'string', 'tag': 'string'}) }}
 ),
 keywords as (
     select distinct
         article_id,
         trim(tag) as keyword
     from article_tags
-    where nullif(trim(tag), '') is not null and (is_given or probability >= {{ least_probability }})
+    where nullif(trim(tag), '') is not null
 ),
 articles as (
     select distinct

@@ -231,7 +231,7 @@ def test_one_label_alone_and_rare_labels_are_told(company: Company):
         ("HARBORLY Inc.", "it is laggy", "Harborly"),
         (None, "we left hbl for that, so clunky", "Harborly"),
         (None, "north dock: downtime again", "North Dock"),
-        ("Us", "better than North Dock", "North Dock"),
+        ("Us", "better than North Dock", None),
         ("North Dock", "we had Harborly before", "North Dock"),
         (None, "the northdocking harborlys queue", None),
         (None, "nothing named", None),
