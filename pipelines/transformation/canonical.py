@@ -13,6 +13,8 @@ UNION = re.compile(r"union_staging\('(\w+)', *(\{.*?\}|\w+)( *, *is_part *= *tru
 RAW = re.compile(r"raw_columns\(source\('raw_(\w+)', '(\w+)'\), (\{.*?\})(?:, history=|\))", re.DOTALL)
 SOURCE = re.compile(r"source\(\s*['\"]raw_(\w+)['\"]\s*,\s*['\"](\w+)['\"]")
 FIXED = re.compile(r"'fixed': (\[.*?\])", re.DOTALL)
+AS_TEXT = ("currency", "free_text")
+"""Types of core's columns that are texts to staging."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def canonical_entities(project_dir: Path) -> dict[str, CanonicalEntity]:
                     if column.get("description")
                 }
             types = ast.literal_eval(named[1] if named else columns)
-            known = {ours: "string" if type_ == "currency" else type_ for ours, type_ in types.items()}
+            known = {ours: "string" if type_ in AS_TEXT else type_ for ours, type_ in types.items()}
             found[entity] = CanonicalEntity(entity, known, described, staging_models(project_dir, entity))
     return found
 

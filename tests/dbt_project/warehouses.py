@@ -38,6 +38,10 @@ def column_types(entity: Entity, rows: Rows, without: Iterable[str]) -> dict[str
     return types
 
 
+READ = {"ticket_class": "billing", "ticket_mood": "negative"}
+"""What text models said of the ticket t-1, whatever is known of it by then."""
+
+
 def write_raw(
     warehouse: Path,
     raw: Mapping[str, Rows],
@@ -55,6 +59,10 @@ def write_raw(
         write_money_settings(connection, money or MoneySettings())
         connection.execute("create or replace table raw_scorecast.as_of (as_of_date date, run_at timestamp)")
         connection.execute("insert into raw_scorecast.as_of values (?, ?)", [as_of, f"{as_of} 06:00"])
+        connection.execute("create schema if not exists scores")
+        for model, said in READ.items():
+            connection.execute(f"create or replace table scores.{model} (ticket_id varchar, predicted varchar)")
+            connection.execute(f"insert into scores.{model} values ('t-1', ?)", [said])
         for table, rows in raw.items():
             source_name, entity_name = table.split(".")
             entity = next(one for one in source(source_name).entities if one.name == entity_name)

@@ -257,7 +257,7 @@ def test_the_definitions_load_with_the_standard_ones(tame: Company):
     loaded = tame.project.call("-c", LOAD)
     assert loaded.returncode == 0, loaded.stderr[-3000:]
     keys = set(loaded.stdout.split())
-    names = {"churn", "lead_score", "opportunity_win", *YAML}
+    names = {"churn", "lead_score", "opportunity_win", "ticket_priority", *YAML}
     assert {f"scores/{name}" for name in names} <= keys
     assert {key for key in keys if key.startswith("backfills/")} == {
         f"backfills/{name}" for name in names - YAML.keys()

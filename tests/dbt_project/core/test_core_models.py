@@ -167,6 +167,18 @@ def test_what_people_wrote_leaves_raw_without_private_data(company: Path):
     assert rating["comment"] == "Order [number] has come"
 
 
+def test_what_was_read_in_a_ticket_is_known_with_the_ticket(company: Path):
+    (read,), (ticket,) = rows(company, "ticket_readings"), rows(company, "tickets")
+    assert (read["topic"], read["mood"], read["negative_tickets"]) == ("billing", "negative", 1)
+    assert (read["known_at"], read["recorded_account_id"]) == (ticket["known_at"], "salesforce:A-exact")
+    (topic,) = rows(company, "ticket_topic_versions", order="valid_from")
+    assert (topic["latest_ticket_topic"], topic["valid_from"], topic["valid_to"]) == (
+        "billing",
+        ticket["known_at"],
+        None,
+    )
+
+
 def test_a_ticket_is_an_event_of_its_creation_and_its_solution_another(company: Path):
     (ticket,) = rows(company, "tickets")
     assert (ticket["priority"], ticket["latest_priority"]) == ("normal", "urgent")
@@ -253,7 +265,9 @@ def models_in_time() -> dict[str, tuple[str, str]]:
     """
     files = [yaml.safe_load(path.read_text()) for path in (dbt_project_dir() / "models" / "core").glob("**/*.yml")]
     columns = {
-        model["name"]: {column["name"] for column in model["columns"]} for file in files for model in file["models"]
+        model["name"]: {column["name"] for column in model["columns"]}
+        for file in files
+        for model in file.get("models", [])
     }
     semantic = {model["name"]: model for file in files for model in file.get("semantic_models", [])}
     singular = [name.removesuffix("_versions") for name in columns if name.endswith("_versions")]

@@ -132,7 +132,7 @@ ROWS = {
         *ticket("raised", {"hours": 40, "status": "open", "priority": "high"}, solved(50)),
         *ticket("lowered", {"hours": 40, "status": "open", "priority": "low"}, solved(50)),
         *ticket("raised_before", {"hours": 20, "priority": "urgent"}, solved(50)),
-        *ticket("late", solved(73)),
+        *ticket("late", solved(169)),
         *ticket("in_time", solved(71), recorded_account_id="stays"),
         *ticket("reopened", solved(9), {"hours": 20, "status": "open", "solved_at": None}, solved(60), solved(90)),
         *ticket("rated_bad", solved(50)),
