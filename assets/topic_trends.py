@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from pipelines.components.text import Text
-from pipelines.components.topic_trends import topic_trends_definitions
+from pipelines.components.text.trends import topic_trends_definitions
 
 
 @dg.definitions

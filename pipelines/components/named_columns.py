@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipelines.components.declared.documents import Where
@@ -36,13 +37,7 @@ def column_problems(prediction: "DeclaredPrediction", tables: Mapping[str, Table
         if name not in tables and not name.startswith("raw_"):  # a raw table exists once an export was loaded
             yield path, no_table(path[-1], name, tables)
 
-    def look(path: Where, role: str, column: str, table: str) -> Iterator[tuple[Where, str]]:
-        known = tables.get(table)
-        if known is None or column in known.columns or column in known.words:
-            return
-        if known.is_complete and not column.startswith(CUSTOM):
-            yield path, f"{role} '{column}' is no column of {table}{suggestion_or_list(column, known.columns)}"
-
+    look = partial(_look, tables)
     for path, name in placed.items():
         yield from look(("entity",), "entity", prediction.entity, name)
         if prediction.as_of and path != ("publish", "described_by"):
@@ -76,6 +71,15 @@ def column_problems(prediction: "DeclaredPrediction", tables: Mapping[str, Table
     yield from _wrong_types(prediction, tables, features, outcomes)
 
 
+def _look(tables: Mapping[str, Table], path: Where, role: str, column: str, table: str) -> Iterator[tuple[Where, str]]:
+    """The problem that a table has no such column, if all its columns are known."""
+    known = tables.get(table)
+    if known is None or column in known.columns or column in known.words:
+        return
+    if known.is_complete and not column.startswith(CUSTOM):
+        yield path, f"{role} '{column}' is no column of {table}{suggestion_or_list(column, known.columns)}"
+
+
 def text_problems(text: "DeclaredText", tables: Mapping[str, Table]) -> Iterator[tuple[Where, str]]:
     """Tables and columns that a text model names and that do not exist; as `column_problems`."""
     placed = {("table",): ".".join(text.texts_table)}
@@ -85,13 +89,7 @@ def text_problems(text: "DeclaredText", tables: Mapping[str, Table]) -> Iterator
         if name not in tables and not name.startswith("raw_"):
             yield path, no_table(path[-1], name, tables)
 
-    def look(path: Where, role: str, column: str, table: str) -> Iterator[tuple[Where, str]]:
-        known = tables.get(table)
-        if known is None or column in known.columns or column in known.words:
-            return
-        if known.is_complete and not column.startswith(CUSTOM):
-            yield path, f"{role} '{column}' is no column of {table}{suggestion_or_list(column, known.columns)}"
-
+    look = partial(_look, tables)
     own = placed[("table",)]
     for name in placed.values():
         yield from look(("key",), "key", text.key, name)

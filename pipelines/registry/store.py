@@ -5,7 +5,7 @@ import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import dagster as dg
 
@@ -15,11 +15,14 @@ from pipelines.registry.fits import decided_versions, record_fit, recorded_check
 from pipelines.settings import CHAMPION_FILE, data_dir, is_refit, models_dir
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import duckdb
 
     from pipelines.learning.scoring.fitted import FittedPrediction
     from pipelines.learning.texts.classifier import TextModel
 
+Loaded = TypeVar("Loaded")
 LARGEST_POINTER = 4096
 PREDICTION, FORECAST = ".zip", ".json"
 """Suffix of a version's file."""
@@ -110,15 +113,11 @@ def load_version(
     """The model of a stored version, or why its file is refused. Runs load models only through this function."""
     from pipelines.learning.scoring.storage import load_model
 
-    try:
-        model = load_model(model_path(name, version), recorded_checksum(connection, name, version))
-        if model.spec.name != name:
-            raise ModelRefused(f"{model_path(name, version)} is a model of {model.spec.name}. Fit the model again.")
-        return model, None
-    except ModelRefused as problem:
-        return None, problem
-    except FileNotFoundError:
-        return None, ModelRefused(f"{model_path(name, version)} is gone. Fit the model again.")
+    model, refusal = _loaded(connection, name, version, load_model)
+    if model is not None and model.spec.name != name:
+        path = model_path(name, version)
+        return None, ModelRefused(f"{path} is a model of {model.spec.name}. Fit the model again.")
+    return model, refusal
 
 
 def load_text_version(
@@ -127,12 +126,20 @@ def load_text_version(
     """The classifier of texts of a stored version, or why its file is refused."""
     from pipelines.learning.texts.storage import load_text_model
 
+    return _loaded(connection, name, version, load_text_model)
+
+
+def _loaded(
+    connection: "duckdb.DuckDBPyConnection", name: str, version: str, load: "Callable[[Path, str | None], Loaded]"
+) -> "tuple[Loaded, None] | tuple[None, ModelRefused]":
+    """What `load` reads of a version's file with the recorded checksum, or why the file is refused."""
+    path = model_path(name, version)
     try:
-        return load_text_model(model_path(name, version), recorded_checksum(connection, name, version)), None
+        return load(path, recorded_checksum(connection, name, version)), None
     except ModelRefused as problem:
         return None, problem
     except FileNotFoundError:
-        return None, ModelRefused(f"{model_path(name, version)} is gone. Fit the model again.")
+        return None, ModelRefused(f"{path} is gone. Fit the model again.")
 
 
 def load_choice(

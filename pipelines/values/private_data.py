@@ -2,6 +2,8 @@
 
 import re
 
+MASKS = r"\[(?:email|iban|card|phone|number)\]"
+"""A masked value, as a pattern."""
 EMAIL = re.compile(r"(?<![\w.+'-])[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
 IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[^\S\n]?[A-Z0-9]{2,4}){3,8}\b", re.I)
 NUMBER = re.compile(r"(?<!\d)[+(]{0,2}\d(?:(?:[^\S\n]|[()./_\u00b7\u2010-\u2015-]){0,3}\d){6,}")

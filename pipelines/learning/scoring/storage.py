@@ -36,6 +36,19 @@ def save_model(model: FittedPrediction, path: Path) -> str:
     return write_checked(Path(path), to_bytes(state))
 
 
+def read_state(path: Path, current: int, checksum: str | None = None) -> dict:
+    """The plain values in a model's file, less its format, which has to be the current one; raises as `load_model`."""
+    data = read_checked(Path(path), checksum)
+    try:
+        state = from_bytes(data)
+    except NotPlain as problem:
+        raise ModelRefused(f"{path} is no readable model file: {problem}. {ADVICE}") from problem
+    version = state.pop("format", None)
+    if version != current:
+        raise ModelRefused(f"{path} has model format {version}, this version reads {current}. Fit the model again.")
+    return state
+
+
 def load_model(path: Path, checksum: str | None = None) -> FittedPrediction:
     """
     Read a model that `save_model` wrote.
@@ -44,15 +57,7 @@ def load_model(path: Path, checksum: str | None = None) -> FittedPrediction:
     any case. Raises FileNotFoundError, or ModelRefused with one line if the file is no file or too large, differs from
     its checksum or has none, is damaged, from another version, or holds anything but plain values and arrays.
     """
-    path = Path(path)
-    data = read_checked(path, checksum)
-    try:
-        state = from_bytes(data)
-    except NotPlain as problem:
-        raise ModelRefused(f"{path} is no readable model file: {problem}. {ADVICE}") from problem
-    version = state.pop("format", None)
-    if version != FORMAT:
-        raise ModelRefused(f"{path} has model format {version}, this version reads {FORMAT}. Fit the model again.")
+    state = read_state(path, FORMAT, checksum)
     try:
         spec, encoding = PredictionSpec.from_state(state.pop("spec")), Encoding(**state.pop("encoding"))
         dropped = [Dropped(**each) for each in state.pop("dropped")]

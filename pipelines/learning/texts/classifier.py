@@ -11,10 +11,9 @@ from pipelines.learning.judging import evaluation
 from pipelines.learning.learners.calibration import calibrated, fit_calibration
 from pipelines.learning.texts.alike import alike_clusters
 from pipelines.learning.texts.beside import Beside
-from pipelines.learning.texts.features import feature_values
 from pipelines.learning.texts.fitting import Choice, TooFewTexts, Way, candidates, fit_and_judge, verdict_on
 from pipelines.learning.texts.languages import NAMES, languages_learnt, languages_of, spread_rows
-from pipelines.learning.texts.linear import fit_classes
+from pipelines.learning.texts.linear import Linear, fit_classes
 from pipelines.learning.texts.splitting import parts_of
 from pipelines.learning.texts.terms import spaced
 
@@ -27,7 +26,7 @@ MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
-class TextModel:
+class TextModel(Linear):
     """A fitted classifier of texts: plain values and arrays."""
 
     classes: tuple[str, ...]
@@ -41,14 +40,6 @@ class TextModel:
     strength: float
     languages: dict[str, int] = field(default_factory=dict)
     """Code → texts, of those that it learnt from; empty where they cannot be told."""
-
-    def margins(self, values: "sparse.csr_matrix") -> np.ndarray:
-        """Texts × classes, float64, before calibration."""
-        return np.asarray(values @ self.weights, dtype=np.float64) + self.intercepts
-
-    def probabilities(self, texts: Sequence[str], beside: Beside | None = None) -> np.ndarray:
-        """Of cleaned texts: texts × classes, float64. `beside`: what the model has learnt from beside texts."""
-        return self.of_values(feature_values(self.views, spaced(texts), beside))
 
     def of_values(self, values: "sparse.csr_matrix") -> np.ndarray:
         """Probabilities (texts × classes, float64) of the values of all features."""

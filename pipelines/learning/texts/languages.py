@@ -94,6 +94,11 @@ def languages_of(
     return found, is_foreign
 
 
+def likeliest_language(text: str) -> tuple[str, float]:
+    """The code of the language that a text is most likely in, and its probability."""
+    return _ranked(text[:CHARACTERS])[0]
+
+
 def known_shares(vocabulary: Collection[str], ready: Sequence[str]) -> np.ndarray:
     """
     The share of known words of every text (see `terms.spaced`; float64), nan where it has no word of letters.

@@ -3,10 +3,16 @@
 Hsieh et al. (2008), "A dual coordinate descent method for large-scale linear SVM".
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from pipelines.learning.texts.beside import Beside
+from pipelines.learning.texts.features import feature_values
+from pipelines.learning.texts.terms import spaced
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -20,6 +26,26 @@ MOSTLY_DISTINCT = 0.8
 """Share of different rows from which on each is taken for itself."""
 _liblinear = Lock()
 """Held while it fits: it draws from one generator of the whole process, and two at once would not be repeatable."""
+
+
+class Linear(ABC):
+    """What models of one label a text and of several share: views, weights and intercepts are theirs."""
+
+    views: list[dict]
+    weights: np.ndarray
+    intercepts: np.ndarray
+
+    @abstractmethod
+    def of_values(self, values: "sparse.csr_matrix") -> np.ndarray:
+        """Probabilities (texts × labels, float64) of the values of all features."""
+
+    def margins(self, values: "sparse.csr_matrix") -> np.ndarray:
+        """Texts × labels, float64, before calibration."""
+        return np.asarray(values @ self.weights, dtype=np.float64) + self.intercepts
+
+    def probabilities(self, texts: Sequence[str], beside: Beside | None = None) -> np.ndarray:
+        """Of cleaned texts: texts × labels, float64. `beside`: what the model has learnt from beside texts."""
+        return self.of_values(feature_values(self.views, spaced(texts), beside))
 
 
 def fit_classes(

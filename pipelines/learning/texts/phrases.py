@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from py3langid.langid import LanguageIdentifier
+from pipelines.learning.texts.languages import likeliest_language
+from pipelines.values.private_data import MASKS
 
-MASK = re.compile(r"\[(?:email|iban|card|phone|number)\]")
-"""A masked value (see `private.masked`)."""
+MASK = re.compile(MASKS)
+"""A masked value (see `values.private_data`)."""
 LONGEST = 2
 """Words of a phrase: longer ones are rarely the same in two texts."""
 MOST_LETTERS = 60
@@ -79,15 +78,8 @@ def _listed(language: str) -> frozenset[str]:
 
 
 def _language(text: str) -> str:
-    language, probability = _identifier().classify(text[:1_000])
+    language, probability = likeliest_language(text)
     return language if probability >= SURE and _listed(language) else "en"
-
-
-@lru_cache(maxsize=1)
-def _identifier() -> "LanguageIdentifier":
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 def _distinct(found: Sequence[tuple[str, float]], most: int) -> list[tuple[str, float]]:

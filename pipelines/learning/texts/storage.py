@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from pipelines.learning.scoring.files import ADVICE, ModelRefused, read_checked, write_checked
-from pipelines.learning.scoring.plain_values import NotPlain, from_bytes, to_bytes
+from pipelines.learning.scoring.files import ModelRefused, write_checked
+from pipelines.learning.scoring.plain_values import to_bytes
+from pipelines.learning.scoring.storage import read_state
 from pipelines.learning.texts.classifier import TextModel
 from pipelines.learning.texts.tags import TagModel
 
@@ -24,15 +25,7 @@ def load_text_model(path: Path, checksum: str | None = None) -> TextModel | TagM
     `checksum`: what `save_text_model` returned, where the caller has kept it. Raises FileNotFoundError, or ModelRefused
     with one line if the file differs from its checksum or has none, is damaged, or is from another version.
     """
-    path = Path(path)
-    data = read_checked(path, checksum)
-    try:
-        state = from_bytes(data)
-    except NotPlain as problem:
-        raise ModelRefused(f"{path} is no readable model file: {problem}. {ADVICE}") from problem
-    version = state.pop("format", None)
-    if version != FORMAT:
-        raise ModelRefused(f"{path} has model format {version}, this version reads {FORMAT}. Fit the model again.")
+    state = read_state(path, FORMAT, checksum)
     try:
         return KINDS[state.pop("kind")](**state)
     except (KeyError, TypeError, ValueError) as problem:

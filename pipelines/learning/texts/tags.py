@@ -12,10 +12,9 @@ from pipelines.learning.learners.calibration import fit_platt, sigmoid
 from pipelines.learning.texts.alike import alike_clusters
 from pipelines.learning.texts.beside import Beside
 from pipelines.learning.texts.classifier import FEWEST_OF_CLASS, FEWEST_TEXTS, TextFit, by_language, too_rare
-from pipelines.learning.texts.features import feature_values
 from pipelines.learning.texts.fitting import Choice, TooFewTexts, Way, candidates, fit_and_judge, verdict_on
 from pipelines.learning.texts.languages import languages_learnt
-from pipelines.learning.texts.linear import fit_labels
+from pipelines.learning.texts.linear import Linear, fit_labels
 from pipelines.learning.texts.splitting import parts_of
 from pipelines.learning.texts.terms import spaced
 
@@ -31,7 +30,7 @@ USUAL_SLOPE = 4.0
 
 
 @dataclass(frozen=True)
-class TagModel:
+class TagModel(Linear):
     """A fitted model of the labels of a text: plain values and arrays."""
 
     classes: tuple[str, ...]
@@ -48,14 +47,6 @@ class TagModel:
     strength: float
     languages: dict[str, int] = field(default_factory=dict)
     """Code → texts, of those that it learnt from; empty where they cannot be told."""
-
-    def margins(self, values: "sparse.csr_matrix") -> np.ndarray:
-        """Texts × labels, float64, before calibration."""
-        return np.asarray(values @ self.weights, dtype=np.float64) + self.intercepts
-
-    def probabilities(self, texts: Sequence[str], beside: Beside | None = None) -> np.ndarray:
-        """Of cleaned texts: texts × labels, float64, each by itself. `beside`: what it has learnt from beside texts."""
-        return self.of_values(feature_values(self.views, spaced(texts), beside))
 
     def of_values(self, values: "sparse.csr_matrix") -> np.ndarray:
         """Probabilities (texts × labels, float64) of the values of all features."""

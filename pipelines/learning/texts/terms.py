@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pipelines.values.private_data import MASKS
+
 if TYPE_CHECKING:
     from scipy import sparse
 
-TOKEN = re.compile(r"\[(?:email|iban|card|phone|number)\]|\w+(?:['\u2019]\w+)*|[^\w\s]")
+TOKEN = re.compile(MASKS + r"|\w+(?:['\u2019]\w+)*|[^\w\s]")
 """A masked value, a word, or a single sign: an exclamation mark and an emoji say something, too."""
 MOST_TERMS = 100_000
 """Of each view, the most frequent."""

@@ -12,8 +12,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from pipelines.components.resolved import PublishedTexts, Trends
-from pipelines.components.text import GIVEN
-from pipelines.components.topic_trends import topic_trends_definitions
+from pipelines.components.text.component import GIVEN
+from pipelines.components.text.trends import topic_trends_definitions
 from pipelines.learning.texts.labelling import KEY_PHRASE
 from pipelines.registry.store import champion_version, model_path
 from tests.pipelines.components.texts import (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stdnum import iban, luhn
 
 from pipelines.components.resolved import Trends
-from pipelines.components.topic_trends import topic_trends_definitions
+from pipelines.components.text.trends import topic_trends_definitions
 from tests.pipelines.components.texts import REFIT, Company, articles, posts, sentiment, tagging
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

@@ -10,7 +10,7 @@ import dagster as dg
 from pipelines.components.declared.text import DeclaredText
 from pipelines.components.prediction.queries import run_date
 from pipelines.components.resolved import Brands, PublishedTexts, Trends
-from pipelines.components.text_queries import (
+from pipelines.components.text.queries import (
     drop_other_form,
     drop_outdated,
     labelled_texts,
@@ -156,12 +156,7 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
         version = new_version(self.name, started)
         checksum = save_text_model(fit.model, model_path(self.name, version)) if kept else None
         method = f"linear on words and runs of characters (C = {fit.model.strength:g})"
-        judged = {
-            "candidates": fit.candidates,
-            "verdict": fit.verdict,
-            "reason": reason,
-            "method": method,
-        }
+        judged = {"candidates": fit.candidates, "verdict": fit.verdict, "reason": reason, "method": method}
         self._write_card({**figures, **judged}, kept, version)
         with warehouse.connect() as connection:
             record_fit(
@@ -235,8 +230,10 @@ class Text(dg.Component, DeclaredText, dg.Resolvable):
         with warehouse.connect() as connection:
             model = None
             if version is not None:
+                from pipelines.learning.texts.tags import TagModel
+
                 model, refusal = load_text_version(connection, self.name, version)
-                if model is not None and hasattr(model, "cutoffs") != (self.separator is not None):
+                if model is not None and isinstance(model, TagModel) != (self.separator is not None):
                     kind = "several labels" if self.separator is None else "one label"
                     model, refusal = None, ModelRefused(f"{version} was fitted for {kind} a text. Fit the model again.")
                 if model is None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from pipelines.components.prediction.queries import run_date
-from pipelines.components.text import Text
-from pipelines.components.text_queries import texts_since
+from pipelines.components.text.component import Text
+from pipelines.components.text.queries import texts_since
 from pipelines.database import comment_on, write_frame
 from pipelines.instance.metadata import table_metadata, table_shape
 from pipelines.publishing.assets import ANY_ROWS, RANGE_METADATA

@@ -4,13 +4,13 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from pipelines.components.declared.text import DeclaredText
+from pipelines.components.prediction.queries import RUN_DATE
 from pipelines.database import columns_of, literal, quoted, read_frame, table_exists
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
-RUN_DATE = "(select as_of_date from raw_scorecast.as_of)"
 PROVENANCE = ("method", "model_version")
 
 
